@@ -1,0 +1,145 @@
+/**
+ * The nouns of margin, as plain readonly data. Everything that a rule needs is in these three arguments: what the
+ * account holds, what the market says, what the venue's policy is. Units: quantities in the asset itself, prices,
+ * values and margins in USDT. A negative balance is a debt; sizes are positive and the side says the direction.
+ */
+import type { Decimal } from './decimal.js';
+
+/** The asset in which every instrument is quoted and settled, and in which everything is valued (rules: 1). */
+export const SETTLEMENT_ASSET = 'USDT';
+
+export type CollateralMode = 'SINGLE_ASSET' | 'MULTI_ASSET';
+export type PositionMode = 'ONE_WAY' | 'HEDGE';
+export type MarginMode = 'CROSS' | 'ISOLATED';
+export type PositionSide = 'LONG' | 'SHORT';
+export type TradeSide = 'BUY' | 'SELL';
+export type TierUnit = 'QUOTE_VALUE' | 'QUANTITY';
+export type MaintenanceMethod = 'PROGRESSIVE' | 'FLAT';
+
+/** From calm to lost; the order of this list is the order of "worse" (rules: 5). */
+export const MARGIN_STATUSES = ['NO_EXPOSURE', 'HEALTHY', 'WARNING', 'MARGIN_CALL', 'LIQUIDATION', 'UNPRICED'] as const;
+export type MarginStatus = (typeof MARGIN_STATUSES)[number];
+
+// --- What an account holds ---
+
+export interface AccountState {
+  readonly collateralMode: CollateralMode;
+  readonly positionMode: PositionMode;
+  readonly balances: readonly BalanceState[];
+  readonly positions: readonly PositionState[];
+}
+
+export interface BalanceState {
+  readonly asset: string;
+  /** Without isolated margin; negative: owed. */
+  readonly quantity: Decimal;
+}
+
+export interface PositionState {
+  readonly instrument: string;
+  readonly side: PositionSide;
+  /** In the base asset; greater than 0. */
+  readonly size: Decimal;
+  /** What the open size was filled for, in USDT; the average price is only cost / size (rules: 1). */
+  readonly cost: Decimal;
+  /** A whole number from 1. */
+  readonly leverage: Decimal;
+  readonly marginMode: MarginMode;
+  /** Set aside for this position alone, in USDT; 0 in cross margin. */
+  readonly isolatedMargin: Decimal;
+}
+
+// --- What the market says ---
+
+export interface Market {
+  /** The index price of an asset's own, in USDT; null when there never was one. `indexPrice` follows `pricedAs`. */
+  index(asset: string): PriceState | null;
+  /** The mark price of an instrument of this venue, in USDT; null when there never was one. */
+  mark(instrument: string): PriceState | null;
+}
+
+export interface PriceState {
+  /** Greater than 0. */
+  readonly price: Decimal;
+  /** No source is fresh: the last price goes on being used, and is listed (rules: 2). */
+  readonly stale: boolean;
+}
+
+// --- What the venue's policy is, on the account's chain, at one instant ---
+
+export interface Policy {
+  readonly version: number;
+  /** True: liquidated when margin balance <= maintenance margin; false: only when below. */
+  readonly liquidatesAtEquality: boolean;
+  readonly maintenanceMethod: MaintenanceMethod;
+  /** Added to the maintenance rate of every position. */
+  readonly liquidationFeeRate: Decimal;
+  readonly warningRatio: Decimal;
+  readonly marginCallRatio: Decimal;
+  readonly isolatedInMultiAsset: boolean;
+  /** Value of debts x this rate is required as initial and maintenance margin. */
+  readonly debtMarginRate: Decimal;
+  readonly interest: readonly InterestRule[];
+  readonly autoExchange: readonly AutoExchangeThreshold[];
+  readonly assets: ReadonlyMap<string, AssetRules>;
+  /** By asset; an asset without one counts nothing (USDT: 1) (rules: 3). */
+  readonly collateralRatios: ReadonlyMap<string, CollateralSchedule>;
+  readonly instruments: ReadonlyMap<string, InstrumentRules>;
+}
+
+export interface InterestRule {
+  readonly asset: string;
+  readonly hourlyRate: Decimal;
+  /** In units of the asset, positive: no interest on a debt within it. */
+  readonly freeThreshold: Decimal;
+}
+
+export interface AutoExchangeThreshold {
+  readonly asset: string;
+  /** Negative: below this balance other assets are converted. */
+  readonly balance: Decimal;
+}
+
+export interface AssetRules {
+  /** The asset whose index price this one takes; null: its own. */
+  readonly pricedAs: string | null;
+  readonly transferable: boolean;
+  readonly convertible: boolean;
+}
+
+export interface CollateralSchedule {
+  /** The identity of the version that these tiers come from; opaque here, carried into the explanation. */
+  readonly id: string;
+  readonly tierUnit: TierUnit;
+  readonly tiers: readonly CollateralTier[];
+  /** Coins of one account that count at most. */
+  readonly userCap: Decimal | null;
+}
+
+/** Contiguous from 0. Floor and cap in USDT or in coins, as `tierUnit` says. */
+export interface CollateralTier {
+  readonly floor: Decimal;
+  /** Null: without end. A last cap means that nothing above it counts. */
+  readonly cap: Decimal | null;
+  /** From 0 to 1. */
+  readonly ratio: Decimal;
+}
+
+export interface InstrumentRules {
+  readonly symbol: string;
+  readonly baseAsset: string;
+  readonly maxLeverage: Decimal;
+  readonly tiers: readonly MaintenanceTier[];
+}
+
+/** The tier of a notional is the one with floor <= notional < cap (rules: 4). */
+export interface MaintenanceTier {
+  readonly tier: number;
+  readonly floor: Decimal;
+  /** Null: without end; above the last cap the last tier goes on. */
+  readonly cap: Decimal | null;
+  readonly maintenanceRate: Decimal;
+  /** Deducted where the method is PROGRESSIVE; 0 where it is FLAT. */
+  readonly maintenanceAmount: Decimal;
+  readonly maxLeverage: Decimal;
+}

@@ -1,0 +1,114 @@
+/**
+ * Who is asking: tokens are JSON Web Tokens with `sub`, `roles` (an array) and `exp`, signed with a shared secret
+ * (HS256) or by an issuer whose public keys are at a URL.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { createRemoteJWKSet, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions } from 'jose';
+
+export const ROLES = ['TRADER', 'ADMIN', 'SERVICE'] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface Viewer {
+  readonly subject: string;
+  readonly roles: readonly Role[];
+  /** When the token ends, in milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+/** The token was refused; the message says why and holds nothing of the token. */
+export class InvalidTokenError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'InvalidTokenError';
+  }
+}
+
+export interface AuthOptions {
+  readonly secret: string | null;
+  readonly jwksUrl: string | null;
+  readonly issuer: string | null;
+  readonly audience: string | null;
+}
+
+/** Reads `Bearer ...`; null when there is no credential at all, InvalidTokenError when there is a bad one. */
+export type Authenticate = (authorization: string | undefined) => Promise<Viewer | null>;
+
+const LONGEST_TOKEN = 8_192;
+const ASYMMETRIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+
+export function createAuthenticator(options: AuthOptions): Authenticate {
+  const rules: JWTVerifyOptions = {
+    requiredClaims: ['sub', 'exp'],
+    // Named, so that a token cannot choose: neither "none" nor a public key taken for a shared secret.
+    algorithms: options.secret === null ? ASYMMETRIC : ['HS256'],
+    ...(options.issuer === null ? {} : { issuer: options.issuer }),
+    ...(options.audience === null ? {} : { audience: options.audience }),
+  };
+  const verify = verifier(options, rules);
+  return async (authorization) => {
+    if (authorization === undefined || authorization === '') return null;
+    const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization.slice(0, LONGEST_TOKEN + 1))?.[1];
+    if (token === undefined || authorization.length > LONGEST_TOKEN) {
+      throw new InvalidTokenError('The authorization must be "Bearer" and a token.');
+    }
+    return viewerOf(await verify(token));
+  };
+}
+
+function verifier(options: AuthOptions, rules: JWTVerifyOptions): (token: string) => Promise<JWTPayload> {
+  const secret = options.secret === null ? null : new TextEncoder().encode(options.secret);
+  const remote = options.jwksUrl === null ? null : createRemoteJWKSet(new URL(options.jwksUrl));
+  return async (token) => {
+    try {
+      if (secret !== null) return (await jwtVerify(token, secret, rules)).payload;
+      if (remote !== null) return (await jwtVerify(token, remote, rules)).payload;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw new InvalidTokenError('The token has expired.');
+      if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) throw error;
+      throw new InvalidTokenError('The token is not valid here.');
+    }
+    throw new Error('Neither a secret nor a JWKS URL is configured.');
+  };
+}
+
+function viewerOf(payload: JWTPayload): Viewer {
+  const { sub, exp } = payload;
+  const roles: unknown = payload['roles'];
+  if (typeof sub !== 'string' || sub === '' || sub.length > 200 || exp === undefined) {
+    throw new InvalidTokenError('The token needs a subject of 1 to 200 characters, and an expiry.');
+  }
+  if (!Array.isArray(roles)) throw new InvalidTokenError('The token needs `roles`, an array.');
+  return { subject: sub, roles: ROLES.filter((role) => roles.includes(role)), expiresAt: exp * 1000 };
+}
+
+/** A token for the shared secret; for development, tests and the `token` command. */
+export async function signToken(
+  secret: string,
+  viewer: { subject: string; roles: readonly Role[] },
+  options: { validSeconds: number; issuer?: string | null; audience?: string | null },
+): Promise<string> {
+  const now = Math.floor(Date.now() / 1000);
+  let jwt = new SignJWT({ roles: [...viewer.roles] })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(viewer.subject)
+    .setIssuedAt(now)
+    .setExpirationTime(now + options.validSeconds);
+  if (options.issuer) jwt = jwt.setIssuer(options.issuer);
+  if (options.audience) jwt = jwt.setAudience(options.audience);
+  return jwt.sign(new TextEncoder().encode(secret));
+}
+
+/** The secret that a server without configuration makes for itself, once, in its data folder. */
+export async function ownSecret(dataDir: string): Promise<string> {
+  await mkdir(dataDir, { recursive: true });
+  const path = join(dataDir, 'auth-secret');
+  try {
+    await writeFile(path, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return readFile(path, 'utf8');
+}

@@ -1,0 +1,23 @@
+/**
+ * What one part of the process tells the others after it has happened: news go up by the bus, calls go down by
+ * imports. A listener must not throw and must not wait: it marks what has to be looked at, and returns.
+ */
+import { EventEmitter } from 'node:events';
+
+export interface News {
+  /** Prices that are stored and on the board now. */
+  prices: [news: { readonly assets: readonly string[]; readonly instruments: readonly { venue: string; symbol: string }[] }];
+  /** Accounts whose balances, positions or settings have changed. */
+  accounts: [ids: readonly string[]];
+  /** A collateral ratio that has taken effect. */
+  collateralRatio: [news: { readonly venue: string; readonly chain: string | null; readonly asset: string }];
+}
+
+export type Bus = EventEmitter<News>;
+
+export function createBus(): Bus {
+  const bus: Bus = new EventEmitter<News>();
+  // One listener a subscription and more; the bound on subscriptions stands where they are opened.
+  bus.setMaxListeners(0);
+  return bus;
+}

@@ -1,0 +1,160 @@
+/**
+ * The database behind Prisma: PGlite in a folder by default, a PostgreSQL server with a URL. Same schema, same
+ * migrations, same code above.
+ */
+import { join } from 'node:path';
+
+import { PGlite } from '@electric-sql/pglite';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { PrismaPGlite } from 'pglite-prisma-adapter';
+
+import { lockFolder } from './folder-lock.js';
+import { applyMigrations } from './migrate.js';
+import { Prisma, PrismaClient } from './prisma/client.js';
+
+export type Database = PrismaClient;
+/** A transaction, or the database itself where none is needed. */
+export type Transaction = Prisma.TransactionClient;
+
+export interface OpenDatabase {
+  readonly db: Database;
+  readonly applied: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** A PostgreSQL server; without it PGlite in `dataDir`. */
+  readonly url: string | null;
+  readonly dataDir: string;
+  /** Connections to a PostgreSQL server. */
+  readonly poolSize: number;
+  /** Called with every SQL statement; tests count them. */
+  readonly onStatement?: ((sql: string) => void) | undefined;
+}
+
+export class DatabaseUnavailableError extends Error {
+  constructor(cause: unknown) {
+    super('The database does not answer.', { cause });
+    this.name = 'DatabaseUnavailableError';
+  }
+}
+
+/** Opens, migrates, and answers a client that works. Throws FolderLockedError or DatabaseUnavailableError. */
+export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
+  return options.url === null ? openFolder(options) : openServer(options.url, options);
+}
+
+async function openFolder(options: DatabaseOptions): Promise<OpenDatabase> {
+  const lock = await lockFolder(options.dataDir);
+  try {
+    const pglite = await PGlite.create(join(options.dataDir, 'postgres'));
+    // The adapter writes instants without a zone and drops the zone that it reads.
+    await pglite.exec(`SET TIME ZONE 'UTC'`);
+    const factory = new PrismaPGlite(pglite);
+    const applied = await applyMigrations(factory);
+    const db = connect(factory, options);
+    const close = async (): Promise<void> => {
+      await db.$disconnect();
+      await pglite.close();
+      await lock.release();
+    };
+    return { db, applied, close };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openServer(url: string, options: DatabaseOptions): Promise<OpenDatabase> {
+  const factory = new PrismaPg({
+    connectionString: url,
+    max: options.poolSize,
+    connectionTimeoutMillis: 5_000,
+    application_name: 'plimsoll',
+    // The adapter writes instants without a zone and drops the zone that it reads.
+    options: '-c TimeZone=UTC',
+  });
+  try {
+    const applied = await applyMigrations(factory);
+    const db = connect(factory, options);
+    await db.$queryRaw`SELECT 1`;
+    return { db, applied, close: () => db.$disconnect() };
+  } catch (error) {
+    throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+  }
+}
+
+function connect(adapter: PrismaPg | PrismaPGlite, options: DatabaseOptions): Database {
+  const { onStatement } = options;
+  if (onStatement === undefined) return new PrismaClient({ adapter });
+  const db = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] });
+  db.$on('query', (event) => onStatement(event.query));
+  return db as unknown as Database;
+}
+
+/** How long a transaction may wait for a connection, and how long it may take: PGlite has one connection for all. */
+const WAIT_MS = 20_000;
+const ATTEMPTS = 6;
+
+/**
+ * One transaction. It is tried again, within bounds, when the database asks for that: on a serialisation failure, a
+ * deadlock, or a unique key that another transaction took at the same moment (the second try then sees its row).
+ */
+export async function transact<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.$transaction(work, { maxWait: WAIT_MS, timeout: WAIT_MS });
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, attempt * 5 * Math.random()));
+    }
+  }
+}
+
+const RETRYABLE = new Set(['40001', '40P01', '23505', 'P2002', 'P2034']);
+const UNAVAILABLE = new Set([
+  ...['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028'],
+  ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'ENOENT'],
+  ...['57P01', '57P02', '57P03', '08000', '08001', '08003', '08006', '53300'],
+]);
+
+export function isRetryable(error: unknown): boolean {
+  return codesOf(error).some((code) => RETRYABLE.has(code));
+}
+
+/** The database cannot be reached, is starting or is shutting down: nothing is wrong with the request. */
+export function isUnavailable(error: unknown): boolean {
+  return (
+    error instanceof DatabaseUnavailableError ||
+    codesOf(error).some((code) => UNAVAILABLE.has(code)) ||
+    messagesOf(error).some((message) => /Connection terminated|timeout exceeded when trying to connect|not queryable|DatabaseNotReachable|Server has closed the connection/.test(message))
+  );
+}
+
+interface Chained {
+  readonly code?: unknown;
+  readonly originalCode?: unknown;
+  readonly message?: unknown;
+  readonly kind?: unknown;
+  readonly cause?: unknown;
+  readonly meta?: { readonly driverAdapterError?: unknown; readonly code?: unknown };
+}
+
+/** Prisma wraps the driver's errors, and the driver the network's. */
+function* chain(error: unknown): Generator<Chained> {
+  let next: unknown = error;
+  for (let depth = 0; depth < 6 && typeof next === 'object' && next !== null; depth++) {
+    const link = next as Chained;
+    yield link;
+    if (link.meta !== undefined) yield link.meta as Chained;
+    next = link.cause ?? link.meta?.driverAdapterError;
+  }
+}
+
+function codesOf(error: unknown): string[] {
+  return [...chain(error)].flatMap((link) => [link.code, link.originalCode]).filter((code) => typeof code === 'string');
+}
+
+function messagesOf(error: unknown): string[] {
+  return [...chain(error)].flatMap((link) => [link.message, link.kind]).filter((text) => typeof text === 'string');
+}

@@ -1,0 +1,89 @@
+/**
+ * Migrations, applied by Prisma's own schema engine in WebAssembly: nothing is downloaded, PGlite and PostgreSQL get the
+ * same files, and the ordinary `_prisma_migrations` table lets `prisma migrate deploy` go on from here.
+ */
+import { readFile, readdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+import { bindMigrationAwareSqlAdapterFactory, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
+
+import { PACKAGE_ROOT } from './package-root.js';
+
+const PRISMA_FOLDER = join(PACKAGE_ROOT, 'prisma');
+const NO_FILTER = { externalTables: [], externalEnums: [] };
+
+/** Brings the database to the newest migration; answers the names of those that were applied now. */
+export async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory): Promise<string[]> {
+  const engine = await schemaEngine(factory);
+  try {
+    const done = await engine.applyMigrations({ migrationsList: await migrationList(), filters: NO_FILTER });
+    return done.appliedMigrationNames;
+  } finally {
+    engine.free();
+  }
+}
+
+/**
+ * The SQL that leads from the committed migrations to schema.prisma; empty when they agree.
+ * `factory` must lead to a database that may be filled for the comparison.
+ */
+export async function migrationDrift(factory: SqlMigrationAwareDriverAdapterFactory): Promise<string> {
+  const engine = await schemaEngine(factory);
+  try {
+    const path = join(PRISMA_FOLDER, 'schema.prisma');
+    const result = await engine.diff({
+      from: { tag: 'migrations', ...(await migrationList()) },
+      to: { tag: 'schemaDatamodel', files: [{ path, content: await readFile(path, 'utf8') }] },
+      script: true,
+      exitCode: null,
+      filters: NO_FILTER,
+    });
+    const script = result.stdout ?? '';
+    return script.includes('This is an empty migration') ? '' : script;
+  } finally {
+    engine.free();
+  }
+}
+
+/** The little of WebAssembly that is needed; TypeScript knows it only together with the browser's library. */
+type Exports = Record<string, unknown>;
+const { WebAssembly } = globalThis as unknown as {
+  WebAssembly: { instantiate(wasm: Uint8Array, imports: Record<string, unknown>): Promise<{ instance: { exports: Exports } }> };
+};
+
+async function schemaEngine(factory: SqlMigrationAwareDriverAdapterFactory): Promise<SchemaEngine> {
+  const require = createRequire(import.meta.url);
+  const bindings = await import('@prisma/schema-engine-wasm/schema_engine_bg');
+  const glue = bindings as unknown as { __wbg_set_wasm(exports: Exports): void };
+  const wasm = await readFile(join(require.resolve('@prisma/schema-engine-wasm'), '..', 'schema_engine_bg.wasm'));
+  const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.js': glue });
+  glue.__wbg_set_wasm(instance.exports);
+  (instance.exports['__wbindgen_start'] as () => void)();
+  return bindings.SchemaEngine.new(
+    { datamodels: undefined },
+    () => undefined,
+    bindMigrationAwareSqlAdapterFactory(factory),
+  );
+}
+
+async function migrationList(): Promise<MigrationList> {
+  const baseDir = join(PRISMA_FOLDER, 'migrations');
+  const entries = await readdir(baseDir, { withFileTypes: true }).catch(() => []);
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  return {
+    baseDir,
+    lockfile: { path: 'migration_lock.toml', content: 'provider = "postgresql"\n' },
+    shadowDbInitScript: '',
+    migrationDirectories: await Promise.all(
+      names.sort().map(async (path) => ({
+        path,
+        migrationFile: {
+          path: 'migration.sql',
+          content: { tag: 'ok' as const, value: await readFile(join(baseDir, path, 'migration.sql'), 'utf8') },
+        },
+      })),
+    ),
+  };
+}

@@ -1,0 +1,65 @@
+import type { Decimal } from '../margin/decimal.js';
+import type { CollateralSchedule } from '../margin/model.js';
+
+export type RatioStatus = 'SCHEDULED' | 'ACTIVE' | 'SUPERSEDED' | 'CANCELLED';
+
+/** One version of what an asset counts on one chain of one venue. Never edited. */
+export interface RatioVersion extends CollateralSchedule {
+  readonly ratioKey: string;
+  readonly version: number;
+  readonly venue: string;
+  /** Null where the venue has no chains. */
+  readonly chain: string | null;
+  readonly asset: string;
+  /** Coins of all accounts that count at most; null: no limit. */
+  readonly platformCap: Decimal | null;
+  readonly effectiveFrom: Date;
+  readonly cancelledAt: Date | null;
+  readonly reason: string;
+  readonly source: string | null;
+  readonly changedBy: string | null;
+  readonly createdAt: Date;
+}
+
+/** Names the ratio whose versions follow each other: "ASTER/BNB_CHAIN/LISTA", "BITGET//BTC". */
+export function ratioKey(venue: string, chain: string | null, asset: string): string {
+  return `${venue}/${chain ?? ''}/${asset}`;
+}
+
+interface Dated {
+  readonly version: number;
+  readonly effectiveFrom: Date;
+  readonly cancelledAt?: Date | null;
+}
+
+/** The newest version that has taken effect and was not cancelled; of one instant, the higher version. */
+export function inForce<T extends Dated>(versions: readonly T[], at: Date): T | null {
+  let found: T | null = null;
+  for (const version of versions) {
+    if (version.effectiveFrom > at || (version.cancelledAt ?? null) !== null) continue;
+    if (found === null || precedes(found, version)) found = version;
+  }
+  return found;
+}
+
+/** When the version is superseded; null while nothing follows it. */
+export function effectiveTo(version: RatioVersion, all: readonly RatioVersion[]): Date | null {
+  let next: RatioVersion | null = null;
+  for (const other of all) {
+    if (other.cancelledAt !== null || !precedes(version, other)) continue;
+    if (next === null || precedes(other, next)) next = other;
+  }
+  return next === null ? null : next.effectiveFrom;
+}
+
+export function ratioStatus(version: RatioVersion, all: readonly RatioVersion[], at: Date): RatioStatus {
+  if (version.cancelledAt !== null) return 'CANCELLED';
+  if (version.effectiveFrom > at) return 'SCHEDULED';
+  const end = effectiveTo(version, all);
+  return end !== null && end <= at ? 'SUPERSEDED' : 'ACTIVE';
+}
+
+function precedes(a: Dated, b: Dated): boolean {
+  const gap = a.effectiveFrom.getTime() - b.effectiveFrom.getTime();
+  return gap < 0 || (gap === 0 && a.version < b.version);
+}
