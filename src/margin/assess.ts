@@ -3,9 +3,9 @@
  * `assessMargin`, so that there is one number and never two.
  */
 import { assessBalance, scheduleOf, type CollateralContribution } from './collateral.js';
-import { ONE, ZERO, max, quotientDown, type Decimal } from './decimal.js';
+import { ZERO, max, quotientDown, type Decimal } from './decimal.js';
 import type { AccountState, Market, MarginStatus, Policy, PositionState } from './model.js';
-import { requirement } from './requirement.js';
+import { requirement, type Requirement } from './requirement.js';
 import { healthFactor, isWorse, marginRatio, statusOf, statusOfLowerBound } from './status.js';
 
 /** The state of one account. Amounts in USDT; exact unless a line says how it is rounded. */
@@ -50,9 +50,6 @@ export interface PositionReport extends PositionState {
   readonly marginRatio: Decimal | null;
   readonly status: MarginStatus;
 }
-
-/** +1 for a long, -1 for a short. */
-const DIRECTION = { LONG: ONE, SHORT: ONE.negated() } as const;
 
 /** Assesses an account against the market under the venue's policy (rules: 3 to 6). Order of balances and positions does not matter. */
 export function assessMargin(account: AccountState, market: Market, policy: Policy): MarginReport {
@@ -137,36 +134,40 @@ export function worstStatus(report: MarginReport): MarginStatus {
 
 /** One position by itself; status and ratio are an isolated position's own (rules: 6), and set by the account for cross. */
 function assessPosition(position: PositionState, market: Market, policy: Policy): PositionReport {
-  const entryPrice = quotientDown(position.cost, position.size);
-  const mark = market.mark(position.instrument);
-  const rules = policy.instruments.get(position.instrument);
-  if (mark === null || rules === undefined) {
-    return {
-      ...position,
-      entryPrice,
-      markPrice: null,
-      notional: null,
-      unrealizedPnl: null,
-      initialMargin: null,
-      maintenanceMargin: null,
-      marginRatio: null,
-      status: 'UNPRICED',
-    };
+  const { instrument, side, size, cost, leverage, marginMode, isolatedMargin } = position;
+  const mark = market.mark(instrument);
+  const rules = policy.instruments.get(instrument);
+  let notional: Decimal | null = null;
+  let unrealizedPnl: Decimal | null = null;
+  let needed: Requirement | null = null;
+  let ratio: Decimal | null = null;
+  let status: MarginStatus = 'UNPRICED';
+  if (mark !== null && rules !== undefined) {
+    notional = size.times(mark.price);
+    unrealizedPnl = side === 'LONG' ? notional.minus(cost) : cost.minus(notional);
+    needed = requirement(notional, leverage, rules, policy);
+    if (marginMode === 'ISOLATED') {
+      const ownBalance = isolatedMargin.plus(unrealizedPnl);
+      ratio = marginRatio(ownBalance, needed.maintenanceMargin);
+      status = statusOf(ownBalance, needed.maintenanceMargin, policy);
+    }
   }
-  const notional = position.size.times(mark.price);
-  const unrealizedPnl = notional.minus(position.cost).times(DIRECTION[position.side]);
-  const needed = requirement(notional, position.leverage, rules, policy);
-  const ownBalance = position.isolatedMargin.plus(unrealizedPnl);
-  const isolated = position.marginMode === 'ISOLATED';
+  // Field by field: V8 takes 200 times as long for a spread that is followed by so many new fields.
   return {
-    ...position,
-    entryPrice,
-    markPrice: mark.price,
+    instrument,
+    side,
+    size,
+    cost,
+    leverage,
+    marginMode,
+    isolatedMargin,
+    entryPrice: quotientDown(cost, size),
+    markPrice: mark === null ? null : mark.price,
     notional,
     unrealizedPnl,
-    initialMargin: needed.initialMargin,
-    maintenanceMargin: needed.maintenanceMargin,
-    marginRatio: isolated ? marginRatio(ownBalance, needed.maintenanceMargin) : null,
-    status: isolated ? statusOf(ownBalance, needed.maintenanceMargin, policy) : 'NO_EXPOSURE',
+    initialMargin: needed === null ? null : needed.initialMargin,
+    maintenanceMargin: needed === null ? null : needed.maintenanceMargin,
+    marginRatio: ratio,
+    status,
   };
 }

@@ -1,7 +1,7 @@
 /**
  * What balances count as collateral (rules: 3; sources: the venues' tables of collateral ratios).
  */
-import { ONE, ZERO, max, min, quotientDown, type Decimal } from './decimal.js';
+import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from './decimal.js';
 import {
   SETTLEMENT_ASSET,
   type BalanceState,
@@ -50,8 +50,13 @@ const SETTLEMENT_AT_PAR: CollateralSchedule = { id: '', tierUnit: 'QUOTE_VALUE',
  * Null when there never was a price.
  */
 export function indexPrice(asset: string, market: Market, policy: Policy): PriceState | null {
-  const priced = policy.assets.get(asset)?.pricedAs ?? asset;
+  const priced = pricedBy(asset, policy);
   return priced === SETTLEMENT_ASSET ? SETTLEMENT_PRICE : market.index(priced);
+}
+
+/** The asset whose index price this one takes: its own, or that of its `pricedAs`. */
+export function pricedBy(asset: string, policy: Policy): string {
+  return policy.assets.get(asset)?.pricedAs ?? asset;
 }
 
 /**
@@ -76,30 +81,18 @@ export function assessBalance(
   const { asset, quantity } = balance;
   const price = indexPrice(asset, market, policy);
   const value = price === null ? null : quantity.times(price.price);
-  const plain = {
+  const schedule = price === null || quantity.lt(ZERO) ? null : scheduleOf(asset, mode, policy);
+  const tiers = price === null || schedule === null ? [] : throughTiers(quantity, price.price, schedule);
+  return {
     asset,
     quantity,
     indexPrice: price === null ? null : price.price,
     stale: price !== null && price.stale,
     value,
-    uncountedQuantity: ZERO,
-    tiers: [],
-    scheduleId: null,
-  };
-  if (price === null || value === null) return { ...plain, collateralValue: ZERO };
-  if (quantity.isNegative()) return { ...plain, collateralValue: value };
-  const schedule = scheduleOf(asset, mode, policy);
-  if (schedule === null) return { ...plain, collateralValue: ZERO };
-
-  const tiers = throughTiers(quantity, price.price, schedule);
-  let collateralValue = ZERO;
-  for (const tier of tiers) collateralValue = collateralValue.plus(tier.collateralValue);
-  return {
-    ...plain,
-    uncountedQuantity: uncounted(quantity, price.price, schedule),
-    collateralValue,
+    uncountedQuantity: price === null || schedule === null ? ZERO : uncounted(quantity, price.price, schedule),
+    collateralValue: value !== null && value.lt(ZERO) ? value : sum(tiers.map((tier) => tier.collateralValue)),
     tiers,
-    scheduleId: schedule.id === '' ? null : schedule.id,
+    scheduleId: schedule === null || schedule === SETTLEMENT_AT_PAR ? null : schedule.id,
   };
 }
 
@@ -114,19 +107,24 @@ function throughTiers(quantity: Decimal, price: Decimal, schedule: CollateralSch
     const top = tier.cap === null ? amount : min(amount, tier.cap);
     const part = top.minus(tier.floor);
     const value = inCoins ? part.times(price) : part;
-    parts.push({ floor: tier.floor, cap: tier.cap, ratio: tier.ratio, value, collateralValue: value.times(tier.ratio) });
+    parts.push({
+      floor: tier.floor,
+      cap: tier.cap,
+      ratio: tier.ratio,
+      value,
+      collateralValue: value.times(tier.ratio),
+    });
   }
   return parts;
 }
 
 /** Coins above `userCap` or above the cap of the last tier. */
 function uncounted(quantity: Decimal, price: Decimal, schedule: CollateralSchedule): Decimal {
-  const overUserCap = schedule.userCap === null ? ZERO : max(ZERO, quantity.minus(schedule.userCap));
+  const { userCap } = schedule;
+  const overUserCap = userCap === null || quantity.lte(userCap) ? ZERO : quantity.minus(userCap);
   const lastCap = schedule.tiers.at(-1)?.cap ?? null;
   if (lastCap === null) return overUserCap;
-  const overTiers =
-    schedule.tierUnit === 'QUANTITY'
-      ? quantity.minus(lastCap)
-      : quotientDown(quantity.times(price).minus(lastCap), price);
-  return max(overUserCap, overTiers);
+  if (schedule.tierUnit === 'QUANTITY') return max(overUserCap, quantity.minus(lastCap));
+  const overTiers = quantity.times(price).minus(lastCap);
+  return overTiers.gt(ZERO) ? max(overUserCap, quotientDown(overTiers, price)) : overUserCap;
 }

@@ -37,3 +37,12 @@ export interface Refusal {
   readonly required?: Decimal;
   readonly available?: Decimal;
 }
+
+export function refuse(code: RefusalCode, message: string, required?: Decimal, available?: Decimal): Refusal {
+  return {
+    code,
+    message,
+    ...(required === undefined ? {} : { required }),
+    ...(available === undefined ? {} : { available }),
+  };
+}

@@ -1,7 +1,7 @@
 /**
  * Where a margin balance stands against what is required (rules: 5).
  */
-import { quotientDown, quotientUp, type Decimal } from './decimal.js';
+import { ZERO, quotientDown, quotientUp, type Decimal } from './decimal.js';
 import { MARGIN_STATUSES, type MarginStatus, type Policy } from './model.js';
 
 /**
@@ -9,7 +9,7 @@ import { MARGIN_STATUSES, type MarginStatus, type Policy } from './model.js';
  * exactly on a boundary is on it. `liquidatesAtEquality` is the venue's choice of the boundary's side.
  */
 export function statusOf(marginBalance: Decimal, maintenanceMargin: Decimal, policy: Policy): MarginStatus {
-  if (maintenanceMargin.isZero()) return marginBalance.isNegative() ? 'LIQUIDATION' : 'NO_EXPOSURE';
+  if (maintenanceMargin.isZero()) return marginBalance.lt(ZERO) ? 'LIQUIDATION' : 'NO_EXPOSURE';
   const order = marginBalance.cmp(maintenanceMargin);
   if (order < 0 || (order === 0 && policy.liquidatesAtEquality)) return 'LIQUIDATION';
   if (maintenanceMargin.gte(marginBalance.times(policy.marginCallRatio))) return 'MARGIN_CALL';
@@ -34,7 +34,7 @@ export function isWorse(a: MarginStatus, b: MarginStatus): boolean {
  * balance is not positive: the ratio is then infinite.
  */
 export function marginRatio(marginBalance: Decimal, maintenanceMargin: Decimal): Decimal | null {
-  if (maintenanceMargin.isZero() || !marginBalance.isPositive() || marginBalance.isZero()) return null;
+  if (maintenanceMargin.isZero() || !marginBalance.gt(ZERO)) return null;
   return quotientUp(maintenanceMargin, marginBalance);
 }
 

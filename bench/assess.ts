@@ -1,0 +1,189 @@
+/**
+ * How long `assessMargin` takes for 5 assets and 5 positions, next to a straight line of decimal.js operations that
+ * adds up the same sums and explains nothing. Both in one process, in turns, so that one machine judges both.
+ *
+ *   npx tsc && node dist/bench/assess.js
+ */
+import { Decimal as DecimalJs } from 'decimal.js';
+
+import { assessMargin } from '../src/margin/assess.js';
+import { decimal } from '../src/margin/decimal.js';
+import type { AccountState, CollateralSchedule, InstrumentRules, Market, Policy } from '../src/margin/model.js';
+
+const ASSETS = ['USDT', 'BTC', 'ETH', 'BNB', 'USD1'];
+const INDEX: Record<string, string> = { BTC: '60123.45', ETH: '2987.61', BNB: '555.123', USD1: '0.9991' };
+const HELD: Record<string, string> = { USDT: '-2500.5', BTC: '10.123', ETH: '25.5', BNB: '12.75', USD1: '1500.25' };
+const RATIO_ROWS = [
+  ['0', '100000', '0.975'],
+  ['100000', '500000', '0.97'],
+  ['500000', '1000000', '0.965'],
+  ['1000000', '5000000', '0.96'],
+  ['5000000', null, '0.85'],
+] as const;
+/** Floor, cap, rate, amount, largest leverage. */
+const TIER_ROWS = [
+  ['0', '50000', '0.004', '0', '125'],
+  ['50000', '600000', '0.005', '50', '100'],
+  ['600000', '3000000', '0.0065', '950', '75'],
+  ['3000000', '12000000', '0.01', '11450', '50'],
+  ['12000000', null, '0.02', '131450', '25'],
+] as const;
+const POSITIONS = [
+  ['P0', 'LONG', '1.5', '90000.15', '20', '60111.11'],
+  ['P1', 'SHORT', '20', '60500', '10', '2988.88'],
+  ['P2', 'LONG', '100.25', '55000', '50', '555.05'],
+  ['P3', 'SHORT', '0.75', '45111.125', '100', '60111.11'],
+  ['P4', 'LONG', '3000', '450000', '5', '149.123'],
+] as const;
+
+const schedule: CollateralSchedule = {
+  id: 'ratio',
+  tierUnit: 'QUOTE_VALUE',
+  userCap: decimal(100_000),
+  tiers: RATIO_ROWS.map(([floor, cap, ratio]) => ({
+    floor: decimal(floor),
+    cap: cap === null ? null : decimal(cap),
+    ratio: decimal(ratio),
+  })),
+};
+const account: AccountState = {
+  collateralMode: 'MULTI_ASSET',
+  positionMode: 'ONE_WAY',
+  balances: ASSETS.map((asset) => ({ asset, quantity: decimal(HELD[asset] ?? '0') })),
+  positions: POSITIONS.map(([instrument, side, size, cost, leverage]) => ({
+    instrument,
+    side,
+    size: decimal(size),
+    cost: decimal(cost),
+    leverage: decimal(leverage),
+    marginMode: 'CROSS',
+    isolatedMargin: decimal(0),
+  })),
+};
+const instruments: InstrumentRules[] = POSITIONS.map(([symbol]) => ({
+  symbol,
+  baseAsset: 'BTC',
+  maxLeverage: decimal(125),
+  tiers: TIER_ROWS.map(([floor, cap, rate, amount, leverage], index) => ({
+    tier: index + 1,
+    floor: decimal(floor),
+    cap: cap === null ? null : decimal(cap),
+    maintenanceRate: decimal(rate),
+    maintenanceAmount: decimal(amount),
+    maxLeverage: decimal(leverage),
+  })),
+}));
+const policy: Policy = {
+  version: 1,
+  liquidatesAtEquality: false,
+  maintenanceMethod: 'PROGRESSIVE',
+  liquidationFeeRate: decimal('0.0006'),
+  warningRatio: decimal('0.5'),
+  marginCallRatio: decimal('0.8'),
+  isolatedInMultiAsset: false,
+  debtMarginRate: decimal(0),
+  interest: [],
+  autoExchange: [],
+  assets: new Map(ASSETS.map((asset) => [asset, { pricedAs: null, transferable: true, convertible: true }])),
+  collateralRatios: new Map(ASSETS.slice(1).map((asset) => [asset, schedule])),
+  instruments: new Map(instruments.map((rules) => [rules.symbol, rules])),
+};
+const priced = (rows: [string, string][]): Market['index'] => {
+  const prices = new Map(rows.map(([symbol, price]) => [symbol, { price: decimal(price), stale: false }]));
+  return (symbol) => prices.get(symbol) ?? null;
+};
+const market: Market = {
+  index: priced(Object.entries(INDEX)),
+  mark: priced(POSITIONS.map(([symbol, , , , , mark]) => [symbol, mark])),
+};
+
+// --- The straight line: the same sums, in a decimal.js of its own with 60 digits ---
+
+const Plain = DecimalJs.clone({ precision: 60 });
+const plain = (text: string): DecimalJs => new Plain(text);
+const nothing = plain('0');
+const fee = plain('0.0006');
+const balances = ASSETS.map((asset) => ({ quantity: plain(HELD[asset] ?? '0'), price: plain(INDEX[asset] ?? '1') }));
+const ratios = RATIO_ROWS.map(([floor, cap, ratio]) => ({
+  floor: plain(floor),
+  cap: plain(cap ?? '1e40'),
+  ratio: plain(ratio),
+}));
+const tiers = TIER_ROWS.map(([, cap, rate, amount, leverage]) => ({
+  cap: plain(cap ?? '1e40'),
+  rate: plain(rate),
+  amount: plain(amount),
+  leverage: plain(leverage),
+}));
+const positions = POSITIONS.map(([, side, size, cost, leverage, mark]) => ({
+  long: side === 'LONG',
+  size: plain(size),
+  cost: plain(cost),
+  leverage: plain(leverage),
+  mark: plain(mark),
+}));
+
+function straightLine(): DecimalJs {
+  let collateral = nothing;
+  let wallet = nothing;
+  for (const { quantity, price } of balances) {
+    const value = quantity.times(price);
+    wallet = wallet.plus(value);
+    if (value.isNegative()) {
+      collateral = collateral.plus(value);
+      continue;
+    }
+    for (const { floor, cap, ratio } of ratios) {
+      if (value.lte(floor)) break;
+      collateral = collateral.plus(Plain.min(value, cap).minus(floor).times(ratio));
+    }
+  }
+  let pnl = nothing;
+  let initial = nothing;
+  let maintenance = nothing;
+  for (const { long, size, cost, leverage, mark } of positions) {
+    const notional = size.times(mark);
+    pnl = long ? pnl.plus(notional).minus(cost) : pnl.plus(cost).minus(notional);
+    const tier = tiers.find(({ cap }) => notional.lt(cap));
+    if (tier === undefined) throw new Error('no tier');
+    initial = initial.plus(notional.div(Plain.min(leverage, tier.leverage)));
+    maintenance = maintenance.plus(notional.times(tier.rate.plus(fee)).minus(tier.amount));
+  }
+  const balance = collateral.plus(pnl);
+  if (wallet.lt(0) || initial.gt(balance)) throw new Error('another account');
+  return maintenance.div(balance);
+}
+
+// --- Turns ---
+
+const CALLS = 2_000;
+const TURNS = 15;
+
+/** Microseconds a call, over one turn. */
+function turn(work: () => unknown): number {
+  const start = process.hrtime.bigint();
+  for (let call = 0; call < CALLS; call++) work();
+  return Number(process.hrtime.bigint() - start) / 1_000 / CALLS;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
+
+const assess = (): unknown => assessMargin(account, market, policy);
+const report = assessMargin(account, market, policy);
+if (report.marginRatio === null || report.marginRatio.minus(straightLine().toFixed(30)).abs().gt('1e-17')) {
+  throw new Error('The two disagree: the comparison would be worth nothing.');
+}
+turn(assess);
+turn(straightLine);
+const assessed: number[] = [];
+const straight: number[] = [];
+for (let index = 0; index < TURNS; index++) {
+  assessed.push(turn(assess));
+  straight.push(turn(straightLine));
+}
+const [a, s] = [median(assessed), median(straight)];
+console.log(`assessMargin, 5 assets and 5 positions: ${a.toFixed(1)} µs (median of ${TURNS} turns of ${CALLS} calls)`);
+console.log(`the same sums in a straight line:       ${s.toFixed(1)} µs`);
+console.log(`factor:                                 ${(a / s).toFixed(2)}`);

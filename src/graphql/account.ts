@@ -1,0 +1,256 @@
+import { Arg, Ctx, Field, FieldResolver, ID, InputType, Int, Mutation, ObjectType, Query, Resolver, Root } from 'type-graphql';
+
+import { countAccounts, findAccounts, openAccount, type AccountCursor, type AccountQuery } from '../ledger/accounts.js';
+import type { MarginState } from '../ledger/margin-state.js';
+import type { AccountRecord } from '../ledger/records.js';
+import { worstStatus } from '../margin/assess.js';
+import type { Decimal } from '../margin/decimal.js';
+import { isUuid } from '../platform/ids.js';
+import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from './access.js';
+import { Asset } from './asset.js';
+import { Chain } from './chain.js';
+import type { Context } from './context.js';
+import { AccountOrder, CollateralMode, MarginStatus, PositionMode } from './enums.js';
+import { badUserInput } from './errors.js';
+import { globalId, localId } from './global-id.js';
+import { plainInput } from './idempotent-input.js';
+import { MarginSummary, marginSummary } from './margin-summary.js';
+import { ID_DESCRIPTION, Node } from './node.js';
+import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT, connectionOf, pageOf, type Page } from './pages.js';
+import { UserError, userErrors } from './refusals.js';
+import { DateTimeScalar, DecimalScalar } from './scalars.js';
+import { Venue } from './venue.js';
+
+@ObjectType({ description: 'What an account holds or owes of one asset.', simpleResolvers: true })
+export class Balance {
+  @Field(() => Asset, { description: 'The asset that is held or owed.' })
+  asset!: unknown;
+
+  @Field(() => DecimalScalar, { description: 'In units of the asset, without isolated margin. Negative: owed.' })
+  quantity!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description: 'In USDT at index price, before any ratio. Null without a price.',
+  })
+  value!: Decimal | null;
+}
+
+@ObjectType({
+  implements: Node,
+  description:
+    'A portfolio at one venue, on one chain. Its owner, admins and services; to anybody else it does not exist.',
+  simpleResolvers: true,
+})
+export class Account {
+  @Field(() => String, { description: 'The name that it was opened with.' })
+  name!: string;
+
+  @Field(() => String, { description: 'Subject of the trader that owns it.' })
+  owner!: string;
+
+  @Field(() => CollateralMode, { description: 'How its collateral counts.' })
+  collateralMode!: string;
+
+  @Field(() => PositionMode, { description: 'How fills of one instrument add up.' })
+  positionMode!: string;
+
+  @Field(() => Int, { description: 'Rises by one with every change of the account; from 1.' })
+  version!: number;
+
+  @Field(() => DateTimeScalar, { description: 'When it was opened.' })
+  openedAt!: Date;
+}
+
+export const Accounts = connectionOf('Account', () => Account, 'accounts');
+
+@InputType({ description: 'Which accounts; all conditions must hold. Traders see their own, whatever the filter.' })
+export class AccountFilter {
+  @Field(() => String, { nullable: true, description: "The venue's code." })
+  venue?: string | null;
+
+  @Field(() => String, { nullable: true, description: "The chain's code." })
+  chain?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Subject of the owner.' })
+  owner?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The whole name, letter for letter.' })
+  name?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Symbol of an asset that the account holds or owes.' })
+  asset?: string | null;
+}
+
+@InputType({ description: 'An account to be opened.' })
+export class OpenAccountInput {
+  @Field(() => String, { description: 'A name for people, of 1 to 200 characters.' })
+  name!: string;
+
+  @Field(() => String, { description: 'Subject of the trader that shall own it, of 1 to 200 characters.' })
+  owner!: string;
+
+  @Field(() => String, { description: "The venue's code." })
+  venue!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The chain's code: required where the venue has chains, refused where it has none.",
+  })
+  chain?: string | null;
+
+  @Field(() => CollateralMode, { defaultValue: 'MULTI_ASSET', description: 'How its collateral counts.' })
+  collateralMode!: 'SINGLE_ASSET' | 'MULTI_ASSET';
+
+  @Field(() => PositionMode, { defaultValue: 'ONE_WAY', description: 'How fills of one instrument add up.' })
+  positionMode!: 'ONE_WAY' | 'HEDGE';
+
+  @Field(() => ID, { description: 'Sent again with the same input within 24 hours it answers the same account.' })
+  idempotencyKey!: string;
+}
+
+@ObjectType({ description: 'What became of the opening of an account.', simpleResolvers: true })
+export class OpenAccountPayload {
+  @Field(() => Account, { nullable: true, description: 'The account; null when it was refused.' })
+  account!: AccountRecord | null;
+
+  @Field(() => [UserError], { description: 'Why it was refused; empty when it was opened.' })
+  errors!: readonly UserError[];
+}
+
+type AccountPage = Page<AccountRecord> & { readonly query: AccountQuery };
+
+@Resolver(() => Account)
+export class AccountResolver {
+  @FieldResolver(() => ID, { description: ID_DESCRIPTION })
+  id(@Root() account: AccountRecord): string {
+    return globalId('Account', account.id);
+  }
+
+  @FieldResolver(() => Venue, { description: 'Where it trades.' })
+  venue(@Root() account: AccountRecord, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.venues.get(account.venue);
+  }
+
+  @FieldResolver(() => Chain, { nullable: true, description: 'Where its collateral lies; null where the venue has none.' })
+  chain(@Root() account: AccountRecord, @Ctx() { rulebook }: Context): unknown {
+    return account.chain === null ? null : rulebook.chains.get(account.chain);
+  }
+
+  @FieldResolver(() => [Balance], { description: 'All balances other than 0, by symbol.' })
+  async balances(@Root() account: AccountRecord, @Ctx() context: Context): Promise<Balance[]> {
+    const { report } = await marginOf(account.id, context);
+    return report.collateral.map(({ asset, quantity, value }) => ({
+      asset: context.rulebook.assets.get(asset),
+      quantity,
+      value,
+    }));
+  }
+
+  @FieldResolver(() => MarginStatus, { description: 'The worst of the cross state and of every isolated position.' })
+  async status(@Root() account: AccountRecord, @Ctx() context: Context): Promise<string> {
+    return worstStatus((await marginOf(account.id, context)).report);
+  }
+
+  @FieldResolver(() => MarginSummary, { description: 'The cross-margin state now, with what explains every number.' })
+  async margin(@Root() account: AccountRecord, @Ctx() context: Context): Promise<MarginSummary> {
+    return marginSummary(await marginOf(account.id, context));
+  }
+
+  @Access(...ANY_ROLE)
+  @Query(() => Account, {
+    nullable: true,
+    description: "One account. Its owner, admins, services; null where there is none, or it is not the viewer's to see.",
+  })
+  account(
+    @Arg('id', () => ID, { description: 'The global id of the account.' }) id: string,
+    @Ctx() context: Context,
+  ): Promise<AccountRecord | null> {
+    return visibleAccount(localId('Account', id), context);
+  }
+
+  @Access(...ANY_ROLE)
+  @Query(() => Accounts.Connection, {
+    description: 'Accounts, oldest first unless an order is named. Traders: their own. Admins and services: all.',
+  })
+  accounts(
+    @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null,
+    @Arg('where', () => AccountFilter, { nullable: true, description: 'Which; null: all.' }) where: AccountFilter | null,
+    @Arg('orderBy', () => AccountOrder, { nullable: true, description: 'The order; null: by id, oldest first.' })
+    orderBy: 'NAME' | null,
+    @Ctx() context: Context,
+  ): Promise<AccountPage> {
+    return accountPage(context, { ...where, visibleTo: confinedTo(viewerOf(context)), orderBy: orderBy ?? 'ID' }, first, after);
+  }
+
+  @Access('ADMIN', 'SERVICE')
+  @Mutation(() => OpenAccountPayload, { description: 'Admins and services. Opens an account for a trader.' })
+  async openAccount(
+    @Arg('input', () => OpenAccountInput, { description: 'The account.' }) input: OpenAccountInput,
+    @Ctx() context: Context,
+  ): Promise<OpenAccountPayload> {
+    const { idempotencyKey, ...account } = input;
+    const opened = await openAccount(
+      context,
+      { ...account, chain: account.chain ?? null },
+      {
+        viewer: viewerOf(context).subject,
+        key: idempotencyKey,
+        mutation: 'openAccount',
+        input: plainInput(account),
+      },
+      context.now,
+    );
+    return { account: opened.account, errors: userErrors(opened.refusals) };
+  }
+}
+
+@Resolver(() => Accounts.Connection)
+export class AccountConnectionResolver {
+  @FieldResolver(() => Int, {
+    nullable: true,
+    description: 'How many there are on all pages; counted only when asked for.',
+  })
+  totalCount(@Root() page: AccountPage, @Ctx() { db }: Context): Promise<number> {
+    return countAccounts(db, page.query);
+  }
+}
+
+export async function accountPage(
+  { db }: Context,
+  query: AccountQuery,
+  first: number,
+  after: string | null,
+): Promise<AccountPage> {
+  const filters = [query.venue, query.chain, query.owner, query.name, query.asset];
+  if (filters.some((filter) => filter?.includes('\0'))) throw badUserInput('A filter cannot contain NUL.');
+  const page = await pageOf<AccountRecord, [string, string]>({
+    first,
+    after,
+    cursorOf: ({ id, name }) => [id, name],
+    read: (cursor, limit) => findAccounts(db, query, accountCursor(cursor), limit),
+  });
+  return { ...page, query };
+}
+
+function accountCursor(cursor: readonly [string, string] | null): AccountCursor | null {
+  if (cursor === null) return null;
+  const [id, name] = cursor;
+  if (!isUuid(id) || typeof name !== 'string') throw badUserInput('Expected a cursor that an earlier page gave out.');
+  return { id, name };
+}
+
+/** The account, if it exists and is the viewer's to see. */
+export async function visibleAccount(id: string, context: Context): Promise<AccountRecord | null> {
+  if (!isUuid(id)) return null;
+  const holdings = await context.loaders.holdings.load(id);
+  return holdings !== null && maySee(viewerOf(context), holdings.account) ? holdings.account : null;
+}
+
+/** The margin state of an account that is known to exist. */
+export async function marginOf(id: string, { loaders }: Context): Promise<MarginState> {
+  const state = await loaders.margin.load(id);
+  if (state === null) throw new Error(`The account ${id} is missing.`);
+  return state;
+}

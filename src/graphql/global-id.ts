@@ -1,0 +1,34 @@
+/** Global ids: the type's name and the local id, opaque to clients. */
+
+export type NodeType =
+  | 'Venue'
+  | 'Chain'
+  | 'Asset'
+  | 'Instrument'
+  | 'CollateralRatio'
+  | 'Account'
+  | 'Position'
+  | 'LedgerEntry'
+  | 'Fill';
+
+const LONGEST = 400;
+
+export function globalId(type: NodeType, ...local: readonly string[]): string {
+  return Buffer.from([type, ...local].join(':')).toString('base64url');
+}
+
+/** Null for whatever is not an id of this server: another type's syntax, NUL, garbage. */
+export function parseGlobalId(id: string): { type: string; local: string[] } | null {
+  if (id.length > LONGEST || !/^[A-Za-z0-9_-]+$/.test(id)) return null;
+  const text = Buffer.from(id, 'base64url').toString('utf8');
+  const [type = '', ...local] = text.split(':');
+  // Only the one spelling that this server gives out: ids are compared as text by clients.
+  if (text.includes('\0') || local.length === 0 || Buffer.from(text).toString('base64url') !== id) return null;
+  return { type, local };
+}
+
+/** The local id, if the global one is of that type and has one part; else an id that no row has. */
+export function localId(type: NodeType, id: string): string {
+  const parsed = parseGlobalId(id);
+  return parsed?.type === type && parsed.local.length === 1 ? (parsed.local[0] ?? '') : '';
+}

@@ -1,0 +1,87 @@
+import { Arg, Field, FieldResolver, ID, Int, ObjectType, Resolver, Root, Subscription } from 'type-graphql';
+
+import type { AccountRecord } from '../ledger/records.js';
+import { decimal, type Decimal } from '../margin/decimal.js';
+import type { MarginUpdate } from '../monitor/watch-stream.js';
+import { isUuid } from '../platform/ids.js';
+import { ANY_ROLE, Access, maySee, viewerOf } from './access.js';
+import { Account } from './account.js';
+import type { Context } from './context.js';
+import { MarginChangeCause, MarginStatus } from './enums.js';
+import { badUserInput } from './errors.js';
+import { localId } from './global-id.js';
+import { boundedList } from './lists.js';
+import { MarginSummary, marginSummary } from './margin-summary.js';
+import { DecimalScalar } from './scalars.js';
+
+@ObjectType({ description: 'A margin state that is pushed.', simpleResolvers: true })
+export class MarginRatioChange {
+  @Field(() => MarginStatus, {
+    nullable: true,
+    description: 'The status that this stream said last; null in the first state of the account.',
+  })
+  previousStatus!: string | null;
+
+  @Field(() => Int, { description: 'Rises by one per account and stream; a gap means that states were skipped.' })
+  sequence!: number;
+
+  @Field(() => MarginChangeCause, { description: 'Why it is pushed.' })
+  cause!: string;
+}
+
+interface WatchArgs {
+  readonly accountIds: readonly string[];
+  readonly minChange: Decimal;
+}
+
+@Resolver(() => MarginRatioChange)
+export class MarginRatioChangedResolver {
+  @FieldResolver(() => Account, { description: 'The account that it is about.' })
+  account(@Root() { state }: MarginUpdate): AccountRecord {
+    return state.account;
+  }
+
+  @FieldResolver(() => MarginSummary, { description: 'Its whole state.' })
+  margin(@Root() { state }: MarginUpdate): MarginSummary {
+    return marginSummary(state);
+  }
+
+  @Access(...ANY_ROLE)
+  @Subscription(() => MarginRatioChange, {
+    description:
+      'Any role; accounts that the viewer may not see are passed over. First the state of each account as it is ' +
+      '(SNAPSHOT), then its full state again whenever the ratio has moved by `minChange` or the status has changed. ' +
+      'States in between may be skipped; the last one never is.',
+    subscribe: ({ args, context }) => watch(args as WatchArgs, context as Context),
+  })
+  marginRatioChanged(
+    @Root() update: MarginUpdate,
+    @Arg('accountIds', () => [ID], { description: 'The accounts, from 1 to 100.' }) _accountIds: string[],
+    @Arg('minChange', () => DecimalScalar, {
+      defaultValue: decimal('0.001'),
+      description: 'How far the margin ratio must have moved since the last state, from 0 on; 0: every new state.',
+    })
+    _minChange: Decimal,
+  ): MarginUpdate {
+    return update;
+  }
+}
+
+async function* none(): AsyncGenerator<MarginUpdate> {
+  // Nothing to see: the stream ends at once.
+}
+
+async function watch(args: WatchArgs, context: Context): Promise<AsyncIterable<MarginUpdate>> {
+  const { minChange } = args;
+  if (minChange.isNegative() && !minChange.isZero()) throw badUserInput('Expected `minChange` from 0 on.');
+  if (args.accountIds.length === 0) throw badUserInput('Expected at least one id in `accountIds`.');
+  const ids = boundedList('accountIds', args.accountIds).map((id) => localId('Account', id));
+  const wanted = [...new Set(ids.filter(isUuid))];
+  const viewer = viewerOf(context);
+  const found = await context.loaders.holdings.loadMany(wanted);
+  const visible = found.flatMap((held) => {
+    if (held instanceof Error) throw held;
+    return held !== null && maySee(viewer, held.account) ? [held.account.id] : [];
+  });
+  return visible.length === 0 ? none() : context.liveMargins.watch(visible, minChange);
+}

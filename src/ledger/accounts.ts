@@ -1,0 +1,110 @@
+/** Opening accounts, and finding them. */
+import type { CollateralMode, PositionMode } from '../margin/model.js';
+import type { Refusal } from '../margin/refusal.js';
+import type { Database } from '../platform/database.js';
+import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
+import { uuidv7 } from '../platform/ids.js';
+import type { Prisma } from '../platform/prisma/client.js';
+import { keyReused, problemOfText, problemOfVenue } from '../policy/problems.js';
+import type { Rulebook } from '../policy/rulebook.js';
+import { accountRecord, readAccounts, type AccountRecord } from './records.js';
+
+export interface NewAccount {
+  readonly name: string;
+  readonly owner: string;
+  readonly venue: string;
+  readonly chain: string | null;
+  readonly collateralMode: CollateralMode;
+  readonly positionMode: PositionMode;
+}
+
+const LONGEST_NAME = 200;
+
+export interface OpenedAccount {
+  readonly account: AccountRecord | null;
+  readonly refusals: readonly Refusal[];
+}
+
+export async function openAccount(
+  { db, rulebook }: { readonly db: Database; readonly rulebook: Rulebook },
+  account: NewAccount,
+  request: IdempotentRequest,
+  now: Date,
+): Promise<OpenedAccount> {
+  const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
+    const refusals = problemsOf(account, rulebook);
+    if (refusals.length > 0) return { refusals };
+    const { venue, chain, ...rest } = account;
+    const id = uuidv7();
+    await tx.account.create({ data: { ...rest, id, venueCode: venue, chainCode: chain, openedAt: now } });
+    return { made: id };
+  });
+  if (outcome.kind === 'refused') return { account: null, refusals: outcome.refusals };
+  if (outcome.kind === 'reused') return { account: null, refusals: [keyReused()] };
+  const [made = null] = await readAccounts(db, [outcome.made]);
+  return { account: made, refusals: [] };
+}
+
+function problemsOf(account: NewAccount, rulebook: Rulebook): Refusal[] {
+  return [
+    problemOfText(account.name, LONGEST_NAME, ['input', 'name']),
+    problemOfText(account.owner, LONGEST_NAME, ['input', 'owner']),
+    problemOfVenue(rulebook, account.venue, account.chain),
+  ].filter((problem) => problem !== null);
+}
+
+export interface AccountQuery {
+  /** Null: accounts of all owners; a trader's queries name the trader here. */
+  readonly visibleTo: string | null;
+  readonly venue?: string | null | undefined;
+  readonly chain?: string | null | undefined;
+  readonly owner?: string | null | undefined;
+  readonly name?: string | null | undefined;
+  /** Accounts that hold or owe the asset. */
+  readonly asset?: string | null | undefined;
+  readonly orderBy: 'ID' | 'NAME';
+}
+
+export interface AccountCursor {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Up to `limit` accounts after the cursor, in the order asked for. */
+export async function findAccounts(
+  db: Database,
+  query: AccountQuery,
+  after: AccountCursor | null,
+  limit: number,
+): Promise<AccountRecord[]> {
+  const byName = query.orderBy === 'NAME';
+  const beyond: Prisma.AccountWhereInput =
+    after === null
+      ? {}
+      : byName
+        ? { OR: [{ name: { gt: after.name } }, { name: after.name, id: { gt: after.id } }] }
+        : { id: { gt: after.id } };
+  const rows = await db.account.findMany({
+    where: { AND: [conditions(query), beyond] },
+    orderBy: byName ? [{ name: 'asc' }, { id: 'asc' }] : [{ id: 'asc' }],
+    take: limit,
+  });
+  return rows.map(accountRecord);
+}
+
+export async function countAccounts(db: Database, query: AccountQuery): Promise<number> {
+  return db.account.count({ where: conditions(query) });
+}
+
+function conditions(query: AccountQuery): Prisma.AccountWhereInput {
+  const all: Prisma.AccountWhereInput[] = [];
+  if (query.visibleTo !== null) all.push({ owner: query.visibleTo });
+  if (query.owner != null) all.push({ owner: query.owner });
+  if (query.venue != null) all.push({ venueCode: query.venue });
+  if (query.chain != null) all.push({ chainCode: query.chain });
+  if (query.name != null) all.push({ name: query.name });
+  if (query.asset != null) {
+    all.push({ balances: { some: { assetSymbol: query.asset, quantity: { not: 0 } } } });
+  }
+  return { AND: all };
+}

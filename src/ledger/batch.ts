@@ -1,0 +1,57 @@
+/**
+ * Batches of facts that the venue reports: each item once by its id, whatever arrives twice, and each by itself: what is
+ * right is taken, what is wrong is named.
+ */
+import { decimal, type Decimal } from '../margin/decimal.js';
+import { refuse, type Refusal } from '../margin/refusal.js';
+import type { PriceBoard } from '../market/price-board.js';
+import type { Bus } from '../platform/bus.js';
+import type { Database } from '../platform/database.js';
+import type { Rulebook } from '../policy/rulebook.js';
+import type { AccountRecord } from './records.js';
+
+/** What the ledger works with. */
+export interface LedgerParts {
+  readonly db: Database;
+  readonly rulebook: Rulebook;
+  readonly board: PriceBoard;
+  readonly bus: Bus;
+}
+
+export interface BatchResult {
+  /** Items that are recorded now. */
+  readonly recorded: number;
+  /** Items that were recorded before, with the same content. */
+  readonly alreadyKnown: number;
+  readonly refusals: readonly Refusal[];
+  /** Accounts that this batch changed. */
+  readonly changed: readonly string[];
+}
+
+export const LARGEST_QUANTITY: Decimal = decimal('1e15');
+export const LARGEST_PRICE: Decimal = decimal('1e12');
+
+/** How far ahead of this server's clock an instant may lie: clocks differ, the future does not happen. */
+export const CLOCK_TOLERANCE_MS = 60_000;
+
+const LONGEST_ID = 200;
+
+export function problemOfId(id: string, field: readonly string[]): Refusal | null {
+  if (id.length >= 1 && id.length <= LONGEST_ID && !id.includes('\0')) return null;
+  return { ...refuse('INVALID_INPUT', `Expected an id of 1 to ${LONGEST_ID} characters without NUL.`), field };
+}
+
+export function problemOfInstant(at: Date, now: Date, field: readonly string[]): Refusal | null {
+  if (at.getTime() <= now.getTime() + CLOCK_TOLERANCE_MS) return null;
+  const message = `${at.toISOString()} is more than a minute ahead of this server, which has ${now.toISOString()}.`;
+  return { ...refuse('INVALID_INPUT', message), field };
+}
+
+export function accountNotFound(field: readonly string[]): Refusal {
+  return { ...refuse('ACCOUNT_NOT_FOUND', 'There is no such account.'), field };
+}
+
+export function reusedId(kind: string, account: AccountRecord, field: readonly string[]): Refusal {
+  const message = `This ${kind} id was recorded at ${account.venue} before, with other content.`;
+  return { ...refuse('IDEMPOTENCY_KEY_REUSED', message), field };
+}

@@ -1,0 +1,136 @@
+/**
+ * Reading accounts and what they hold. Everything is read for many accounts at a time: the number of SQL statements does
+ * not grow with the number of accounts.
+ */
+import { decimal, min, type Decimal } from '../margin/decimal.js';
+import type { AccountState, CollateralMode, MarginMode, PositionMode, PositionSide } from '../margin/model.js';
+import type { Database, Transaction } from '../platform/database.js';
+import type { InstrumentRecord, Rulebook } from '../policy/rulebook.js';
+
+export interface AccountRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly venue: string;
+  readonly chain: string | null;
+  readonly collateralMode: CollateralMode;
+  readonly positionMode: PositionMode;
+  readonly version: number;
+  readonly openedAt: Date;
+}
+
+export interface PositionRecord {
+  readonly instrument: string;
+  readonly side: PositionSide;
+  readonly size: Decimal;
+  readonly cost: Decimal;
+  readonly isolatedMargin: Decimal;
+}
+
+export interface SettingRecord {
+  readonly leverage: Decimal;
+  readonly marginMode: MarginMode;
+}
+
+/** An account with all that it holds, as of one version of it. */
+export interface Holdings {
+  readonly account: AccountRecord;
+  /** By asset symbol; zero balances included. */
+  readonly balances: ReadonlyMap<string, Decimal>;
+  /** By `positionKey`; closed positions (size 0) included. */
+  readonly positions: ReadonlyMap<string, PositionRecord>;
+  /** By instrument symbol; only what the trader has set. */
+  readonly settings: ReadonlyMap<string, SettingRecord>;
+}
+
+export function positionKey(instrument: string, side: PositionSide): string {
+  return `${instrument}/${side}`;
+}
+
+export async function readAccounts(db: Database | Transaction, ids: readonly string[]): Promise<AccountRecord[]> {
+  const rows = await db.account.findMany({ where: { id: { in: [...ids] } } });
+  return rows.map(accountRecord);
+}
+
+interface AccountRow extends Omit<AccountRecord, 'venue' | 'chain'> {
+  readonly venueCode: string;
+  readonly chainCode: string | null;
+}
+
+export function accountRecord(row: AccountRow): AccountRecord {
+  const { venueCode, chainCode, ...rest } = row;
+  return { ...rest, venue: venueCode, chain: chainCode };
+}
+
+interface HoldingsRow extends AccountRow {
+  readonly balances: readonly [asset: string, quantity: string][];
+  readonly positions: readonly [instrument: string, side: PositionSide, size: string, cost: string, margin: string][];
+  readonly settings: readonly [instrument: string, leverage: number, marginMode: MarginMode][];
+}
+
+/**
+ * What the accounts hold. One statement, so that one snapshot of the database answers it: balances of one instant beside
+ * positions of another would be a wrong margin. Unknown ids are left out.
+ */
+export async function readHoldings(db: Database | Transaction, ids: readonly string[]): Promise<Map<string, Holdings>> {
+  if (ids.length === 0) return new Map();
+  // Numbers travel as text: JSON's own would be read as floats.
+  const rows = await db.$queryRaw<HoldingsRow[]>`
+    SELECT id, name, owner, venue_code AS "venueCode", chain_code AS "chainCode", version, opened_at AS "openedAt",
+      collateral_mode::text AS "collateralMode", position_mode::text AS "positionMode",
+      (SELECT COALESCE(jsonb_agg(jsonb_build_array(asset_symbol, quantity::text) ORDER BY asset_symbol COLLATE "C"), '[]')
+        FROM balances WHERE account_id = accounts.id) AS balances,
+      (SELECT COALESCE(jsonb_agg(jsonb_build_array(instrument, side, size::text, cost::text, isolated_margin::text)
+          ORDER BY instrument COLLATE "C", side), '[]')
+        FROM positions WHERE account_id = accounts.id) AS positions,
+      (SELECT COALESCE(jsonb_agg(jsonb_build_array(instrument, leverage, margin_mode)), '[]')
+        FROM instrument_settings WHERE account_id = accounts.id) AS settings
+    FROM accounts
+    WHERE id = ANY(${[...ids]}::uuid[])`;
+  return new Map(rows.map((row) => [row.id, holdingsOf(row)]));
+}
+
+function holdingsOf({ balances, positions, settings, ...account }: HoldingsRow): Holdings {
+  return {
+    account: accountRecord(account),
+    balances: new Map(balances.map(([asset, quantity]) => [asset, decimal(quantity)])),
+    positions: new Map(
+      positions.map(([instrument, side, size, cost, margin]) => [
+        positionKey(instrument, side),
+        { instrument, side, size: decimal(size), cost: decimal(cost), isolatedMargin: decimal(margin) },
+      ]),
+    ),
+    settings: new Map(
+      settings.map(([instrument, leverage, marginMode]) => [instrument, { leverage: decimal(leverage), marginMode }]),
+    ),
+  };
+}
+
+const STARTING_LEVERAGE = decimal(20);
+
+/** What holds without a setting: 20x, or the instrument's maximum where that is less, in cross margin (rules: 6, 7). */
+export function settingOf(holdings: Holdings, instrument: InstrumentRecord): SettingRecord {
+  return (
+    holdings.settings.get(instrument.symbol) ?? {
+      leverage: min(STARTING_LEVERAGE, instrument.maxLeverage),
+      marginMode: 'CROSS',
+    }
+  );
+}
+
+/** The account as the margin rules see it. */
+export function accountState(holdings: Holdings, rulebook: Rulebook): AccountState {
+  const { account } = holdings;
+  return {
+    collateralMode: account.collateralMode,
+    positionMode: account.positionMode,
+    balances: [...holdings.balances].map(([asset, quantity]) => ({ asset, quantity })),
+    positions: [...holdings.positions.values()]
+      .filter((position) => !position.size.isZero())
+      .map((position) => {
+        const instrument = rulebook.instrument(account.venue, position.instrument);
+        if (instrument === null) throw new Error(`${account.venue} has no instrument ${position.instrument}.`);
+        return { ...position, ...settingOf(holdings, instrument) };
+      }),
+  };
+}

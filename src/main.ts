@@ -1,0 +1,43 @@
+/** The process: read the configuration, start, stop on a signal. */
+import { existsSync } from 'node:fs';
+
+import { startApp } from './app.js';
+import { ConfigError, readConfig } from './config.js';
+import { DatabaseUnavailableError } from './platform/database.js';
+import { FolderLockedError } from './platform/folder-lock.js';
+import { ReferenceDataError } from './policy/reference-data.js';
+
+if (existsSync('.env')) process.loadEnvFile('.env');
+
+/** What whoever starts the server can mend: the message is enough. */
+const EXPECTED = [ConfigError, DatabaseUnavailableError, FolderLockedError, ReferenceDataError];
+
+try {
+  const config = readConfig(process.env);
+  console.log('Starting; the first start makes the database and takes a few seconds.');
+  const app = await startApp(config);
+  console.log(`\nPlimsoll is at ${app.url}`);
+  if (config.demo) console.log(`  live margin ratios  ${app.url}/\n  GraphiQL            ${app.url}/graphiql`);
+  console.log(`  API                 ${app.url}/graphql (HTTP and WebSocket)`);
+  if (config.authSecret === null && config.jwksUrl === null) {
+    console.log(
+      '\nNeither AUTH_SECRET nor AUTH_JWKS_URL is set: tokens are signed with a secret in the data folder, and only\n' +
+        'this machine is served. "npm run --silent token -- SUBJECT ROLE..." prints a token.',
+    );
+  }
+  const stop = (): void => {
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+} catch (error) {
+  const expected = EXPECTED.some((kind) => error instanceof kind);
+  console.error(expected ? `Plimsoll did not start. ${(error as Error).message}` : error);
+  process.exit(1);
+}

@@ -1,0 +1,73 @@
+/**
+ * Mutations that carry an idempotency key have one effect, however often they are sent. The key is taken in the
+ * transaction of the effect itself: a second request with it waits for the first, then answers what that one made.
+ * What was refused has no effect and is not remembered.
+ */
+import { createHash } from 'node:crypto';
+
+import { transact, type Database, type Transaction } from './database.js';
+
+const KEPT_MS = 24 * 60 * 60 * 1000;
+
+export interface IdempotentRequest {
+  /** Keys belong to the viewer. */
+  readonly viewer: string;
+  readonly key: string;
+  readonly mutation: string;
+  /** All of the input but the key, as plain data. */
+  readonly input: unknown;
+}
+
+export type Outcome<Refusal> =
+  /** It was done, now or before; `made` names what it made, so that the payload can be answered again. */
+  | { readonly kind: 'done'; readonly made: string; readonly isNew: boolean }
+  /** The key was used with another mutation or another input. */
+  | { readonly kind: 'reused' }
+  | { readonly kind: 'refused'; readonly refusals: readonly Refusal[] };
+
+class RolledBack<Refusal> extends Error {
+  constructor(readonly refusals: readonly Refusal[]) {
+    super('Refused; the transaction is rolled back.');
+  }
+}
+
+/** Does the work in one transaction, unless the same request was done before. */
+export async function doOnce<Refusal>(
+  db: Database,
+  request: IdempotentRequest,
+  now: Date,
+  work: (tx: Transaction) => Promise<{ readonly made: string } | { readonly refusals: readonly Refusal[] }>,
+): Promise<Outcome<Refusal>> {
+  const { viewer, key, mutation } = request;
+  const inputHash = createHash('sha256').update(canonical(request.input)).digest('hex');
+  try {
+    return await transact(db, async (tx): Promise<Outcome<Refusal>> => {
+      await tx.idempotencyKey.deleteMany({ where: { viewer, createdAt: { lt: new Date(now.getTime() - KEPT_MS) } } });
+      const taken = await tx.$executeRaw`
+        INSERT INTO idempotency_keys (viewer, key, mutation, input_hash, result, created_at)
+        VALUES (${viewer}, ${key}, ${mutation}, ${inputHash}, '', ${now})
+        ON CONFLICT (viewer, key) DO NOTHING`;
+      if (taken === 0) {
+        const known = await tx.idempotencyKey.findUniqueOrThrow({ where: { viewer_key: { viewer, key } } });
+        const same = known.mutation === mutation && known.inputHash === inputHash;
+        return same ? { kind: 'done', made: known.result, isNew: false } : { kind: 'reused' };
+      }
+      const done = await work(tx);
+      if ('refusals' in done) throw new RolledBack(done.refusals);
+      await tx.idempotencyKey.update({ where: { viewer_key: { viewer, key } }, data: { result: done.made } });
+      return { kind: 'done', made: done.made, isNew: true };
+    });
+  } catch (error) {
+    if (error instanceof RolledBack) return { kind: 'refused', refusals: error.refusals as readonly Refusal[] };
+    throw error;
+  }
+}
+
+/** JSON with sorted keys, so that the order in which a client writes its fields does not matter. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

@@ -1,0 +1,30 @@
+/** Refusals that several mutations share. */
+import { refuse, type Refusal } from '../margin/refusal.js';
+import type { Rulebook } from './rulebook.js';
+
+export function keyReused(): Refusal {
+  const message = 'This key was used with another request within 24 hours; send a new key for a new request.';
+  return { ...refuse('IDEMPOTENCY_KEY_REUSED', message), field: ['input', 'idempotencyKey'] };
+}
+
+/** The venue must exist; a chain is named where the venue has chains, and only there. */
+export function problemOfVenue(rulebook: Rulebook, code: string, chain: string | null): Refusal | null {
+  const venue = rulebook.venues.get(code);
+  if (venue === undefined) {
+    const known = [...rulebook.venues.keys()].join(', ');
+    return { ...refuse('VENUE_NOT_FOUND', `There is no such venue; there are ${known}.`), field: ['input', 'venue'] };
+  }
+  if (venue.chains.length === 0 ? chain === null : chain !== null && venue.chains.includes(chain)) return null;
+  const message =
+    venue.chains.length === 0
+      ? `${venue.code} has no chains; leave \`chain\` out.`
+      : `Expected a chain of ${venue.code}: ${venue.chains.join(', ')}.`;
+  return { ...refuse('CHAIN_NOT_FOUND', message), field: ['input', 'chain'] };
+}
+
+/** Free text of a client: names, reasons, subjects. NUL cannot be stored. */
+export function problemOfText(text: string, longest: number, field: readonly string[]): Refusal | null {
+  if (text.length >= 1 && text.length <= longest && !text.includes('\0')) return null;
+  const message = `Expected 1 to ${longest} characters without NUL, got ${text.length}.`;
+  return { ...refuse('INVALID_INPUT', message), field };
+}

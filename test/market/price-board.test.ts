@@ -1,0 +1,213 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { decimal, toPlain } from '../../src/margin/decimal.js';
+import { PriceBoard, type PriceDetail } from '../../src/market/price-board.js';
+import type { IndexQuote, MarkQuote, PriceChanges } from '../../src/market/quote.js';
+
+/** Instants are seconds after this one; a price is stale when it is more than 60 s old. */
+const START = Date.parse('2026-01-01T00:00:00Z');
+const at = (seconds: number): number => START + seconds * 1000;
+
+const symbols = {
+  assets: new Map(['USDT', 'BTC', 'ETH', 'BNB'].map((symbol) => [symbol, { pricedAs: null as string | null }])),
+  venues: new Map([['ASTER', null]]),
+  instruments: new Map([['ASTER', new Map([['BTCUSDT', null]])]]),
+};
+symbols.assets.set('BTC-S', { pricedAs: 'BTC' });
+symbols.assets.set('USDT-S', { pricedAs: 'USDT' });
+
+function newBoard(): PriceBoard {
+  return new PriceBoard(symbols, 60_000);
+}
+
+/** "BTC from A 100 at 5" */
+function quote(asset: string, source: string, price: string, seconds: number): IndexQuote {
+  return { asset, source, price: decimal(price), at: at(seconds) };
+}
+
+function mark(price: string, seconds: number, source = 'A'): MarkQuote {
+  return { venue: 'ASTER', instrument: 'BTCUSDT', source, price: decimal(price), at: at(seconds) };
+}
+
+function publish(board: PriceBoard, now: number, ...quotes: (IndexQuote | MarkQuote)[]): PriceChanges {
+  const indexes = quotes.filter((one) => 'asset' in one);
+  const marks = quotes.filter((one) => 'venue' in one);
+  const round = board.compose(indexes, marks, at(now));
+  board.apply(round);
+  return round.changes;
+}
+
+/** "100 stale at 5 [A- B+]": a plus for a source that is used. */
+function shown(detail: PriceDetail | null): string | null {
+  if (detail === null) return null;
+  const sources = detail.sources.map(({ source, used }) => source + (used ? '+' : '-')).join(' ');
+  const seconds = (detail.at.getTime() - START) / 1000;
+  return `${toPlain(detail.price)}${detail.stale ? ' stale' : ''} at ${seconds} [${sources}]`;
+}
+
+function index(board: PriceBoard, asset: string, now: number): string | null {
+  return shown(board.indexDetail(asset, at(now)));
+}
+
+describe('the index', () => {
+  it('is composed of the newest quote of each source', () => {
+    const board = newBoard();
+    publish(board, 10, quote('BTC', 'A', '90', 1), quote('BTC', 'A', '100', 5), quote('BTC', 'B', '102', 4));
+    expect(index(board, 'BTC', 10)).toBe('101 at 5 [A+ B+]');
+    publish(board, 11, quote('BTC', 'C', '101', 10), quote('BTC', 'D', '200', 11));
+    // Of 100, 101, 102, 200 one lowest and one highest go: (101 + 102) / 2.
+    expect(index(board, 'BTC', 11)).toBe('101.5 at 11 [A- B+ C+ D-]');
+  });
+
+  it('never takes an older quote of a source, and of one instant the later', () => {
+    const board = newBoard();
+    publish(board, 10, quote('BTC', 'A', '100', 5), quote('BTC', 'A', '90', 4));
+    publish(board, 10, quote('BTC', 'A', '80', 4));
+    expect(index(board, 'BTC', 10)).toBe('100 at 5 [A+]');
+    publish(board, 10, quote('BTC', 'A', '70', 5), quote('BTC', 'A', '71', 5));
+    expect(index(board, 'BTC', 10)).toBe('71 at 5 [A+]');
+  });
+
+  it('is fresh at 60 s and stale a millisecond later, at its last price', () => {
+    const board = newBoard();
+    publish(board, 0, quote('BTC', 'A', '100', 0));
+    expect(index(board, 'BTC', 60)).toBe('100 at 0 [A+]');
+    expect(index(board, 'BTC', 60.001)).toBe('100 stale at 0 [A-]');
+    expect(board.marketOf('ASTER', at(60)).index('BTC')).toEqual({ price: decimal(100), stale: false });
+    expect(board.marketOf('ASTER', at(60.001)).index('BTC')).toEqual({ price: decimal(100), stale: true });
+  });
+
+  it('follows the source that is left when another one has aged out', () => {
+    const board = newBoard();
+    publish(board, 30, quote('BTC', 'A', '100', 0), quote('BTC', 'B', '104', 30));
+    expect(publish(board, 60)).toEqual({ assets: [], marks: [] });
+    expect(index(board, 'BTC', 60)).toBe('102 at 30 [A+ B+]');
+    expect(publish(board, 61)).toEqual({ assets: ['BTC', 'BTC-S'], marks: [] });
+    expect(index(board, 'BTC', 61)).toBe('104 at 30 [A- B+]');
+  });
+
+  it('stands, stale, while two sources are more than 5 % apart, until one of them is right or gone', () => {
+    const board = newBoard();
+    publish(board, 0, quote('BTC', 'A', '100', 0));
+    publish(board, 30, quote('BTC', 'B', '105', 30));
+    expect(index(board, 'BTC', 30)).toBe('102.5 at 30 [A+ B+]');
+    expect(publish(board, 31, quote('BTC', 'B', '105.000001', 31)).assets).toEqual(['BTC', 'BTC-S']);
+    expect(index(board, 'BTC', 31)).toBe('102.5 stale at 30 [A- B-]');
+    publish(board, 61);
+    expect(index(board, 'BTC', 61)).toBe('105.000001 at 31 [A- B+]');
+  });
+
+  it('is the old price, stale at once, where the first quote is old', () => {
+    const board = newBoard();
+    expect(publish(board, 100, quote('BTC', 'A', '100', 39)).assets).toEqual(['BTC', 'BTC-S']);
+    expect(index(board, 'BTC', 100)).toBe('100 stale at 39 [A-]');
+  });
+
+  it('is not there while its only two sources disagree, and does not come of their growing old', () => {
+    const board = newBoard();
+    expect(publish(board, 0, quote('BTC', 'A', '100', 0), quote('BTC', 'B', '200', 0)).assets).toEqual([]);
+    expect(index(board, 'BTC', 0)).toBeNull();
+    expect(publish(board, 61).assets).toEqual([]);
+    expect(board.marketOf('ASTER', at(61)).index('BTC')).toBeNull();
+  });
+
+  it('is null for what never had a quote, and 1 for USDT', () => {
+    const board = newBoard();
+    expect(index(board, 'ETH', 0)).toBeNull();
+    expect(board.marketOf('ASTER', START).index('ETH')).toBeNull();
+    expect(index(board, 'USDT', 7)).toBe('1 at 7 []');
+    expect(index(board, 'USDT-S', 7)).toBe('1 at 7 []');
+  });
+
+  it('is shared by what is priced as the asset', () => {
+    const board = newBoard();
+    publish(board, 1, quote('BTC', 'A', '100', 1));
+    expect(index(board, 'BTC-S', 1)).toBe('100 at 1 [A+]');
+  });
+
+  it('has an instant that never goes back, whichever sources are dropped', () => {
+    const board = newBoard();
+    publish(board, 10, quote('BTC', 'A', '1', 1), quote('BTC', 'B', '2', 10), quote('BTC', 'C', '3', 2));
+    expect(index(board, 'BTC', 10)).toBe('2 at 10 [A- B+ C-]');
+    publish(board, 11, quote('BTC', 'A', '9', 3));
+    // 2, 3 and 9: only C's is used, which is of 2 s.
+    expect(index(board, 'BTC', 11)).toBe('3 at 10 [A- B- C+]');
+  });
+});
+
+describe('marks', () => {
+  it('are the newest, whatever their source, and go stale', () => {
+    const board = newBoard();
+    expect(board.markDetail('ASTER', 'BTCUSDT', START)).toBeNull();
+    expect(board.marketOf('ASTER', START).mark('BTCUSDT')).toBeNull();
+    publish(board, 5, mark('100', 5), mark('90', 4, 'B'));
+    publish(board, 5, mark('80', 3, 'B'));
+    expect(shown(board.markDetail('ASTER', 'BTCUSDT', at(65)))).toBe('100 at 5 [A+]');
+    expect(shown(board.markDetail('ASTER', 'BTCUSDT', at(65.001)))).toBe('100 stale at 5 [A-]');
+    expect(board.marketOf('ASTER', at(66)).mark('BTCUSDT')).toEqual({ price: decimal(100), stale: true });
+    expect(board.marketOf('BITGET', at(5)).mark('BTCUSDT')).toBeNull();
+    publish(board, 6, mark('101', 5, 'B'));
+    expect(shown(board.markDetail('ASTER', 'BTCUSDT', at(6)))).toBe('101 at 5 [B+]');
+  });
+});
+
+describe('a round', () => {
+  const nothing = { assets: [], marks: [] };
+  const bitcoinMark = { venue: 'ASTER', instrument: 'BTCUSDT' };
+
+  it('names what has another price, became stale or became fresh, and nothing else', () => {
+    const board = newBoard();
+    const everything = { assets: ['BTC', 'BTC-S', 'ETH'], marks: [bitcoinMark] };
+    const quotes = (seconds: number): (IndexQuote | MarkQuote)[] => [
+      ...[quote('BTC', 'A', '100', seconds), quote('ETH', 'A', '10', seconds)],
+      mark('100', seconds),
+    ];
+    expect(publish(board, 0, ...quotes(0))).toEqual(everything);
+    expect(publish(board, 1, ...quotes(1))).toEqual(nothing);
+    expect(publish(board, 2, ...quotes(0))).toEqual(nothing);
+    expect(publish(board, 3, quote('ETH', 'A', '11', 3))).toEqual({ assets: ['ETH'], marks: [] });
+    expect(publish(board, 61)).toEqual(nothing);
+    expect(publish(board, 62)).toEqual({ assets: ['BTC', 'BTC-S'], marks: [bitcoinMark] });
+    expect(publish(board, 63)).toEqual(nothing);
+    expect(publish(board, 70, ...quotes(70))).toEqual(everything);
+  });
+
+  it('says what is to be stored, and changes nothing before it is applied', () => {
+    const board = newBoard();
+    publish(board, 5, quote('BTC', 'A', '100', 5), mark('100', 5));
+    const round = board.compose([quote('BTC', 'A', '1', 4), quote('BTC', 'B', '102', 6)], [mark('7', 1)], at(6));
+    expect(round.stored.quotes).toEqual([quote('BTC', 'B', '102', 6)]);
+    expect(round.stored.indexes).toEqual([{ asset: 'BTC', price: decimal(101), at: at(6) }]);
+    expect(round.stored.marks).toEqual([]);
+    expect(index(board, 'BTC', 6)).toBe('100 at 5 [A+]');
+    board.apply(round);
+    expect(index(board, 'BTC', 6)).toBe('101 at 6 [A+ B+]');
+  });
+
+  it('stores nothing when prices only grow old', () => {
+    const board = newBoard();
+    publish(board, 5, quote('BTC', 'A', '100', 5), mark('100', 5));
+    const round = board.compose([], [], at(100));
+    expect(round.stored).toEqual({ quotes: [], indexes: [], marks: [] });
+    expect(round.changes).toEqual({ assets: ['BTC', 'BTC-S'], marks: [bitcoinMark] });
+  });
+});
+
+describe('what was stored', () => {
+  it('is on the board again: fresh where it still is, else the last index', () => {
+    const board = newBoard();
+    const stored = {
+      quotes: [quote('BTC', 'A', '100', 0), quote('BTC', 'B', '104', 30), quote('ETH', 'A', '10', 0)],
+      indexes: [
+        { asset: 'BTC', price: decimal(102), at: at(30) },
+        { asset: 'ETH', price: decimal('10.5'), at: at(0) },
+      ],
+      marks: [mark('100', 30)],
+    };
+    board.load(stored, at(70));
+    expect(index(board, 'BTC', 70)).toBe('104 at 30 [A- B+]');
+    expect(index(board, 'ETH', 70)).toBe('10.5 stale at 0 [A-]');
+    expect(shown(board.markDetail('ASTER', 'BTCUSDT', at(70)))).toBe('100 at 30 [A+]');
+    expect(publish(board, 71)).toEqual({ assets: [], marks: [] });
+  });
+});

@@ -1,0 +1,58 @@
+/** What the oracle is asked about: one account, its market and its venue's rules, in plain texts. */
+export interface Portfolio {
+  readonly multiAsset: boolean;
+  readonly hedge: boolean;
+  readonly rules: {
+    readonly liquidatesAtEquality: boolean;
+    readonly progressive: boolean;
+    readonly liquidationFeeRate: string;
+    readonly debtMarginRate: string;
+    readonly warningRatio: string;
+    readonly marginCallRatio: string;
+  };
+  readonly assets: readonly PortfolioAsset[];
+  readonly instruments: readonly PortfolioInstrument[];
+  readonly positions: readonly PortfolioPosition[];
+}
+
+export interface PortfolioAsset {
+  readonly symbol: string;
+  readonly quantity: string;
+  /** Null: never priced. Not looked at for USDT and for what is priced as another. */
+  readonly price: string | null;
+  readonly pricedAs: string | null;
+  readonly stale: boolean;
+  readonly transferable: boolean;
+  /** Null: the venue's table does not have the asset. */
+  readonly schedule: PortfolioSchedule | null;
+}
+
+export interface PortfolioSchedule {
+  readonly inCoins: boolean;
+  readonly tiers: readonly { readonly floor: string; readonly cap: string | null; readonly ratio: string }[];
+  readonly userCap: string | null;
+}
+
+export interface PortfolioInstrument {
+  readonly symbol: string;
+  readonly base: string;
+  readonly mark: string | null;
+  readonly stale: boolean;
+  readonly tiers: readonly {
+    readonly floor: string;
+    readonly cap: string | null;
+    readonly rate: string;
+    readonly amount: string;
+    readonly maxLeverage: string;
+  }[];
+}
+
+export interface PortfolioPosition {
+  readonly instrument: string;
+  readonly long: boolean;
+  readonly size: string;
+  readonly cost: string;
+  readonly leverage: string;
+  readonly isolated: boolean;
+  readonly margin: string;
+}

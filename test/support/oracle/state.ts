@@ -1,0 +1,178 @@
+/**
+ * The margin state of a portfolio in exact rationals, written from the rules' text and the venues' documents. It shares
+ * no code with what it judges, and takes no shortcut: every question is answered by adding everything up again.
+ */
+import type { Portfolio, PortfolioAsset, PortfolioPosition, PortfolioSchedule } from './portfolio.js';
+import {
+  ceil18,
+  least,
+  minus,
+  most,
+  negative,
+  one,
+  order,
+  over,
+  plus,
+  rational,
+  sign,
+  times,
+  total,
+  zero,
+  type Rational,
+} from './rational.js';
+
+/** Prices in force; what is moved is multiplied by a factor. */
+export interface Prices {
+  index(asset: PortfolioAsset, portfolio: Portfolio): Rational | null;
+  mark(instrument: string, portfolio: Portfolio): Rational | null;
+}
+
+export const asQuoted: Prices = {
+  index(asset, portfolio) {
+    const root = asset.pricedAs ?? asset.symbol;
+    if (root === 'USDT') return one;
+    const price = portfolio.assets.find(({ symbol }) => symbol === root)?.price ?? null;
+    return price === null ? null : rational(price);
+  },
+  mark(instrument, portfolio) {
+    const mark = portfolio.instruments.find(({ symbol }) => symbol === instrument)?.mark ?? null;
+    return mark === null ? null : rational(mark);
+  },
+};
+
+export interface State {
+  readonly status: string;
+  readonly wallet: Rational;
+  readonly collateral: Rational;
+  readonly pnl: Rational;
+  readonly marginBalance: Rational;
+  readonly initialMargin: Rational;
+  readonly maintenanceMargin: Rational;
+  /** Null: infinite, nothing required, or unpriced. Rounded up at 18 digits. */
+  readonly ratio: Rational | null;
+}
+
+/** Rules 3: a positive quantity through the tiers, progressively. */
+export function countedValue(quantity: Rational, price: Rational, schedule: PortfolioSchedule): Rational {
+  const coins = schedule.userCap === null ? quantity : least(quantity, rational(schedule.userCap));
+  const amount = schedule.inCoins ? coins : times(coins, price);
+  const parts = schedule.tiers.map(({ floor, cap, ratio }) => {
+    const upper = cap === null ? amount : least(amount, rational(cap));
+    const inside = most(zero, minus(upper, rational(floor)));
+    return times(times(inside, schedule.inCoins ? price : one), rational(ratio));
+  });
+  return total(parts);
+}
+
+/** Rules 3: what a table says of the asset in the account's mode; null: counts nothing. */
+export function scheduleInMode(asset: PortfolioAsset, portfolio: Portfolio): PortfolioSchedule | null {
+  const atPar = { inCoins: false, tiers: [{ floor: '0', cap: null, ratio: '1' }], userCap: null };
+  if (asset.symbol === 'USDT') return portfolio.multiAsset ? (asset.schedule ?? atPar) : atPar;
+  return portfolio.multiAsset ? asset.schedule : null;
+}
+
+/** Rules 4, at a given mark: maintenance margin and initial margin of one position. */
+export function required(
+  position: PortfolioPosition,
+  mark: Rational,
+  portfolio: Portfolio,
+): { initial: Rational; maintenance: Rational } {
+  const { rules } = portfolio;
+  const notional = times(rational(position.size), mark);
+  const tiers = portfolio.instruments.find(({ symbol }) => symbol === position.instrument)?.tiers ?? [];
+  const reached = tiers.filter(({ floor }) => order(rational(floor), notional) <= 0);
+  const tier = reached[reached.length - 1];
+  if (tier === undefined) throw new Error('no tier');
+  const gross = times(notional, rational(tier.rate));
+  const net = rules.progressive ? minus(gross, rational(tier.amount)) : gross;
+  const maintenance = plus(net, times(notional, rational(rules.liquidationFeeRate)));
+  const leverage = least(rational(position.leverage), rational(tier.maxLeverage));
+  return { initial: most(ceil18(over(notional, leverage)), maintenance), maintenance };
+}
+
+export function pnlOf(position: PortfolioPosition, mark: Rational): Rational {
+  const gain = minus(times(rational(position.size), mark), rational(position.cost));
+  return position.long ? gain : negative(gain);
+}
+
+/** Rules 5: by cross-multiplication. */
+export function statusBy(balance: Rational, maintenance: Rational, { rules }: Portfolio): string {
+  if (sign(maintenance) === 0) return sign(balance) < 0 ? 'LIQUIDATION' : 'NO_EXPOSURE';
+  const against = order(balance, maintenance);
+  if (against < 0 || (against === 0 && rules.liquidatesAtEquality)) return 'LIQUIDATION';
+  if (order(maintenance, times(rational(rules.marginCallRatio), balance)) >= 0) return 'MARGIN_CALL';
+  if (order(maintenance, times(rational(rules.warningRatio), balance)) >= 0) return 'WARNING';
+  return 'HEALTHY';
+}
+
+/** Rules 2 to 5. */
+export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State {
+  const wallet: Rational[] = [];
+  const counted: Rational[] = [];
+  const debts: Rational[] = [];
+  let unknown = false;
+  let lowerBound = false;
+  for (const asset of portfolio.assets) {
+    const quantity = rational(asset.quantity);
+    if (sign(quantity) === 0) continue;
+    const price = prices.index(asset, portfolio);
+    const schedule = scheduleInMode(asset, portfolio);
+    if (price === null) {
+      if (sign(quantity) < 0) unknown = true;
+      else if (schedule !== null) lowerBound = true;
+      continue;
+    }
+    wallet.push(times(quantity, price));
+    if (sign(quantity) < 0) {
+      counted.push(times(quantity, price));
+      debts.push(negative(times(quantity, price)));
+    } else if (schedule !== null) {
+      counted.push(countedValue(quantity, price, schedule));
+    }
+  }
+  const forDebts = times(total(debts), rational(portfolio.rules.debtMarginRate));
+  const gains: Rational[] = [];
+  const initial = [forDebts];
+  const maintenance = [forDebts];
+  for (const position of portfolio.positions) {
+    if (position.isolated) continue;
+    const mark = prices.mark(position.instrument, portfolio);
+    if (mark === null) {
+      unknown = true;
+      continue;
+    }
+    gains.push(pnlOf(position, mark));
+    const needs = required(position, mark, portfolio);
+    initial.push(needs.initial);
+    maintenance.push(needs.maintenance);
+  }
+  const collateral = total(counted);
+  const pnl = total(gains);
+  const marginBalance = plus(collateral, pnl);
+  const maintenanceMargin = total(maintenance);
+  let status = statusBy(marginBalance, maintenanceMargin, portfolio);
+  if (unknown || (lowerBound && status !== 'HEALTHY' && status !== 'NO_EXPOSURE')) status = 'UNPRICED';
+  const infinite = sign(maintenanceMargin) === 0 || sign(marginBalance) <= 0 || status === 'UNPRICED';
+  return {
+    status,
+    wallet: total(wallet),
+    collateral,
+    pnl,
+    marginBalance,
+    initialMargin: total(initial),
+    maintenanceMargin,
+    ratio: infinite ? null : ceil18(over(maintenanceMargin, marginBalance)),
+  };
+}
+
+/** Rules 6: an isolated position by itself. */
+export function isolatedState(
+  position: PortfolioPosition,
+  portfolio: Portfolio,
+  mark: Rational | null,
+): { status: string; balance: Rational; maintenance: Rational } {
+  if (mark === null) return { status: 'UNPRICED', balance: zero, maintenance: zero };
+  const balance = plus(rational(position.margin), pnlOf(position, mark));
+  const { maintenance } = required(position, mark, portfolio);
+  return { status: statusBy(balance, maintenance, portfolio), balance, maintenance };
+}
