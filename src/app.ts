@@ -97,7 +97,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     }, PRICE_REFRESH_MS);
     closers.push(() => clearInterval(refresh));
 
-    const makeDemo = (): Promise<void> => (config.demo ? makeDemoAccounts(serviceCalls(services, pipeline)) : Promise.resolve());
+    const makeDemo = (): Promise<void> =>
+      config.demo ? makeDemoAccounts(serviceCalls(services, pipeline)) : Promise.resolve();
     if (config.feed === 'replay') {
       const replay = await startFeed(config, services, makeDemo);
       closers.push(() => replay.stop());

@@ -54,7 +54,9 @@ export function readConfig(env: Environment): Config {
     if (value === null) return fallback;
     const read = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
     if (read >= low && read <= high && (!whole || Number.isInteger(read))) return read;
-    problems.push(`${name}: expected a ${whole ? 'whole ' : ''}number from ${low} to ${high}, got ${JSON.stringify(value)}.`);
+    problems.push(
+      `${name}: expected a ${whole ? 'whole ' : ''}number from ${low} to ${high}, got ${JSON.stringify(value)}.`,
+    );
     return fallback;
   };
   const choice = <T extends string>(name: string, choices: readonly T[], fallback: T): T => {
@@ -84,16 +86,22 @@ export function readConfig(env: Environment): Config {
   const host = text('HOST') ?? (ownSecret ? '127.0.0.1' : '0.0.0.0');
   const reference = text('REFERENCE_DATA');
 
-  if (authSecret !== null && jwksUrl !== null) problems.push('AUTH_SECRET, AUTH_JWKS_URL: expected one of them, got both.');
+  if (authSecret !== null && jwksUrl !== null)
+    problems.push('AUTH_SECRET, AUTH_JWKS_URL: expected one of them, got both.');
   if (authSecret !== null && authSecret.length < 32) {
     problems.push(`AUTH_SECRET: expected at least 32 characters, got ${authSecret.length}.`);
   }
   if (ownSecret && production) {
-    problems.push('NODE_ENV=production needs AUTH_SECRET or AUTH_JWKS_URL: tokens must be checked against a key of yours.');
+    problems.push(
+      'NODE_ENV=production needs AUTH_SECRET or AUTH_JWKS_URL: tokens must be checked against a key of yours.',
+    );
   }
-  if (isIP(host) === 0 && host !== 'localhost') problems.push(`HOST: expected an IP address or localhost, got ${JSON.stringify(host)}.`);
+  if (isIP(host) === 0 && host !== 'localhost')
+    problems.push(`HOST: expected an IP address or localhost, got ${JSON.stringify(host)}.`);
   if (ownSecret && !LOOPBACK.has(host)) {
-    problems.push(`HOST=${host} needs AUTH_SECRET or AUTH_JWKS_URL: with a secret of its own the server listens on loopback only.`);
+    problems.push(
+      `HOST=${host} needs AUTH_SECRET or AUTH_JWKS_URL: with a secret of its own the server listens on loopback only.`,
+    );
   }
 
   const config: Config = {

@@ -191,8 +191,14 @@ export async function makeDemoAccounts(call: CallApi): Promise<void> {
     }));
   });
   // What comes in first covers what is owed.
-  await transfer(call, moves.filter(({ quantity }) => quantity.gt(0)));
-  await transfer(call, moves.filter(({ quantity }) => quantity.lt(0)));
+  await transfer(
+    call,
+    moves.filter(({ quantity }) => quantity.gt(0)),
+  );
+  await transfer(
+    call,
+    moves.filter(({ quantity }) => quantity.lt(0)),
+  );
   const opened = closed.flatMap(({ id }, index) =>
     (DEMO_ACCOUNTS[index]?.fills ?? []).map((each) => ({ ...each, accountId: id })),
   );

@@ -1,4 +1,17 @@
-import { Arg, Ctx, Field, FieldResolver, ID, InputType, Int, Mutation, ObjectType, Query, Resolver, Root } from 'type-graphql';
+import {
+  Arg,
+  Ctx,
+  Field,
+  FieldResolver,
+  ID,
+  InputType,
+  Int,
+  Mutation,
+  ObjectType,
+  Query,
+  Resolver,
+  Root,
+} from 'type-graphql';
 
 import { countAccounts, findAccounts, openAccount, type AccountCursor, type AccountQuery } from '../ledger/accounts.js';
 import type { MarginState } from '../ledger/margin-state.js';
@@ -132,7 +145,10 @@ export class AccountResolver {
     return rulebook.venues.get(account.venue);
   }
 
-  @FieldResolver(() => Chain, { nullable: true, description: 'Where its collateral lies; null where the venue has none.' })
+  @FieldResolver(() => Chain, {
+    nullable: true,
+    description: 'Where its collateral lies; null where the venue has none.',
+  })
   chain(@Root() account: AccountRecord, @Ctx() { rulebook }: Context): unknown {
     return account.chain === null ? null : rulebook.chains.get(account.chain);
   }
@@ -160,7 +176,8 @@ export class AccountResolver {
   @Access(...ANY_ROLE)
   @Query(() => Account, {
     nullable: true,
-    description: "One account. Its owner, admins, services; null where there is none, or it is not the viewer's to see.",
+    description:
+      "One account. Its owner, admins, services; null where there is none, or it is not the viewer's to see.",
   })
   account(
     @Arg('id', () => ID, { description: 'The global id of the account.' }) id: string,
@@ -175,13 +192,19 @@ export class AccountResolver {
   })
   accounts(
     @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
-    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null,
-    @Arg('where', () => AccountFilter, { nullable: true, description: 'Which; null: all.' }) where: AccountFilter | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
+    @Arg('where', () => AccountFilter, { nullable: true, description: 'Which; null: all.' })
+    where: AccountFilter | null | undefined,
     @Arg('orderBy', () => AccountOrder, { nullable: true, description: 'The order; null: by id, oldest first.' })
-    orderBy: 'NAME' | null,
+    orderBy: 'NAME' | null | undefined,
     @Ctx() context: Context,
   ): Promise<AccountPage> {
-    return accountPage(context, { ...where, visibleTo: confinedTo(viewerOf(context)), orderBy: orderBy ?? 'ID' }, first, after);
+    return accountPage(
+      context,
+      { ...where, visibleTo: confinedTo(viewerOf(context)), orderBy: orderBy ?? 'ID' },
+      first,
+      after,
+    );
   }
 
   @Access('ADMIN', 'SERVICE')
@@ -221,7 +244,7 @@ export async function accountPage(
   { db }: Context,
   query: AccountQuery,
   first: number,
-  after: string | null,
+  after: string | null | undefined,
 ): Promise<AccountPage> {
   const filters = [query.venue, query.chain, query.owner, query.name, query.asset];
   if (filters.some((filter) => filter?.includes('\0'))) throw badUserInput('A filter cannot contain NUL.');

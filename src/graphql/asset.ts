@@ -43,7 +43,11 @@ export class Price {
   sources!: readonly PriceSource[];
 }
 
-@ObjectType({ implements: Node, description: 'Something that an account can hold or owe. Any role.', simpleResolvers: true })
+@ObjectType({
+  implements: Node,
+  description: 'Something that an account can hold or owe. Any role.',
+  simpleResolvers: true,
+})
 export class Asset {
   @Field(() => String, { description: 'Case-sensitive: "BTC", "SlisBNB".' })
   symbol!: string;
@@ -87,10 +91,10 @@ export class AssetResolver {
   @Query(() => [Asset], { description: 'The assets, by symbol. Any role. An unknown symbol is left out.' })
   assets(
     @Arg('symbols', () => [String], { nullable: true, description: 'Only these, at most 100; null: all.' })
-    symbols: string[] | null,
+    symbols: string[] | null | undefined,
     @Ctx() { rulebook }: Context,
   ): AssetRecord[] {
-    const wanted = symbols === null ? [...rulebook.assets.keys()] : boundedList('symbols', symbols);
+    const wanted = symbols == null ? [...rulebook.assets.keys()] : boundedList('symbols', symbols);
     return [...new Set(wanted)]
       .sort()
       .map((symbol) => rulebook.assets.get(symbol))

@@ -4,7 +4,11 @@ import type { ChainRecord } from '../policy/rulebook.js';
 import { globalId } from './global-id.js';
 import { ID_DESCRIPTION, Node } from './node.js';
 
-@ObjectType({ implements: Node, description: 'A chain on which a venue keeps accounts. Any role.', simpleResolvers: true })
+@ObjectType({
+  implements: Node,
+  description: 'A chain on which a venue keeps accounts. Any role.',
+  simpleResolvers: true,
+})
 export class Chain {
   @Field(() => String, { description: 'BNB_CHAIN, ETHEREUM, ARBITRUM, SOLANA.' })
   code!: string;

@@ -1,4 +1,17 @@
-import { Arg, Ctx, Field, FieldResolver, ID, InputType, Int, Mutation, ObjectType, Query, Resolver, Root } from 'type-graphql';
+import {
+  Arg,
+  Ctx,
+  Field,
+  FieldResolver,
+  ID,
+  InputType,
+  Int,
+  Mutation,
+  ObjectType,
+  Query,
+  Resolver,
+  Root,
+} from 'type-graphql';
 
 import type { Decimal } from '../margin/decimal.js';
 import type { CollateralTier as CollateralTierRecord } from '../margin/model.js';
@@ -13,7 +26,15 @@ import { CollateralRatioStatus, TierUnit } from './enums.js';
 import { globalId } from './global-id.js';
 import { plainInput } from './idempotent-input.js';
 import { ID_DESCRIPTION, Node } from './node.js';
-import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT, connectionOf, pageOf, sequenceOf, type Page } from './pages.js';
+import {
+  AFTER_DESCRIPTION,
+  FIRST_DESCRIPTION,
+  PAGE_DEFAULT,
+  connectionOf,
+  pageOf,
+  sequenceOf,
+  type Page,
+} from './pages.js';
 import { UserError, userErrors } from './refusals.js';
 import { DateTimeScalar, DecimalScalar } from './scalars.js';
 import { Venue } from './venue.js';
@@ -51,10 +72,16 @@ export class CollateralRatio {
   })
   tiers!: readonly CollateralTierRecord[];
 
-  @Field(() => DecimalScalar, { nullable: true, description: 'Coins of one account that count at most; null: no limit.' })
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description: 'Coins of one account that count at most; null: no limit.',
+  })
   userCap!: Decimal | null;
 
-  @Field(() => DecimalScalar, { nullable: true, description: 'Coins of all accounts that count at most; null: no limit.' })
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description: 'Coins of all accounts that count at most; null: no limit.',
+  })
   platformCap!: Decimal | null;
 
   @Field(() => DateTimeScalar, { description: 'From this instant on it counts.' })
@@ -202,12 +229,14 @@ export class CollateralRatioResolver {
     description: 'The ratios in force, by venue, chain and asset. Any role. An unknown code gives an empty list.',
   })
   collateralRatios(
-    @Arg('venue', () => String, { nullable: true, description: 'Only of this venue; null: of all.' }) venue: string | null,
+    @Arg('venue', () => String, { nullable: true, description: 'Only of this venue; null: of all.' })
+    venue: string | null | undefined,
     @Arg('chain', () => String, { nullable: true, description: 'Only on this chain; null: on all, and on none.' })
-    chain: string | null,
-    @Arg('asset', () => String, { nullable: true, description: 'Only of this asset; null: of all.' }) asset: string | null,
+    chain: string | null | undefined,
+    @Arg('asset', () => String, { nullable: true, description: 'Only of this asset; null: of all.' })
+    asset: string | null | undefined,
     @Arg('at', () => DateTimeScalar, { nullable: true, description: 'In force at this instant; null: now.' })
-    at: Date | null,
+    at: Date | null | undefined,
     @Ctx() { rulebook, now }: Context,
   ): RatioVersion[] {
     return rulebook.ratiosInForce(at ?? now, {
@@ -224,13 +253,13 @@ export class CollateralRatioResolver {
   collateralRatioHistory(
     @Arg('venue', () => String, { description: "The venue's code." }) venue: string,
     @Arg('chain', () => String, { nullable: true, description: "The chain's code; null where the venue has none." })
-    chain: string | null,
+    chain: string | null | undefined,
     @Arg('asset', () => String, { description: 'The symbol of the asset.' }) asset: string,
     @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
-    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Ctx() { rulebook }: Context,
   ): Promise<Page<RatioVersion>> {
-    const versions = [...rulebook.ratioVersions(venue, chain, asset)].reverse();
+    const versions = [...rulebook.ratioVersions(venue, chain ?? null, asset)].reverse();
     return pageOf({
       first,
       after,
@@ -280,11 +309,12 @@ export class AssetRatiosResolver {
   })
   collateralRatios(
     @Root() asset: AssetRecord,
-    @Arg('venue', () => String, { nullable: true, description: 'Only of this venue; null: of all.' }) venue: string | null,
+    @Arg('venue', () => String, { nullable: true, description: 'Only of this venue; null: of all.' })
+    venue: string | null | undefined,
     @Arg('chain', () => String, { nullable: true, description: 'Only on this chain; null: on all, and on none.' })
-    chain: string | null,
+    chain: string | null | undefined,
     @Arg('at', () => DateTimeScalar, { nullable: true, description: 'In force at this instant; null: now.' })
-    at: Date | null,
+    at: Date | null | undefined,
     @Ctx() { rulebook, now }: Context,
   ): RatioVersion[] {
     return rulebook.ratiosInForce(at ?? now, {

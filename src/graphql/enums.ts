@@ -86,7 +86,8 @@ register(
     HEALTHY: 'Maintenance margin / margin balance is below the warning ratio.',
     WARNING: 'The ratio has reached the warning ratio.',
     MARGIN_CALL: 'The ratio has reached the margin call ratio.',
-    LIQUIDATION: 'The margin balance does not cover the maintenance margin, on the side of equality that the policy says.',
+    LIQUIDATION:
+      'The margin balance does not cover the maintenance margin, on the side of equality that the policy says.',
     UNPRICED: 'A position or a debt has no usable price, so nothing can be promised.',
   },
 );

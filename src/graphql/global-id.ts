@@ -1,15 +1,7 @@
 /** Global ids: the type's name and the local id, opaque to clients. */
 
 export type NodeType =
-  | 'Venue'
-  | 'Chain'
-  | 'Asset'
-  | 'Instrument'
-  | 'CollateralRatio'
-  | 'Account'
-  | 'Position'
-  | 'LedgerEntry'
-  | 'Fill';
+  'Venue' | 'Chain' | 'Asset' | 'Instrument' | 'CollateralRatio' | 'Account' | 'Position' | 'LedgerEntry' | 'Fill';
 
 const LONGEST = 400;
 

@@ -10,7 +10,15 @@ import { LedgerKind, PositionSide, TradeSide } from './enums.js';
 import { badUserInput } from './errors.js';
 import { globalId } from './global-id.js';
 import { ID_DESCRIPTION, Node } from './node.js';
-import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT, connectionOf, pageOf, sequenceOf, type Page } from './pages.js';
+import {
+  AFTER_DESCRIPTION,
+  FIRST_DESCRIPTION,
+  PAGE_DEFAULT,
+  connectionOf,
+  pageOf,
+  sequenceOf,
+  type Page,
+} from './pages.js';
 import { DateTimeScalar, DecimalScalar } from './scalars.js';
 import { Instrument } from './venue.js';
 
@@ -121,8 +129,9 @@ export class AccountHistoryResolver {
   ledger(
     @Root() account: AccountRecord,
     @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
-    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null,
-    @Arg('asset', () => String, { nullable: true, description: 'Only of this asset; null: of all.' }) asset: string | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
+    @Arg('asset', () => String, { nullable: true, description: 'Only of this asset; null: of all.' })
+    asset: string | null | undefined,
     @Ctx() { db }: Context,
   ): Promise<Page<LedgerEntryRecord>> {
     refuseNul(asset);
@@ -130,7 +139,8 @@ export class AccountHistoryResolver {
       first,
       after,
       cursorOf: ({ seq }) => [String(seq)],
-      read: (cursor, limit) => readLedger(db, { accountId: account.id, before: sequenceOf(cursor), limit }, asset),
+      read: (cursor, limit) =>
+        readLedger(db, { accountId: account.id, before: sequenceOf(cursor), limit }, asset ?? null),
     });
   }
 
@@ -138,9 +148,9 @@ export class AccountHistoryResolver {
   fills(
     @Root() account: AccountRecord,
     @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
-    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Arg('instrument', () => String, { nullable: true, description: 'Only in this instrument; null: in all.' })
-    instrument: string | null,
+    instrument: string | null | undefined,
     @Ctx() { db }: Context,
   ): Promise<Page<FillRecord>> {
     refuseNul(instrument);
@@ -148,12 +158,13 @@ export class AccountHistoryResolver {
       first,
       after,
       cursorOf: ({ seq }) => [String(seq)],
-      read: (cursor, limit) => readFillHistory(db, { accountId: account.id, before: sequenceOf(cursor), limit }, instrument),
+      read: (cursor, limit) =>
+        readFillHistory(db, { accountId: account.id, before: sequenceOf(cursor), limit }, instrument ?? null),
     });
   }
 }
 
-function refuseNul(filter: string | null): void {
+function refuseNul(filter: string | null | undefined): void {
   if (filter?.includes('\0')) throw badUserInput('A filter cannot contain NUL.');
 }
 

@@ -85,7 +85,9 @@ export class MarginSummary {
   @Field(() => MarginStatus, { description: 'Of the cross account, without its isolated positions.' })
   status!: string;
 
-  @Field(() => DecimalScalar, { description: 'All balances at index price, before ratios and caps; debts are negative.' })
+  @Field(() => DecimalScalar, {
+    description: 'All balances at index price, before ratios and caps; debts are negative.',
+  })
   walletValue!: Decimal;
 
   @Field(() => DecimalScalar, { description: 'Balances after ratios, tiers and caps; debts count in full.' })

@@ -25,7 +25,9 @@ export class Position {
   @Field(() => DecimalScalar, { description: 'In the base asset; above 0.' })
   size!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'What the open size was filled for on average, rounded down; for show only.' })
+  @Field(() => DecimalScalar, {
+    description: 'What the open size was filled for on average, rounded down; for show only.',
+  })
   entryPrice!: Decimal;
 
   @Field(() => DecimalScalar, { nullable: true, description: 'In USDT. Null when there never was one.' })
@@ -55,7 +57,8 @@ export class Position {
 
   @Field(() => DecimalScalar, {
     nullable: true,
-    description: 'By the tier of the notional and the policy, with the liquidation fee; rounded up. Null without a mark price.',
+    description:
+      'By the tier of the notional and the policy, with the liquidation fee; rounded up. Null without a mark price.',
   })
   maintenanceMargin!: Decimal | null;
 
@@ -98,11 +101,11 @@ export class AccountPositionsResolver {
   async positions(
     @Root() account: AccountRecord,
     @Arg('instrument', () => String, { nullable: true, description: 'Only in this instrument; null: in all.' })
-    instrument: string | null,
+    instrument: string | null | undefined,
     @Ctx() context: Context,
   ): Promise<AccountPosition[]> {
     const positions = await positionsOf(account.id, context);
-    return instrument === null ? positions : positions.filter((position) => position.instrument === instrument);
+    return instrument == null ? positions : positions.filter((position) => position.instrument === instrument);
   }
 }
 

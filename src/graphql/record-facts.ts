@@ -16,7 +16,9 @@ import { Position, positionsOf, type AccountPosition } from './position.js';
 import { UserError, userErrors } from './refusals.js';
 import { DateTimeScalar, DecimalScalar } from './scalars.js';
 
-@InputType({ description: 'What one source says of one price: either of an `asset`, or of an `instrument` of a `venue`.' })
+@InputType({
+  description: 'What one source says of one price: either of an `asset`, or of an `instrument` of a `venue`.',
+})
 export class QuoteInput {
   @Field(() => String, { nullable: true, description: 'Symbol of the asset whose index the source quotes.' })
   asset?: string | null;
@@ -101,7 +103,9 @@ export class RecordFillsPayload {
   @Field(() => Int, { description: 'How many were recorded before, with the same content.' })
   alreadyKnown!: number;
 
-  @Field(() => [Position], { description: 'The open positions in the instruments of the fills that were taken or known.' })
+  @Field(() => [Position], {
+    description: 'The open positions in the instruments of the fills that were taken or known.',
+  })
   positions!: readonly AccountPosition[];
 
   @Field(() => [UserError], { description: 'One for each fill that was refused, with its path.' })

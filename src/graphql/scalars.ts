@@ -8,7 +8,8 @@ function badInput(expected: string, value: unknown): GraphQLError {
   return new GraphQLError(`Expected ${expected}; got ${shown}.`, { extensions: { code: 'BAD_USER_INPUT' } });
 }
 
-const A_DECIMAL = 'a decimal as a string in plain notation, such as "-12.5", with at most 30 integer and 18 fraction digits';
+const A_DECIMAL =
+  'a decimal as a string in plain notation, such as "-12.5", with at most 30 integer and 18 fraction digits';
 
 function readDecimal(value: unknown): Decimal {
   const read = typeof value === 'string' ? parseDecimal(value) : null;

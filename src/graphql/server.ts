@@ -82,7 +82,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     return reply.code(status).send({ errors: [{ message, extensions: { code } }] });
   });
   app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ errors: [{ message: `There is nothing at ${request.method} ${request.url.slice(0, 200)}.` }] }),
+    reply
+      .code(404)
+      .send({ errors: [{ message: `There is nothing at ${request.method} ${request.url.slice(0, 200)}.` }] }),
   );
 
   const sockets = serveWebSocket(app.server as Server, pipeline, { services, authenticate });
@@ -114,4 +116,3 @@ function codesOfTheContract(formatted: GraphQLFormattedError): GraphQLFormattedE
   const renamed = typeof code === 'string' ? CODES[code] : undefined;
   return renamed === undefined ? formatted : { ...formatted, extensions: { ...formatted.extensions, code: renamed } };
 }
-

@@ -144,7 +144,11 @@ export class Instrument {
   maxLeverage!: Decimal;
 }
 
-@ObjectType({ implements: Node, description: 'A trading venue, with margin rules of its own. Any role.', simpleResolvers: true })
+@ObjectType({
+  implements: Node,
+  description: 'A trading venue, with margin rules of its own. Any role.',
+  simpleResolvers: true,
+})
 export class Venue {
   @Field(() => String, { description: 'ASTER, BITGET, ASCENDEX.' })
   code!: string;
@@ -177,17 +181,15 @@ export class InstrumentResolver {
 
   @FieldResolver(() => Price, {
     nullable: true,
-    description: 'Price in USDT at which positions are valued, as the venue published it. Null when there never was one.',
+    description:
+      'Price in USDT at which positions are valued, as the venue published it. Null when there never was one.',
   })
   markPrice(@Root() instrument: InstrumentRecord, @Ctx() { board, now }: Context): Price | null {
     return board.markDetail(instrument.venue, instrument.symbol, now.getTime());
   }
 
   @FieldResolver(() => [MaintenanceTier], { description: 'The tiers in force, contiguous from 0.' })
-  tiers(
-    @Root() instrument: InstrumentRecord,
-    @Ctx() { rulebook, now }: Context,
-  ): readonly MaintenanceTierRecord[] {
+  tiers(@Root() instrument: InstrumentRecord, @Ctx() { rulebook, now }: Context): readonly MaintenanceTierRecord[] {
     return rulebook.maintenanceTiers(instrument.venue, instrument.symbol, now);
   }
 
@@ -197,14 +199,14 @@ export class InstrumentResolver {
   })
   instruments(
     @Arg('venue', () => String, { nullable: true, description: 'Only of this venue; null: of all.' })
-    venue: string | null,
+    venue: string | null | undefined,
     @Arg('symbols', () => [String], { nullable: true, description: 'Only these, at most 100; null: all.' })
-    symbols: string[] | null,
+    symbols: string[] | null | undefined,
     @Ctx() { rulebook }: Context,
   ): InstrumentRecord[] {
-    const wanted = symbols === null ? null : new Set(boundedList('symbols', symbols));
+    const wanted = symbols == null ? null : new Set(boundedList('symbols', symbols));
     return [...rulebook.venues.keys()]
-      .filter((code) => venue === null || code === venue)
+      .filter((code) => venue == null || code === venue)
       .flatMap((code) => instrumentsOf(rulebook, code))
       .filter((instrument) => wanted === null || wanted.has(instrument.symbol));
   }

@@ -28,7 +28,7 @@ export class ViewerResolver {
   accounts(
     @Root() viewer: ViewerRecord,
     @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
-    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Ctx() context: Context,
   ): Promise<unknown> {
     return accountPage(context, { visibleTo: viewer.subject, orderBy: 'ID' }, first, after);

@@ -68,7 +68,12 @@ export function serveWebSocket(
         const { document } = read;
         const context = () => createContext(services, connection.extra.viewer ?? null);
         const operation: Operation = { document, operationName, variables, transport: 'websocket', context };
-        return { schema: pipeline.schema, document, operationName: operationName ?? null, operation } satisfies Prepared;
+        return {
+          schema: pipeline.schema,
+          document,
+          operationName: operationName ?? null,
+          operation,
+        } satisfies Prepared;
       },
       execute: (args) => pipeline.run((args as Prepared).operation),
       subscribe: (args) => pipeline.subscribe((args as Prepared).operation),

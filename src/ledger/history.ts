@@ -56,7 +56,11 @@ export async function readLedgerEntries(db: Database, seqs: readonly bigint[]): 
   return (await db.ledgerEntry.findMany({ where: { seq: { in: [...seqs] } } })).map(ledgerEntryRecord);
 }
 
-export async function readFillHistory(db: Database, page: HistoryPage, instrument: string | null): Promise<FillRecord[]> {
+export async function readFillHistory(
+  db: Database,
+  page: HistoryPage,
+  instrument: string | null,
+): Promise<FillRecord[]> {
   const rows = await db.fill.findMany({
     where: {
       accountId: page.accountId,

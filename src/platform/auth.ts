@@ -37,7 +37,19 @@ export interface AuthOptions {
 export type Authenticate = (authorization: string | undefined) => Promise<Viewer | null>;
 
 const LONGEST_TOKEN = 8_192;
-const ASYMMETRIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const ASYMMETRIC = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 
 export function createAuthenticator(options: AuthOptions): Authenticate {
   const rules: JWTVerifyOptions = {

@@ -6,7 +6,9 @@ import { EventEmitter } from 'node:events';
 
 export interface News {
   /** Prices that are stored and on the board now. */
-  prices: [news: { readonly assets: readonly string[]; readonly marks: readonly { venue: string; instrument: string }[] }];
+  prices: [
+    news: { readonly assets: readonly string[]; readonly marks: readonly { venue: string; instrument: string }[] },
+  ];
   /** Accounts whose balances, positions or settings have changed. */
   accounts: [ids: readonly string[]];
   /** A collateral ratio that has taken effect. */

@@ -127,7 +127,11 @@ export function isUnavailable(error: unknown): boolean {
   return (
     error instanceof DatabaseUnavailableError ||
     codesOf(error).some((code) => UNAVAILABLE.has(code)) ||
-    messagesOf(error).some((message) => /Connection terminated|timeout exceeded when trying to connect|not queryable|DatabaseNotReachable|Server has closed the connection/.test(message))
+    messagesOf(error).some((message) =>
+      /Connection terminated|timeout exceeded when trying to connect|not queryable|DatabaseNotReachable|Server has closed the connection/.test(
+        message,
+      ),
+    )
   );
 }
 

@@ -6,7 +6,10 @@ import { readFile, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-import { bindMigrationAwareSqlAdapterFactory, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
 
 import { PACKAGE_ROOT } from './package-root.js';
@@ -50,7 +53,9 @@ export async function migrationDrift(factory: SqlMigrationAwareDriverAdapterFact
 /** The little of WebAssembly that is needed; TypeScript knows it only together with the browser's library. */
 type Exports = Record<string, unknown>;
 const { WebAssembly } = globalThis as unknown as {
-  WebAssembly: { instantiate(wasm: Uint8Array, imports: Record<string, unknown>): Promise<{ instance: { exports: Exports } }> };
+  WebAssembly: {
+    instantiate(wasm: Uint8Array, imports: Record<string, unknown>): Promise<{ instance: { exports: Exports } }>;
+  };
 };
 
 async function schemaEngine(factory: SqlMigrationAwareDriverAdapterFactory): Promise<SchemaEngine> {

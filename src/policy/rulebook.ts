@@ -42,8 +42,10 @@ export interface InstrumentRecord {
 }
 
 /** One version of a venue's policy, without what hangs on chains and instruments. */
-export interface PolicyVersion
-  extends Omit<Policy, 'assets' | 'collateralRatios' | 'instruments' | 'interest' | 'autoExchange'> {
+export interface PolicyVersion extends Omit<
+  Policy,
+  'assets' | 'collateralRatios' | 'instruments' | 'interest' | 'autoExchange'
+> {
   readonly venue: string;
   readonly effectiveFrom: Date;
   readonly interest: readonly InterestRule[];
@@ -94,7 +96,10 @@ export class Rulebook {
       readRatioVersions(db),
     ]);
     return new Rulebook(
-      byKey(venues.map((row) => ({ ...row, chains: row.chains.map((link) => link.chainCode).sort() })), (row) => row.code),
+      byKey(
+        venues.map((row) => ({ ...row, chains: row.chains.map((link) => link.chainCode).sort() })),
+        (row) => row.code,
+      ),
       byKey(chains, (row) => row.code),
       byKey(assets, (row) => row.symbol),
       new Map(
@@ -178,7 +183,10 @@ export class Rulebook {
   }
 
   /** The ratios in force, by venue, chain and asset. */
-  ratiosInForce(at: Date, where: { venue?: string | undefined; chain?: string | undefined; asset?: string | undefined }): RatioVersion[] {
+  ratiosInForce(
+    at: Date,
+    where: { venue?: string | undefined; chain?: string | undefined; asset?: string | undefined },
+  ): RatioVersion[] {
     const found: RatioVersion[] = [];
     for (const versions of this.ratios.values()) {
       const [first] = versions;

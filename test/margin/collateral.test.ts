@@ -62,7 +62,7 @@ describe('a balance in multi-asset mode (rules: 3)', () => {
   });
 
   it('states what lies above a cap in value in coins, rounded down', () => {
-    // 100 worth of 3 each; the cap is 50: 50 / 3 = 16.666…666 coins count nothing.
+    // 33 x 3 = 99, of which 50 count, at 0.9; (99 - 50) / 3 = 16.333… coins count nothing.
     const capped = schedule([['0', '0.9']], { lastCap: '50' });
     expect(value('33', '3', capped)).toBe('45');
     expect(toPlain(counted('33', '3', capped).uncountedQuantity)).toBe('16.333333333333333333');

@@ -71,7 +71,7 @@ describe('max transferable (rules: 8)', () => {
   });
 
   it('keeps what is needed exactly on the edge of a tier', () => {
-    // 97,500 is what the first 100,000 count: 8 of 9.666… BTC at 60,000 stay above; 10 - 100,000 / 60,000 leave.
+    // 97,500 is exactly what the first 100,000 count: 100,000 / 60,000 stay, 10 - 1.666… = 8.333… leave.
     const state = account({ BTC: '10' }, [position({ size: '1', entry: '975000', leverage: '10' })]);
     expectMost(
       'BTC',
