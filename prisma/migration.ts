@@ -21,7 +21,9 @@ await scratch.close();
 if (drift === '') {
   console.log('The migrations agree with prisma/schema.prisma.');
 } else if (name === '--check') {
-  console.error(`prisma/schema.prisma is ahead of prisma/migrations; run "npm run migration -- NAME". Missing:\n${drift}`);
+  console.error(
+    `prisma/schema.prisma is ahead of prisma/migrations; run "npm run migration -- NAME". Missing:\n${drift}`,
+  );
   process.exitCode = 1;
 } else {
   const stamp = new Date().toISOString().replace(/[-:T]/g, '').slice(0, 14);

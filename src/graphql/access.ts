@@ -13,7 +13,7 @@ export const ANY_ROLE: readonly Role[] = ROLES;
 
 /** The roles that may call a root field. */
 export function Access(...roles: readonly Role[]): MethodDecorator {
-  return Extensions({ roles }) as MethodDecorator;
+  return Extensions({ roles });
 }
 
 /** Puts the check of roles in front of every root field. */

@@ -132,8 +132,8 @@ function mapped<T, U>(source: AsyncIterable<T>, map: (event: T) => Promise<U>): 
   const inner = source[Symbol.asyncIterator]();
   return {
     next: async () => {
-      const { done, value } = await inner.next();
-      return done === true ? { done: true, value: undefined } : { done: false, value: await map(value) };
+      const result = await inner.next();
+      return result.done === true ? { done: true, value: undefined } : { done: false, value: await map(result.value) };
     },
     return: async () => {
       await inner.return?.();

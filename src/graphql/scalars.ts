@@ -1,6 +1,6 @@
 import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
 
-import { parseDecimal, roundDown, toPlain, Decimal } from '../margin/decimal.js';
+import { parseDecimal, roundDown, toPlain, type Decimal } from '../margin/decimal.js';
 
 /** What came is not repeated at length: it may be 90,000 digits. */
 function badInput(expected: string, value: unknown): GraphQLError {

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 
-import { GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
+import { lexicographicSortSchema, printSchema, type GraphQLSchema } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 
 import { guardRootFields } from './access.js';

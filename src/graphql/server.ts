@@ -1,6 +1,4 @@
 /** The HTTP and WebSocket face of the pipeline: routes, health, and the pages for people. */
-import type { Server } from 'node:http';
-
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
 import { fastifyApolloDrainPlugin, fastifyApolloHandler } from '@as-integrations/fastify';
@@ -17,6 +15,10 @@ import { GRAPHQL_PATH, serveWebSocket } from './websocket.js';
 /** Of a request's body; a batch of 1,000 fills has about 300 kB. */
 const BODY_LIMIT = 1_048_576;
 
+interface HttpContext {
+  readonly viewer: Viewer | null;
+}
+
 export interface ServerOptions {
   readonly services: Services;
   readonly pipeline: Pipeline;
@@ -30,7 +32,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const { services, pipeline, authenticate } = options;
   const app = fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: true });
 
-  const apollo = new ApolloServer<{ viewer: Viewer | null }>({
+  const apollo = new ApolloServer<HttpContext>({
     // Apollo reads the request and writes the answer; what lies between is the pipeline's.
     gateway: {
       load: async () => ({
@@ -40,7 +42,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
             operationName: request.operationName,
             variables: request.variables,
             transport: 'http',
-            context: () => createContext(services, context.viewer),
+            context: () => createContext(services, (context as HttpContext).viewer),
           }),
       }),
       onSchemaLoadOrUpdate: (callback) => {
@@ -87,7 +89,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       .send({ errors: [{ message: `There is nothing at ${request.method} ${request.url.slice(0, 200)}.` }] }),
   );
 
-  const sockets = serveWebSocket(app.server as Server, pipeline, { services, authenticate });
+  const sockets = serveWebSocket(app.server, pipeline, { services, authenticate });
   app.addHook('onClose', async () => {
     await sockets.close();
     await apollo.stop();

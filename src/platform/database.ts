@@ -10,7 +10,7 @@ import { PrismaPGlite } from 'pglite-prisma-adapter';
 
 import { lockFolder } from './folder-lock.js';
 import { applyMigrations } from './migrate.js';
-import { Prisma, PrismaClient } from './prisma/client.js';
+import { type Prisma, PrismaClient } from './prisma/client.js';
 
 export type Database = PrismaClient;
 /** A transaction, or the database itself where none is needed. */
@@ -19,7 +19,7 @@ export type Transaction = Prisma.TransactionClient;
 export interface OpenDatabase {
   readonly db: Database;
   readonly applied: readonly string[];
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface DatabaseOptions {
@@ -89,7 +89,7 @@ function connect(adapter: PrismaPg | PrismaPGlite, options: DatabaseOptions): Da
   if (onStatement === undefined) return new PrismaClient({ adapter });
   const db = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] });
   db.$on('query', (event) => onStatement(event.query));
-  return db as unknown as Database;
+  return db;
 }
 
 /** How long a transaction may wait for a connection, and how long it may take: PGlite has one connection for all. */
@@ -150,7 +150,7 @@ function* chain(error: unknown): Generator<Chained> {
   for (let depth = 0; depth < 6 && typeof next === 'object' && next !== null; depth++) {
     const link = next as Chained;
     yield link;
-    if (link.meta !== undefined) yield link.meta as Chained;
+    if (link.meta !== undefined) yield link.meta;
     next = link.cause ?? link.meta?.driverAdapterError;
   }
 }

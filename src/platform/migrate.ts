@@ -17,7 +17,10 @@ import { PACKAGE_ROOT } from './package-root.js';
 const PRISMA_FOLDER = join(PACKAGE_ROOT, 'prisma');
 const NO_FILTER = { externalTables: [], externalEnums: [] };
 
-/** Brings the database to the newest migration; answers the names of those that were applied now. */
+/**
+ * Brings the database to the newest migration; answers the names of those that were applied now. The engine leaves a
+ * timer of ten seconds behind: a process that does nothing else ends that much later.
+ */
 export async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory): Promise<string[]> {
   const engine = await schemaEngine(factory);
   try {

@@ -6,7 +6,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { SETTLEMENT_ASSET } from '../margin/model.js';
-import { JsonValue, ReferenceDataError, readJson } from './reference-json.js';
+import { type JsonValue, ReferenceDataError, readJson } from './reference-json.js';
 import type { AssetData, ChainData, ReferenceData } from './reference-model.js';
 import { readVenue, requireDistinct } from './reference-venue.js';
 

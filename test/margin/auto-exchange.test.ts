@@ -37,7 +37,7 @@ describe('auto-exchange (rules: 11)', () => {
     // BTC counts 975, ETH 4,000: 4,975 of the 20,000 owed. All goes: 1,000 + 5,000 = 6,000.
     const state = account({ BTC: '1', ETH: '5', USDT: '-20000' });
     expect(exchanged(state, market({ BTC: '1000', ETH: '1000' }))).toEqual(['BTC -1', 'ETH -5', 'USDT 6000']);
-    // 9,950 owed of 19,900 counted: one half of each. (1,000 x 2 + 5,000 x 4) / 2 = 11,000.
+    // 9,950 owed of 3,900 + 16,000 = 19,900 counted: one half of each, worth 2,000 + 10,000.
     const half = account({ BTC: '4', ETH: '20', USDT: '-9950' });
     expect(exchanged(half, market({ BTC: '1000', ETH: '1000' }))).toEqual(['BTC -2', 'ETH -10', 'USDT 12000']);
   });

@@ -49,6 +49,12 @@ describe('moving isolated margin (rules: 6)', () => {
     });
   });
 
+  it('rounds what can be taken out down', () => {
+    // 1.5 at 10,000 + 10^-18: PnL 1.5 x 10^-18; initial margin 1,500 + 10^-18 (up); 2,000 + 0.5 x 10^-18 - 1,500.
+    const own = { ...OWN, size: '1.5', isolatedMargin: '2000' };
+    expect(questions(own, market({ BTCUSDT: '10000.000000000000000001' })).most).toBe('500');
+  });
+
   it('takes out nothing on a loss, on an old mark, and on none', () => {
     // At 9,000: 1,500 - 1,000 - 900 < 0.
     expect(questions(OWN, market({ BTCUSDT: '9000' })).most).toBe('0');

@@ -69,8 +69,8 @@ describe('leverage (rules: 7)', () => {
     expect(check(state, '9')?.code).toBe('INSUFFICIENT_MARGIN');
     expect(check(state, '11', at('9900'))).toBeNull();
     expect(check(state, '10', at('9900'))).toMatchObject({ required: decimal(990), available: decimal(900) });
-    // A profit does not help: at 10,100 9x needs 1,122.2….
-    expect(check(state, '9', at('10100'))?.code).toBe('INSUFFICIENT_MARGIN');
+    // A profit does not help: at 10,100 10x needs 1,010, and 1,000 is set aside.
+    expect(check(state, '10', at('10100'))).toMatchObject({ required: decimal(1010), available: decimal(1000) });
   });
 
   it('cannot be told without the mark of a position', () => {

@@ -91,12 +91,11 @@ describe('the liquidation price of a cross position (rules: 9)', () => {
     expect(ofPosition(state, prices, of)).toBe('33.333333333333333334');
     expect(ofPosition(state, prices, of, true)).toBe('72.727272727272727273');
     // The index stands 10 % above the mark and keeps to that: 1.1 x 1.3 p - 160 = -0.9 p; p = 160 / 2.33 = 68.669…
-    expect(ofPosition(state, market({ BTC: '110', BTCUSDT: '100' }), of, true)).toBe('68.66952789699570816');
+    expect(ofPosition(state, market({ BTC: '110', BTCUSDT: '100' }), of, true)).toBe('68.669527896995708155');
   });
 
   it('has a bound on either side, and names the nearer one', () => {
-    // A short of 2 from 100 with 1 BTC (0.5) and 100 USDT: 0.5 p + 100 + 200 - 2p = 0.2 p; p = 300 / 1.7 = 176.47…
-    // With 3 BTC at a ratio that ends at 150 (of value): up to 50 each counts 3p.
+    // 3 BTC whose ratio ends at a value of 150, and a short of 1 from 100; index and mark stand at 40.
     const of = policy({ instruments: [TENTH], ratios: { BTC: schedule([['0', '1']], { lastCap: '150' }) } });
     const state = account({ BTC: '3', USDT: '-105' }, [position({ side: 'SHORT', size: '1', entry: '100' })]);
     // At 40: 120 - 105 + 60 = 75 >= 4. Below 50: 3p - 105 + 100 - p = 0.1 p; p = 5 / 1.9 = 2.631…579 (up).

@@ -134,8 +134,7 @@ function instrument(tape: Tape, index: number, bases: readonly string[], progres
     if (level > 0) charged = plus(charged, times(rational(floor), minus(rational(rate), rational(before))));
     return {
       floor,
-      cap:
-        levels[level + 1] ?? (tape.once(2) ? (plainText(plus(rational(floor), rational('5000')), 18) as string) : null),
+      cap: levels[level + 1] ?? (tape.once(2) ? plainText(plus(rational(floor), rational('5000')), 18) : null),
       rate,
       amount: progressive ? (plainText(charged, 36) as string) : '0',
       maxLeverage: LEVERAGES[Math.min(first + level, LEVERAGES.length - 1)] as string,

@@ -1,0 +1,166 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+
+import { withBalanceChanges, withPositions } from '../../src/margin/account.js';
+import { assessMargin, type MarginReport } from '../../src/margin/assess.js';
+import { decimal, sum, toPlain, ZERO } from '../../src/margin/decimal.js';
+import { applyFill } from '../../src/margin/fill.js';
+import type { AccountState, TradeSide } from '../../src/margin/model.js';
+import { maintenanceMargin } from '../../src/margin/requirement.js';
+import { account, position } from '../support/margin-builders.js';
+import { toMargin } from '../support/portfolio-to-margin.js';
+import { randomPortfolio } from '../support/random-portfolio.js';
+
+const RUNS = { numRuns: 150 };
+const portfolios = fc.array(fc.nat(), { maxLength: 600, size: 'max' }).map(randomPortfolio);
+
+/** What does not depend on the order of lists. */
+function sums(report: MarginReport): string {
+  return JSON.stringify({ ...report, collateral: null, positions: null });
+}
+
+function withCash(state: AccountState, quantity: string): AccountState {
+  return withBalanceChanges(state, [{ asset: 'USDT', quantity: decimal(quantity), kind: 'TRANSFER' }]);
+}
+
+describe('a margin state', () => {
+  it('does not depend on the order of positions and balances', () => {
+    fc.assert(
+      fc.property(portfolios, (portfolio) => {
+        const { account: state, market, policy } = toMargin(portfolio);
+        const turned = { ...state, balances: [...state.balances].reverse(), positions: [...state.positions].reverse() };
+        expect(sums(assessMargin(turned, market, policy))).toBe(sums(assessMargin(state, market, policy)));
+      }),
+      RUNS,
+    );
+  });
+
+  it('is the same after a deposit in two parts', () => {
+    fc.assert(
+      fc.property(portfolios, fc.nat(), fc.nat(), (portfolio, first, second) => {
+        const { account: state, market, policy } = toMargin(portfolio);
+        const parts = withCash(withCash(state, `${first}`), `${second}`);
+        const whole = withCash(state, `${first + second}`);
+        expect(sums(assessMargin(parts, market, policy))).toBe(sums(assessMargin(whole, market, policy)));
+      }),
+      RUNS,
+    );
+  });
+
+  it('is never worse with more cash', () => {
+    fc.assert(
+      fc.property(portfolios, fc.nat(), (portfolio, more) => {
+        const { account: state, market, policy } = toMargin(portfolio);
+        const before = assessMargin(state, market, policy);
+        const after = assessMargin(withCash(state, `${more}`), market, policy);
+        expect(after.marginBalance.gte(before.marginBalance)).toBe(true);
+        expect(after.maintenanceMargin.lte(before.maintenanceMargin)).toBe(true);
+        if (before.healthFactor !== null && after.healthFactor !== null && before.marginBalance.gte(ZERO)) {
+          expect(after.healthFactor.gte(before.healthFactor)).toBe(true);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('has contributions that add up to its collateral value, and tiers that add up to each', () => {
+    fc.assert(
+      fc.property(portfolios, (portfolio) => {
+        const { account: state, market, policy } = toMargin(portfolio);
+        const report = assessMargin(state, market, policy);
+        const parts = report.collateral.map(({ collateralValue }) => collateralValue);
+        expect(toPlain(sum(parts))).toBe(toPlain(report.collateralValue));
+        for (const { quantity, value, collateralValue, tiers } of report.collateral) {
+          // A haircut never shrinks a debt, and never adds to a holding.
+          if (quantity.lt(ZERO)) expect(collateralValue.eq(value ?? ZERO)).toBe(true);
+          else expect(collateralValue.eq(sum(tiers.map((tier) => tier.collateralValue)))).toBe(true);
+          expect(collateralValue.lte(value ?? ZERO)).toBe(true);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('has a maintenance margin that joins at every floor of progressive tiers', () => {
+    fc.assert(
+      fc.property(portfolios, (portfolio) => {
+        const { policy } = toMargin(portfolio);
+        if (policy.maintenanceMethod !== 'PROGRESSIVE') return;
+        for (const { tiers } of policy.instruments.values()) {
+          tiers.slice(1).forEach((tier, index) => {
+            const below = tiers[index];
+            if (below === undefined) throw new Error('no tier below');
+            const [one, two] = [below, tier].map((each) => maintenanceMargin(tier.floor, each, policy));
+            expect(one?.toFixed()).toBe(two?.toFixed());
+          });
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('an isolated position', () => {
+  const size = fc.integer({ min: 1, max: 400 }).map((n) => decimal(n).times('0.01'));
+  const price = fc.integer({ min: 1, max: 40_000 }).map((n) => decimal(n).times('0.5'));
+  const trades = fc.array(fc.record({ side: fc.constantFrom<TradeSide>('BUY', 'SELL'), size, price }), {
+    maxLength: 10,
+  });
+
+  it('never takes more from the wallet than was set aside, whatever is lost', () => {
+    fc.assert(
+      fc.property(trades, fc.boolean(), (list, hedged) => {
+        let state = account({ USDT: '0' }, [], { positionMode: hedged ? 'HEDGE' : 'ONE_WAY' });
+        for (const { side, size: quantity, price: at } of list) {
+          const before = state.balances[0]?.quantity ?? ZERO;
+          const fill = {
+            instrument: 'BTCUSDT',
+            side,
+            positionSide: hedged ? ('LONG' as const) : null,
+            size: quantity,
+            price: at,
+            fee: ZERO,
+            leverage: decimal(10),
+            marginMode: 'ISOLATED' as const,
+          };
+          const effect = applyFill(state, fill);
+          if (effect.refusal !== null) continue;
+          const booked = sum(effect.changes.map((change) => change.quantity));
+          state = withBalanceChanges(withPositions(state, effect.positions), effect.changes);
+          // The balance is the sum of its entries, and falls by nothing but margin newly set aside.
+          const setAside = sum(
+            effect.changes.flatMap(({ kind, quantity: entry }) =>
+              kind === 'MARGIN_ADJUSTMENT' && entry.lt(ZERO) ? [entry] : [],
+            ),
+          );
+          expect((state.balances[0]?.quantity ?? ZERO).minus(before).eq(booked)).toBe(true);
+          expect(booked.gte(setAside)).toBe(true);
+          for (const { isolatedMargin, size: left } of effect.positions) {
+            expect(isolatedMargin.gte(ZERO)).toBe(true);
+            if (left.isZero()) expect(isolatedMargin.isZero()).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('changes nothing in the cross state, whatever its mark', () => {
+    const own = position({ size: '1', entry: '100', marginMode: 'ISOLATED', isolatedMargin: '1' });
+    fc.assert(
+      fc.property(portfolios, price, (portfolio, mark) => {
+        const { account: state, market, policy } = toMargin(portfolio);
+        const prices = {
+          ...market,
+          mark: (symbol: string) => (symbol === 'BTCUSDT' ? { price: mark, stale: false } : market.mark(symbol)),
+        };
+        const more = { ...state, positions: [...state.positions, own] };
+        const [one, two] = [state, more].map((each) => assessMargin(each, prices, policy));
+        expect(two?.marginBalance.toFixed()).toBe(one?.marginBalance.toFixed());
+        expect(two?.maintenanceMargin.toFixed()).toBe(one?.maintenanceMargin.toFixed());
+        expect(two?.status).toBe(one?.status);
+      }),
+      RUNS,
+    );
+  });
+});
