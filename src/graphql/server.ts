@@ -1,7 +1,7 @@
 /** The HTTP and WebSocket face of the pipeline: routes, health, and the pages for people. */
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
-import { fastifyApolloDrainPlugin, fastifyApolloHandler } from '@as-integrations/fastify';
+import { fastifyApolloHandler } from '@as-integrations/fastify';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
 
@@ -59,7 +59,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     stopOnTerminationSignals: false,
     persistedQueries: false,
     formatError: codesOfTheContract,
-    plugins: [ApolloServerPluginCacheControlDisabled(), fastifyApolloDrainPlugin(app)],
+    plugins: [ApolloServerPluginCacheControlDisabled()],
   });
   await apollo.start();
 
@@ -90,10 +90,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   );
 
   const sockets = serveWebSocket(app.server, pipeline, { services, authenticate });
-  app.addHook('onClose', async () => {
-    await sockets.close();
-    await apollo.stop();
-  });
+  // Before the server waits for its connections to end, of which a WebSocket is one.
+  app.addHook('preClose', () => sockets.close());
+  app.addHook('onClose', () => apollo.stop());
   return app;
 }
 

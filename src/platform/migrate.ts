@@ -61,7 +61,13 @@ const { WebAssembly } = globalThis as unknown as {
   };
 };
 
-async function schemaEngine(factory: SqlMigrationAwareDriverAdapterFactory): Promise<SchemaEngine> {
+/**
+ * Once a process: the glue knows one instance only, and timers that the engine leaves behind would call into another
+ * one that has taken its place.
+ */
+let loaded: ReturnType<typeof loadEngine> | undefined;
+
+async function loadEngine() {
   const require = createRequire(import.meta.url);
   const bindings = await import('@prisma/schema-engine-wasm/schema_engine_bg');
   const glue = bindings as unknown as { __wbg_set_wasm(exports: Exports): void };
@@ -69,11 +75,14 @@ async function schemaEngine(factory: SqlMigrationAwareDriverAdapterFactory): Pro
   const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.js': glue });
   glue.__wbg_set_wasm(instance.exports);
   (instance.exports['__wbindgen_start'] as () => void)();
-  return bindings.SchemaEngine.new(
-    { datamodels: undefined },
-    () => undefined,
-    bindMigrationAwareSqlAdapterFactory(factory),
-  );
+  return bindings;
+}
+
+async function schemaEngine(factory: SqlMigrationAwareDriverAdapterFactory): Promise<SchemaEngine> {
+  loaded ??= loadEngine();
+  const { SchemaEngine: Engine } = await loaded;
+  const adapter = bindMigrationAwareSqlAdapterFactory(factory);
+  return Engine.new({ datamodels: undefined }, () => undefined, adapter);
 }
 
 async function migrationList(): Promise<MigrationList> {

@@ -1,0 +1,111 @@
+/** The house: which folder may import which, and what margin/ must be free of. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { PACKAGE_ROOT } from '../src/platform/package-root.js';
+
+const SOURCE = join(PACKAGE_ROOT, 'src');
+
+/** What each folder may import beside itself; whatever is not listed is not allowed. */
+const ALLOWED: Record<string, readonly string[]> = {
+  graphql: ['monitor', 'ledger', 'policy', 'market', 'margin', 'platform'],
+  monitor: ['ledger', 'policy', 'market', 'margin', 'platform'],
+  ledger: ['policy', 'market', 'margin', 'platform'],
+  policy: ['market', 'margin', 'platform'],
+  market: ['margin', 'platform'],
+  margin: [],
+  platform: [],
+};
+
+interface Import {
+  readonly from: string;
+  readonly specifier: string;
+  /** Within src, where it is one of ours. */
+  readonly to: string | null;
+}
+
+const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !file.startsWith('platform/prisma/'))
+  .sort();
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(SOURCE, file), 'utf8');
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '');
+  return specifiers.map((specifier) => ({
+    from: file,
+    specifier,
+    to: specifier.startsWith('.')
+      ? relative(SOURCE, resolve(SOURCE, dirname(file), specifier)).replace(/\.js$/, '.ts')
+      : null,
+  }));
+}
+
+const imports = files.flatMap(importsOf);
+const folderOf = (file: string): string | null => (file.includes('/') ? (file.split('/')[0] ?? null) : null);
+
+describe('imports', () => {
+  it('are found at all', () => {
+    expect(files.length).toBeGreaterThan(50);
+    expect(imports.length).toBeGreaterThan(200);
+  });
+
+  it('go down: graphql -> monitor -> ledger -> policy -> market -> margin, platform', () => {
+    const upwards = imports.filter(({ from, to }) => {
+      const folder = folderOf(from);
+      // What stands beside the folders (app.ts, main.ts) joins them, and may know all.
+      if (folder === null || to === null) return false;
+      const target = folderOf(to);
+      return target === null || (target !== folder && ALLOWED[folder]?.includes(target) !== true);
+    });
+    expect(upwards).toEqual([]);
+  });
+
+  it('make no circles between files', () => {
+    const next = new Map<string, string[]>();
+    for (const { from, to } of imports) if (to !== null) next.set(from, [...(next.get(from) ?? []), to]);
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const walk = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+      if (path.includes(file) || done.has(file)) return;
+      for (const target of next.get(file) ?? []) walk(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of files) walk(file, []);
+    expect(circles).toEqual([]);
+  });
+});
+
+describe('margin/', () => {
+  const marginFiles = files.filter((file) => file.startsWith('margin/'));
+
+  it('knows decimal.js and itself, and nothing else', () => {
+    const foreign = imports.filter(({ from, to, specifier }) => {
+      if (!from.startsWith('margin/')) return false;
+      return to === null ? !(specifier === 'decimal.js' && from === 'margin/decimal.ts') : !to.startsWith('margin/');
+    });
+    expect(foreign).toEqual([]);
+  });
+
+  it('has no clock, randomness, environment, logging, timer, promise or float', () => {
+    const forbidden =
+      /\bDate\b|Math\.random|\bprocess\b|\bconsole\b|setTimeout|setInterval|\basync\b|\bawait\b|\bPromise\b|\bfetch\b|globalThis|parseFloat|toNumber\(|Number\(/;
+    const found = marginFiles.flatMap((file) => {
+      const code = readFileSync(join(SOURCE, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+      const match = forbidden.exec(code);
+      return match === null ? [] : [`${file}: ${match[0]}`];
+    });
+    expect(marginFiles.length).toBeGreaterThan(5);
+    expect(found).toEqual([]);
+  });
+
+  it('divides only by the functions that are named for their side', () => {
+    const found = marginFiles.filter((file) => {
+      const code = readFileSync(join(SOURCE, file), 'utf8');
+      return file !== 'margin/decimal.ts' && /\.(div|dividedBy|divToInt|toDecimalPlaces|toDP|sqrt)\(/.test(code);
+    });
+    expect(found).toEqual([]);
+  });
+});
