@@ -1,0 +1,163 @@
+/** The live stream: snapshot first, then what prices, changes of the account and of ratios do; and nobody else's. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+
+import { decimal } from '../../src/margin/decimal.js';
+import type { MarginUpdate } from '../../src/monitor/watch-stream.js';
+import type { Api } from '../support/api.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { fill, openAccount, publishPrices, recordFills, recordTransfers, transfer } from '../support/venue-system.js';
+
+let app: TestApp;
+let service: Api;
+let alice: Api;
+
+beforeAll(async () => {
+  app = await startTestApp();
+  service = await app.as('venue', 'SERVICE');
+  alice = await app.as('alice', 'TRADER');
+});
+
+afterAll(() => app.close());
+
+const SUBSCRIPTION = `subscription ($ids: [ID!]!, $minChange: Decimal) {
+  marginRatioChanged(accountIds: $ids, minChange: $minChange) {
+    account { id } previousStatus sequence cause
+    margin { status marginRatio marginBalance maintenanceMargin accountVersion }
+  }
+}`;
+
+interface Change {
+  readonly account: { id: string };
+  readonly previousStatus: string | null;
+  readonly sequence: number;
+  readonly cause: string;
+  readonly margin: Record<string, string | null>;
+}
+
+function watch(api: Api, ids: string[], minChange = '0.001'): { next(): Promise<Change | null>; end(): Promise<void> } {
+  const socket = api.socket();
+  const stream = socket.iterate<{ marginRatioChanged: Change }>({ query: SUBSCRIPTION, variables: { ids, minChange } });
+  return {
+    next: async () => {
+      const result = await stream.next();
+      if (result.done === true) return null;
+      const { data, errors } = result.value;
+      if (data == null) throw new Error(JSON.stringify(errors));
+      return data.marginRatioChanged;
+    },
+    end: async () => {
+      await stream.return?.();
+      await socket.dispose();
+    },
+  };
+}
+
+describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
+  let id: string;
+
+  beforeEach(async () => {
+    await publishPrices(service, { 'ASTER/BTCUSDT': '20000' });
+    id = await openAccount(service, { venue: 'ASTER', chain: 'ETHEREUM', collateralMode: 'SINGLE_ASSET' });
+    await recordTransfers(service, transfer(id, 'USDT', '1000'));
+    await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '1', '20000'));
+  });
+
+  it('is told first as it is, then when prices, fills and transfers move it', async () => {
+    const stream = watch(alice, [id]);
+    // 20,000 x 0.004 = 80 over 1,000.
+    expect(await stream.next()).toEqual({
+      account: { id },
+      previousStatus: null,
+      sequence: 1,
+      cause: 'SNAPSHOT',
+      margin: {
+        status: 'HEALTHY',
+        marginRatio: '0.08',
+        marginBalance: '1000',
+        maintenanceMargin: '80',
+        accountVersion: 3,
+      },
+    });
+    // 1,000 - 900 = 100 against 19,100 x 0.004 = 76.4.
+    await publishPrices(service, { 'ASTER/BTCUSDT': '19100' });
+    expect(await stream.next()).toMatchObject({
+      previousStatus: 'HEALTHY',
+      sequence: 2,
+      cause: 'PRICE',
+      margin: { status: 'WARNING', marginRatio: '0.764', marginBalance: '100' },
+    });
+    await recordTransfers(service, transfer(id, 'USDT', '900'));
+    expect(await stream.next()).toMatchObject({
+      previousStatus: 'WARNING',
+      sequence: 3,
+      cause: 'ACCOUNT',
+      margin: { status: 'HEALTHY', marginRatio: '0.0764', accountVersion: 4 },
+    });
+    await stream.end();
+  });
+
+  it('is told again only when the ratio has moved by minChange, or the status has changed', async () => {
+    const stream = watch(alice, [id], '0.05');
+    expect((await stream.next())?.sequence).toBe(1);
+    // 1,000 - 100 = 900: 79.6 / 900 = 0.0884… moved by less than 0.05.
+    await publishPrices(service, { 'ASTER/BTCUSDT': '19900' });
+    // 1,000 - 400 = 600: 78.4 / 600 = 0.1306… moved by more.
+    await publishPrices(service, { 'ASTER/BTCUSDT': '19600' });
+    expect(await stream.next()).toMatchObject({ sequence: 2, margin: { marginRatio: '0.130666666666666667' } });
+    await stream.end();
+  });
+});
+
+it('tells of a collateral ratio that an admin changes', async () => {
+  const admin = await app.as('root', 'ADMIN');
+  const id = await openAccount(service, { venue: 'ASTER', chain: 'SOLANA' });
+  await publishPrices(service, { JLP: '4', 'ASTER/BTCUSDT': '20000' });
+  await recordTransfers(service, transfer(id, 'JLP', '1000'));
+  await recordFills(service, fill(id, 'BTCUSDT', 'SELL', '1', '20000'));
+  const stream = watch(alice, [id]);
+  // 4,000 x 0.9
+  expect(await stream.next()).toMatchObject({ cause: 'SNAPSHOT', margin: { marginBalance: '3600' } });
+  const input = {
+    ...{ venue: 'ASTER', chain: 'SOLANA', asset: 'JLP', ratio: '0.1', reason: 'test', expectedVersion: 1 },
+    idempotencyKey: 'JLP to a tenth',
+  };
+  const { changeCollateralRatio } = await admin.ask<{ changeCollateralRatio: { errors: object[] } }>(
+    `mutation ($input: ChangeCollateralRatioInput!) {
+      changeCollateralRatio(input: $input) { collateralRatio { version status } errors { code message } }
+    }`,
+    { input },
+  );
+  expect(changeCollateralRatio).toEqual({ collateralRatio: { version: 2, status: 'ACTIVE' }, errors: [] });
+  expect(await stream.next()).toMatchObject({ cause: 'COLLATERAL_RATIO', margin: { marginBalance: '400' } });
+  await stream.end();
+});
+
+it('ends at once where there is nothing that the viewer may see, and passes over what is not theirs', async () => {
+  const mine = await openAccount(service, { owner: 'alice' });
+  const theirs = await openAccount(service, { owner: 'bob' });
+  const none = watch(alice, [theirs, 'no id at all']);
+  expect(await none.next()).toBeNull();
+  await none.end();
+  const some = watch(alice, [theirs, mine]);
+  expect((await some.next())?.account.id).toBe(mine);
+  await some.end();
+});
+
+it('gives a slow reader the latest state, and keeps one an account for it', async () => {
+  await publishPrices(service, { 'ASTER/ETHUSDT': '1500' });
+  const id = await openAccount(service, { venue: 'ASTER', chain: 'ETHEREUM', collateralMode: 'SINGLE_ASSET' });
+  await recordTransfers(service, transfer(id, 'USDT', '1000'));
+  await recordFills(service, fill(id, 'ETHUSDT', 'BUY', '1', '1500'));
+  const internal = /^[\w-]+$/.exec(Buffer.from(id, 'base64url').toString().slice('Account:'.length))?.[0] ?? '';
+  const stream = app.app.services.liveMargins.watch([internal], decimal('0'));
+  expect((await stream.next()).value).toMatchObject({ sequence: 1, cause: 'SNAPSHOT' });
+  for (let price = 1501; price <= 1550; price++) await publishPrices(service, { 'ASTER/ETHUSDT': String(price) });
+  // A second watcher that is up to date says when the loop has worked through the last price.
+  const current = watch(alice, [id], '0');
+  expect((await current.next())?.margin['marginBalance']).toBe('1050');
+  const latest = (await stream.next()).value as MarginUpdate;
+  expect(latest.sequence).toBeGreaterThan(2);
+  expect(latest.state.report.marginBalance.toFixed()).toBe('1050');
+  await stream.return();
+  await current.end();
+});
