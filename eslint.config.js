@@ -7,7 +7,11 @@ export default defineConfig(
   globalIgnores(['dist/', 'data/', 'coverage/', 'src/platform/prisma/', 'src/graphql/page/']),
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
-  { languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.js', 'test/support/*.js'] } } } },
+  {
+    languageOptions: {
+      parserOptions: { projectService: { allowDefaultProject: ['*.js', 'test/support/*.js', '.ci/*.mjs'] } },
+    },
+  },
   {
     rules: {
       eqeqeq: ['error', 'always', { null: 'ignore' }],
@@ -32,7 +36,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['test/support/*.js'],
+    files: ['test/support/*.js', '.ci/*.mjs'],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'off' },
     languageOptions: { globals: { process: 'readonly', URL: 'readonly' } },

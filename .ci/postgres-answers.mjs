@@ -4,7 +4,9 @@ import pg from 'pg';
 const client = new pg.Client({ connectionString: process.argv[2], connectionTimeoutMillis: 2_000 });
 try {
   await client.connect();
-  const { rows } = await client.query('SELECT rolcreatedb OR rolsuper AS may FROM pg_roles WHERE rolname = current_user');
+  const { rows } = await client.query(
+    'SELECT rolcreatedb OR rolsuper AS may FROM pg_roles WHERE rolname = current_user',
+  );
   process.exitCode = rows[0].may ? 0 : 1;
 } catch {
   process.exitCode = 1;
