@@ -11,6 +11,7 @@ import { createServer } from './graphql/server.js';
 import { Prices } from './market/prices.js';
 import { readRecording } from './market/recording.js';
 import { startReplay, type Replay } from './market/replay.js';
+import { InterestJob } from './monitor/interest-job.js';
 import { LiveMargins } from './monitor/live-margins.js';
 import { createAuthenticator, ownSecret, signToken, type Role } from './platform/auth.js';
 import { createBus } from './platform/bus.js';
@@ -77,12 +78,16 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     const liveMargins = new LiveMargins({ db, rulebook, board: prices.board, bus, log, clock });
     const services: Services = { db, rulebook, board: prices.board, bus, prices, liveMargins, log, clock };
 
+    let replay: Replay | undefined;
     const pipeline = createPipeline(createSchema(), { introspection: !config.production, log });
     const server = await createServer({
       services,
       pipeline,
       authenticate,
-      pages: { tokens: config.demo && secret !== null ? () => demoTokens(secret, config) : null },
+      pages: {
+        tokens: config.demoTokens && secret !== null ? () => demoTokens(secret, config) : null,
+        replay: () => replay?.position() ?? null,
+      },
       readiness: () => readiness(services),
     });
     closers.push(
@@ -96,12 +101,15 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       prices.refresh().catch((error: unknown) => log.error({ err: error }, 'Aged prices could not be looked at.'));
     }, PRICE_REFRESH_MS);
     closers.push(() => clearInterval(refresh));
+    const interest = new InterestJob(services);
+    closers.push(() => interest.close());
 
     const makeDemo = (): Promise<void> =>
       config.demo ? makeDemoAccounts(serviceCalls(services, pipeline)) : Promise.resolve();
     if (config.feed === 'replay') {
-      const replay = await startFeed(config, services, makeDemo);
-      closers.push(() => replay.stop());
+      const feed = await startFeed(config, services, makeDemo);
+      replay = feed;
+      closers.push(() => feed.stop());
       await prices.idle();
     }
     await makeDemo();

@@ -21,8 +21,10 @@ export interface Config {
   /** Recorded prices, or nothing but what is published. */
   readonly feed: 'replay' | 'none';
   readonly feedSpeed: number;
-  /** Demo accounts, and a page with their tokens filled in. */
+  /** Demo accounts. */
   readonly demo: boolean;
+  /** The demo's tokens are given to whoever opens the page: in development, and on this machine only. */
+  readonly demoTokens: boolean;
   /** Null with `jwksUrl` null as well: the server makes a secret of its own. */
   readonly authSecret: string | null;
   readonly jwksUrl: string | null;
@@ -116,6 +118,7 @@ export function readConfig(env: Environment): Config {
     feed: choice('FEED', ['replay', 'none'], demo ? 'replay' : 'none'),
     feedSpeed: number('FEED_SPEED', 600, 0.01, 100_000),
     demo,
+    demoTokens: demo && !production && jwksUrl === null && LOOPBACK.has(host),
     authSecret,
     jwksUrl,
     authIssuer: text('AUTH_ISSUER'),

@@ -37,7 +37,15 @@ export interface ReplayedInstrument {
   readonly baseAsset: string;
 }
 
+/** Where the replay stands: what it plays at the instant `at`. */
+export interface ReplayPosition {
+  readonly speed: number;
+  readonly at: Date;
+  readonly recordedAt: Date;
+}
+
 export interface Replay {
+  position(): ReplayPosition;
   /** Resolves when the step under way has ended; no further one begins. */
   stop(): Promise<void>;
 }
@@ -47,6 +55,7 @@ export function startReplay(options: ReplayOptions): Replay {
   const { recording, speed, clock } = options;
   const stepMs = Math.min(Math.max(MINUTE_MS / speed, SHORTEST_STEP_MS), LONGEST_STEP_MS);
   let stopped = false;
+  let began = clock();
   let wake = (): void => undefined;
   const pause = (ms: number): Promise<void> =>
     new Promise((resolve) => {
@@ -58,7 +67,6 @@ export function startReplay(options: ReplayOptions): Replay {
     });
 
   const play = async (): Promise<void> => {
-    let began = clock();
     let due = began;
     while (!stopped) {
       try {
@@ -80,6 +88,10 @@ export function startReplay(options: ReplayOptions): Replay {
 
   const played = play();
   return {
+    position: () => {
+      const now = clock();
+      return { speed, at: new Date(now), recordedAt: new Date(LOOP_START + (now - began) * speed) };
+    },
     stop: (): Promise<void> => {
       stopped = true;
       wake();

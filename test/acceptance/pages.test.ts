@@ -54,24 +54,27 @@ withBrowser('the pages (skipped where there is no Chromium in PATH; REQUIRE_BROW
         await page.until(`${textOf('[data-asset="BTC"] .figure')}.match(/^\\d\\d,\\d{3}\\.\\d\\d$/)?.[0]`),
       ).toBeTruthy();
 
+      expect(await page.until(textOf('#recorded'))).toMatch(/^1[123] Mar 2023, \d\d:\d\d$/);
+      expect(await page.evaluate(textOf('#speed'))).toBe(FEED_SPEED);
+
       const called = `[...document.querySelectorAll('#changes [data-status="MARGIN_CALL"] span')].at(-1)?.textContent`;
-      // A margin call begins at 80 % and ends at 100 %, for every venue that ships.
-      expect(await page.until(called)).toMatch(/^(Healthy|Warning|Liquidation) → Margin call at [89]\d\.\d%$/);
+      // A margin call begins at 80% and ends at 100%, for every venue that ships.
+      expect(await page.until(called)).toMatch(/^(Healthy|Warning|Liquidation) → Margin call, [89]\d\.\d%$/);
       expect(complaints(page, server)).toEqual([]);
     });
 
     it('has a GraphiQL whose tabs work as they are', async () => {
       const page = await browser.newPage();
       await page.open(`${server.url}/graphiql`);
-      const tab = (title: string): Promise<void> =>
-        page.click(
-          `[...document.querySelectorAll('.graphiql-tab-button')].find((each) => each.textContent === '${title}')`,
+      /** GraphiQL reads a document a moment after it is shown; what is run before that is the one of the last tab. */
+      const tab = async (title: string): Promise<void> => {
+        await page.click(elementWith('.graphiql-tab-button', title));
+        await page.until(
+          `document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror.operationName === '${title}'`,
         );
+      };
       const run = (): Promise<void> => page.click(`document.querySelector('.graphiql-execute-button')`);
-      const choose = (operation: string): Promise<void> =>
-        page.click(
-          `[...document.querySelectorAll('[role="menuitem"]')].find((each) => each.textContent === '${operation}')`,
-        );
+      const choose = (operation: string): Promise<void> => page.click(elementWith('[role="menuitem"]', operation));
       /** The answer, once it satisfies the condition. */
       const answer = <T>(condition: string): Promise<T> =>
         page.until<T>(`(() => {
@@ -148,6 +151,10 @@ withBrowser('the pages (skipped where there is no Chromium in PATH; REQUIRE_BROW
     }
   });
 });
+
+function elementWith(selector: string, text: string): string {
+  return `[...document.querySelectorAll('${selector}')].find((each) => each.textContent === '${text}')`;
+}
 
 function textOf(selector: string): string {
   return `(document.querySelector(${JSON.stringify(selector)})?.textContent ?? '')`;

@@ -63,8 +63,8 @@ export async function startBrowser(program: string): Promise<Browser> {
   let lastId = 0;
   const waiting = new Map<number, (message: Message) => void>();
   const listeners = new Map<string, (message: Message) => void>();
-  socket.on('message', (data) => {
-    const message = JSON.parse(String(data)) as Message;
+  socket.on('message', (data: Buffer) => {
+    const message = JSON.parse(data.toString('utf8')) as Message;
     if (message.id === undefined) return listeners.get(message.sessionId ?? '')?.(message);
     waiting.get(message.id)?.(message);
     waiting.delete(message.id);
@@ -115,7 +115,7 @@ function debuggerUrl(child: ChildProcess): Promise<string> {
 }
 
 function createPage(send: (method: string, params?: object) => Promise<Record<string, never>>): Page & {
-  hear(message: Message): void;
+  readonly hear: (message: Message) => void;
 } {
   const requests: string[] = [];
   const problems: string[] = [];

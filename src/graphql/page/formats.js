@@ -30,8 +30,9 @@ export const STATUS_NAMES = {
 };
 
 const instant = (options) => new Intl.DateTimeFormat('en-GB', { hourCycle: 'h23', ...options });
-const recorded = instant({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
-const recordedMinute = instant({ hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
+const minute = { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' };
+const recorded = instant({ day: 'numeric', month: 'short', year: 'numeric', ...minute });
+const recordedMinute = instant(minute);
 const timeHere = instant({ hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 export const formatRecorded = (date) => recorded.format(date);

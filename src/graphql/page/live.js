@@ -21,8 +21,10 @@ const CHANGES = `subscription ($ids: [ID!]!) {
 }`;
 const PRICES = '{ assets(symbols: ["USDC", "BTC"]) { symbol indexPrice { price stale } } }';
 
-const PRICES_EVERY_MS = 1_000;
+const MARKET_EVERY_MS = 1_000;
+const CLOCK_EVERY_MS = 100;
 const SAMPLE_EVERY_MS = 500;
+const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 5_000;
 const CHANGES_SHOWN = 12;
 const CALM = 'NO_EXPOSURE';
@@ -34,6 +36,8 @@ const priceTraces = new Map();
 const lastStatus = new Map();
 /** Which instant of the recording is played: `recordedAt` at the server's `at`, `speed` times as fast. */
 let replay = null;
+
+const pause = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
 function showLink(state, text) {
   const link = $('link');
@@ -49,14 +53,21 @@ async function watch() {
     try {
       const { accounts } = await ask(ACCOUNTS);
       reason = '';
-      attempt = 0;
       showAccounts(accounts);
+      if (rows.size === 0) {
+        showLink('live', 'No accounts yet');
+        await pause(LONGEST_WAIT_MS);
+        continue;
+      }
       await follow(
         CHANGES,
         { ids: [...rows.keys()] },
         {
           onOpen: () => showLink('live', 'Live'),
-          onData: ({ marginRatioChanged: { account, margin } }) => showMargin(account.id, margin),
+          onData: ({ marginRatioChanged: { account, margin } }) => {
+            attempt = 0;
+            showMargin(account.id, margin);
+          },
         },
       );
     } catch (error) {
@@ -64,7 +75,7 @@ async function watch() {
       reason = error.message;
     }
     showLink('broken', 'Disconnected, trying again…');
-    await new Promise((wake) => setTimeout(wake, Math.min(500 * 2 ** attempt, LONGEST_WAIT_MS)));
+    await pause(Math.min(FIRST_WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS));
   }
 }
 
@@ -132,7 +143,7 @@ function logChange(name, before, { status, marginRatio, asOf }) {
   const at = new Date(asOf);
   const time = element('time', {}, replay === null ? formatTime(at) : formatRecordedMinute(recordedAt(at)));
   time.dateTime = asOf;
-  const ratio = marginRatio === null ? '' : ` at ${formatRatio(marginRatio)}`;
+  const ratio = marginRatio === null ? '' : `, ${formatRatio(marginRatio)}`;
   const item = element(
     'li',
     { status },
@@ -171,10 +182,21 @@ function showPrice(symbol, { price, stale }) {
 
 function showReplay({ speed, at, recordedAt: recorded }) {
   $('replay').hidden = speed === undefined;
-  replay = speed === undefined ? null : { speed, at: new Date(at), recordedAt: new Date(recorded) };
-  if (replay === null) return;
+  if (speed === undefined) {
+    replay = null;
+    return;
+  }
+  replay = { speed, at: new Date(at), recordedAt: new Date(recorded), heardAt: Date.now() };
   $('speed').textContent = String(speed);
-  $('recorded').textContent = formatRecorded(replay.recordedAt);
+}
+
+/** Between two answers the clock goes on by itself; while there are none it stands still. */
+function showClock() {
+  if (replay === null || document.visibilityState !== 'visible') return;
+  const since = Date.now() - replay.heardAt;
+  if (since > 2 * MARKET_EVERY_MS) return;
+  const text = formatRecorded(new Date(replay.recordedAt.getTime() + since * replay.speed));
+  if ($('recorded').textContent !== text) $('recorded').textContent = text;
 }
 
 function sample() {
@@ -194,6 +216,7 @@ $('sign-out').addEventListener('click', () => {
   location.reload();
 });
 document.addEventListener('visibilitychange', readMarket);
-setInterval(readMarket, PRICES_EVERY_MS);
+setInterval(readMarket, MARKET_EVERY_MS);
+setInterval(showClock, CLOCK_EVERY_MS);
 setInterval(sample, SAMPLE_EVERY_MS);
 watch();
