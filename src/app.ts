@@ -58,9 +58,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onStatement: options.onStatement,
   });
   const closers: (() => Promise<void> | void)[] = [() => database.close()];
-  const close = async (): Promise<void> => {
+  let closing: Promise<void> | undefined;
+  const closeAll = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer();
   };
+  // Once, in one order, also when a second signal comes while the first is being followed.
+  const close = (): Promise<void> => (closing ??= closeAll());
 
   try {
     const { db, applied } = database;
@@ -112,7 +115,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       closers.push(() => feed.stop());
       await prices.idle();
     }
-    await makeDemo();
+    // A folder of REFERENCE_DATA may have taken away what the demo trades; the server serves all the same.
+    await makeDemo().catch((error: unknown) => log.error({ err: error }, 'The demo accounts could not be made.'));
 
     const { address, port } = server.server.address() as AddressInfo;
     return { url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`, services, close };

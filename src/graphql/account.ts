@@ -15,12 +15,10 @@ import {
 
 import { countAccounts, findAccounts, openAccount, type AccountCursor, type AccountQuery } from '../ledger/accounts.js';
 import type { MarginState } from '../ledger/margin-state.js';
-import type { AccountRecord } from '../ledger/records.js';
+import type { AccountRecord, Holdings } from '../ledger/records.js';
 import { worstStatus } from '../margin/assess.js';
-import type { Decimal } from '../margin/decimal.js';
 import { isUuid } from '../platform/ids.js';
 import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from './access.js';
-import { Asset } from './asset.js';
 import { Chain } from './chain.js';
 import type { Context } from './context.js';
 import { AccountOrder, CollateralMode, MarginStatus, PositionMode } from './enums.js';
@@ -31,23 +29,8 @@ import { MarginSummary, marginSummary } from './margin-summary.js';
 import { ID_DESCRIPTION, Node } from './node.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT, connectionOf, pageOf, type Page } from './pages.js';
 import { UserError, userErrors } from './refusals.js';
-import { DateTimeScalar, DecimalScalar } from './scalars.js';
+import { DateTimeScalar } from './scalars.js';
 import { Venue } from './venue.js';
-
-@ObjectType({ description: 'What an account holds or owes of one asset.', simpleResolvers: true })
-export class Balance {
-  @Field(() => Asset, { description: 'The asset that is held or owed.' })
-  asset!: unknown;
-
-  @Field(() => DecimalScalar, { description: 'In units of the asset, without isolated margin. Negative: owed.' })
-  quantity!: Decimal;
-
-  @Field(() => DecimalScalar, {
-    nullable: true,
-    description: 'In USDT at index price, before any ratio. Null without a price.',
-  })
-  value!: Decimal | null;
-}
 
 @ObjectType({
   implements: Node,
@@ -153,16 +136,6 @@ export class AccountResolver {
     return account.chain === null ? null : rulebook.chains.get(account.chain);
   }
 
-  @FieldResolver(() => [Balance], { description: 'All balances other than 0, by symbol.' })
-  async balances(@Root() account: AccountRecord, @Ctx() context: Context): Promise<Balance[]> {
-    const { report } = await marginOf(account.id, context);
-    return report.collateral.map(({ asset, quantity, value }) => ({
-      asset: context.rulebook.assets.get(asset),
-      quantity,
-      value,
-    }));
-  }
-
   @FieldResolver(() => MarginStatus, { description: 'The worst of the cross state and of every isolated position.' })
   async status(@Root() account: AccountRecord, @Ctx() context: Context): Promise<string> {
     return worstStatus((await marginOf(account.id, context)).report);
@@ -191,7 +164,8 @@ export class AccountResolver {
     description: 'Accounts, oldest first unless an order is named. Traders: their own. Admins and services: all.',
   })
   accounts(
-    @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Arg('where', () => AccountFilter, { nullable: true, description: 'Which; null: all.' })
     where: AccountFilter | null | undefined,
@@ -243,7 +217,7 @@ export class AccountConnectionResolver {
 export async function accountPage(
   { db }: Context,
   query: AccountQuery,
-  first: number,
+  first: number | null,
   after: string | null | undefined,
 ): Promise<AccountPage> {
   const filters = [query.venue, query.chain, query.owner, query.name, query.asset];
@@ -276,4 +250,11 @@ export async function marginOf(id: string, { loaders }: Context): Promise<Margin
   const state = await loaders.margin.load(id);
   if (state === null) throw new Error(`The account ${id} is missing.`);
   return state;
+}
+
+/** What an account that is known to exist holds; of the same reading as its margin state. */
+export async function holdingsOf(id: string, { loaders }: Context): Promise<Holdings> {
+  const holdings = await loaders.holdings.load(id);
+  if (holdings === null) throw new Error(`The account ${id} is missing.`);
+  return holdings;
 }

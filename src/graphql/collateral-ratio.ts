@@ -255,7 +255,8 @@ export class CollateralRatioResolver {
     @Arg('chain', () => String, { nullable: true, description: "The chain's code; null where the venue has none." })
     chain: string | null | undefined,
     @Arg('asset', () => String, { description: 'The symbol of the asset.' }) asset: string,
-    @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Ctx() { rulebook }: Context,
   ): Promise<Page<RatioVersion>> {

@@ -25,15 +25,25 @@ export const Role = enumOf(ROLES);
 export const CollateralRatioStatus = enumOf(['SCHEDULED', 'ACTIVE', 'SUPERSEDED', 'CANCELLED']);
 export const AccountOrder = enumOf(['NAME']);
 export const MarginChangeCause = enumOf(['SNAPSHOT', 'PRICE', 'ACCOUNT', 'COLLATERAL_RATIO']);
+export const NoLiquidationPrice = enumOf(['NO_EXPOSURE', 'NOT_REACHABLE', 'UNPRICED', 'ALREADY_LIQUIDATABLE']);
 export const ErrorCode = enumOf([
   'ACCOUNT_NOT_FOUND',
   'VENUE_NOT_FOUND',
   'CHAIN_NOT_FOUND',
   'ASSET_NOT_FOUND',
   'INSTRUMENT_NOT_FOUND',
+  'POSITION_NOT_FOUND',
   'INSUFFICIENT_MARGIN',
   'INSUFFICIENT_BALANCE',
   'NOT_TRANSFERABLE',
+  'LEVERAGE_OUT_OF_RANGE',
+  'MARGIN_MODE_LOCKED',
+  'POSITION_MODE_LOCKED',
+  'ISOLATED_ONLY',
+  'ISOLATED_NOT_ALLOWED',
+  'COLLATERAL_MODE_LOCKED',
+  'BELOW_MAINTENANCE_MARGIN',
+  'PLATFORM_CAP_REACHED',
   'PRICE_UNAVAILABLE',
   'RATIO_OUT_OF_RANGE',
   'TIERS_INVALID',
@@ -111,6 +121,12 @@ register(MarginChangeCause, 'MarginChangeCause', 'Why a margin state is pushed.'
   ACCOUNT: 'The account was changed: a fill, a transfer, a setting.',
   COLLATERAL_RATIO: 'A collateral ratio of its venue and chain has taken effect.',
 });
+register(NoLiquidationPrice, 'NoLiquidationPrice', 'Why there is no liquidation price.', {
+  NO_EXPOSURE: 'Nothing is required: there is nothing to be liquidated.',
+  NOT_REACHABLE: 'At no price above 0 would it be liquidated, all other prices unchanged.',
+  UNPRICED: 'A price that it takes is missing.',
+  ALREADY_LIQUIDATABLE: 'It would be liquidated at the present price.',
+});
 register(LedgerKind, 'LedgerKind', 'Why a balance has changed.', {
   DEPOSIT: 'Money that came in.',
   WITHDRAWAL: 'Money that went out.',
@@ -131,9 +147,18 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   CHAIN_NOT_FOUND: 'The venue has no such chain, needs one, or has none.',
   ASSET_NOT_FOUND: 'There is no such asset.',
   INSTRUMENT_NOT_FOUND: 'There is no such instrument at that venue.',
+  POSITION_NOT_FOUND: 'There is no such open position, or it is not the viewer’s.',
   INSUFFICIENT_MARGIN: 'What would be left does not cover the initial margin.',
   INSUFFICIENT_BALANCE: 'There is less of the asset than that.',
   NOT_TRANSFERABLE: 'The asset counts as collateral, and cannot leave.',
+  LEVERAGE_OUT_OF_RANGE: 'Leverage is a whole number from 1 to the maximum for the present notional.',
+  MARGIN_MODE_LOCKED: 'The margin mode of an instrument cannot change while the instrument has a position.',
+  POSITION_MODE_LOCKED: 'The position mode cannot change while the account has a position.',
+  ISOLATED_ONLY: 'Only a position in isolated margin has margin of its own.',
+  ISOLATED_NOT_ALLOWED: 'The venue has no isolated margin in multi-asset mode.',
+  COLLATERAL_MODE_LOCKED: 'Something that the other mode does not have stands in the way; the message names it.',
+  BELOW_MAINTENANCE_MARGIN: 'The margin of the position would be below its maintenance margin.',
+  PLATFORM_CAP_REACHED: 'All accounts together may hold only so much of the asset as collateral.',
   PRICE_UNAVAILABLE: 'A fresh price is needed, and there is none.',
   RATIO_OUT_OF_RANGE: 'A ratio must be from 0 to 1.',
   TIERS_INVALID: 'Tiers must be contiguous from 0, without a gap or an overlap, and at most 50.',

@@ -33,6 +33,14 @@ export function badUserInput(message: string): ApiError {
 }
 
 const LONGEST_MESSAGE = 1_000;
+/** What stands at the end of a long message: what was expected, after what came. */
+const LONGEST_END = 600;
+
+/** GraphQL's own messages repeat what came, which may be 90,000 digits: they lose their middle. */
+export function shortened(message: string): string {
+  if (message.length <= LONGEST_MESSAGE) return message;
+  return `${message.slice(0, LONGEST_MESSAGE - LONGEST_END)}…${message.slice(-LONGEST_END)}`;
+}
 
 /**
  * What a client may see of an error. Ours, and those of the language itself, pass; anything else is logged under an id
@@ -41,8 +49,12 @@ const LONGEST_MESSAGE = 1_000;
 export function masked(error: GraphQLError, log: Logger): GraphQLError {
   const { originalError } = error;
   const meant = originalError === undefined || originalError === null || originalError instanceof GraphQLError;
-  if (meant && error.message.length <= LONGEST_MESSAGE) return error;
-  if (meant) return copy(error, `${error.message.slice(0, LONGEST_MESSAGE)}…`, { ...error.extensions });
+  const message = shortened(error.message);
+  if (meant) {
+    // What the language itself finds wrong while it executes, such as null for an argument that must not be, has no code.
+    const extensions = { code: 'BAD_USER_INPUT', ...error.extensions };
+    return copy(error, message, extensions);
+  }
   const id = randomUUID();
   const unavailable = isUnavailable(originalError);
   log.error({ err: originalError, id, path: error.path }, 'A request failed.');

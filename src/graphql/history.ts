@@ -1,6 +1,6 @@
 import { Arg, Ctx, Field, FieldResolver, ID, Int, ObjectType, Resolver, Root } from 'type-graphql';
 
-import { readFillHistory, readLedger, type FillRecord, type LedgerEntryRecord } from '../ledger/history.js';
+import type { FillRecord, LedgerEntryRecord } from '../ledger/history.js';
 import type { AccountRecord } from '../ledger/records.js';
 import type { Decimal } from '../margin/decimal.js';
 import { Account } from './account.js';
@@ -37,7 +37,12 @@ export class LedgerEntry {
   @Field(() => LedgerKind, { description: 'Why the balance changed.' })
   kind!: string;
 
-  @Field(() => String, { description: 'The id of the fill, transfer or entry that it comes from.' })
+  @Field(() => String, {
+    description:
+      "What it comes from: the venue's id of the fill, transfer or entry; of what this server books itself such as " +
+      '"interest:2026-04-09T11:00:00.000Z", "withdrawal:...", "position:BTCUSDT/LONG", "collateralMode:MULTI_ASSET". An ' +
+      'automatic exchange carries the reference of what led to it.',
+  })
   reference!: string;
 
   @Field(() => DateTimeScalar, { description: 'When it was recorded: the state of the account follows this instant.' })
@@ -128,11 +133,12 @@ export class AccountHistoryResolver {
   @FieldResolver(() => Entries.Connection, { description: 'Every change of its balances, newest first.' })
   ledger(
     @Root() account: AccountRecord,
-    @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Arg('asset', () => String, { nullable: true, description: 'Only of this asset; null: of all.' })
     asset: string | null | undefined,
-    @Ctx() { db }: Context,
+    @Ctx() { loaders }: Context,
   ): Promise<Page<LedgerEntryRecord>> {
     refuseNul(asset);
     return pageOf({
@@ -140,18 +146,19 @@ export class AccountHistoryResolver {
       after,
       cursorOf: ({ seq }) => [String(seq)],
       read: (cursor, limit) =>
-        readLedger(db, { accountId: account.id, before: sequenceOf(cursor), limit }, asset ?? null),
+        loaders.ledgerPage.load({ accountId: account.id, before: sequenceOf(cursor), limit, only: asset ?? null }),
     });
   }
 
   @FieldResolver(() => Fills.Connection, { description: 'Its trades, newest first.' })
   fills(
     @Root() account: AccountRecord,
-    @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Arg('instrument', () => String, { nullable: true, description: 'Only in this instrument; null: in all.' })
     instrument: string | null | undefined,
-    @Ctx() { db }: Context,
+    @Ctx() { loaders }: Context,
   ): Promise<Page<FillRecord>> {
     refuseNul(instrument);
     return pageOf({
@@ -159,7 +166,7 @@ export class AccountHistoryResolver {
       after,
       cursorOf: ({ seq }) => [String(seq)],
       read: (cursor, limit) =>
-        readFillHistory(db, { accountId: account.id, before: sequenceOf(cursor), limit }, instrument ?? null),
+        loaders.fillPage.load({ accountId: account.id, before: sequenceOf(cursor), limit, only: instrument ?? null }),
     });
   }
 }

@@ -2,7 +2,15 @@
 import DataLoader from 'dataloader';
 
 import type { LedgerParts } from '../ledger/batch.js';
-import { readFills, readLedgerEntries, type FillRecord, type LedgerEntryRecord } from '../ledger/history.js';
+import {
+  readFillPages,
+  readFills,
+  readLedgerEntries,
+  readLedgerPages,
+  type FillRecord,
+  type HistoryPage,
+  type LedgerEntryRecord,
+} from '../ledger/history.js';
 import { marginState, type MarginState } from '../ledger/margin-state.js';
 import { readHoldings, type Holdings } from '../ledger/records.js';
 import { decimal, type Decimal } from '../margin/decimal.js';
@@ -14,6 +22,8 @@ export interface Loaders {
   readonly holdings: DataLoader<string, Holdings | null>;
   readonly margin: DataLoader<string, MarginState | null>;
   readonly platformUsed: DataLoader<RatioVersion, Decimal>;
+  readonly ledgerPage: DataLoader<HistoryPage, LedgerEntryRecord[]>;
+  readonly fillPage: DataLoader<HistoryPage, FillRecord[]>;
   readonly ledgerEntry: DataLoader<bigint, LedgerEntryRecord | null>;
   readonly fill: DataLoader<bigint, FillRecord | null>;
 }
@@ -36,6 +46,8 @@ export function createLoaders({ db, rulebook, board }: LedgerParts, now: Date): 
       const used = await platformUsed(db, versions);
       return versions.map(({ id }) => decimal(used.get(id) ?? 0));
     }),
+    ledgerPage: new DataLoader((pages) => readLedgerPages(db, pages)),
+    fillPage: new DataLoader((pages) => readFillPages(db, pages)),
     ledgerEntry: new DataLoader(async (seqs) => {
       const found = new Map((await readLedgerEntries(db, seqs)).map((entry) => [entry.seq, entry]));
       return seqs.map((seq) => found.get(seq) ?? null);

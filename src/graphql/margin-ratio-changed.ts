@@ -12,13 +12,15 @@ import { badUserInput } from './errors.js';
 import { localId } from './global-id.js';
 import { boundedList } from './lists.js';
 import { MarginSummary, marginSummary } from './margin-summary.js';
+import { Position } from './position.js';
+import { positionsIn, type AccountPosition } from './position-fields.js';
 import { DecimalScalar } from './scalars.js';
 
 @ObjectType({ description: 'A margin state that is pushed.', simpleResolvers: true })
 export class MarginRatioChange {
   @Field(() => MarginStatus, {
     nullable: true,
-    description: 'The status that this stream said last; null in the first state of the account.',
+    description: 'The `margin.status` that this stream said last; null in the first state of the account.',
   })
   previousStatus!: string | null;
 
@@ -46,12 +48,17 @@ export class MarginRatioChangedResolver {
     return marginSummary(state);
   }
 
+  @FieldResolver(() => [Position], { description: 'Its isolated positions, in full, by symbol.' })
+  isolatedPositions(@Root() { state }: MarginUpdate): AccountPosition[] {
+    return positionsIn(state).filter(({ marginMode }) => marginMode === 'ISOLATED');
+  }
+
   @Access(...ANY_ROLE)
   @Subscription(() => MarginRatioChange, {
     description:
       'Any role; accounts that the viewer may not see are passed over. First the state of each account as it is ' +
-      '(SNAPSHOT), then its full state again whenever the ratio has moved by `minChange` or the status has changed. ' +
-      'States in between may be skipped; the last one never is.',
+      '(SNAPSHOT), then its full state again whenever the ratio or that of an isolated position has moved by ' +
+      '`minChange`, or the status of either has changed. States in between may be skipped; the last one never is.',
     subscribe: ({ args, context }) => watch(args as WatchArgs, context as Context),
   })
   marginRatioChanged(
@@ -59,7 +66,7 @@ export class MarginRatioChangedResolver {
     @Arg('accountIds', () => [ID], { description: 'The accounts, from 1 to 100.' }) _accountIds: string[],
     @Arg('minChange', () => DecimalScalar, {
       defaultValue: decimal('0.001'),
-      description: 'How far the margin ratio must have moved since the last state, from 0 on; 0: every new state.',
+      description: 'How far a margin ratio must have moved since the last state, from 0 on; 0: every new state.',
     })
     _minChange: Decimal,
   ): MarginUpdate {

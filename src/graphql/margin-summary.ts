@@ -134,13 +134,13 @@ export class MarginSummary {
 }
 
 /** A margin state as the API answers it. */
-export function marginSummary({ account, report, policyVersion, asOf }: MarginState): MarginSummary {
+export function marginSummary({ account, report, policy, asOf }: MarginState): MarginSummary {
   return {
     ...report,
     initialMargin: roundUp(report.initialMargin),
     maintenanceMargin: roundUp(report.maintenanceMargin),
     asOf,
     accountVersion: account.version,
-    policyVersion,
+    policyVersion: policy.version,
   };
 }

@@ -25,13 +25,16 @@ const FINDERS: Record<NodeType, (local: string[], context: Context) => unknown> 
   Fill: ([seq = ''], context) => ofVisibleAccount(context.loaders.fill, seq, context),
 };
 
+/** How many parts a local id has: an id has one spelling, and what comes after it is not overlooked. */
+const PARTS: Partial<Record<NodeType, number>> = { Instrument: 2, Position: 3 };
+
 /** A row that belongs to an account, if the account is the viewer's to see. */
 async function ofVisibleAccount(
   loader: { load(seq: bigint): Promise<{ readonly accountId: string } | null> },
   seq: string,
   context: Context,
 ): Promise<unknown> {
-  if (!/^\d{1,18}$/.test(seq)) return null;
+  if (!/^[1-9]\d{0,17}$/.test(seq)) return null;
   const row = await loader.load(BigInt(seq));
   return row !== null && (await visibleAccount(row.accountId, context)) !== null ? row : null;
 }
@@ -50,6 +53,7 @@ export class NodeResolver {
     const parsed = parseGlobalId(id);
     if (parsed === null || !Object.hasOwn(FINDERS, parsed.type)) return null;
     const type = parsed.type as NodeType;
+    if (parsed.local.length !== (PARTS[type] ?? 1)) return null;
     const found = await FINDERS[type](parsed.local, context);
     return found === undefined || found === null ? null : { ...found, __typename: type };
   }

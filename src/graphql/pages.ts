@@ -3,9 +3,9 @@ import { Field, ObjectType, type ClassType } from 'type-graphql';
 
 import { badUserInput } from './errors.js';
 
-const MOST_ITEMS = 100;
+export const MOST_ITEMS = 100;
 export const PAGE_DEFAULT = 20;
-export const FIRST_DESCRIPTION = `How many at most, from 1 to ${MOST_ITEMS}; anything else is BAD_USER_INPUT.`;
+export const FIRST_DESCRIPTION = `How many at most, from 1 to ${MOST_ITEMS}; anything else is BAD_USER_INPUT. Null: ${PAGE_DEFAULT}.`;
 export const AFTER_DESCRIPTION = 'A cursor of an earlier page: the page begins after it.';
 
 @ObjectType({ description: 'Where a page stands in its list.', simpleResolvers: true })
@@ -35,7 +35,8 @@ export interface Page<T> {
 }
 
 interface PageRequest<T, C> {
-  readonly first: number;
+  /** Null: `PAGE_DEFAULT`. */
+  readonly first: number | null;
   readonly after: string | null | undefined;
   readonly cursorOf: (item: T) => C;
   /** Up to `limit` items after the cursor. */
@@ -44,7 +45,8 @@ interface PageRequest<T, C> {
 
 /** A page of a list whose cursors are tuples of texts; a malformed cursor is BAD_USER_INPUT. */
 export async function pageOf<T, C extends readonly string[]>(request: PageRequest<T, C>): Promise<Page<T>> {
-  const { first, after, cursorOf, read } = request;
+  const { after, cursorOf, read } = request;
+  const first = request.first ?? PAGE_DEFAULT;
   if (first < 1 || first > MOST_ITEMS) throw badUserInput(`Expected \`first\` from 1 to ${MOST_ITEMS}, got ${first}.`);
   const start = after == null ? null : (readCursor(after) as unknown as C);
   // One more than asked for tells whether there is a next page.

@@ -21,7 +21,8 @@ import {
 
 import type { Logger } from '../platform/log.js';
 import type { Context } from './context.js';
-import { ApiError, badUserInput, masked } from './errors.js';
+import { problemOfCost } from './cost.js';
+import { ApiError, badUserInput, masked, shortened } from './errors.js';
 
 /** Tokens of one document; the introspection of GraphiQL has about 350. */
 export const MAX_TOKENS = 1_000;
@@ -42,8 +43,11 @@ export interface Pipeline {
   readonly schema: GraphQLSchema;
   /** Beyond those of the language. */
   readonly rules: readonly ValidationRule[];
-  /** Null and errors, where the text is no document of this schema. */
-  read(source: string): { document: DocumentNode; errors: null } | { document: null; errors: readonly GraphQLError[] };
+  /** Null and errors, where the text is no document of this schema, or does not say which operation is meant. */
+  read(
+    source: string,
+    operationName?: string | null,
+  ): { document: DocumentNode; errors: null } | { document: null; errors: readonly GraphQLError[] };
   run(operation: Operation): Promise<ExecutionResult>;
   /** The events of a subscription, each executed with a context of its own; or why there are none. */
   subscribe(operation: Operation): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
@@ -57,7 +61,7 @@ export function createPipeline(schema: GraphQLSchema, options: { introspection: 
   return {
     schema,
     rules,
-    read: (source) => {
+    read: (source, operationName) => {
       let document: DocumentNode;
       try {
         document = parse(source, { maxTokens: MAX_TOKENS });
@@ -65,8 +69,11 @@ export function createPipeline(schema: GraphQLSchema, options: { introspection: 
         return { document: null, errors: [coded(error as GraphQLError, 'GRAPHQL_PARSE_FAILED')] };
       }
       const errors = validate(schema, document, [...specifiedRules, ...rules], { maxErrors: MAX_ERRORS });
-      if (errors.length === 0) return { document, errors: null };
-      return { document: null, errors: errors.map((error) => coded(error, 'GRAPHQL_VALIDATION_FAILED')) };
+      if (errors.length > 0) {
+        return { document: null, errors: errors.map((error) => coded(error, 'GRAPHQL_VALIDATION_FAILED')) };
+      }
+      const isNamed = getOperationAST(document, operationName ?? undefined) != null;
+      return isNamed ? { document, errors: null } : { document: null, errors: [operationNotNamed()] };
     },
     run: async (operation) => {
       const problems = check(schema, operation, [OperationTypeNode.QUERY, OperationTypeNode.MUTATION]);
@@ -93,9 +100,7 @@ function argsOf(schema: GraphQLSchema, { document, operationName, variables }: O
 /** What must hold before anything is executed. */
 function check(schema: GraphQLSchema, operation: Operation, allowed: OperationTypeNode[]): readonly GraphQLError[] {
   const node = getOperationAST(operation.document, operation.operationName ?? undefined);
-  if (node == null) {
-    return [badUserInput('Expected one operation in the document, or `operationName` to say which one of them.')];
-  }
+  if (node == null) return [operationNotNamed()];
   if (!allowed.includes(node.operation)) return [notSupported(node.operation)];
   if (node.operation === OperationTypeNode.MUTATION && operation.transport === 'websocket') {
     return [notSupported(node.operation)];
@@ -103,7 +108,13 @@ function check(schema: GraphQLSchema, operation: Operation, allowed: OperationTy
   const variables = getVariableValues(schema, node.variableDefinitions ?? [], operation.variables ?? {}, {
     maxErrors: MAX_ERRORS,
   });
-  return (variables.errors ?? []).map((error) => coded(error, 'BAD_USER_INPUT'));
+  if (variables.errors !== undefined) return variables.errors.map((error) => coded(error, 'BAD_USER_INPUT'));
+  const tooDear = problemOfCost(schema, operation.document, operation.operationName, operation.variables ?? {});
+  return tooDear === null ? [] : [tooDear];
+}
+
+function operationNotNamed(): ApiError {
+  return badUserInput('Expected one operation in the document, or `operationName` to say which one of them.');
 }
 
 function notSupported(operation: OperationTypeNode): ApiError {
@@ -116,7 +127,7 @@ function notSupported(operation: OperationTypeNode): ApiError {
 
 /** An error of the language with the code of the contract; the error that a scalar threw goes no further. */
 function coded(error: GraphQLError, code: string): GraphQLError {
-  return new GraphQLError(error.message, {
+  return new GraphQLError(shortened(error.message), {
     ...(error.nodes === undefined ? {} : { nodes: error.nodes }),
     ...(error.source === undefined ? {} : { source: error.source }),
     ...(error.positions === undefined ? {} : { positions: error.positions }),

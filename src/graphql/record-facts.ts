@@ -8,6 +8,7 @@ import { recordTransfers } from '../ledger/transfers.js';
 import { ZERO, type Decimal } from '../margin/decimal.js';
 import { Access } from './access.js';
 import { Account } from './account.js';
+import { changedAccounts } from './changed-accounts.js';
 import type { Context } from './context.js';
 import { PositionSide, TradeSide } from './enums.js';
 import { localId } from './global-id.js';
@@ -179,7 +180,8 @@ export class RecordFactsResolver {
   @Mutation(() => RecordFillsPayload, {
     description:
       'Services. Records fills: exactly once per `fillId`, however often it is sent. A fill is a fact: no margin is ' +
-      'asked for. In hedge mode a fill that closes more than its side is refused.',
+      'asked for. In hedge mode a fill that closes more than its side is refused. After each fill, debts past the ' +
+      "venue's thresholds are exchanged; those ledger entries name the fill.",
   })
   async recordFills(
     @Arg('input', () => RecordFillsInput, { description: 'The fills.' }) input: RecordFillsInput,
@@ -193,6 +195,7 @@ export class RecordFactsResolver {
     const result = await recordFills(context, fills, context.now);
     const wanted = new Set(result.positions.map(({ accountId, instrument }) => `${accountId}/${instrument}`));
     const accountIds = [...new Set(result.positions.map(({ accountId }) => accountId))];
+    await changedAccounts(accountIds, context);
     const positions = await Promise.all(accountIds.map((id) => positionsOf(id, context)));
     return {
       ...counts(result),
@@ -204,7 +207,8 @@ export class RecordFactsResolver {
   @Mutation(() => RecordTransfersPayload, {
     description:
       'Services. Records deposits and withdrawals: exactly once per `transferId`. A withdrawal must leave what the ' +
-      'positions need; one that is refused is not remembered, and its id may come again.',
+      'positions need, and a deposit must fit under the platform cap; one that is refused is not remembered, and its id ' +
+      'may come again.',
   })
   async recordTransfers(
     @Arg('input', () => RecordTransfersInput, { description: 'The transfers.' }) input: RecordTransfersInput,
@@ -215,9 +219,7 @@ export class RecordFactsResolver {
       accountId: localId('Account', transfer.accountId),
     }));
     const result = await recordTransfers(context, transfers, context.now);
-    const holdings = await context.loaders.holdings.loadMany(result.changed);
-    const accounts = holdings.flatMap((held) => (held === null || held instanceof Error ? [] : [held.account]));
-    return { ...counts(result), accounts };
+    return { ...counts(result), accounts: await changedAccounts(result.changed, context) };
   }
 }
 

@@ -1,11 +1,17 @@
-import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
+import { GraphQLError, GraphQLScalarType, valueFromASTUntyped } from 'graphql';
 
 import { parseDecimal, roundDown, toPlain, type Decimal } from '../margin/decimal.js';
 
 /** What came is not repeated at length: it may be 90,000 digits. */
 function badInput(expected: string, value: unknown): GraphQLError {
-  const shown = typeof value === 'string' && value.length <= 60 ? JSON.stringify(value) : `a ${typeof value}`;
+  const shown = typeof value === 'string' && value.length <= 60 ? JSON.stringify(value) : kindOf(value);
   return new GraphQLError(`Expected ${expected}; got ${shown}.`, { extensions: { code: 'BAD_USER_INPUT' } });
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 const A_DECIMAL =
@@ -26,7 +32,7 @@ export const DecimalScalar = new GraphQLScalarType<Decimal, string>({
   // Fields that are rounded up are rounded by their resolvers, and are not touched here.
   serialize: (value) => toPlain(roundDown(value as Decimal)),
   parseValue: readDecimal,
-  parseLiteral: (node) => readDecimal(node.kind === Kind.STRING ? node.value : null),
+  parseLiteral: (node) => readDecimal(valueFromASTUntyped(node)),
 });
 
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z$/;
@@ -46,5 +52,5 @@ export const DateTimeScalar = new GraphQLScalarType<Date, string>({
   description: 'ISO-8601 instant in UTC (Z), such as "2023-03-11T08:06:00.250Z"; milliseconds are optional as input.',
   serialize: (value) => (value as Date).toISOString(),
   parseValue: readInstant,
-  parseLiteral: (node) => readInstant(node.kind === Kind.STRING ? node.value : null),
+  parseLiteral: (node) => readInstant(valueFromASTUntyped(node)),
 });

@@ -7,7 +7,7 @@ import type { GraphQLFormattedError } from 'graphql';
 
 import { InvalidTokenError, type Authenticate, type Viewer } from '../platform/auth.js';
 import { createContext, type Services } from './context.js';
-import { ApiError } from './errors.js';
+import { ApiError, shortened } from './errors.js';
 import { servePages, type PageOptions } from './page-routes.js';
 import { MAX_TOKENS, type Pipeline } from './pipeline.js';
 import { GRAPHQL_PATH, serveWebSocket } from './websocket.js';
@@ -58,7 +58,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     persistedQueries: false,
-    formatError: codesOfTheContract,
+    formatError: inWordsOfTheContract,
     plugins: [ApolloServerPluginCacheControlDisabled()],
   });
   await apollo.start();
@@ -111,9 +111,15 @@ const CODES: Record<string, string> = {
   PERSISTED_QUERY_NOT_SUPPORTED: 'BAD_USER_INPUT',
 };
 
-/** Apollo's own codes for requests that never reach the pipeline, in the words of the contract. */
-function codesOfTheContract(formatted: GraphQLFormattedError): GraphQLFormattedError {
+/** What Apollo puts in front of an error that arose before the operation was looked at. */
+const APOLLO_PREFIX = 'Context creation failed: ';
+
+/** Apollo's own answers to requests that never reach the pipeline, in the words and bounds of the contract. */
+function inWordsOfTheContract(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const code = formatted.extensions?.['code'];
-  const renamed = typeof code === 'string' ? CODES[code] : undefined;
-  return renamed === undefined ? formatted : { ...formatted, extensions: { ...formatted.extensions, code: renamed } };
+  const renamed = typeof code === 'string' ? (CODES[code] ?? code) : code;
+  const plain = formatted.message.startsWith(APOLLO_PREFIX)
+    ? formatted.message.slice(APOLLO_PREFIX.length)
+    : formatted.message;
+  return { ...formatted, message: shortened(plain), extensions: { ...formatted.extensions, code: renamed } };
 }

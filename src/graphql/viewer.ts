@@ -27,7 +27,8 @@ export class ViewerResolver {
   @FieldResolver(() => Accounts.Connection, { description: 'The accounts that the viewer owns, oldest first.' })
   accounts(
     @Root() viewer: ViewerRecord,
-    @Arg('first', () => Int, { defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION }) first: number,
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Ctx() context: Context,
   ): Promise<unknown> {

@@ -5,7 +5,7 @@ import type { Database } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
 import type { Prisma } from '../platform/prisma/client.js';
-import { keyReused, problemOfText, problemOfVenue } from '../policy/problems.js';
+import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/problems.js';
 import type { Rulebook } from '../policy/rulebook.js';
 import { accountRecord, readAccounts, type AccountRecord } from './records.js';
 
@@ -31,6 +31,8 @@ export async function openAccount(
   request: IdempotentRequest,
   now: Date,
 ): Promise<OpenedAccount> {
+  const problemOfRequest = problemOfKey(request.key);
+  if (problemOfRequest !== null) return { account: null, refusals: [problemOfRequest] };
   const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
     const refusals = problemsOf(account, rulebook);
     if (refusals.length > 0) return { refusals };

@@ -3,12 +3,21 @@
  * right is taken, what is wrong is named.
  */
 import { decimal, type Decimal } from '../margin/decimal.js';
+import type { PositionSide } from '../margin/model.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
 import type { PriceBoard } from '../market/price-board.js';
 import type { Bus } from '../platform/bus.js';
 import type { Database } from '../platform/database.js';
+import { isStorable } from '../platform/text.js';
 import type { Rulebook } from '../policy/rulebook.js';
 import type { AccountRecord } from './records.js';
+
+/** What a position is known by, open or not. */
+export interface PositionRef {
+  readonly accountId: string;
+  readonly instrument: string;
+  readonly side: PositionSide;
+}
 
 /** What the ledger works with. */
 export interface LedgerParts {
@@ -37,11 +46,13 @@ export const CLOCK_TOLERANCE_MS = 60_000;
 const LONGEST_ID = 200;
 
 export function problemOfId(id: string, field: readonly string[]): Refusal | null {
-  if (id.length >= 1 && id.length <= LONGEST_ID && !id.includes('\0')) return null;
-  return { ...refuse('INVALID_INPUT', `Expected an id of 1 to ${LONGEST_ID} characters without NUL.`), field };
+  if (id.length >= 1 && id.length <= LONGEST_ID && isStorable(id)) return null;
+  const message = `Expected an id of 1 to ${LONGEST_ID} characters without NUL or half a surrogate pair.`;
+  return { ...refuse('INVALID_INPUT', message), field };
 }
 
 export function problemOfInstant(at: Date, now: Date, field: readonly string[]): Refusal | null {
+  if (at.getTime() < 0) return { ...refuse('INVALID_INPUT', 'Expected an instant after 1970.'), field };
   if (at.getTime() <= now.getTime() + CLOCK_TOLERANCE_MS) return null;
   const message = `${at.toISOString()} is more than a minute ahead of this server, which has ${now.toISOString()}.`;
   return { ...refuse('INVALID_INPUT', message), field };
@@ -49,6 +60,10 @@ export function problemOfInstant(at: Date, now: Date, field: readonly string[]):
 
 export function accountNotFound(field: readonly string[]): Refusal {
   return { ...refuse('ACCOUNT_NOT_FOUND', 'There is no such account.'), field };
+}
+
+export function positionNotFound(field: readonly string[]): Refusal {
+  return { ...refuse('POSITION_NOT_FOUND', 'There is no such open position.'), field };
 }
 
 export function reusedId(kind: string, account: AccountRecord, field: readonly string[]): Refusal {

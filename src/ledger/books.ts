@@ -4,7 +4,7 @@
  * its entries.
  */
 import { ZERO, toPlain, type Decimal } from '../margin/decimal.js';
-import type { AccountState } from '../margin/model.js';
+import type { AccountState, CollateralMode, PositionMode } from '../margin/model.js';
 import type { Transaction } from '../platform/database.js';
 import type { LedgerKind } from '../platform/prisma/enums.js';
 import type { Rulebook } from '../policy/rulebook.js';
@@ -20,7 +20,7 @@ import {
 /** Why a balance changes. */
 export interface Cause {
   readonly kind: LedgerKind;
-  /** The id of the fill, transfer or entry. */
+  /** The id of the fill, transfer or entry; for what this server made itself, what it was made for. */
   readonly reference: string;
   /** When the venue says it happened; null for what this server made itself. */
   readonly reportedAt: Date | null;
@@ -35,13 +35,22 @@ interface Entry extends Cause {
 export class OpenBook {
   readonly entries: Entry[] = [];
   readonly changedPositions = new Map<string, PositionRecord>();
+  readonly changedSettings = new Map<string, SettingRecord>();
+  private record: AccountRecord;
+  private hasNewModes = false;
 
   constructor(
-    readonly account: AccountRecord,
+    account: AccountRecord,
     readonly balances: Map<string, Decimal>,
     readonly positions: Map<string, PositionRecord>,
     readonly settings: Map<string, SettingRecord>,
-  ) {}
+  ) {
+    this.record = account;
+  }
+
+  get account(): AccountRecord {
+    return this.record;
+  }
 
   /** Changes a balance by a quantity of at most 18 fraction digits, other than 0. */
   post(asset: string, quantity: Decimal, cause: Cause): void {
@@ -56,24 +65,46 @@ export class OpenBook {
     this.changedPositions.set(key, position);
   }
 
+  setSetting(instrument: string, setting: SettingRecord): void {
+    this.settings.set(instrument, setting);
+    this.changedSettings.set(instrument, setting);
+  }
+
+  setModes(modes: { readonly collateralMode?: CollateralMode; readonly positionMode?: PositionMode }): void {
+    this.record = { ...this.record, ...modes };
+    this.hasNewModes = true;
+  }
+
   state(rulebook: Rulebook): AccountState {
     return accountState(this, rulebook);
   }
 
   get isChanged(): boolean {
-    return this.entries.length > 0 || this.changedPositions.size > 0;
+    return (
+      this.hasNewModes || this.entries.length > 0 || this.changedPositions.size > 0 || this.changedSettings.size > 0
+    );
   }
 }
 
 /**
  * Locks the accounts, in the order of their ids so that no two transactions wait for each other, and reads what they
- * hold after the lock is there. Unknown ids are left out.
+ * hold after the lock is there. Unknown ids are left out, and with an owner those that are somebody else's: nobody waits
+ * for a lock on an account that is not theirs to see.
  */
-export async function openBooks(tx: Transaction, ids: readonly string[]): Promise<Map<string, OpenBook>> {
+export async function openBooks(
+  tx: Transaction,
+  ids: readonly string[],
+  owner: string | null = null,
+): Promise<Map<string, OpenBook>> {
   if (ids.length === 0) return new Map();
-  await tx.$queryRaw`
-    SELECT id FROM accounts WHERE id = ANY(${[...ids]}::uuid[]) ORDER BY id FOR UPDATE`;
-  const holdings = await readHoldings(tx, ids);
+  const locked = await tx.$queryRaw<{ id: string }[]>`
+    SELECT id FROM accounts
+    WHERE id = ANY(${[...ids]}::uuid[]) AND (${owner}::text IS NULL OR owner = ${owner})
+    ORDER BY id FOR UPDATE`;
+  const holdings = await readHoldings(
+    tx,
+    locked.map(({ id }) => id),
+  );
   return new Map(
     [...holdings].map(([id, held]) => [
       id,
@@ -92,9 +123,9 @@ export async function writeBooks(tx: Transaction, books: Iterable<OpenBook>, rec
   await writeEntries(tx, changed, recordedAt);
   await writeBalances(tx, changed);
   await writePositions(tx, changed);
-  const ids = changed.map((book) => book.account.id);
-  await tx.account.updateMany({ where: { id: { in: ids } }, data: { version: { increment: 1 } } });
-  return ids;
+  await writeSettings(tx, changed);
+  await writeAccounts(tx, changed);
+  return changed.map((book) => book.account.id);
 }
 
 async function writeEntries(tx: Transaction, books: readonly OpenBook[], at: Date): Promise<void> {
@@ -158,4 +189,37 @@ async function writePositions(tx: Transaction, books: readonly OpenBook[]): Prom
       size numeric, cost numeric, isolated_margin numeric)
     ON CONFLICT (account_id, instrument, side) DO UPDATE
       SET size = EXCLUDED.size, cost = EXCLUDED.cost, isolated_margin = EXCLUDED.isolated_margin`;
+}
+
+async function writeSettings(tx: Transaction, books: readonly OpenBook[]): Promise<void> {
+  const rows = books.flatMap((book) =>
+    [...book.changedSettings].map(([instrument, { leverage, marginMode }]) => ({
+      account_id: book.account.id,
+      venue_code: book.account.venue,
+      instrument,
+      leverage: toPlain(leverage),
+      margin_mode: marginMode,
+    })),
+  );
+  if (rows.length === 0) return;
+  await tx.$executeRaw`
+    INSERT INTO instrument_settings (account_id, venue_code, instrument, leverage, margin_mode)
+    SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS setting(
+      account_id uuid, venue_code text, instrument text, leverage int, margin_mode "MarginMode")
+    ON CONFLICT (account_id, instrument) DO UPDATE
+      SET leverage = EXCLUDED.leverage, margin_mode = EXCLUDED.margin_mode`;
+}
+
+async function writeAccounts(tx: Transaction, books: readonly OpenBook[]): Promise<void> {
+  const rows = books.map(({ account }) => ({
+    id: account.id,
+    collateral_mode: account.collateralMode,
+    position_mode: account.positionMode,
+  }));
+  await tx.$executeRaw`
+    UPDATE accounts SET version = version + 1,
+      collateral_mode = changed.collateral_mode, position_mode = changed.position_mode
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS changed(
+      id uuid, collateral_mode "CollateralMode", position_mode "PositionMode")
+    WHERE accounts.id = changed.id`;
 }

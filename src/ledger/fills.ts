@@ -16,8 +16,10 @@ import {
   reusedId,
   type BatchResult,
   type LedgerParts,
+  type PositionRef,
 } from './batch.js';
 import { openBooks, writeBooks, type OpenBook } from './books.js';
+import { bookAutoExchange } from './exchange.js';
 import { settingOf } from './records.js';
 
 export interface NewFill {
@@ -33,12 +35,6 @@ export interface NewFill {
   readonly at: Date;
 }
 
-export interface PositionRef {
-  readonly accountId: string;
-  readonly instrument: string;
-  readonly side: PositionSide;
-}
-
 export interface FillsResult extends BatchResult {
   /** The open positions of the instruments that the recorded and the known fills are about. */
   readonly positions: readonly PositionRef[];
@@ -49,12 +45,12 @@ interface TakenFill extends NewFill {
   readonly realizedPnl: Decimal;
 }
 
-/** Records each fill once, in the order of the list. Nothing is asked of the margin: a fill has happened. */
-export async function recordFills(
-  { db, rulebook, bus }: LedgerParts,
-  fills: readonly NewFill[],
-  now: Date,
-): Promise<FillsResult> {
+/**
+ * Records each fill once, in the order of the list. Nothing is asked of the margin: a fill has happened. What it and its
+ * fee leave owed past a threshold is exchanged before the next one.
+ */
+export async function recordFills(parts: LedgerParts, fills: readonly NewFill[], now: Date): Promise<FillsResult> {
+  const { db, rulebook, bus } = parts;
   const result = await transact(db, async (tx): Promise<FillsResult> => {
     const ids = new Set(fills.map((fill) => fill.accountId).filter(isUuid));
     const books = await openBooks(tx, [...ids]);
@@ -91,6 +87,7 @@ export async function recordFills(
         refusals.push({ ...effect.refusal, field: field(fill.positionSide === null ? 'positionSide' : 'size') });
         continue;
       }
+      bookAutoExchange(book, fill.fillId, parts, now);
       known.set(key, contentOf(fill, book));
       taken.push({ ...fill, venue: book.account.venue, realizedPnl: effect.realizedPnl });
     }

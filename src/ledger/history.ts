@@ -1,4 +1,4 @@
-/** Fills and ledger entries of an account, newest first. */
+/** Fills and ledger entries of accounts, newest first; read for many accounts at a time. */
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide, TradeSide } from '../margin/model.js';
 import type { Database } from '../platform/database.js';
@@ -32,45 +32,89 @@ export interface FillRecord {
   readonly recordedAt: Date;
 }
 
+/** A part of one account's history. */
 export interface HistoryPage {
   readonly accountId: string;
   /** Of the last row seen; null: from the newest on. */
   readonly before: bigint | null;
   readonly limit: number;
+  /** Only of this asset, or in this instrument; null: of all. */
+  readonly only: string | null;
 }
 
-export async function readLedger(db: Database, page: HistoryPage, asset: string | null): Promise<LedgerEntryRecord[]> {
-  const rows = await db.ledgerEntry.findMany({
-    where: {
-      accountId: page.accountId,
-      ...(asset === null ? {} : { assetSymbol: asset }),
-      ...(page.before === null ? {} : { seq: { lt: page.before } }),
-    },
-    orderBy: { seq: 'desc' },
-    take: page.limit,
-  });
-  return rows.map(ledgerEntryRecord);
+/** The pages, each newest first; two statements, however many pages. */
+export async function readLedgerPages(db: Database, pages: readonly HistoryPage[]): Promise<LedgerEntryRecord[][]> {
+  const rows = await db.$queryRaw<{ page: number; seq: bigint }[]>`
+    SELECT page.number AS page, row.seq
+    FROM jsonb_to_recordset(${asked(pages)}::jsonb)
+      AS page(number int, account_id uuid, before bigint, most int, only_of text)
+    CROSS JOIN LATERAL (
+      SELECT seq FROM ledger_entries
+      WHERE account_id = page.account_id AND (page.only_of IS NULL OR asset_symbol = page.only_of)
+        AND (page.before IS NULL OR seq < page.before)
+      ORDER BY seq DESC LIMIT page.most
+    ) AS row`;
+  return sorted(
+    pages,
+    rows,
+    await readLedgerEntries(
+      db,
+      rows.map(({ seq }) => seq),
+    ),
+  );
+}
+
+/** The pages, each newest first; two statements, however many pages. */
+export async function readFillPages(db: Database, pages: readonly HistoryPage[]): Promise<FillRecord[][]> {
+  const rows = await db.$queryRaw<{ page: number; seq: bigint }[]>`
+    SELECT page.number AS page, row.seq
+    FROM jsonb_to_recordset(${asked(pages)}::jsonb)
+      AS page(number int, account_id uuid, before bigint, most int, only_of text)
+    CROSS JOIN LATERAL (
+      SELECT seq FROM fills
+      WHERE account_id = page.account_id AND (page.only_of IS NULL OR instrument = page.only_of)
+        AND (page.before IS NULL OR seq < page.before)
+      ORDER BY seq DESC LIMIT page.most
+    ) AS row`;
+  return sorted(
+    pages,
+    rows,
+    await readFills(
+      db,
+      rows.map(({ seq }) => seq),
+    ),
+  );
+}
+
+function asked(pages: readonly HistoryPage[]): string {
+  return JSON.stringify(
+    pages.map(({ accountId, before, limit, only }, number) => ({
+      number,
+      account_id: accountId,
+      before: before === null ? null : String(before),
+      most: limit,
+      only_of: only,
+    })),
+  );
+}
+
+/** The records of each page, newest first. */
+function sorted<T extends { readonly seq: bigint }>(
+  pages: readonly HistoryPage[],
+  rows: readonly { readonly page: number; readonly seq: bigint }[],
+  records: readonly T[],
+): T[][] {
+  const bySeq = new Map(records.map((record) => [record.seq, record]));
+  const found = pages.map((): T[] => []);
+  for (const { page, seq } of rows) {
+    const record = bySeq.get(seq);
+    if (record !== undefined) found[page]?.push(record);
+  }
+  return found.map((page) => page.sort((a, b) => (a.seq > b.seq ? -1 : 1)));
 }
 
 export async function readLedgerEntries(db: Database, seqs: readonly bigint[]): Promise<LedgerEntryRecord[]> {
   return (await db.ledgerEntry.findMany({ where: { seq: { in: [...seqs] } } })).map(ledgerEntryRecord);
-}
-
-export async function readFillHistory(
-  db: Database,
-  page: HistoryPage,
-  instrument: string | null,
-): Promise<FillRecord[]> {
-  const rows = await db.fill.findMany({
-    where: {
-      accountId: page.accountId,
-      ...(instrument === null ? {} : { instrument }),
-      ...(page.before === null ? {} : { seq: { lt: page.before } }),
-    },
-    orderBy: { seq: 'desc' },
-    take: page.limit,
-  });
-  return rows.map(fillRecord);
 }
 
 export async function readFills(db: Database, seqs: readonly bigint[]): Promise<FillRecord[]> {

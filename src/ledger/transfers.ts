@@ -1,10 +1,10 @@
 /** Deposits and withdrawals that began elsewhere (rules: 8). */
-import { toPlain, type Decimal } from '../margin/decimal.js';
+import { ZERO, toPlain, type Decimal } from '../margin/decimal.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
 import { checkTransferOut } from '../margin/transferable.js';
-import type { PriceBoard } from '../market/price-board.js';
 import { transact, type Transaction } from '../platform/database.js';
 import { isUuid } from '../platform/ids.js';
+import { ratioKey, type RatioVersion } from '../policy/ratio-version.js';
 import type { Rulebook } from '../policy/rulebook.js';
 import {
   LARGEST_QUANTITY,
@@ -16,6 +16,9 @@ import {
   type LedgerParts,
 } from './batch.js';
 import { openBooks, writeBooks, type OpenBook } from './books.js';
+import { rulesOf } from './margin-state.js';
+import { CapRoom, cappedRatios, lockCaps } from './platform-caps.js';
+import { readAccounts } from './records.js';
 
 export interface NewTransfer {
   readonly transferId: string;
@@ -34,17 +37,21 @@ interface KnownTransfer {
 }
 
 /**
- * Records each transfer once. A deposit is a fact; a withdrawal has to leave what the positions need. A refused
- * transfer is not remembered: its id may come again.
+ * Records each transfer once. A deposit is a fact, but for the platform-wide caps; a withdrawal has to leave what the
+ * positions need. A refused transfer is not remembered: its id may come again.
  */
 export async function recordTransfers(
-  { db, rulebook, board, bus }: LedgerParts,
+  parts: LedgerParts,
   transfers: readonly NewTransfer[],
   now: Date,
 ): Promise<BatchResult> {
+  const { db, rulebook, bus } = parts;
   const result = await transact(db, async (tx): Promise<BatchResult> => {
-    const ids = new Set(transfers.map((transfer) => transfer.accountId).filter(isUuid));
-    const books = await openBooks(tx, [...ids]);
+    const ids = [...new Set(transfers.map((transfer) => transfer.accountId).filter(isUuid))];
+    const capped = await cappedByDeposits(tx, transfers, rulebook, now);
+    await lockCaps(tx, capped);
+    const books = await openBooks(tx, ids);
+    const room = await CapRoom.read(tx, capped);
     const known = await readKnown(tx, transfers, books);
     const refusals: Refusal[] = [];
     const taken: NewTransfer[] = [];
@@ -67,11 +74,14 @@ export async function recordTransfers(
         else refusals.push(reusedId('transfer', book.account, field('transferId')));
         continue;
       }
-      const refusal = transfer.quantity.isNegative() ? refusalOfOut(transfer, book, rulebook, board, now) : null;
+      const refusal = transfer.quantity.isNegative()
+        ? refusalOfOut(transfer, book, parts, now)
+        : room.checkDeposit(book, transfer.asset, transfer.quantity, rulebook);
       if (refusal !== null) {
         refusals.push({ ...refusal, field: field('quantity') });
         continue;
       }
+      room.use(book, transfer.asset, transfer.quantity);
       book.post(transfer.asset, transfer.quantity, {
         kind: transfer.quantity.isNegative() ? 'WITHDRAWAL' : 'DEPOSIT',
         reference: transfer.transferId,
@@ -104,17 +114,30 @@ function problemOfContent(
   return problemOfInstant(transfer.at, now, field('at'));
 }
 
-function refusalOfOut(
-  transfer: NewTransfer,
-  book: OpenBook,
+function refusalOfOut(transfer: NewTransfer, book: OpenBook, parts: LedgerParts, now: Date): Refusal | null {
+  const { market, policy } = rulesOf(book.account, parts, now);
+  return checkTransferOut(transfer.asset, transfer.quantity.negated(), book.state(parts.rulebook), market, policy);
+}
+
+/** The capped ratios that the deposits can fill up. Venue and chain never change: they are read before the locks. */
+async function cappedByDeposits(
+  tx: Transaction,
+  transfers: readonly NewTransfer[],
   rulebook: Rulebook,
-  board: PriceBoard,
   now: Date,
-): Refusal | null {
-  const { venue, chain } = book.account;
-  const market = board.marketOf(venue, now.getTime());
-  const policy = rulebook.policy(venue, chain, now);
-  return checkTransferOut(transfer.asset, transfer.quantity.negated(), book.state(rulebook), market, policy);
+): Promise<RatioVersion[]> {
+  const assets = [...new Set(transfers.filter(({ quantity }) => quantity.gt(ZERO)).map(({ asset }) => asset))];
+  const ratios = assets.flatMap((asset) => cappedRatios(rulebook, now, { asset }));
+  if (ratios.length === 0) return [];
+  const ids = [...new Set(transfers.map(({ accountId }) => accountId).filter(isUuid))];
+  const accounts = new Map((await readAccounts(tx, ids)).map((account) => [account.id, account]));
+  const keys = new Set(
+    transfers.flatMap(({ accountId, asset }) => {
+      const account = accounts.get(accountId);
+      return account === undefined ? [] : [ratioKey(account.venue, account.chain, asset)];
+    }),
+  );
+  return ratios.filter((ratio) => keys.has(ratio.ratioKey));
 }
 
 function isSame(known: KnownTransfer, transfer: NewTransfer): boolean {

@@ -112,7 +112,7 @@ export function simulate(
     }
   });
   transfers.forEach(({ asset, quantity }, index) => {
-    take(transfer(current, asset, quantity, market, policy, context), ['transfers', `${index}`]);
+    take(transfer(account, current, asset, quantity, market, policy, context), ['transfers', `${index}`]);
   });
   trades.forEach((trade, index) => {
     take(makeTrade(current, trade, settings.get(trade.instrument), market, policy), ['trades', `${index}`]);
@@ -174,6 +174,7 @@ function setLeverage(
 }
 
 function transfer(
+  start: AccountState,
   account: AccountState,
   asset: string,
   quantity: Decimal,
@@ -185,7 +186,8 @@ function transfer(
   const after = withBalanceChanges(account, [{ asset, quantity, kind: 'TRANSFER' }]);
   const refusal = quantity.lt(ZERO)
     ? checkTransferOut(asset, quantity.negated(), account, market, policy)
-    : checkPlatformCaps(account, after, policy.collateralRatios, context.platformRoom);
+    : // The room is what was left at the start: earlier steps have used some of it up.
+      checkPlatformCaps(start, after, policy.collateralRatios, context.platformRoom);
   return step(account, after, refusal);
 }
 

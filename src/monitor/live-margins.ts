@@ -60,7 +60,9 @@ export class LiveMargins {
       const watched = this.watched.get(id) ?? { streams: new Set(), holdings: null, changes: 1, readAt: 0 };
       this.watched.set(id, watched);
       watched.streams.add(stream);
-      this.mark(id, 'SNAPSHOT');
+      // The cause that explains the least: a stream calls its own first state SNAPSHOT, and other streams of the
+      // account are told nothing new.
+      this.mark(id, 'PRICE');
     }
     return stream;
   }
@@ -128,16 +130,20 @@ export class LiveMargins {
 
   private async read(ids: readonly string[]): Promise<void> {
     const { db } = this.parts;
-    const behind = ids.filter((id) => {
+    // The entries themselves are kept: while this waits, an account may be forgotten and watched anew, and what is read
+    // for the old entry says nothing of the new one.
+    const behind = ids.flatMap((id) => {
       const watched = this.watched.get(id);
-      return watched !== undefined && watched.readAt < watched.changes;
+      return watched === undefined || watched.readAt === watched.changes ? [] : [{ id, watched, at: watched.changes }];
     });
     if (behind.length === 0) return;
-    const changes = new Map(behind.map((id) => [id, this.watched.get(id)?.changes ?? 0]));
-    const holdings = await readHoldings(db, behind);
-    for (const [id, held] of holdings) {
-      const watched = this.watched.get(id);
-      if (watched !== undefined) Object.assign(watched, { holdings: held, readAt: changes.get(id) ?? 0 });
+    const found = await readHoldings(
+      db,
+      behind.map(({ id }) => id),
+    );
+    for (const { id, watched, at } of behind) {
+      watched.holdings = found.get(id) ?? null;
+      watched.readAt = at;
     }
   }
 
@@ -145,15 +151,21 @@ export class LiveMargins {
     const cause = this.marked.get(id);
     this.marked.delete(id);
     const watched = this.watched.get(id);
-    if (cause === undefined || watched === undefined || watched.holdings === null) return;
-    // It changed while it was read: the mark goes back, and the next round reads it again.
+    if (cause === undefined || watched === undefined) return;
+    // It changed, or was watched anew, while it was read: the mark goes back, and the next round reads it again.
     if (watched.readAt < watched.changes) {
       this.marked.set(id, cause);
       return;
     }
-    const { rulebook, board, clock } = this.parts;
-    const state = marginState(watched.holdings, rulebook, board, new Date(clock()));
-    for (const stream of watched.streams) stream.offer(state, cause);
+    if (watched.holdings === null) return;
+    const { rulebook, board, clock, log } = this.parts;
+    try {
+      const state = marginState(watched.holdings, rulebook, board, new Date(clock()));
+      for (const stream of watched.streams) stream.offer(state, cause);
+    } catch (error) {
+      // One account that cannot be assessed must not hold up those behind it.
+      log.error({ err: error, account: id }, 'A watched account could not be assessed.');
+    }
   }
 }
 

@@ -19,8 +19,7 @@ export interface MarginUpdate {
 
 interface Told {
   /** Of the newest state that was queued. */
-  ratio: Ratio;
-  status: MarginStatus;
+  levels: Levels;
   sequence: number;
   /** Of the newest state that was handed over. */
   deliveredStatus: MarginStatus | null;
@@ -28,6 +27,14 @@ interface Told {
 
 /** A ratio for comparisons: a null one counts as infinite, or as nothing where nothing is required (rules: 5). */
 type Ratio = Decimal | 'infinite' | 'none';
+
+interface Level {
+  readonly status: MarginStatus;
+  readonly ratio: Ratio;
+}
+
+/** How the cross account and each isolated position stand, by what they are. */
+type Levels = ReadonlyMap<string, Level>;
 
 interface Queued {
   readonly state: MarginState;
@@ -53,15 +60,14 @@ export class WatchStream implements AsyncIterableIterator<MarginUpdate> {
   offer(state: MarginState, cause: ChangeCause): void {
     if (this.ended) return;
     const { id } = state.account;
-    const { status } = state.report;
-    const ratio = ratioOf(state);
+    const levels = levelsOf(state);
     const told = this.told.get(id);
     if (told === undefined) {
-      this.told.set(id, { ratio, status, sequence: 1, deliveredStatus: null });
+      this.told.set(id, { levels, sequence: 1, deliveredStatus: null });
       this.queue.set(id, { state, sequence: 1, cause: 'SNAPSHOT' });
     } else {
-      if (told.status === status && !this.hasMoved(told.ratio, ratio)) return;
-      Object.assign(told, { ratio, status, sequence: told.sequence + 1 });
+      if (!this.differ(told.levels, levels)) return;
+      Object.assign(told, { levels, sequence: told.sequence + 1 });
       // A snapshot that was not read yet is still the first state that the subscriber sees.
       const first = told.deliveredStatus === null;
       this.queue.set(id, { state, sequence: told.sequence, cause: first ? 'SNAPSHOT' : cause });
@@ -107,13 +113,32 @@ export class WatchStream implements AsyncIterableIterator<MarginUpdate> {
     }
   }
 
+  /** An isolated position that was opened or closed is a difference, too. */
+  private differ(before: Levels, now: Levels): boolean {
+    if (before.size !== now.size) return true;
+    for (const [what, { status, ratio }] of now) {
+      const last = before.get(what);
+      if (last === undefined || last.status !== status || this.hasMoved(last.ratio, ratio)) return true;
+    }
+    return false;
+  }
+
   private hasMoved(before: Ratio, now: Ratio): boolean {
     if (typeof before === 'string' || typeof now === 'string') return before !== now || this.minChange.isZero();
     return now.minus(before).abs().gte(this.minChange);
   }
 }
 
-function ratioOf({ report }: MarginState): Ratio {
-  if (report.marginRatio !== null) return report.marginRatio;
-  return report.maintenanceMargin.isZero() && !report.marginBalance.isNegative() ? 'none' : 'infinite';
+const CROSS = '';
+
+function levelsOf({ report }: MarginState): Levels {
+  const { status, marginRatio, marginBalance, maintenanceMargin } = report;
+  const isCalm = maintenanceMargin.isZero() && !marginBalance.isNegative();
+  const levels = new Map<string, Level>([[CROSS, { status, ratio: marginRatio ?? (isCalm ? 'none' : 'infinite') }]]);
+  for (const position of report.positions) {
+    if (position.marginMode === 'CROSS') continue;
+    const ratio = position.marginRatio ?? (position.status === 'NO_EXPOSURE' ? 'none' : 'infinite');
+    levels.set(`${position.instrument}/${position.side}`, { status: position.status, ratio });
+  }
+  return levels;
 }

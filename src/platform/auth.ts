@@ -3,10 +3,12 @@
  * (HS256) or by an issuer whose public keys are at a URL.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { createRemoteJWKSet, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions } from 'jose';
+
+import { isStorable } from './text.js';
 
 export const ROLES = ['TRADER', 'ADMIN', 'SERVICE'] as const;
 export type Role = (typeof ROLES)[number];
@@ -70,6 +72,9 @@ export function createAuthenticator(options: AuthOptions): Authenticate {
   };
 }
 
+/** The issuer did not give its keys, or no such thing as keys: nothing is known of the token then. */
+const KEYS_NOT_HAD = new Set([errors.JWKSTimeout.code, errors.JWKSInvalid.code, errors.JOSEError.code]);
+
 function verifier(options: AuthOptions, rules: JWTVerifyOptions): (token: string) => Promise<JWTPayload> {
   const secret = options.secret === null ? null : new TextEncoder().encode(options.secret);
   const remote = options.jwksUrl === null ? null : createRemoteJWKSet(new URL(options.jwksUrl));
@@ -79,7 +84,7 @@ function verifier(options: AuthOptions, rules: JWTVerifyOptions): (token: string
       if (remote !== null) return (await jwtVerify(token, remote, rules)).payload;
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new InvalidTokenError('The token has expired.');
-      if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) throw error;
+      if (!(error instanceof errors.JOSEError) || KEYS_NOT_HAD.has(error.code)) throw error;
       throw new InvalidTokenError('The token is not valid here.');
     }
     throw new Error('Neither a secret nor a JWKS URL is configured.');
@@ -89,7 +94,7 @@ function verifier(options: AuthOptions, rules: JWTVerifyOptions): (token: string
 function viewerOf(payload: JWTPayload): Viewer {
   const { sub, exp } = payload;
   const roles: unknown = payload['roles'];
-  if (typeof sub !== 'string' || sub === '' || sub.length > 200 || exp === undefined) {
+  if (typeof sub !== 'string' || sub === '' || sub.length > 200 || !isStorable(sub) || exp === undefined) {
     throw new InvalidTokenError('The token needs a subject of 1 to 200 characters, and an expiry.');
   }
   if (!Array.isArray(roles)) throw new InvalidTokenError('The token needs `roles`, an array.');
@@ -117,10 +122,15 @@ export async function signToken(
 export async function ownSecret(dataDir: string): Promise<string> {
   await mkdir(dataDir, { recursive: true });
   const path = join(dataDir, 'auth-secret');
+  // Written apart and then linked, so that nobody ever reads a secret that is half written.
+  const draft = `${path}.${randomBytes(8).toString('hex')}`;
+  await writeFile(draft, randomBytes(32).toString('base64url'), { mode: 0o600 });
   try {
-    await writeFile(path, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
+    await link(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
   return readFile(path, 'utf8');
 }

@@ -18,8 +18,5 @@ export interface News {
 export type Bus = EventEmitter<News>;
 
 export function createBus(): Bus {
-  const bus: Bus = new EventEmitter<News>();
-  // One listener a subscription and more; the bound on subscriptions stands where they are opened.
-  bus.setMaxListeners(0);
-  return bus;
+  return new EventEmitter<News>();
 }

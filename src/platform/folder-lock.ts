@@ -2,8 +2,13 @@
  * One process to a data folder. Two PGlite processes on one folder open it without an error and destroy each other's
  * rows, so that the second one has to be refused; a lock whose owner has died is taken over.
  */
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+/** While another process removes a dead lock, which takes it a few system calls. */
+const WAIT_MS = 2;
 
 export class FolderLockedError extends Error {
   constructor(
@@ -32,28 +37,38 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   await writeFile(draft, mine);
   try {
     for (;;) {
-      if (await succeeds(link(draft, path), 'EEXIST')) break;
-      const found = await readFile(path, 'utf8').catch(() => '');
-      const owner = await livingOwner(found);
+      if (await isMade(link(draft, path))) break;
+      const found = await contentOf(path);
+      const owner = await livingOwner(found ?? '');
       if (owner !== null) throw new FolderLockedError(folder, owner);
-      await removeDeadLock(path, found);
+      if (found !== null) await removeDead(path, found, draft);
     }
   } finally {
     await rm(draft, { force: true });
   }
   return {
     release: async () => {
-      if ((await readFile(path, 'utf8').catch(() => '')) === mine) await rm(path, { force: true });
+      if ((await contentOf(path)) === mine) await rm(path, { force: true });
     },
   };
 }
 
-/** The lock is moved aside before it is removed: if another process took it over meanwhile, it is put back. */
-async function removeDeadLock(path: string, dead: string): Promise<void> {
-  const aside = `${path}.dead-${process.pid}`;
-  if (!(await succeeds(rename(path, aside), 'ENOENT'))) return;
-  if ((await readFile(aside, 'utf8')) !== dead) await succeeds(link(aside, path), 'EEXIST');
-  await rm(aside, { force: true });
+/**
+ * Of many processes that find the same dead lock one removes it: the one that holds its guard, a lock whose name says
+ * which dead lock it is about. The others would otherwise remove what the first one has put in its place. A guard whose
+ * owner has died is removed in the same way.
+ */
+async function removeDead(path: string, dead: string, draft: string): Promise<void> {
+  const guard = `${path}.${createHash('sha256').update(dead).digest('hex').slice(0, 16)}`;
+  if (await isMade(link(draft, guard))) {
+    // Under the guard nobody else removes it, so that it is the dead one still, or is gone.
+    if ((await contentOf(path)) === dead && (await livingOwner(dead)) === null) await rm(path, { force: true });
+    await rm(guard, { force: true });
+    return;
+  }
+  const other = await contentOf(guard);
+  if (other !== null && (await livingOwner(other)) === null) await removeDead(guard, other, draft);
+  else await setTimeout(WAIT_MS);
 }
 
 /** The pid in a lock, if that process still runs; a pid that was given to another program since does not count. */
@@ -77,12 +92,23 @@ async function startOf(pid: number): Promise<string> {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '?';
 }
 
-async function succeeds(attempt: Promise<unknown>, expected: 'EEXIST' | 'ENOENT'): Promise<boolean> {
+/** False where there is a file of that name already. */
+async function isMade(attempt: Promise<void>): Promise<boolean> {
   try {
     await attempt;
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === expected) return false;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Null where there is no such file. */
+async function contentOf(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
 }

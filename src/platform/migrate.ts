@@ -8,6 +8,7 @@ import { join } from 'node:path';
 
 import {
   bindMigrationAwareSqlAdapterFactory,
+  type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
@@ -22,13 +23,10 @@ const NO_FILTER = { externalTables: [], externalEnums: [] };
  * timer of ten seconds behind: a process that does nothing else ends that much later.
  */
 export async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory): Promise<string[]> {
-  const engine = await schemaEngine(factory);
-  try {
+  return withSchemaEngine(factory, async (engine) => {
     const done = await engine.applyMigrations({ migrationsList: await migrationList(), filters: NO_FILTER });
     return done.appliedMigrationNames;
-  } finally {
-    engine.free();
-  }
+  });
 }
 
 /**
@@ -36,8 +34,7 @@ export async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFac
  * `factory` must lead to a database that may be filled for the comparison.
  */
 export async function migrationDrift(factory: SqlMigrationAwareDriverAdapterFactory): Promise<string> {
-  const engine = await schemaEngine(factory);
-  try {
+  return withSchemaEngine(factory, async (engine) => {
     const path = join(PRISMA_FOLDER, 'schema.prisma');
     const result = await engine.diff({
       from: { tag: 'migrations', ...(await migrationList()) },
@@ -48,9 +45,7 @@ export async function migrationDrift(factory: SqlMigrationAwareDriverAdapterFact
     });
     const script = result.stdout ?? '';
     return script.includes('This is an empty migration') ? '' : script;
-  } finally {
-    engine.free();
-  }
+  });
 }
 
 /** The little of WebAssembly that is needed; TypeScript knows it only together with the browser's library. */
@@ -78,11 +73,39 @@ async function loadEngine() {
   return bindings;
 }
 
-async function schemaEngine(factory: SqlMigrationAwareDriverAdapterFactory): Promise<SchemaEngine> {
+async function withSchemaEngine<T>(
+  factory: SqlMigrationAwareDriverAdapterFactory,
+  work: (engine: SchemaEngine) => Promise<T>,
+): Promise<T> {
   loaded ??= loadEngine();
   const { SchemaEngine: Engine } = await loaded;
-  const adapter = bindMigrationAwareSqlAdapterFactory(factory);
-  return Engine.new({ datamodels: undefined }, () => undefined, adapter);
+  // The engine opens connections and closes none of them: a database in use could neither be copied nor dropped.
+  const opened: SqlDriverAdapter[] = [];
+  const kept = async (connection: Promise<SqlDriverAdapter>): Promise<SqlDriverAdapter> => {
+    const adapter = await connection;
+    opened.push(adapter);
+    return adapter;
+  };
+  const keeping: SqlMigrationAwareDriverAdapterFactory = {
+    provider: factory.provider,
+    adapterName: factory.adapterName,
+    connect: () => kept(factory.connect()),
+    connectToShadowDb: () => kept(factory.connectToShadowDb()),
+  };
+  try {
+    const engine = await Engine.new(
+      { datamodels: undefined },
+      () => undefined,
+      bindMigrationAwareSqlAdapterFactory(keeping),
+    );
+    try {
+      return await work(engine);
+    } finally {
+      engine.free();
+    }
+  } finally {
+    for (const adapter of opened) await adapter.dispose();
+  }
 }
 
 async function migrationList(): Promise<MigrationList> {

@@ -1,10 +1,18 @@
 /** Refusals that several mutations share. */
 import { refuse, type Refusal } from '../margin/refusal.js';
+import { isStorable } from '../platform/text.js';
 import type { Rulebook } from './rulebook.js';
+
+const LONGEST_KEY = 200;
+const KEY_FIELD = ['input', 'idempotencyKey'];
 
 export function keyReused(): Refusal {
   const message = 'This key was used with another request within 24 hours; send a new key for a new request.';
-  return { ...refuse('IDEMPOTENCY_KEY_REUSED', message), field: ['input', 'idempotencyKey'] };
+  return { ...refuse('IDEMPOTENCY_KEY_REUSED', message), field: KEY_FIELD };
+}
+
+export function problemOfKey(key: string): Refusal | null {
+  return problemOfText(key, LONGEST_KEY, KEY_FIELD);
 }
 
 /** The venue must exist; a chain is named where the venue has chains, and only there. */
@@ -22,9 +30,10 @@ export function problemOfVenue(rulebook: Rulebook, code: string, chain: string |
   return { ...refuse('CHAIN_NOT_FOUND', message), field: ['input', 'chain'] };
 }
 
-/** Free text of a client: names, reasons, subjects. NUL cannot be stored. */
+/** Free text of a client: names, reasons, subjects. */
 export function problemOfText(text: string, longest: number, field: readonly string[]): Refusal | null {
-  if (text.length >= 1 && text.length <= longest && !text.includes('\0')) return null;
-  const message = `Expected 1 to ${longest} characters without NUL, got ${text.length}.`;
+  if (text.length >= 1 && text.length <= longest && isStorable(text)) return null;
+  const got = isStorable(text) ? `got ${text.length}` : 'got one of those';
+  const message = `Expected 1 to ${longest} characters without NUL or half a surrogate pair, ${got}.`;
   return { ...refuse('INVALID_INPUT', message), field };
 }

@@ -6,7 +6,7 @@ import type { Bus } from '../platform/bus.js';
 import type { Database, Transaction } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
-import { keyReused, problemOfText, problemOfVenue } from './problems.js';
+import { keyReused, problemOfKey, problemOfText, problemOfVenue } from './problems.js';
 import { insertRatioVersion, readRatioVersions } from './ratio-store.js';
 import { ratioKey, type RatioVersion } from './ratio-version.js';
 import type { Rulebook } from './rulebook.js';
@@ -44,6 +44,8 @@ export async function changeCollateralRatio(
   request: IdempotentRequest,
   now: Date,
 ): Promise<ChangedRatio> {
+  const problemOfRequest = problemOfKey(request.key);
+  if (problemOfRequest !== null) return { version: null, refusals: [problemOfRequest] };
   const key = ratioKey(change.venue, change.chain, change.asset);
   const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
     const problems = problemsOf(change, rulebook);
@@ -59,10 +61,8 @@ export async function changeCollateralRatio(
   if (outcome.kind === 'refused') return { version: null, refusals: outcome.refusals };
   if (outcome.kind === 'reused') return { version: null, refusals: [keyReused()] };
   const version = (await readRatioVersions(db, key)).find(({ id }) => id === outcome.made) ?? null;
-  if (version !== null && outcome.isNew) {
-    rulebook.addRatioVersion(version);
-    bus.emit('collateralRatio', version);
-  }
+  // Also when the key was sent before: whoever made the version may have failed between its commit and this line.
+  if (version !== null && rulebook.addRatioVersion(version)) bus.emit('collateralRatio', version);
   return { version, refusals: [] };
 }
 
@@ -146,7 +146,8 @@ export async function platformUsed(
     cap: userCap?.toFixed() ?? null,
   }));
   const rows = await db.$queryRaw<{ id: string; used: string }[]>`
-    SELECT ratio.id, COALESCE(SUM(LEAST(balances.quantity, ratio.cap)), 0)::text AS used
+    SELECT ratio.id,
+      COALESCE(SUM(LEAST(balances.quantity, ratio.cap)) FILTER (WHERE balances.quantity > 0), 0)::text AS used
     FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb)
       AS ratio(id text, venue text, chain text, asset text, cap numeric)
     LEFT JOIN accounts ON accounts.venue_code = ratio.venue

@@ -164,6 +164,14 @@ export class Rulebook {
     return found;
   }
 
+  /** From when on debts can cost interest at the venue; null: never so far. */
+  interestSince(venue: string): Date | null {
+    const instants = (this.policies.get(venue) ?? [])
+      .filter(({ interest }) => interest.length > 0)
+      .map(({ effectiveFrom }) => effectiveFrom.getTime());
+    return instants.length === 0 ? null : new Date(Math.min(...instants));
+  }
+
   maintenanceTiers(venue: string, symbol: string, at: Date): readonly MaintenanceTier[] {
     const versions = this.maintenance.get(instrumentKey(venue, symbol)) ?? [];
     return (inForce(versions, at) ?? versions[0])?.tiers ?? [];
@@ -200,15 +208,16 @@ export class Rulebook {
     return found.sort((a, b) => (a.ratioKey < b.ratioKey ? -1 : 1));
   }
 
-  /** Takes a new version in, after it was stored. */
-  addRatioVersion(version: RatioVersion): void {
+  /** Takes a new version in, after it was stored; false: it was there. */
+  addRatioVersion(version: RatioVersion): boolean {
     const versions = this.ratios.get(version.ratioKey) ?? [];
-    if (versions.some((known) => known.id === version.id)) return;
+    if (versions.some((known) => known.id === version.id)) return false;
     this.ratios.set(
       version.ratioKey,
       [...versions, version].sort((a, b) => a.version - b.version),
     );
     this.cache.clear();
+    return true;
   }
 
   /** What the margin rules need to know of the venue, on one chain, at one instant. */

@@ -12,6 +12,8 @@ const QUERY = `query ($first: Int!) {
       id name status version
       venue { code policy { version } }
       balances { asset { symbol indexPrice { price } } quantity value }
+      ledger(first: 3) { nodes { kind balanceAfter } pageInfo { hasNextPage } }
+      fills(first: 1, instrument: "ETHUSDT") { nodes { size } pageInfo { hasNextPage } }
       positions { id side size notional unrealizedPnl initialMargin marginRatio instrument { symbol markPrice { price } } }
       margin {
         marginRatio healthFactor
@@ -56,8 +58,8 @@ it('is the same for 100 accounts as for one', async () => {
   const one = await statementsOf(1);
   const hundred = await statementsOf(100);
   expect(hundred).toHaveLength(one.length);
-  // The page, its total, what the accounts hold, and what is used of the platform's caps.
-  expect(one).toHaveLength(4);
+  // The page, its total, what the accounts hold, what is used of the platform's caps; two each for entries and fills.
+  expect(one).toHaveLength(8);
 });
 
 it('is the same for 100 nodes as for one', async () => {

@@ -91,7 +91,7 @@ describe('the seeded reference data', () => {
 
   it("holds AscendEX's discount factors", () => {
     const ascendex = venueOf(data, 'ASCENDEX');
-    expect(ascendex.ratios).toHaveLength(19);
+    expect(ascendex.ratios).toHaveLength(19 + 1);
     expect(versions(ascendex, 'ASCENDEX//BTC')).toEqual(['1 2025-01-01 0.98']);
     expect(versions(ascendex, 'ASCENDEX//USDTR')).toEqual(['1 2025-01-01 0.2']);
   });
@@ -148,6 +148,13 @@ describe('the seeded reference data', () => {
     expect(perp?.at(-1)?.cap).toBeNull();
   });
 
+  it('counts what is in Earn at its own ratio, at the price of what it is', () => {
+    expect(data.assets.find(({ symbol }) => symbol === 'BTC-S')).toMatchObject({ pricedAs: 'BTC', transferable: true });
+    const ratio = venueOf(data, 'ASCENDEX').ratios.find(({ asset }) => asset === 'BTC-S');
+    expect(ratio?.tiers.map((tier) => toPlain(tier.ratio))).toEqual(['0.98']);
+    expect(ratio?.source).toMatch(/names no discount factor.*stands in/);
+  });
+
   it('lets bonus money count, but neither leave nor be exchanged', () => {
     const bonus = data.assets.filter(({ transferable, convertible }) => !transferable || !convertible);
     expect(bonus).toMatchObject([{ symbol: 'BonusUSD', transferable: false, convertible: false }]);
@@ -174,18 +181,18 @@ const LATER = { effectiveFrom: '2025-02-01T00:00:00Z' };
 describe('a further folder', () => {
   it('adds venues and assets, which may take the price of another one', async () => {
     const folder = await folderOf({
-      'assets.json': [{ symbol: 'BTC-S', name: 'Bitcoin in Earn', pricedAs: 'BTC' }],
-      'venues/OWN.json': { ...VENUE, collateralRatios: [{ ...TABLE, ratios: { 'BTC-S': '0.9' } }] },
+      'assets.json': [{ symbol: 'ETH-S', name: 'Ether in Earn', pricedAs: 'ETH' }],
+      'venues/OWN.json': { ...VENUE, collateralRatios: [{ ...TABLE, ratios: { 'ETH-S': '0.9' } }] },
     });
     const data = await readReferenceData([SEED, folder]);
     expect(data.venues.map(({ code }) => code)).toEqual(['ASCENDEX', 'ASTER', 'BITGET', 'OWN']);
     expect(data.assets.at(-1)).toMatchObject({
-      symbol: 'BTC-S',
-      pricedAs: 'BTC',
+      symbol: 'ETH-S',
+      pricedAs: 'ETH',
       transferable: true,
       convertible: true,
     });
-    expect(venueOf(data, 'OWN').ratios[0]).toMatchObject({ key: 'OWN//BTC-S', version: 1, chain: null });
+    expect(venueOf(data, 'OWN').ratios[0]).toMatchObject({ key: 'OWN//ETH-S', version: 1, chain: null });
     expect(venueOf(data, 'OWN').policies[0]?.debtMarginRate.toFixed()).toBe('0.02');
   });
 

@@ -1,0 +1,186 @@
+/**
+ * What debts cost, hour by hour (rules: 10; source: 001, "Interest rate"). The account itself remembers the last full
+ * hour that was booked; it is read and written under the account's lock, in the transaction of the entries, so that
+ * every hour is booked once whatever restarts and however many processes try.
+ */
+import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
+import { interestDue } from '../margin/interest.js';
+import { transact, type Transaction } from '../platform/database.js';
+import type { LedgerParts } from './batch.js';
+import { openBooks, writeBooks, type OpenBook } from './books.js';
+import { bookAutoExchange } from './exchange.js';
+
+const HOUR_MS = 60 * 60 * 1000;
+
+type Parts = Pick<LedgerParts, 'rulebook' | 'board'>;
+
+export interface InterestBatch {
+  /** Where to go on; null: no account was left. */
+  readonly last: string | null;
+  readonly accounts: number;
+  /** Accounts that paid. */
+  readonly charged: number;
+}
+
+/** The full UTC hour at or before the instant. */
+export function fullHour(at: Date): Date {
+  return new Date(Math.floor(at.getTime() / HOUR_MS) * HOUR_MS);
+}
+
+/** Books what is due up to the last full hour for the next accounts by id: one transaction, and nothing twice. */
+export async function chargeInterest(
+  parts: LedgerParts,
+  now: Date,
+  after: string | null,
+  limit: number,
+): Promise<InterestBatch> {
+  const { db, rulebook, bus } = parts;
+  const venues = [...rulebook.venues.keys()].filter((venue) => rulebook.interestSince(venue) !== null);
+  const rows = await db.$queryRaw<{ id: string }[]>`
+    SELECT id FROM accounts
+    WHERE venue_code = ANY(${venues}::text[]) AND collateral_mode = 'MULTI_ASSET'
+      AND COALESCE(interest_through, opened_at) < ${fullHour(now)}::timestamptz
+      AND (${after}::uuid IS NULL OR id > ${after}::uuid)
+    ORDER BY id LIMIT ${limit}`;
+  const ids = rows.map(({ id }) => id);
+  if (ids.length === 0) return { last: null, accounts: 0, charged: 0 };
+  const charged = await transact(db, async (tx) => {
+    const books = [...(await openBooks(tx, ids)).values()];
+    const through = await bookInterest(tx, books, parts, now);
+    await markInterest(tx, books, through);
+    return writeBooks(tx, books, now);
+  });
+  if (charged.length > 0) bus.emit('accounts', charged);
+  return { last: ids.at(-1) ?? null, accounts: ids.length, charged: charged.length };
+}
+
+/**
+ * Books, on locked accounts, the interest of every hour since the last one that was booked, and then exchanges what it
+ * has taken past a threshold. Answers the hour up to which that is; `markInterest` belongs in the same transaction.
+ *
+ * The hour from 10:00 to 11:00 is paid at 11:00, on the balance of 11:00, by the rules that held until then.
+ */
+export async function bookInterest(
+  tx: Transaction,
+  books: readonly OpenBook[],
+  parts: Parts,
+  now: Date,
+): Promise<Date> {
+  const { rulebook } = parts;
+  const through = fullHour(now);
+  const first = await firstHours(tx, books, parts);
+  const owing = books.filter((book) => (first.get(book) ?? Infinity) <= through.getTime());
+  if (owing.length === 0) return through;
+  const from = Math.min(...owing.map((book) => first.get(book) ?? Infinity));
+  const pasts = await readPasts(tx, owing, from);
+  const lastPaid = new Map<OpenBook, string>();
+  for (let hour = from; hour <= through.getTime(); hour += HOUR_MS) {
+    for (const [book, past] of pasts) {
+      past.moveTo(hour);
+      if (hour < (first.get(book) ?? Infinity)) continue;
+      const policy = rulebook.policy(book.account.venue, book.account.chain, new Date(hour - 1));
+      const reference = `interest:${new Date(hour).toISOString()}`;
+      for (const { asset, quantity } of interestDue({ ...past.state(), positions: [] }, policy)) {
+        book.post(asset, quantity, { kind: 'INTEREST', reference, reportedAt: null });
+        lastPaid.set(book, reference);
+      }
+    }
+  }
+  for (const [book, reference] of lastPaid) bookAutoExchange(book, reference, parts, now);
+  return through;
+}
+
+/** Remembers that nothing is due up to this hour. No change of the account: its version stays. */
+export async function markInterest(tx: Transaction, books: readonly OpenBook[], through: Date): Promise<void> {
+  const ids = books.map(({ account }) => account.id);
+  await tx.$executeRaw`
+    UPDATE accounts SET interest_through = ${through}::timestamptz WHERE id = ANY(${ids}::uuid[])`;
+}
+
+/** The first full hour of each account that is not booked yet; accounts that pay none are left out. */
+async function firstHours(
+  tx: Transaction,
+  books: readonly OpenBook[],
+  { rulebook }: Parts,
+): Promise<Map<OpenBook, number>> {
+  const ids = books.map(({ account }) => account.id);
+  const rows = await tx.$queryRaw<{ id: string; since: Date }[]>`
+    SELECT id, COALESCE(interest_through, opened_at) AS since FROM accounts WHERE id = ANY(${ids}::uuid[])`;
+  const since = new Map(rows.map((row) => [row.id, row.since]));
+  const first = new Map<OpenBook, number>();
+  for (const book of books) {
+    const begun = rulebook.interestSince(book.account.venue);
+    const booked = since.get(book.account.id);
+    if (begun === null || booked === undefined || book.account.collateralMode === 'SINGLE_ASSET') continue;
+    const start = booked > begun ? booked : begun;
+    first.set(book, fullHour(start).getTime() + HOUR_MS);
+  }
+  return first;
+}
+
+/**
+ * The balances of an account as they were at earlier hours: what they are now, less what was recorded after. Interest is
+ * not taken off: whenever it was recorded, it belongs to an hour before the one that is being booked.
+ */
+class PastBalances {
+  private readonly later = new Map<string, Decimal>();
+
+  /** @param entries by instant, without interest */
+  constructor(
+    private readonly book: OpenBook,
+    private readonly entries: { readonly asset: string; readonly quantity: Decimal; readonly at: number }[],
+  ) {
+    for (const { asset, quantity } of entries) this.addLater(asset, quantity);
+  }
+
+  /** To be called with rising instants. */
+  moveTo(instant: number): void {
+    let passed = 0;
+    for (const { asset, quantity, at } of this.entries) {
+      if (at > instant) break;
+      this.addLater(asset, quantity.negated());
+      passed += 1;
+    }
+    this.entries.splice(0, passed);
+  }
+
+  state(): Pick<ReturnType<OpenBook['state']>, 'collateralMode' | 'positionMode' | 'balances'> {
+    const { account, balances } = this.book;
+    return {
+      collateralMode: account.collateralMode,
+      positionMode: account.positionMode,
+      balances: [...balances].map(([asset, quantity]) => ({
+        asset,
+        quantity: quantity.minus(this.later.get(asset) ?? ZERO),
+      })),
+    };
+  }
+
+  private addLater(asset: string, quantity: Decimal): void {
+    this.later.set(asset, (this.later.get(asset) ?? ZERO).plus(quantity));
+  }
+}
+
+/** Of those accounts that owe something now, or have done so since the instant. */
+async function readPasts(
+  tx: Transaction,
+  books: readonly OpenBook[],
+  instant: number,
+): Promise<Map<OpenBook, PastBalances>> {
+  const ids = books.map(({ account }) => account.id);
+  const rows = await tx.$queryRaw<{ id: string; asset: string; quantity: string; at: Date }[]>`
+    SELECT account_id AS id, asset_symbol AS asset, quantity::text AS quantity, at
+    FROM ledger_entries
+    WHERE account_id = ANY(${ids}::uuid[]) AND at > ${new Date(instant)}::timestamptz AND kind <> 'INTEREST'
+    ORDER BY at, seq`;
+  const entries = new Map<string, { asset: string; quantity: Decimal; at: number }[]>();
+  for (const { id, asset, quantity, at } of rows) {
+    const own = entries.get(id) ?? [];
+    own.push({ asset, quantity: decimal(quantity), at: at.getTime() });
+    entries.set(id, own);
+  }
+  const concerned = books.filter(
+    (book) => entries.has(book.account.id) || [...book.balances.values()].some((quantity) => quantity.isNegative()),
+  );
+  return new Map(concerned.map((book) => [book, new PastBalances(book, entries.get(book.account.id) ?? [])]));
+}

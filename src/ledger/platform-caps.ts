@@ -1,0 +1,96 @@
+/**
+ * The door of the platform-wide caps (rules: 8; source: 003): what all multi-asset accounts together may hold of an asset
+ * as collateral. Whoever lifts the sum holds the lock of the ratio while it adds up, so that of two deposits racing for
+ * the last coins, in whichever processes, the second finds what the first has left.
+ *
+ * The order of locks is the same everywhere: idempotency key, then caps by ratio key, then accounts by id. Facts (fills,
+ * the venue's own entries) and withdrawals take no lock of a cap: the first are not refused, the others only make room.
+ */
+import { withBalanceChanges } from '../margin/account.js';
+import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
+import type { CollateralMode } from '../margin/model.js';
+import { checkPlatformCaps, platformUse } from '../margin/platform-cap.js';
+import type { Refusal } from '../margin/refusal.js';
+import type { Transaction } from '../platform/database.js';
+import { platformUsed } from '../policy/ratio-change.js';
+import { ratioKey, type RatioVersion } from '../policy/ratio-version.js';
+import type { Rulebook } from '../policy/rulebook.js';
+import type { OpenBook } from './books.js';
+
+/** The ratios in force that have a cap, by key. */
+export function cappedRatios(
+  rulebook: Rulebook,
+  at: Date,
+  where: { readonly venue?: string; readonly asset?: string },
+): RatioVersion[] {
+  return rulebook.ratiosInForce(at, where).filter(({ platformCap }) => platformCap !== null);
+}
+
+/** Held to the end of the transaction. To be called before any account is locked. */
+export async function lockCaps(tx: Transaction, ratios: readonly RatioVersion[]): Promise<void> {
+  const keys = ratios.map((ratio) => ratio.ratioKey).sort();
+  // One statement each: in one, the order in which the locks are taken would be the planner's.
+  for (const key of keys) await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))::text`;
+}
+
+/** What is left under the caps that this transaction has locked, kept up to date while it books. */
+export class CapRoom {
+  /** By ratio key: coins that nobody uses yet. */
+  private readonly left: Map<string, Decimal>;
+  private readonly ratios: ReadonlyMap<string, RatioVersion>;
+
+  private constructor(ratios: readonly RatioVersion[], used: ReadonlyMap<string, string>) {
+    this.ratios = new Map(ratios.map((ratio) => [ratio.ratioKey, ratio]));
+    this.left = new Map(
+      ratios.map(({ id, ratioKey: key, platformCap }) => [
+        key,
+        (platformCap ?? ZERO).minus(decimal(used.get(id) ?? '0')),
+      ]),
+    );
+  }
+
+  /** @param ratios those that were locked */
+  static async read(tx: Transaction, ratios: readonly RatioVersion[]): Promise<CapRoom> {
+    return new CapRoom(ratios, ratios.length === 0 ? new Map() : await platformUsed(tx, ratios));
+  }
+
+  /** Whether a deposit keeps within the cap; null: it does. */
+  checkDeposit(book: OpenBook, asset: string, quantity: Decimal, rulebook: Rulebook): Refusal | null {
+    const found = this.find(book, asset);
+    if (found === null) return null;
+    const before = book.state(rulebook);
+    const after = withBalanceChanges(before, [{ asset, quantity, kind: 'TRANSFER' }]);
+    return checkPlatformCaps(before, after, new Map([[asset, found.ratio]]), new Map([[asset, found.left]]));
+  }
+
+  /** Takes account of a transfer, in or out, that is about to be booked. */
+  use(book: OpenBook, asset: string, quantity: Decimal): void {
+    const found = this.find(book, asset);
+    if (found === null || book.account.collateralMode === 'SINGLE_ASSET') return;
+    const held = book.balances.get(asset) ?? ZERO;
+    const more = platformUse(held.plus(quantity), found.ratio).minus(platformUse(held, found.ratio));
+    this.left.set(found.ratio.ratioKey, found.left.minus(more));
+  }
+
+  /** Whether the balances of the account fit under the caps in the other mode; null: they do. */
+  checkMode(book: OpenBook, collateralMode: CollateralMode, rulebook: Rulebook): Refusal | null {
+    const before = book.state(rulebook);
+    const own = [...before.balances].flatMap(({ asset }) => {
+      const found = this.find(book, asset);
+      return found === null ? [] : [{ asset, ...found }];
+    });
+    return checkPlatformCaps(
+      before,
+      { ...before, collateralMode },
+      new Map(own.map(({ asset, ratio }) => [asset, ratio])),
+      new Map(own.map(({ asset, left }) => [asset, left])),
+    );
+  }
+
+  private find({ account }: OpenBook, asset: string): { ratio: RatioVersion; left: Decimal } | null {
+    const key = ratioKey(account.venue, account.chain, asset);
+    const ratio = this.ratios.get(key);
+    const left = this.left.get(key);
+    return ratio === undefined || left === undefined ? null : { ratio, left };
+  }
+}

@@ -1,0 +1,183 @@
+/** What else the venue books: funding, liquidation fees, insurance, earn, corrections. Facts, each taken once. */
+import { toPlain, type Decimal } from '../margin/decimal.js';
+import { SETTLEMENT_ASSET } from '../margin/model.js';
+import { refuse, type Refusal } from '../margin/refusal.js';
+import { bookOnMargin } from '../margin/settle-isolated.js';
+import { transact, type Transaction } from '../platform/database.js';
+import { isUuid } from '../platform/ids.js';
+import type { LedgerKind } from '../platform/prisma/enums.js';
+import type { Rulebook } from '../policy/rulebook.js';
+import {
+  LARGEST_QUANTITY,
+  accountNotFound,
+  positionNotFound,
+  problemOfId,
+  problemOfInstant,
+  reusedId,
+  type BatchResult,
+  type LedgerParts,
+  type PositionRef,
+} from './batch.js';
+import { openBooks, writeBooks, type OpenBook } from './books.js';
+import { bookAutoExchange } from './exchange.js';
+import { positionKey, settingOf } from './records.js';
+
+/** All other kinds come from what this server books itself. */
+export const REPORTED_KINDS: readonly LedgerKind[] = ['FUNDING', 'LIQUIDATION_FEE', 'INSURANCE', 'EARN', 'ADJUSTMENT'];
+
+export interface NewEntry {
+  readonly entryId: string;
+  readonly accountId: string;
+  /** The isolated position on whose margin it is booked; null: on the balance. */
+  readonly position: PositionRef | null;
+  readonly asset: string;
+  /** Positive: the account gains. */
+  readonly quantity: Decimal;
+  readonly kind: LedgerKind;
+  readonly at: Date;
+}
+
+/** Records each entry once, in the order of the list. */
+export async function recordLedgerEntries(
+  parts: LedgerParts,
+  entries: readonly NewEntry[],
+  now: Date,
+): Promise<BatchResult> {
+  const { db, rulebook, bus } = parts;
+  const result = await transact(db, async (tx): Promise<BatchResult> => {
+    const ids = new Set(entries.map((entry) => entry.accountId).filter(isUuid));
+    const books = await openBooks(tx, [...ids]);
+    const known = await readKnown(tx, entries, books);
+    const refusals: Refusal[] = [];
+    const taken: NewEntry[] = [];
+    let alreadyKnown = 0;
+    for (const [index, entry] of entries.entries()) {
+      const field = (name: string): string[] => ['input', 'entries', String(index), name];
+      const book = books.get(entry.accountId);
+      const problem =
+        problemOfId(entry.entryId, field('entryId')) ??
+        (book === undefined ? accountNotFound(field('accountId')) : null) ??
+        problemOfContent(entry, rulebook, now, field);
+      if (book === undefined || problem !== null) {
+        if (problem !== null) refusals.push(problem);
+        continue;
+      }
+      const key = `${book.account.venue}/${entry.entryId}`;
+      const before = known.get(key);
+      if (before !== undefined) {
+        if (before === contentOf(entry)) alreadyKnown += 1;
+        else refusals.push(reusedId('entry', book.account, field('entryId')));
+        continue;
+      }
+      const refusal = bookEntry(entry, book, rulebook, field);
+      if (refusal !== null) {
+        refusals.push(refusal);
+        continue;
+      }
+      bookAutoExchange(book, entry.entryId, parts, now);
+      known.set(key, contentOf(entry));
+      taken.push(entry);
+    }
+    await insertEntries(tx, taken, books, now);
+    const changed = await writeBooks(tx, books.values(), now);
+    return { recorded: taken.length, alreadyKnown, refusals, changed };
+  });
+  if (result.changed.length > 0) bus.emit('accounts', result.changed);
+  return result;
+}
+
+/** On the balance, or on the margin of the position that is named; what that margin lacks, the insurance fund pays. */
+function bookEntry(
+  { entryId, position, asset, quantity, kind, at }: NewEntry,
+  book: OpenBook,
+  rulebook: Rulebook,
+  field: (name: string) => string[],
+): Refusal | null {
+  const cause = { reference: entryId, reportedAt: at };
+  if (position === null) {
+    book.post(asset, quantity, { ...cause, kind });
+    return null;
+  }
+  const held = book.positions.get(positionKey(position.instrument, position.side));
+  const instrument = rulebook.instrument(book.account.venue, position.instrument);
+  if (position.accountId !== book.account.id || held === undefined || held.size.isZero() || instrument === null) {
+    return positionNotFound(field('positionId'));
+  }
+  if (settingOf(book, instrument).marginMode === 'CROSS') {
+    const message = 'The position is in cross margin: leave `positionId` out to book on the balance.';
+    return { ...refuse('ISOLATED_ONLY', message), field: field('positionId') };
+  }
+  const settled = bookOnMargin(held.isolatedMargin, quantity);
+  book.post(asset, quantity, { ...cause, kind });
+  if (!settled.outOfMargin.isZero()) book.post(asset, settled.outOfMargin, { ...cause, kind: 'MARGIN_ADJUSTMENT' });
+  if (!settled.insurance.isZero()) book.post(asset, settled.insurance, { ...cause, kind: 'INSURANCE' });
+  book.setPosition({ ...held, isolatedMargin: settled.margin });
+  return null;
+}
+
+function problemOfContent(
+  entry: NewEntry,
+  rulebook: Rulebook,
+  now: Date,
+  field: (name: string) => string[],
+): Refusal | null {
+  if (!REPORTED_KINDS.includes(entry.kind)) {
+    const message = `Expected one of ${REPORTED_KINDS.join(', ')}, got ${entry.kind}, which this server books itself.`;
+    return { ...refuse('INVALID_INPUT', message), field: field('kind') };
+  }
+  if (!rulebook.assets.has(entry.asset)) {
+    return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: field('asset') };
+  }
+  if (entry.position !== null && entry.asset !== SETTLEMENT_ASSET) {
+    const message = `Isolated margin is held in ${SETTLEMENT_ASSET} only: leave \`positionId\` out, or book ${SETTLEMENT_ASSET}.`;
+    return { ...refuse('INVALID_INPUT', message), field: field('asset') };
+  }
+  if (entry.quantity.isZero() || entry.quantity.abs().gt(LARGEST_QUANTITY)) {
+    const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
+    return { ...refuse('INVALID_INPUT', message), field: field('quantity') };
+  }
+  return problemOfInstant(entry.at, now, field('at'));
+}
+
+/** All that makes an entry the same entry, in one line. */
+function contentOf({ accountId, position, asset, quantity, kind, at }: Omit<NewEntry, 'entryId'>): string {
+  const where = position === null ? null : `${position.accountId}/${positionKey(position.instrument, position.side)}`;
+  return [accountId, where, asset, toPlain(quantity), kind, at.getTime()].join('|');
+}
+
+async function readKnown(
+  tx: Transaction,
+  entries: readonly NewEntry[],
+  books: ReadonlyMap<string, OpenBook>,
+): Promise<Map<string, string>> {
+  const venues = [...new Set([...books.values()].map((book) => book.account.venue))];
+  const ids = entries.map((entry) => entry.entryId).filter((id) => problemOfId(id, []) === null);
+  const rows = await tx.reportedEntry.findMany({ where: { venueCode: { in: venues }, entryId: { in: ids } } });
+  return new Map(
+    rows.map(({ venueCode, entryId, accountId, instrument, side, assetSymbol, quantity, kind, at }) => {
+      const where = instrument === null || side === null ? null : `${accountId}/${positionKey(instrument, side)}`;
+      const content = [accountId, where, assetSymbol, quantity.toFixed(), kind, at.getTime()];
+      return [`${venueCode}/${entryId}`, content.join('|')];
+    }),
+  );
+}
+
+async function insertEntries(
+  tx: Transaction,
+  taken: readonly NewEntry[],
+  books: ReadonlyMap<string, OpenBook>,
+  recordedAt: Date,
+): Promise<void> {
+  if (taken.length === 0) return;
+  await tx.reportedEntry.createMany({
+    data: taken.map(({ position, asset, quantity, ...entry }) => ({
+      ...entry,
+      venueCode: (books.get(entry.accountId) as OpenBook).account.venue,
+      instrument: position?.instrument ?? null,
+      side: position?.side ?? null,
+      assetSymbol: asset,
+      quantity: toPlain(quantity),
+      recordedAt,
+    })),
+  });
+}

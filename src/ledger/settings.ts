@@ -1,0 +1,121 @@
+/** Leverage and modes of an account, as its trader sets them (rules: 6 and 7). */
+import { checkLeverage } from '../margin/leverage.js';
+import { allowsIsolated, checkCollateralMode, checkMarginMode, checkPositionMode } from '../margin/modes.js';
+import type { Decimal } from '../margin/decimal.js';
+import type { CollateralMode, MarginMode, PositionMode } from '../margin/model.js';
+import { refuse, type Refusal } from '../margin/refusal.js';
+import { isUuid } from '../platform/ids.js';
+import type { LedgerParts } from './batch.js';
+import type { OpenBook } from './books.js';
+import { bookAutoExchange } from './exchange.js';
+import { bookInterest, markInterest } from './interest.js';
+import { rulesOf } from './margin-state.js';
+import { changeOwnAccount, type OwnAccount } from './own-account.js';
+import { CapRoom, cappedRatios, lockCaps } from './platform-caps.js';
+import { readAccounts, settingOf } from './records.js';
+
+export function setLeverage(
+  parts: LedgerParts,
+  own: OwnAccount & { readonly instrument: string; readonly leverage: Decimal },
+  now: Date,
+): Promise<readonly Refusal[]> {
+  return changeOwnAccount(parts, own, now, (book) => {
+    const { market, policy } = rulesOf(book.account, parts, now);
+    const instrument = parts.rulebook.instrument(book.account.venue, own.instrument);
+    const rules = policy.instruments.get(own.instrument);
+    if (instrument === null || rules === undefined) return noSuchInstrument();
+    const refusal = checkLeverage(rules, own.leverage, book.state(parts.rulebook), market, policy);
+    if (refusal !== null) return at(refusal, 'leverage');
+    const setting = settingOf(book, instrument);
+    if (!setting.leverage.eq(own.leverage)) book.setSetting(own.instrument, { ...setting, leverage: own.leverage });
+    return null;
+  });
+}
+
+export function setMarginMode(
+  parts: LedgerParts,
+  own: OwnAccount & { readonly instrument: string; readonly marginMode: MarginMode },
+  now: Date,
+): Promise<readonly Refusal[]> {
+  return changeOwnAccount(parts, own, now, (book) => {
+    const instrument = parts.rulebook.instrument(book.account.venue, own.instrument);
+    if (instrument === null) return noSuchInstrument();
+    const setting = settingOf(book, instrument);
+    // A request that is sent again finds its own effect; a position that was opened since does not turn it into a refusal.
+    if (setting.marginMode === own.marginMode) return null;
+    const { policy } = rulesOf(book.account, parts, now);
+    const refusal = checkMarginMode(own.instrument, own.marginMode, book.state(parts.rulebook), policy);
+    if (refusal !== null) return at(refusal, 'marginMode');
+    book.setSetting(own.instrument, { ...setting, marginMode: own.marginMode });
+    return null;
+  });
+}
+
+export function setPositionMode(
+  parts: LedgerParts,
+  own: OwnAccount & { readonly positionMode: PositionMode },
+  now: Date,
+): Promise<readonly Refusal[]> {
+  return changeOwnAccount(parts, own, now, (book) => {
+    if (book.account.positionMode === own.positionMode) return null;
+    const refusal = checkPositionMode(book.state(parts.rulebook));
+    if (refusal !== null) return at(refusal, 'positionMode');
+    book.setModes({ positionMode: own.positionMode });
+    return null;
+  });
+}
+
+/**
+ * The interest that is due is booked before the mode changes, since which hours cost interest is told from the mode.
+ * After the change, debts past their thresholds are exchanged.
+ */
+export async function setCollateralMode(
+  parts: LedgerParts,
+  own: OwnAccount & { readonly collateralMode: CollateralMode },
+  now: Date,
+): Promise<readonly Refusal[]> {
+  const { db, rulebook } = parts;
+  const { accountId, collateralMode } = own;
+  // Venue and chain never change, so that they can be read before the locks.
+  const [record] = isUuid(accountId) ? await readAccounts(db, [accountId]) : [];
+  const entersCaps = collateralMode === 'MULTI_ASSET' && record?.owner === own.owner;
+  const capped = entersCaps
+    ? cappedRatios(rulebook, now, { venue: record.venue }).filter(({ chain }) => chain === record.chain)
+    : [];
+  return changeOwnAccount(
+    parts,
+    own,
+    now,
+    async (book, tx) => {
+      if (book.account.collateralMode === collateralMode) return null;
+      const through = await bookInterest(tx, [book], parts, now);
+      const { market, policy } = rulesOf(book.account, parts, now);
+      const refusal =
+        checkCollateralMode(collateralMode, book.state(rulebook), market, policy) ??
+        (await CapRoom.read(tx, capped)).checkMode(book, collateralMode, rulebook);
+      if (refusal !== null) return at(refusal, 'collateralMode');
+      book.setModes({ collateralMode });
+      if (!allowsIsolated(collateralMode, policy)) resetToCross(book);
+      bookAutoExchange(book, `collateralMode:${collateralMode}`, parts, now);
+      await markInterest(tx, [book], through);
+      return null;
+    },
+    (tx) => lockCaps(tx, capped),
+  );
+}
+
+/** What is left of isolated margin where the new mode has none: settings without a position (rules: 6). */
+function resetToCross(book: OpenBook): void {
+  for (const [instrument, setting] of book.settings) {
+    if (setting.marginMode === 'ISOLATED') book.setSetting(instrument, { ...setting, marginMode: 'CROSS' });
+  }
+}
+
+function noSuchInstrument(): Refusal {
+  const message = "There is no such instrument at the account's venue.";
+  return at(refuse('INSTRUMENT_NOT_FOUND', message), 'instrument');
+}
+
+function at(refusal: Refusal, field: string): Refusal {
+  return { ...refusal, field: ['input', field] };
+}

@@ -1,0 +1,129 @@
+/** What an account would be: the rules' simulation and stress on a margin state, with what they take beyond it. */
+import type { MarginReport } from '../margin/assess.js';
+import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
+import { refuse, type Refusal } from '../margin/refusal.js';
+import { simulate, type SimulatedChanges } from '../margin/simulate.js';
+import { stress } from '../margin/stress.js';
+import type { Database } from '../platform/database.js';
+import { platformUsed } from '../policy/ratio-change.js';
+import type { Rulebook } from '../policy/rulebook.js';
+import { LARGEST_PRICE, LARGEST_QUANTITY } from './batch.js';
+import type { MarginState } from './margin-state.js';
+import { cappedRatios } from './platform-caps.js';
+import type { Holdings } from './records.js';
+
+export interface WhatIf {
+  readonly before: MarginState;
+  readonly after: MarginState;
+  /** Null: the venue would accept it. */
+  readonly refusal: Refusal | null;
+}
+
+/** Of symbols: nothing is called by a longer one, and what came is repeated in the refusal. */
+const LONGEST_SYMBOL = 100;
+
+/**
+ * The state after changes that are not made (rules: 14). A value that no real change could have is refused, and then
+ * nothing at all is applied.
+ */
+export async function whatIf(
+  { db, rulebook }: { readonly db: Database; readonly rulebook: Rulebook },
+  before: MarginState,
+  settings: Holdings['settings'],
+  changes: SimulatedChanges,
+): Promise<WhatIf> {
+  const problem = problemOf(changes);
+  if (problem !== null) return { before, after: before, refusal: problem };
+  const usesRoom =
+    changes.transfers.some(({ quantity }) => quantity.gt(ZERO)) || changes.collateralMode === 'MULTI_ASSET';
+  const platformRoom = usesRoom ? await roomUnderCaps(db, rulebook, before) : new Map<string, Decimal>();
+  const { holds, market, policy } = before;
+  const made = simulate(holds, changes, market, policy, { settings, platformRoom });
+  const after: MarginState = {
+    account: before.account,
+    holds: made.account,
+    market: made.market,
+    policy: made.policy,
+    report: inOrder(made.after),
+    asOf: before.asOf,
+  };
+  return { before, after, refusal: made.refusal };
+}
+
+/** The state under each shock, in their order; `assets` null: all but USDT move. */
+export function stressed(
+  state: MarginState,
+  shocks: readonly Decimal[],
+  assets: readonly string[] | null,
+): MarginState[] {
+  const { holds, market, policy } = state;
+  return stress(holds, market, policy, shocks, assets).map((report) => ({ ...state, report }));
+}
+
+/** What the changes added stands where it would stand in an account that is read: by symbol. */
+function inOrder(report: MarginReport): MarginReport {
+  const byText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+  return {
+    ...report,
+    collateral: [...report.collateral].sort((a, b) => byText(a.asset, b.asset)),
+    positions: [...report.positions].sort((a, b) => byText(a.instrument, b.instrument) || byText(a.side, b.side)),
+  };
+}
+
+/** By asset with a platform cap on the account's chain: coins of it that nobody uses yet. */
+async function roomUnderCaps(
+  db: Database,
+  rulebook: Rulebook,
+  { account, asOf }: MarginState,
+): Promise<Map<string, Decimal>> {
+  const capped = cappedRatios(rulebook, asOf, { venue: account.venue }).filter(({ chain }) => chain === account.chain);
+  if (capped.length === 0) return new Map();
+  const used = await platformUsed(db, capped);
+  return new Map(
+    capped.map(({ id, asset, platformCap }) => [asset, (platformCap ?? ZERO).minus(decimal(used.get(id) ?? '0'))]),
+  );
+}
+
+/** The first value that is out of the bounds that the real change keeps. */
+function problemOf({ leverages, transfers, trades, prices }: SimulatedChanges): Refusal | null {
+  const problems = [
+    ...leverages.map(({ instrument }, index) => problemOfSymbol(instrument, 'leverages', index, 'instrument')),
+    ...transfers.map(
+      ({ asset, quantity }, index) =>
+        problemOfSymbol(asset, 'transfers', index, 'asset') ??
+        (quantity.isZero() || quantity.abs().gt(LARGEST_QUANTITY)
+          ? invalid('Expected a quantity other than 0, of at most 1e15 either way.', 'transfers', index, 'quantity')
+          : null),
+    ),
+    ...trades.map(
+      ({ instrument, size, price, fee }, index) =>
+        problemOfSymbol(instrument, 'trades', index, 'instrument') ??
+        (!size.gt(ZERO) || size.gt(LARGEST_QUANTITY)
+          ? invalid('Expected a size above 0, of at most 1e15.', 'trades', index, 'size')
+          : null) ??
+        (price === null ? null : problemOfPrice(price, 'trades', index)) ??
+        (fee.abs().gt(LARGEST_QUANTITY)
+          ? invalid('Expected a fee of at most 1e15 either way.', 'trades', index, 'fee')
+          : null),
+    ),
+    ...prices.map(
+      ({ symbol, price }, index) =>
+        problemOfSymbol(symbol, 'prices', index, 'symbol') ?? problemOfPrice(price, 'prices', index),
+    ),
+  ];
+  return problems.find((problem) => problem !== null) ?? null;
+}
+
+function problemOfSymbol(symbol: string, list: string, index: number, name: string): Refusal | null {
+  if (symbol.length <= LONGEST_SYMBOL) return null;
+  return invalid(`Expected a symbol of at most ${LONGEST_SYMBOL} characters.`, list, index, name);
+}
+
+function problemOfPrice(price: Decimal, list: string, index: number): Refusal | null {
+  if (price.gt(ZERO) && price.lte(LARGEST_PRICE)) return null;
+  return invalid('Expected a price above 0, of at most 1e12.', list, index, 'price');
+}
+
+function invalid(message: string, list: string, index: number, name: string): Refusal {
+  return { ...refuse('INVALID_INPUT', message), field: ['input', list, String(index), name] };
+}

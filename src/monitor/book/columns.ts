@@ -1,0 +1,159 @@
+/**
+ * The columns of the book: numbers side by side in typed arrays, which the screen reads in a row. A place that falls
+ * free is used again; nothing is ever moved.
+ */
+import { grown } from './growth.js';
+
+/** Ends a list of free places. */
+const NONE = 0xffffffff;
+
+/** In the place of an account's number. */
+export const FREE = 0xffffffff;
+
+/** Of a bucket in `words`: 32-bit numbers, four a bucket, of which the last two are its `halves`. */
+export const BUCKET_WORDS = 4;
+export const FIRST_HOLDING = 0;
+export const FIRST_POSITION = 1;
+
+/** Of a bucket in `halves`: 16-bit numbers, eight a bucket, of which the first four are its `words`. */
+export const BUCKET_HALVES = 8;
+/** How many holdings, and how many positions. */
+export const HOLDINGS = 4;
+export const POSITIONS = 5;
+export const RULE_SET = 6;
+/** As `assessMargin` last said it: an index in MARGIN_STATUSES, or one more than the last. */
+export const STATUS = 7;
+
+/** Of a bucket in `corridors`. */
+export const CORRIDOR = 2;
+
+/**
+ * A bucket is what stands or falls together: all that an account has in cross margin, or one isolated position. The
+ * number of an account is that of its cross bucket, which every account has.
+ *
+ * What the screen reads of a bucket stands together in memory: of accounts that are touched here and there it is the
+ * number of cache lines that counts.
+ */
+export class BucketColumns {
+  words = new Uint32Array(0);
+  /** The same memory as `words`. */
+  halves = new Uint16Array(0);
+  /** Lowest and highest margin ratio at which it may sleep; low >= high: at none. */
+  corridors = new Float64Array(0);
+  /** The cross bucket of the same account; FREE: the bucket is nobody's. */
+  account = new Uint32Array(0);
+  /** The next isolated bucket of the same account plus 1, 0 after the last; of a free place, the next free one. */
+  next = new Uint32Array(0);
+
+  /** Above every number that was ever taken. */
+  end = 0;
+  private free = NONE;
+
+  take(): number {
+    const bucket = this.free;
+    if (bucket !== NONE) {
+      this.free = this.next[bucket] as number;
+      return bucket;
+    }
+    if (this.end === this.account.length) this.grow();
+    return this.end++;
+  }
+
+  release(bucket: number): void {
+    this.account[bucket] = FREE;
+    this.next[bucket] = this.free;
+    this.free = bucket;
+  }
+
+  get bytes(): number {
+    const { words, corridors, account, next } = this;
+    return words.byteLength + corridors.byteLength + account.byteLength + next.byteLength;
+  }
+
+  private grow(): void {
+    this.account = grown(this.account, this.end + 1);
+    const { length } = this.account;
+    this.next = grown(this.next, length);
+    this.corridors = grown(this.corridors, length * CORRIDOR);
+    this.words = grown(this.words, length * BUCKET_WORDS);
+    this.halves = new Uint16Array(this.words.buffer);
+  }
+}
+
+/** Blocks of neighbouring items, one block for a bucket; a freed block serves the next bucket of its size. */
+abstract class ItemColumns {
+  /** The rules and the price of the item: a row of `RuleColumns`. Of a free block's first item, the next free block. */
+  row = new Uint32Array(0);
+  private end = 0;
+  /** The first free block, by how many items it has room for. */
+  private readonly free = new Map<number, number>();
+
+  /** The first item of a block with room for `count` items. */
+  take(count: number): number {
+    if (count === 0) return 0;
+    const room = roomFor(count);
+    const block = this.free.get(room) ?? NONE;
+    if (block !== NONE) {
+      this.free.set(room, this.row[block] as number);
+      return block;
+    }
+    const first = this.end;
+    this.end += room;
+    if (this.end > this.row.length) this.grow(this.end);
+    return first;
+  }
+
+  release(first: number, count: number): void {
+    if (count === 0) return;
+    const room = roomFor(count);
+    this.row[first] = this.free.get(room) ?? NONE;
+    this.free.set(room, first);
+  }
+
+  protected grow(needed: number): void {
+    this.row = grown(this.row, needed);
+  }
+}
+
+/** Exact for the many small accounts; the large ones share few sizes, so that freed blocks find a new bucket. */
+function roomFor(count: number): number {
+  return count <= 8 ? count : Math.ceil(count / 8) * 8;
+}
+
+export class HoldingColumns extends ItemColumns {
+  /** In the asset; negative: owed. The float next to the exact quantity. */
+  quantity = new Float64Array(0);
+
+  get bytes(): number {
+    return this.row.byteLength + this.quantity.byteLength;
+  }
+
+  protected override grow(needed: number): void {
+    super.grow(needed);
+    this.quantity = grown(this.quantity, this.row.length);
+  }
+}
+
+/** Numbers of a position in `amounts`: size and offset. */
+export const POSITION_AMOUNTS = 2;
+
+/**
+ * What a position is worth to its bucket is size x mark + offset, for a long as for a short one: the side is in the
+ * signs. Leverage is not here, since neither status nor ratio depends on it.
+ */
+export class PositionColumns extends ItemColumns {
+  /**
+   * Size in the base asset, negative: short. Offset in USDT; long: isolated margin - cost, short: isolated margin +
+   * cost. The floats next to the exact size and to the exact sum.
+   */
+  amounts = new Float64Array(0);
+
+  get bytes(): number {
+    return this.row.byteLength + this.amounts.byteLength;
+  }
+
+  protected override grow(needed: number): void {
+    super.grow(needed);
+    this.amounts = grown(this.amounts, this.row.length * POSITION_AMOUNTS);
+  }
+}

@@ -1,0 +1,207 @@
+/** Interest, hour by hour, at instants that the tests choose (rules: 10; 001, "Interest rate"). */
+import { randomUUID } from 'node:crypto';
+
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+
+import { openAccount, type NewAccount } from '../../src/ledger/accounts.js';
+import type { LedgerParts } from '../../src/ledger/batch.js';
+import { chargeInterest } from '../../src/ledger/interest.js';
+import { recordLedgerEntries } from '../../src/ledger/reported-entries.js';
+import { setCollateralMode } from '../../src/ledger/settings.js';
+import { decimal } from '../../src/margin/decimal.js';
+import { PriceBoard } from '../../src/market/price-board.js';
+import { createBus } from '../../src/platform/bus.js';
+import { Rulebook } from '../../src/policy/rulebook.js';
+import { SERVER_URL, createTestDatabase, type TestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+let closers: (() => Promise<void>)[] = [];
+/** Two processes on PostgreSQL; a PGlite folder has one. */
+let processes: LedgerParts[];
+let parts: LedgerParts;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  processes = [];
+  for (let each = 0; each < (SERVER_URL === null ? 1 : 2); each++) {
+    const { db, close } = await database.open();
+    const rulebook = await Rulebook.load(db);
+    processes.push({ db, rulebook, board: new PriceBoard(rulebook, 60_000), bus: createBus() });
+    closers = [...closers, close];
+  }
+  parts = processes[0] as LedgerParts;
+});
+
+afterAll(async () => {
+  for (const close of closers) await close();
+  await database.drop();
+});
+
+const at = (time: string): Date => new Date(time.includes('T') ? time : `2026-05-01T${time}Z`);
+
+async function account(opened: Date, choice: Partial<NewAccount> = {}): Promise<string> {
+  const input = {
+    ...{ name: 'Test', owner: 'alice', venue: 'ASTER', chain: 'BNB_CHAIN' },
+    ...{ collateralMode: 'MULTI_ASSET' as const, positionMode: 'ONE_WAY' as const },
+    ...choice,
+  };
+  const request = { viewer: 'venue', key: randomUUID(), mutation: 'openAccount', input };
+  const { account: made } = await openAccount(parts, input, request, opened);
+  return made?.id ?? '';
+}
+
+/** A fact of the venue, recorded at the instant. */
+async function book(accountId: string, asset: string, quantity: string, when: Date): Promise<void> {
+  const entry = { entryId: randomUUID(), accountId, position: null, asset, quantity: decimal(quantity), at: when };
+  const { refusals } = await recordLedgerEntries(parts, [{ ...entry, kind: 'ADJUSTMENT' }], when);
+  expect(refusals).toEqual([]);
+}
+
+/** All that is due, in batches of two accounts; how many accounts paid. */
+async function charge(now: Date, by: LedgerParts = parts): Promise<number> {
+  let charged = 0;
+  for (let after: string | null = null; ;) {
+    const batch = await chargeInterest(by, now, after, 2);
+    charged += batch.charged;
+    after = batch.last;
+    if (after === null) return charged;
+  }
+}
+
+/** Oldest first: asset, quantity, and the hour that it is for. */
+async function paid(accountId: string): Promise<string[]> {
+  const rows = await parts.db.ledgerEntry.findMany({ where: { accountId, kind: 'INTEREST' }, orderBy: { seq: 'asc' } });
+  return rows.map(({ assetSymbol, quantity, reference }) => `${assetSymbol} ${quantity.toFixed()} ${reference}`);
+}
+
+it('begins at Aster with the first full hour after April 9, 2026 10:00 UTC', async () => {
+  // 001: "Starting April 9, 2026 10:00 UTC, interest rates will apply to negative balances under Multi-Asset Mode."
+  const opened = at('2026-04-09T08:30:00Z');
+  const id = await account(opened);
+  await book(id, 'USDT', '-2000', opened);
+  for (const hour of ['09:00:00', '10:00:00', '10:59:59.999']) expect(await charge(at(`2026-04-09T${hour}Z`))).toBe(0);
+  expect(await charge(at('2026-04-09T11:00:00Z'))).toBe(1);
+  // 001: "if your balance is –2,000 USDT at a rate of 0.000457%/hr, the hourly charge is 0.000457% × (2,000 − 1,000) =
+  // 0.00457 USDT." (V44)
+  expect(await paid(id)).toEqual(['USDT -0.00457 interest:2026-04-09T11:00:00.000Z']);
+  expect(await charge(at('2026-04-09T11:59:59Z'))).toBe(0);
+  expect((await parts.db.account.findUniqueOrThrow({ where: { id } })).version).toBe(3);
+  await book(id, 'USDT', '2000.00457', at('2026-04-09T11:59:59Z'));
+});
+
+it('is free within 1,000 of each asset, in single-asset mode, and at other venues', async () => {
+  // 001: "no interest is charged as long as your negative balance stays within it"; "USDT & USD1 will be calculated
+  // independently".
+  const opened = at('08:10:00');
+  const [within, both, single, bitget] = [
+    await account(opened),
+    await account(opened),
+    await account(opened, { collateralMode: 'SINGLE_ASSET' }),
+    await account(opened, { venue: 'BITGET', chain: null }),
+  ];
+  await book(within, 'USDT', '-1000', opened);
+  await book(both, 'USDT', '-999.999999999999999999', opened);
+  await book(both, 'USD1', '-1500', opened);
+  await book(single, 'USDT', '-2000', opened);
+  await book(bitget, 'USDT', '-2000', opened);
+  expect(await charge(at('09:00:00'))).toBe(1);
+  expect(await paid(both)).toEqual(['USD1 -0.002285 interest:2026-05-01T09:00:00.000Z']);
+  for (const id of [within, single, bitget]) expect(await paid(id)).toEqual([]);
+  for (const id of [within, both, single]) await parts.db.account.update({ where: { id }, data: { owner: 'done' } });
+  await book(both, 'USD1', '1500.002285', at('09:00:01'));
+});
+
+it('catches up hour by hour on balances as booked, from the opening of an account on', async () => {
+  const [early, late] = [await account(at('12:00:00')), await account(at('13:30:00'))];
+  for (const [id, when] of [
+    [early, '12:00:00'],
+    [late, '13:30:00'],
+  ] as const)
+    await book(id, 'USDT', '-2000', at(when));
+  expect(await charge(at('15:20:00'))).toBe(2);
+  // 0.00000457 x (2,000 - 1,000), then x 1,000.00457, then x 1,000.0091400208849, rounded up at 18 digits.
+  const hours = ['0.00457', '0.0045700208849', '0.004570041769895444'];
+  const entries = (from: number): string[] =>
+    hours
+      .slice(0, 16 - from)
+      .map((quantity, index) => `USDT -${quantity} interest:2026-05-01T${from + index}:00:00.000Z`);
+  // Opened at 12:00 sharp, it has its first hour at 13:00.
+  expect(await paid(early)).toEqual(entries(13));
+  expect(await paid(late)).toEqual(entries(14));
+  for (const id of [early, late]) await book(id, 'USDT', '3000', at('15:20:00'));
+});
+
+it('looks at the balance of the hour, however late it comes', async () => {
+  const id = await account(at('15:30:00'));
+  await book(id, 'USDT', '-2000', at('16:00:00'));
+  // Paid back half a second after the hour, and borrowed again before the next but one.
+  await book(id, 'USDT', '2000', at('16:00:00.500'));
+  await book(id, 'USDT', '-3000', at('17:00:00.001'));
+  await charge(at('18:05:00'));
+  expect(await paid(id)).toEqual([
+    'USDT -0.00457 interest:2026-05-01T16:00:00.000Z',
+    // 0.00000457 x (3,000.00457 - 1,000).
+    'USDT -0.0091400208849 interest:2026-05-01T18:00:00.000Z',
+  ]);
+  await book(id, 'USDT', '4000', at('18:05:00'));
+});
+
+it('is booked once, whoever tries at the same time', async () => {
+  const opened = at('18:10:00');
+  const ids = await Promise.all(Array.from({ length: 5 }, () => account(opened)));
+  for (const id of ids) await book(id, 'USDT', '-2000', opened);
+  const tries = Array.from({ length: 6 }, (_, index) =>
+    charge(at('20:00:00'), processes[index % processes.length] as LedgerParts),
+  );
+  expect((await Promise.all(tries)).reduce((sum, charged) => sum + charged, 0)).toBe(5);
+  for (const id of ids) {
+    expect(await paid(id)).toEqual([
+      'USDT -0.00457 interest:2026-05-01T19:00:00.000Z',
+      'USDT -0.0045700208849 interest:2026-05-01T20:00:00.000Z',
+    ]);
+    await book(id, 'USDT', '3000', at('20:00:00'));
+  }
+});
+
+it('is booked before the mode changes, and not for the hours of single-asset mode', async () => {
+  const id = await account(at('20:10:00'));
+  const set = (collateralMode: 'SINGLE_ASSET' | 'MULTI_ASSET', time: string) =>
+    setCollateralMode(parts, { accountId: id, owner: 'alice', collateralMode }, at(time));
+  await book(id, 'USDT', '-2000', at('20:10:00'));
+  // Refused, since nothing covers the debt: then nothing is booked either.
+  expect(await set('SINGLE_ASSET', '21:00:01')).toMatchObject([{ code: 'INSUFFICIENT_MARGIN' }]);
+  expect(await paid(id)).toEqual([]);
+  await book(id, 'USDT', '3000', at('21:00:02'));
+  expect(await set('SINGLE_ASSET', '21:00:03')).toEqual([]);
+  expect(await paid(id)).toEqual(['USDT -0.00457 interest:2026-05-01T21:00:00.000Z']);
+  await book(id, 'USDT', '-5000', at('21:30:00'));
+  expect(await charge(at('22:10:00'))).toBe(0);
+  expect(await set('MULTI_ASSET', '22:30:00')).toEqual([]);
+  await charge(at('23:00:00'));
+  // 1,000 - 0.00457 - 5,000: 0.00000457 x 3,000.00457.
+  expect((await paid(id)).slice(1)).toEqual(['USDT -0.0137100208849 interest:2026-05-01T23:00:00.000Z']);
+  await book(id, 'USDT', '6000', at('23:00:00'));
+});
+
+it('exchanges once at the end of a catch-up', async () => {
+  const opened = at('2026-05-02T00:10:00Z');
+  const now = at('2026-05-02T03:05:00Z');
+  const id = await account(opened);
+  await book(id, 'BTC', '1', opened);
+  await book(id, 'USDT', '-9999.95', opened);
+  const quote = { asset: 'BTC', price: decimal('60000'), at: now.getTime() };
+  parts.board.load({ quotes: [{ ...quote, source: 'test' }], indexes: [quote], marks: [] }, now.getTime());
+  expect(await charge(now)).toBe(1);
+  // 9,999.9911… after the first hour, 10,000.0322… after the second and 10,000.073389878390026257 after the third; 1 BTC
+  // counts 57,000; what is sold of it is rounded up.
+  expect(await paid(id)).toHaveLength(3);
+  const rows = await parts.db.ledgerEntry.findMany({
+    where: { accountId: id, kind: 'AUTO_EXCHANGE' },
+    orderBy: { seq: 'asc' },
+  });
+  expect(rows.map(({ assetSymbol, quantity, reference }) => [assetSymbol, quantity.toFixed(), reference])).toEqual([
+    ['BTC', '-0.175439884032954211', 'interest:2026-05-02T03:00:00.000Z'],
+    ['USDT', '10526.39304197725266', 'interest:2026-05-02T03:00:00.000Z'],
+  ]);
+  expect((await parts.db.account.findUniqueOrThrow({ where: { id } })).version).toBe(4);
+});
