@@ -95,11 +95,19 @@ export class OpenAccountInput {
   })
   chain?: string | null;
 
-  @Field(() => CollateralMode, { defaultValue: 'MULTI_ASSET', description: 'How its collateral counts.' })
-  collateralMode!: 'SINGLE_ASSET' | 'MULTI_ASSET';
+  @Field(() => CollateralMode, {
+    nullable: true,
+    defaultValue: 'MULTI_ASSET',
+    description: 'How its collateral counts. Null: MULTI_ASSET.',
+  })
+  collateralMode!: 'SINGLE_ASSET' | 'MULTI_ASSET' | null;
 
-  @Field(() => PositionMode, { defaultValue: 'ONE_WAY', description: 'How fills of one instrument add up.' })
-  positionMode!: 'ONE_WAY' | 'HEDGE';
+  @Field(() => PositionMode, {
+    nullable: true,
+    defaultValue: 'ONE_WAY',
+    description: 'How fills of one instrument add up. Null: ONE_WAY.',
+  })
+  positionMode!: 'ONE_WAY' | 'HEDGE' | null;
 
   @Field(() => ID, { description: 'Sent again with the same input within 24 hours it answers the same account.' })
   idempotencyKey!: string;
@@ -187,10 +195,16 @@ export class AccountResolver {
     @Arg('input', () => OpenAccountInput, { description: 'The account.' }) input: OpenAccountInput,
     @Ctx() context: Context,
   ): Promise<OpenAccountPayload> {
-    const { idempotencyKey, ...account } = input;
+    const { idempotencyKey, ...asked } = input;
+    const account = {
+      ...asked,
+      chain: asked.chain ?? null,
+      collateralMode: asked.collateralMode ?? 'MULTI_ASSET',
+      positionMode: asked.positionMode ?? 'ONE_WAY',
+    };
     const opened = await openAccount(
       context,
-      { ...account, chain: account.chain ?? null },
+      account,
       {
         viewer: viewerOf(context).subject,
         key: idempotencyKey,

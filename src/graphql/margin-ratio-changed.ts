@@ -31,9 +31,11 @@ export class MarginRatioChange {
   cause!: string;
 }
 
+const MIN_CHANGE: Decimal = decimal('0.001');
+
 interface WatchArgs {
   readonly accountIds: readonly string[];
-  readonly minChange: Decimal;
+  readonly minChange: Decimal | null;
 }
 
 @Resolver(() => MarginRatioChange)
@@ -65,10 +67,12 @@ export class MarginRatioChangedResolver {
     @Root() update: MarginUpdate,
     @Arg('accountIds', () => [ID], { description: 'The accounts, from 1 to 100.' }) _accountIds: string[],
     @Arg('minChange', () => DecimalScalar, {
-      defaultValue: decimal('0.001'),
-      description: 'How far a margin ratio must have moved since the last state, from 0 on; 0: every new state.',
+      nullable: true,
+      defaultValue: MIN_CHANGE,
+      description:
+        'How far a margin ratio must have moved since the last state, from 0 on; 0: every new state; null: 0.001.',
     })
-    _minChange: Decimal,
+    _minChange: Decimal | null,
   ): MarginUpdate {
     return update;
   }
@@ -79,7 +83,7 @@ async function* none(): AsyncGenerator<MarginUpdate> {
 }
 
 async function watch(args: WatchArgs, context: Context): Promise<AsyncIterable<MarginUpdate>> {
-  const { minChange } = args;
+  const minChange = args.minChange ?? MIN_CHANGE;
   if (minChange.isNegative() && !minChange.isZero()) throw badUserInput('Expected `minChange` from 0 on.');
   if (args.accountIds.length === 0) throw badUserInput('Expected at least one id in `accountIds`.');
   const ids = boundedList('accountIds', args.accountIds).map((id) => localId('Account', id));

@@ -83,8 +83,12 @@ export class FillInput {
   @Field(() => DecimalScalar, { description: 'In USDT; above 0, at most 1e12.' })
   price!: Decimal;
 
-  @Field(() => DecimalScalar, { defaultValue: ZERO, description: 'In USDT; positive: paid, negative: a rebate.' })
-  fee!: Decimal;
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    defaultValue: ZERO,
+    description: 'In USDT; positive: paid, negative: a rebate. Null: 0.',
+  })
+  fee!: Decimal | null;
 
   @Field(() => DateTimeScalar, { description: 'When it happened at the venue; at most a minute ahead of this server.' })
   at!: Date;
@@ -191,6 +195,7 @@ export class RecordFactsResolver {
       ...fill,
       accountId: localId('Account', fill.accountId),
       positionSide: fill.positionSide ?? null,
+      fee: fill.fee ?? ZERO,
     }));
     const result = await recordFills(context, fills, context.now);
     const wanted = new Set(result.positions.map(({ accountId, instrument }) => `${accountId}/${instrument}`));

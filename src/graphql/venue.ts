@@ -140,7 +140,7 @@ export class Instrument {
   @Field(() => String, { description: 'Unique within its venue: "BTCUSDT".' })
   symbol!: string;
 
-  @Field(() => DecimalScalar, { description: 'The highest leverage of any tier.' })
+  @Field(() => DecimalScalar, { description: 'The highest leverage that can be set; a tier may allow less.' })
   maxLeverage!: Decimal;
 }
 

@@ -79,18 +79,17 @@ async function withSchemaEngine<T>(
 ): Promise<T> {
   loaded ??= loadEngine();
   const { SchemaEngine: Engine } = await loaded;
-  // The engine opens connections and closes none of them: a database in use could neither be copied nor dropped.
+  // The engine closes its shadow databases only: a database in use could neither be copied nor dropped.
   const opened: SqlDriverAdapter[] = [];
-  const kept = async (connection: Promise<SqlDriverAdapter>): Promise<SqlDriverAdapter> => {
-    const adapter = await connection;
-    opened.push(adapter);
-    return adapter;
-  };
   const keeping: SqlMigrationAwareDriverAdapterFactory = {
     provider: factory.provider,
     adapterName: factory.adapterName,
-    connect: () => kept(factory.connect()),
-    connectToShadowDb: () => kept(factory.connectToShadowDb()),
+    connect: async () => {
+      const adapter = await factory.connect();
+      opened.push(adapter);
+      return adapter;
+    },
+    connectToShadowDb: () => factory.connectToShadowDb(),
   };
   try {
     const engine = await Engine.new(

@@ -69,9 +69,10 @@ export interface Move {
   readonly absolute: Decimal;
 }
 
-/** The market with the moves of some of its prices; a symbol without a move stays. */
-export function moved(market: Market, moves: ReadonlyMap<string, Move>): Market {
+/** The market with the moves of some of its prices; a symbol without a move stays, that of `unpriced` has no price. */
+export function moved(market: Market, moves: ReadonlyMap<string, Move>, unpriced: string | null): Market {
   const move = (symbol: string, state: PriceState | null): PriceState | null => {
+    if (symbol === unpriced) return null;
     const by = moves.get(symbol);
     if (state === null || by === undefined) return state;
     const price = roundDown(state.price.times(by.relative).plus(by.absolute));
@@ -91,5 +92,10 @@ export function exactly(float: number): Decimal {
     mantissa *= 2;
     halvings += 1;
   }
-  return decimal(BigInt(mantissa).toString()).times(decimal('0.5').pow(halvings));
+  const known = HALVES.get(halvings) ?? decimal('0.5').pow(halvings);
+  HALVES.set(halvings, known);
+  return decimal(BigInt(mantissa).toString()).times(known);
 }
+
+/** Powers of one half, which take long. */
+const HALVES = new Map<number, Decimal>();
