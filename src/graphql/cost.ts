@@ -6,7 +6,7 @@ import { getNullableType, isListType, type DocumentNode, type GraphQLError, type
 import { getComplexity, type ComplexityEstimatorArgs } from 'graphql-query-complexity';
 
 import { ApiError } from './errors.js';
-import { MOST_ITEMS } from './pages.js';
+import { LONGEST_LIST } from './lists.js';
 
 /** A hundred accounts with all that they hold and what explains their margin are about a quarter of it. */
 export const MAX_COST = 200_000;
@@ -46,7 +46,7 @@ function sizeOf(
   if (typeName.endsWith('Connection')) return 1;
   const first: unknown = args['first'];
   // What asks for more than a page may hold is refused by the field itself, with what it expects.
-  if (typeof first === 'number') return Math.min(Math.max(first, 1), MOST_ITEMS);
+  if (typeof first === 'number') return Math.min(Math.max(first, 1), LONGEST_LIST);
   if (!isListType(getNullableType(field.type))) return 1;
   const named = Object.values(args).find((arg) => Array.isArray(arg)) as unknown[] | undefined;
   return named === undefined ? PLAIN_LIST : Math.max(named.length, 1);

@@ -1,6 +1,7 @@
 import { ApiError } from './errors.js';
 
-const LONGEST_LIST = 100;
+/** Ids and symbols of one request, and items of one page. */
+export const LONGEST_LIST = 100;
 /** Fills, transfers, entries and quotes of one request. */
 export const LONGEST_BATCH = 1_000;
 

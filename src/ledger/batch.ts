@@ -45,6 +45,20 @@ export const CLOCK_TOLERANCE_MS = 60_000;
 
 const LONGEST_ID = 200;
 
+/**
+ * For whoever keeps a copy of these accounts: they have to be looked at again after an error too, since what was lost
+ * may have been nothing but the answer to the commit.
+ */
+export function lookAgain(bus: Bus, items: readonly { readonly accountId: string }[]): (error: unknown) => never {
+  return (error) => {
+    bus.emit(
+      'accounts',
+      items.map(({ accountId }) => accountId),
+    );
+    throw error;
+  };
+}
+
 export function problemOfId(id: string, field: readonly string[]): Refusal | null {
   if (id.length >= 1 && id.length <= LONGEST_ID && isStorable(id)) return null;
   const message = `Expected an id of 1 to ${LONGEST_ID} characters without NUL or half a surrogate pair.`;

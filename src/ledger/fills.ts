@@ -11,6 +11,7 @@ import {
   LARGEST_PRICE,
   LARGEST_QUANTITY,
   accountNotFound,
+  lookAgain,
   problemOfId,
   problemOfInstant,
   reusedId,
@@ -94,7 +95,7 @@ export async function recordFills(parts: LedgerParts, fills: readonly NewFill[],
     await insertFills(tx, taken, books, now);
     const changed = await writeBooks(tx, books.values(), now);
     return { recorded: taken.length, alreadyKnown, refusals, changed, positions: openPositions(books, touched) };
-  });
+  }).catch(lookAgain(bus, fills));
   if (result.changed.length > 0) bus.emit('accounts', result.changed);
   return result;
 }

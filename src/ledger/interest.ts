@@ -6,7 +6,7 @@
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { interestDue } from '../margin/interest.js';
 import { transact, type Transaction } from '../platform/database.js';
-import type { LedgerParts } from './batch.js';
+import { lookAgain, type LedgerParts } from './batch.js';
 import { openBooks, writeBooks, type OpenBook } from './books.js';
 import { bookAutoExchange } from './exchange.js';
 
@@ -49,7 +49,12 @@ export async function chargeInterest(
     const through = await bookInterest(tx, books, parts, now);
     await markInterest(tx, books, through);
     return writeBooks(tx, books, now);
-  });
+  }).catch(
+    lookAgain(
+      bus,
+      ids.map((accountId) => ({ accountId })),
+    ),
+  );
   if (charged.length > 0) bus.emit('accounts', charged);
   return { last: ids.at(-1) ?? null, accounts: ids.length, charged: charged.length };
 }

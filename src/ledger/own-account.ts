@@ -4,7 +4,7 @@ import { transact, type Transaction } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { isUuid } from '../platform/ids.js';
 import { keyReused, problemOfKey } from '../policy/problems.js';
-import { accountNotFound, type LedgerParts } from './batch.js';
+import { accountNotFound, lookAgain, type LedgerParts } from './batch.js';
 import { openBooks, writeBooks, type OpenBook } from './books.js';
 
 /** An account as its trader names it; somebody else's is answered as if it did not exist. */
@@ -34,7 +34,7 @@ export async function changeOwnAccount(
   const { refusal, changed } = await transact(db, async (tx) => {
     await prepare(tx);
     return changeBook(tx, own, now, change);
-  });
+  }).catch(lookAgain(bus, [own]));
   if (changed.length > 0) bus.emit('accounts', changed);
   return refusal === null ? [] : [refusal];
 }
@@ -58,7 +58,7 @@ export async function moveOwnMoney(
       orderBy: { seq: 'desc' },
     });
     return { made: String(seq) };
-  });
+  }).catch(lookAgain(bus, [own]));
   if (outcome.kind === 'refused') return { entry: null, refusals: outcome.refusals };
   if (outcome.kind === 'reused') return { entry: null, refusals: [keyReused()] };
   if (outcome.isNew) bus.emit('accounts', [own.accountId]);

@@ -10,6 +10,7 @@ import type { Rulebook } from '../policy/rulebook.js';
 import {
   LARGEST_QUANTITY,
   accountNotFound,
+  lookAgain,
   positionNotFound,
   problemOfId,
   problemOfInstant,
@@ -81,7 +82,7 @@ export async function recordLedgerEntries(
     await insertEntries(tx, taken, books, now);
     const changed = await writeBooks(tx, books.values(), now);
     return { recorded: taken.length, alreadyKnown, refusals, changed };
-  });
+  }).catch(lookAgain(bus, entries));
   if (result.changed.length > 0) bus.emit('accounts', result.changed);
   return result;
 }

@@ -9,6 +9,7 @@ import type { Rulebook } from '../policy/rulebook.js';
 import {
   LARGEST_QUANTITY,
   accountNotFound,
+  lookAgain,
   problemOfId,
   problemOfInstant,
   reusedId,
@@ -93,7 +94,7 @@ export async function recordTransfers(
     await insertTransfers(tx, taken, books, now);
     const changed = await writeBooks(tx, books.values(), now);
     return { recorded: taken.length, alreadyKnown, refusals, changed };
-  });
+  }).catch(lookAgain(bus, transfers));
   if (result.changed.length > 0) bus.emit('accounts', result.changed);
   return result;
 }

@@ -32,11 +32,23 @@ export interface DatabaseOptions {
   readonly onStatement?: ((sql: string) => void) | undefined;
 }
 
+/** The database cannot be used from the start on; the message says which one and why, and holds no password. */
 export class DatabaseUnavailableError extends Error {
-  constructor(cause: unknown) {
-    super('The database does not answer.', { cause });
+  constructor(url: string, cause: unknown) {
+    const { hostname, port, pathname } = new URL(url);
+    const place = `${hostname}:${port === '' ? '5432' : port}${pathname}`;
+    super(`The database at ${place} cannot be used: ${reasonOf(cause)}. Look at DATABASE_URL.`, { cause });
     this.name = 'DatabaseUnavailableError';
   }
+}
+
+/** What the server itself said, where it said something. */
+function reasonOf(error: unknown): string {
+  const links = [...chain(error)];
+  const said = links.map((link) => link.originalMessage).find((text) => typeof text === 'string' && text !== '');
+  if (typeof said === 'string') return said;
+  if (links.some((link) => link.kind === 'DatabaseNotReachable')) return 'nothing answers there';
+  return String(links.at(-1)?.message ?? links.at(-1)?.kind ?? error);
 }
 
 /** Opens, migrates, and answers a client that works. Throws FolderLockedError or DatabaseUnavailableError. */
@@ -74,13 +86,21 @@ async function openServer(url: string, options: DatabaseOptions): Promise<OpenDa
     // The adapter writes instants without a zone and drops the zone that it reads.
     options: '-c TimeZone=UTC',
   });
+  await probe(factory, url);
+  const applied = await applyMigrations(factory);
+  const db = connect(factory, options);
+  return { db, applied, close: () => db.$disconnect() };
+}
+
+/** One statement before all others: the engine of the migrations would tell the same with the stack of its insides. */
+async function probe(factory: PrismaPg, url: string): Promise<void> {
+  const adapter = await factory.connect();
   try {
-    const applied = await applyMigrations(factory);
-    const db = connect(factory, options);
-    await db.$queryRaw`SELECT 1`;
-    return { db, applied, close: () => db.$disconnect() };
+    await adapter.executeScript('SELECT 1');
   } catch (error) {
-    throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+    throw new DatabaseUnavailableError(url, error);
+  } finally {
+    await adapter.dispose();
   }
 }
 
@@ -138,6 +158,7 @@ export function isUnavailable(error: unknown): boolean {
 interface Chained {
   readonly code?: unknown;
   readonly originalCode?: unknown;
+  readonly originalMessage?: unknown;
   readonly message?: unknown;
   readonly kind?: unknown;
   readonly cause?: unknown;

@@ -47,6 +47,7 @@ export async function changeCollateralRatio(
   const problemOfRequest = problemOfKey(request.key);
   if (problemOfRequest !== null) return { version: null, refusals: [problemOfRequest] };
   const key = ratioKey(change.venue, change.chain, change.asset);
+  let inserted: RatioVersion | undefined;
   const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
     const problems = problemsOf(change, rulebook);
     if (problems.length > 0) return { refusals: problems };
@@ -56,12 +57,17 @@ export async function changeCollateralRatio(
     const next = nextVersion(change, newest, request.viewer, now);
     if ('refusal' in next) return { refusals: [next.refusal] };
     await insertRatioVersion(tx, next.version);
+    inserted = next.version;
     return { made: next.version.id };
   });
   if (outcome.kind === 'refused') return { version: null, refusals: outcome.refusals };
   if (outcome.kind === 'reused') return { version: null, refusals: [keyReused()] };
-  const version = (await readRatioVersions(db, key)).find(({ id }) => id === outcome.made) ?? null;
-  // Also when the key was sent before: whoever made the version may have failed between its commit and this line.
+  // What was committed takes effect without another read, which could fail.
+  const version =
+    outcome.isNew && inserted !== undefined
+      ? inserted
+      : ((await readRatioVersions(db, key)).find(({ id }) => id === outcome.made) ?? null);
+  // Also when the key was sent before: the answer to the commit may have been lost on its way.
   if (version !== null && rulebook.addRatioVersion(version)) bus.emit('collateralRatio', version);
   return { version, refusals: [] };
 }

@@ -17,7 +17,6 @@ beforeAll(async () => {
   scratch = await seededDatabase();
   db = scratch.db;
   await db.venue.create({ data: { code: 'EMPTY', name: 'A venue without instruments' } });
-  await db.asset.create({ data: { symbol: 'BTC-S', name: 'Bitcoin in Earn', pricedAs: 'BTC' } });
   rulebook = await Rulebook.load(db);
 });
 afterAll(() => scratch.close());

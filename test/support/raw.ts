@@ -37,6 +37,7 @@ export interface Frame {
 
 export interface RawSocket {
   send(message: object): void;
+  sendText(text: string): void;
   /** The next message that is not a ping; fails when the socket closes instead. */
   next(): Promise<Frame>;
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
@@ -47,7 +48,7 @@ export interface RawSocket {
 export async function openSocket(url: string): Promise<RawSocket> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   const frames: Frame[] = [];
-  const waiting: { resolve(frame: Frame): void; reject(error: Error): void }[] = [];
+  const waiting: { resolve: (frame: Frame) => void; reject: (error: Error) => void }[] = [];
   let over: Error | null = null;
   socket.on('message', (data: Buffer) => {
     const frame = JSON.parse(data.toString()) as Frame;
@@ -71,6 +72,7 @@ export async function openSocket(url: string): Promise<RawSocket> {
   socket.on('error', () => undefined);
   return {
     send: (message) => socket.send(JSON.stringify(message)),
+    sendText: (text) => socket.send(text),
     next: () =>
       new Promise((resolve, reject) => {
         const frame = frames.shift();

@@ -13,10 +13,10 @@
  * *A positive balance* counts F(amount), where F is continuous, piecewise linear, rises with a slope of at most 1 and
  * starts at F(0) = 0; amount is the value, or the coins, of what `userCap` lets count (rounding keeps order, so that the
  * smaller one in floats is the float of the smaller one). In USDT: amount is within 3u, and F passes that on at most
- * unchanged: 3u. The float of a cap is off by u, so that the line of a neighbouring tier may be
- * taken up to u beyond its end; F is continuous, so that this costs u x the difference of two ratios: 1u. The line is
- * ratio x amount + offset with |offset| <= floor <= amount: conversion of the ratio, of the offset, product and sum: 4u.
- * Together 8u of the value. In coins: amount u, tier u, line 4u, conversion of the price and the last product: 8u.
+ * unchanged: 3u. The float of a cap is off by u, so that the line of a neighbouring tier may be taken up to u beyond its
+ * end; F is continuous, so that this costs u x the difference of two ratios: 1u. The line is ratio x amount + offset with
+ * |offset| <= floor <= amount: conversion of the ratio, of the offset, product and sum: 4u. Together 8u of the value. In
+ * coins: amount u, tier u, line 4u, conversion of the price and the last product: 8u.
  *
  * *A position* is worth size x mark + offset: 3u of the notional and u of |offset|, which was summed exactly before it
  * became a float.
@@ -30,9 +30,10 @@
  * scale x notional. The tier: a notional is within 3u, a cap within 1u, and their comparison with 8u in the table (a
  * little over 1u lost in making it); a notional that lies between the sure beginning of its tier and the sure end is in
  * that tier exactly. One that does not may belong to the tier before: then the difference between the two, and 8u for
- * computing it, widens the interval, be it the jump of FLAT or the nothing of PROGRESSIVE, whose tiers meet at the floor. What debts require is
- * (3 + n)u of their values for the sum, and 3u more for the rate, product and addition, all of it times scale. Adding up
- * n terms: (n - 1)u. So |error| <= (2n + 8) u x scale x (notionals + debts), plus the widening.
+ * computing it, widens the interval, be it the jump of FLAT or the nothing of PROGRESSIVE, whose tiers meet at the
+ * floor. What debts require is (3 + n)u of their values for the sum, and 3u more for the rate, product and addition, all
+ * of it times scale. Adding up n terms: (n - 1)u. So |error| <= (2n + 8) u x scale x (notionals + debts), plus the
+ * widening.
  *
  * Both are taken with 2n + 24: at least 16u of the magnitudes are slack, for the second order, for the rounding of the
  * bound and of the interval's ends themselves, for the three operations with which `screen.ts` compares them, and for

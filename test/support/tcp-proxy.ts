@@ -1,0 +1,73 @@
+/** A wire between a server and its database that can be cut. */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+export interface TcpProxy {
+  readonly port: number;
+  /** Ends every connection, and refuses new ones. */
+  cut(): Promise<void>;
+  /** As it was, on the same port. */
+  restore(): Promise<void>;
+  /**
+   * Cuts the wire at the next statement that holds the text: after the database has answered it, before the answer is
+   * passed on. Resolves when that has happened.
+   */
+  cutAtAnswerTo(text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startTcpProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+  const sockets = new Set<Socket>();
+  let server: Server;
+  let trap: { readonly text: string; sprung: () => void } | null = null;
+
+  const listen = (port: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server = createServer((client) => join(client)).once('error', reject);
+      server.listen(port, '127.0.0.1', resolve);
+    });
+
+  const cut = async (): Promise<void> => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  };
+
+  const join = (client: Socket): void => {
+    const upstream = connect(target.port, target.host);
+    let trapped: { sprung: () => void } | null = null;
+    client.on('data', (data) => {
+      if (trap !== null && data.includes(trap.text)) {
+        trapped = trap;
+        trap = null;
+      }
+      upstream.write(data);
+    });
+    upstream.on('data', (data) => {
+      if (trapped === null) client.write(data);
+      else void cut().then(trapped.sprung);
+    });
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  };
+
+  await listen(0);
+  const { port } = server!.address() as AddressInfo;
+  return {
+    port,
+    cut,
+    restore: () => listen(port),
+    cutAtAnswerTo: (text) => new Promise((sprung) => (trap = { text, sprung })),
+    close: async () => {
+      if (server.listening) await cut();
+    },
+  };
+}
