@@ -1,7 +1,4 @@
 /** The one place where parts are built and joined. */
-// First of all: whatever is decorated asks for it while it is loaded.
-import 'reflect-metadata';
-
 // Before any class with decorators, in whatever order the modules below come.
 import 'reflect-metadata';
 
