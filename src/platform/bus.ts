@@ -9,10 +9,25 @@ export interface News {
   prices: [
     news: { readonly assets: readonly string[]; readonly marks: readonly { venue: string; instrument: string }[] },
   ];
-  /** Accounts whose balances, positions or settings have changed. */
-  accounts: [ids: readonly string[]];
-  /** A collateral ratio that has taken effect. */
-  collateralRatio: [news: { readonly venue: string; readonly chain: string | null; readonly asset: string }];
+  /** Accounts whose balances, positions, settings or alert rules may have changed, and why. */
+  accounts: [news: { readonly ids: readonly string[]; readonly cause: 'ACCOUNT' | 'INTEREST' }];
+  /** A version of a collateral ratio; the rulebook of this process has it already. */
+  collateralRatio: [
+    news: {
+      /** Of the version. */
+      readonly id: string;
+      readonly venue: string;
+      readonly chain: string | null;
+      readonly asset: string;
+      readonly change: 'SCHEDULED' | 'IN_FORCE' | 'CANCELLED';
+    },
+  ];
+  /** Other rules of a venue than its ratios are in force now, or will be at an instant to come. */
+  policy: [news: { readonly venue: string }];
+  /** Alerts up to this number are stored. */
+  alerts: [news: { readonly last: bigint }];
+  /** News of other processes may have been lost: copies have to be compared with the database. */
+  resync: [];
 }
 
 export type Bus = EventEmitter<News>;

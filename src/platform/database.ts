@@ -6,9 +6,12 @@ import { join } from 'node:path';
 
 import { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 
+import { checkRoom, watchDisk } from './disk-watch.js';
 import { lockFolder } from './folder-lock.js';
+import type { Logger } from './log.js';
 import { applyMigrations } from './migrate.js';
 import { type Prisma, PrismaClient } from './prisma/client.js';
 
@@ -19,6 +22,8 @@ export type Transaction = Prisma.TransactionClient;
 export interface OpenDatabase {
   readonly db: Database;
   readonly applied: readonly string[];
+  /** Why nothing can be written at the moment, for whoever looks after the server; null: it can. */
+  readonly problem: () => string | null;
   readonly close: () => Promise<void>;
 }
 
@@ -30,7 +35,14 @@ export interface DatabaseOptions {
   readonly poolSize: number;
   /** Called with every SQL statement; tests count them. */
   readonly onStatement?: ((sql: string) => void) | undefined;
+  readonly log?: Logger;
 }
+
+/**
+ * How long a transaction may wait for a connection, and how long it may take. PGlite has one connection for all, and a
+ * burst of requests keeps a small machine busy for longer than the two seconds that Prisma would wait.
+ */
+const WAIT_MS = 20_000;
 
 /** The database cannot be used from the start on; the message says which one and why, and holds no password. */
 export class DatabaseUnavailableError extends Error {
@@ -51,7 +63,7 @@ function reasonOf(error: unknown): string {
   return String(links.at(-1)?.message ?? links.at(-1)?.kind ?? error);
 }
 
-/** Opens, migrates, and answers a client that works. Throws FolderLockedError or DatabaseUnavailableError. */
+/** Opens, migrates, and answers a client that works. Throws FolderLockedError, DiskFullError or DatabaseUnavailableError. */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   return options.url === null ? openFolder(options) : openServer(options.url, options);
 }
@@ -59,37 +71,55 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
 async function openFolder(options: DatabaseOptions): Promise<OpenDatabase> {
   const lock = await lockFolder(options.dataDir);
   try {
+    await checkRoom(options.dataDir);
     const pglite = await PGlite.create(join(options.dataDir, 'postgres'));
     // The adapter writes instants without a zone and drops the zone that it reads.
     await pglite.exec(`SET TIME ZONE 'UTC'`);
     const factory = new PrismaPGlite(pglite);
     const applied = await applyMigrations(factory);
     const db = connect(factory, options);
+    const disk = watchDisk(pglite, options.dataDir, options.log);
     const close = async (): Promise<void> => {
+      await disk.stop();
       await db.$disconnect();
       await pglite.close();
       await lock.release();
     };
-    return { db, applied, close };
+    const problem = (): string | null =>
+      disk.isShort() ? 'The disk of DATA_DIR is nearly full: writes are refused until there is room.' : null;
+    return { db, applied, problem, close };
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
+/**
+ * A session may be ended by the server while nobody listens to it, between two statements of a transaction, say: an
+ * event of this kind that nobody hears would end the process. The next statement of the session fails all the same.
+ */
+class CalmClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
+}
+
 async function openServer(url: string, options: DatabaseOptions): Promise<OpenDatabase> {
   const factory = new PrismaPg({
     connectionString: url,
+    Client: CalmClient,
     max: options.poolSize,
     connectionTimeoutMillis: 5_000,
     application_name: 'plimsoll',
-    // The adapter writes instants without a zone and drops the zone that it reads.
-    options: '-c TimeZone=UTC',
+    // The adapter writes instants without a zone and drops the zone that it reads. A process that is frozen within a
+    // transaction must not hold its locks for ever: no transaction here lasts longer than this.
+    options: `-c TimeZone=UTC -c idle_in_transaction_session_timeout=${WAIT_MS + 5_000}`,
   });
   await probe(factory, url);
   const applied = await applyMigrations(factory);
   const db = connect(factory, options);
-  return { db, applied, close: () => db.$disconnect() };
+  return { db, applied, problem: () => null, close: () => db.$disconnect() };
 }
 
 /** One statement before all others: the engine of the migrations would tell the same with the stack of its insides. */
@@ -106,14 +136,13 @@ async function probe(factory: PrismaPg, url: string): Promise<void> {
 
 function connect(adapter: PrismaPg | PrismaPGlite, options: DatabaseOptions): Database {
   const { onStatement } = options;
-  if (onStatement === undefined) return new PrismaClient({ adapter });
-  const db = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] });
+  const transactionOptions = { maxWait: WAIT_MS, timeout: WAIT_MS };
+  if (onStatement === undefined) return new PrismaClient({ adapter, transactionOptions });
+  const db = new PrismaClient({ adapter, transactionOptions, log: [{ emit: 'event', level: 'query' }] });
   db.$on('query', (event) => onStatement(event.query));
   return db;
 }
 
-/** How long a transaction may wait for a connection, and how long it may take: PGlite has one connection for all. */
-const WAIT_MS = 20_000;
 const ATTEMPTS = 6;
 
 /**
@@ -123,7 +152,7 @@ const ATTEMPTS = 6;
 export async function transact<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.$transaction(work, { maxWait: WAIT_MS, timeout: WAIT_MS });
+      return await db.$transaction(work);
     } catch (error) {
       if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, attempt * 5 * Math.random()));
@@ -135,14 +164,17 @@ const RETRYABLE = new Set(['40001', '40P01', '23505', 'P2002', 'P2034']);
 const UNAVAILABLE = new Set([
   ...['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028'],
   ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'ENOENT'],
-  ...['57P01', '57P02', '57P03', '08000', '08001', '08003', '08006', '53300'],
+  ...['57P01', '57P02', '57P03', '08000', '08001', '08003', '08006', '25006', '53100', '53300'],
 ]);
 
-export function isRetryable(error: unknown): boolean {
+function isRetryable(error: unknown): boolean {
   return codesOf(error).some((code) => RETRYABLE.has(code));
 }
 
-/** The database cannot be reached, is starting or is shutting down: nothing is wrong with the request. */
+/**
+ * The database cannot be reached, is starting or shutting down, takes no writes, or its disk is full: nothing is wrong with
+ * the request.
+ */
 export function isUnavailable(error: unknown): boolean {
   return (
     error instanceof DatabaseUnavailableError ||
@@ -153,6 +185,11 @@ export function isUnavailable(error: unknown): boolean {
       ),
     )
   );
+}
+
+/** A number that was to be stored has more digits than its column. */
+export function isTooLarge(error: unknown): boolean {
+  return codesOf(error).some((code) => code === '22003' || code === 'P2020');
 }
 
 interface Chained {

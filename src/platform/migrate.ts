@@ -87,7 +87,7 @@ async function withSchemaEngine<T>(
     connect: async () => {
       const adapter = await factory.connect();
       opened.push(adapter);
-      return adapter;
+      return wholeScripts(adapter);
     },
     connectToShadowDb: () => factory.connectToShadowDb(),
   };
@@ -105,6 +105,21 @@ async function withSchemaEngine<T>(
   } finally {
     for (const adapter of opened) await adapter.dispose();
   }
+}
+
+/** An adapter of `pg`, by what it wraps. */
+interface Pooled {
+  underlyingDriver(): { query(script: string): Promise<unknown> };
+}
+
+/**
+ * The adapter of `pg` would cut a script at every semicolon, also at those within the body of a function. As one query
+ * it is one transaction, too.
+ */
+function wholeScripts(adapter: SqlDriverAdapter): SqlDriverAdapter {
+  if (!('underlyingDriver' in adapter)) return adapter;
+  const pool = (adapter as SqlDriverAdapter & Pooled).underlyingDriver();
+  return Object.assign(adapter, { executeScript: async (script: string) => void (await pool.query(script)) });
 }
 
 async function migrationList(): Promise<MigrationList> {
