@@ -45,12 +45,12 @@ export function decimal(text: string | number): Decimal {
 
 /** Towards plus infinity, at 18 digits. */
 export function roundUp(value: Decimal): Decimal {
-  return value.toDecimalPlaces(SCALE, DecimalJs.ROUND_CEIL);
+  return value.decimalPlaces() <= SCALE ? value : value.toDecimalPlaces(SCALE, DecimalJs.ROUND_CEIL);
 }
 
 /** Towards minus infinity, at 18 digits. */
 export function roundDown(value: Decimal): Decimal {
-  return value.toDecimalPlaces(SCALE, DecimalJs.ROUND_FLOOR);
+  return value.decimalPlaces() <= SCALE ? value : value.toDecimalPlaces(SCALE, DecimalJs.ROUND_FLOOR);
 }
 
 /**

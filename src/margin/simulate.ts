@@ -88,6 +88,21 @@ export function simulate(
   policy: Policy,
   context: SimulationContext,
 ): Simulation {
+  const steps = simulation(account, changes, market, policy, context);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same, step by step, for whoever has something else to do in between. */
+export function* simulation(
+  account: AccountState,
+  changes: SimulatedChanges,
+  market: Market,
+  policy: Policy,
+  context: SimulationContext,
+): Generator<undefined, Simulation> {
   const before = assessMargin(account, market, policy);
   const settings = new Map(context.settings);
   let current = account;
@@ -104,19 +119,22 @@ export function simulate(
       for (const [instrument, setting] of settings) settings.set(instrument, { ...setting, marginMode: 'CROSS' });
     }
   }
-  leverages.forEach(({ instrument, leverage }, index) => {
+  for (const [index, { instrument, leverage }] of leverages.entries()) {
+    yield;
     const step = setLeverage(current, instrument, leverage, market, policy);
     take(step, ['leverages', `${index}`]);
     if (isApplied(step.refusal)) {
       settings.set(instrument, { marginMode: 'CROSS', ...settings.get(instrument), leverage });
     }
-  });
-  transfers.forEach(({ asset, quantity }, index) => {
+  }
+  for (const [index, { asset, quantity }] of transfers.entries()) {
+    yield;
     take(transfer(account, current, asset, quantity, market, policy, context), ['transfers', `${index}`]);
-  });
-  trades.forEach((trade, index) => {
+  }
+  for (const [index, trade] of trades.entries()) {
+    yield;
     take(makeTrade(current, trade, settings.get(trade.instrument), market, policy), ['trades', `${index}`]);
-  });
+  }
   const moved = withPrices(market, policy, changes.prices);
   changes.prices.forEach(({ symbol }, index) => {
     take({ account: current, refusal: checkSymbol(symbol, policy) }, ['prices', `${index}`]);
