@@ -5,8 +5,26 @@
  */
 import { compositeIndex } from '../margin/composite-index.js';
 import { ONE, type Decimal } from '../margin/decimal.js';
-import { SETTLEMENT_ASSET, type Market, type PriceState } from '../margin/model.js';
-import type { IndexPrice, IndexQuote, MarkQuote, PriceChanges, PricedSymbols, StoredPrices } from './quote.js';
+import { SETTLEMENT_ASSET, type Market } from '../margin/model.js';
+import {
+  isAhead,
+  isOld,
+  isStale,
+  marketOf,
+  snapshotOf,
+  type PriceSnapshot,
+  type RoundPrices,
+} from './price-snapshot.js';
+import type {
+  IndexPrice,
+  IndexQuote,
+  MarkPrice,
+  MarkQuote,
+  NewerPrices,
+  PriceChanges,
+  PricedSymbols,
+  StoredPrices,
+} from './quote.js';
 
 /** A price with where it comes from. */
 export interface PriceDetail {
@@ -28,115 +46,144 @@ interface IndexEntry {
   /** Null: there never was one. */
   readonly index: IndexPrice | null;
   readonly used: readonly string[];
-  /** As it was composed; a price that was fresh then also ages by itself. */
-  readonly stale: boolean;
-  /** Until this instant the same quotes give the same index. */
+  /** Until this instant the same quotes give the same index; later it has to be composed anew. */
   readonly until: number;
-}
-
-interface MarkEntry {
-  readonly quote: MarkQuote;
-  /** As it was when it was last looked at. */
-  readonly stale: boolean;
 }
 
 /** What a set of quotes, or the passing of time, changes. Its `stored` part goes to the database before the board. */
 export interface Round {
+  /** The number after that of the board's newest round. */
+  readonly seq: bigint;
+  /** As of when it was composed, in milliseconds since 1970. */
+  readonly at: number;
   readonly stored: StoredPrices;
   readonly changes: PriceChanges;
   readonly indexEntries: ReadonlyMap<string, IndexEntry>;
-  readonly markEntries: ReadonlyMap<string, MarkEntry>;
+  readonly markEntries: ReadonlyMap<string, MarkPrice>;
+}
+
+/** Replaced, never changed: a snapshot holds them as they are. */
+interface Entries {
+  readonly indexes: ReadonlyMap<string, IndexEntry>;
+  readonly marks: ReadonlyMap<string, MarkPrice>;
 }
 
 export class PriceBoard {
-  private readonly indexes = new Map<string, IndexEntry>();
-  private readonly marks = new Map<string, MarkEntry>();
+  private entries: Entries = { indexes: new Map(), marks: new Map() };
+  private newest = { seq: 0n, at: -Infinity };
   /** By the asset whose price they take. */
   private readonly followers = new Map<string, string[]>();
 
   /** @param maxAge milliseconds; a price of exactly this age is fresh */
   constructor(
     private readonly symbols: PricedSymbols,
-    private readonly maxAge: number,
+    readonly maxAge: number,
   ) {
     for (const [symbol, { pricedAs }] of symbols.assets) {
       if (pricedAs !== null) this.followers.set(pricedAs, [...(this.followers.get(pricedAs) ?? []), symbol]);
     }
   }
 
-  /** Puts on the board what was stored, as it stands at `now`. */
-  load(prices: StoredPrices, now: number): void {
-    const last = new Map(prices.indexes.map((index) => [index.asset, index]));
-    const quotes = new Map<string, Map<string, IndexQuote>>(prices.indexes.map(({ asset }) => [asset, new Map()]));
-    for (const quote of prices.quotes) {
+  /** The newest round that it contains; 0 before the first. */
+  get round(): bigint {
+    return this.newest.seq;
+  }
+
+  /** Of that round, in milliseconds since 1970. */
+  get roundAt(): number {
+    return this.newest.at;
+  }
+
+  /** Puts on the board what other boards have composed and stored, exactly as it stands on theirs. */
+  catchUp(newer: NewerPrices): PriceChanges {
+    const composed = new Map(newer.indexes.map((each) => [each.index.asset, each]));
+    const quotes = new Map<string, Map<string, IndexQuote>>([...composed.keys()].map((asset) => [asset, new Map()]));
+    for (const quote of newer.quotes) {
       quotes.set(quote.asset, (quotes.get(quote.asset) ?? new Map<string, IndexQuote>()).set(quote.source, quote));
     }
+    const indexEntries = new Map<string, IndexEntry>();
     for (const [asset, bySource] of quotes) {
-      this.indexes.set(asset, this.composeIndex(asset, bySource, last.get(asset) ?? null, now));
+      const known = this.entries.indexes.get(asset);
+      const all = new Map([...(known?.quotes ?? []), ...bySource]);
+      const { index, composedAt } = composed.get(asset) ?? { index: known?.index ?? null, composedAt: null };
+      // Where nothing was composed, no round says when the quotes were looked at last: they are looked at again.
+      if (index === null || index.stale || composedAt === null) {
+        indexEntries.set(asset, { quotes: all, index, used: [], until: -Infinity });
+      } else indexEntries.set(asset, { ...this.composeIndex(asset, all, index, composedAt), index });
     }
-    for (const quote of prices.marks) {
-      this.marks.set(markKey(quote.venue, quote.instrument), { quote, stale: this.isOld(quote.at, now) });
-    }
+    const markEntries = new Map(newer.marks.map((mark) => [markKey(mark.venue, mark.instrument), mark]));
+    const changes = this.changes(indexEntries, markEntries);
+    this.put(indexEntries, markEntries, { seq: newer.round, at: newer.at });
+    return changes;
   }
 
   /**
    * What a round would change, and what would have changed by the passing of time alone. Of a source, and of a mark, the
-   * newest quote wins; of two of one instant, the later in the list. Nothing is changed yet.
+   * newest quote wins; of two of one instant, the later in the list; and any wins over one that is dated ahead by a clock
+   * that has been set back since. Nothing is changed yet.
    */
-  compose(quotes: readonly IndexQuote[], marks: readonly MarkQuote[], now: number): Round {
+  compose(quotes: readonly IndexQuote[], marks: readonly MarkQuote[], at: number): Round {
+    const { indexes: knownIndexes, marks: knownMarks } = this.entries;
     const taken = new Map<string, Map<string, IndexQuote>>();
     for (const quote of quotes) {
       const bySource = taken.get(quote.asset) ?? new Map<string, IndexQuote>();
-      const known = bySource.get(quote.source) ?? this.indexes.get(quote.asset)?.quotes.get(quote.source);
-      if (known === undefined || quote.at >= known.at) taken.set(quote.asset, bySource.set(quote.source, quote));
+      const known = bySource.get(quote.source) ?? knownIndexes.get(quote.asset)?.quotes.get(quote.source);
+      if (replaces(quote, known, at)) taken.set(quote.asset, bySource.set(quote.source, quote));
+    }
+    const stored = { quotes: [...taken.values()].flatMap((bySource) => [...bySource.values()]) };
+    for (const [asset, { until, index }] of knownIndexes) {
+      const hasAged = at > until || (index !== null && !index.stale && isAhead(index.at, at));
+      if (hasAged && !taken.has(asset)) taken.set(asset, new Map());
     }
     const indexEntries = new Map<string, IndexEntry>();
-    for (const [asset, { until }] of this.indexes) {
-      if (now > until && !taken.has(asset)) taken.set(asset, new Map());
-    }
     for (const [asset, bySource] of taken) {
-      const known = this.indexes.get(asset);
+      const known = knownIndexes.get(asset);
       const all = new Map([...(known?.quotes ?? []), ...bySource]);
-      indexEntries.set(asset, this.composeIndex(asset, all, known?.index ?? null, now));
+      indexEntries.set(asset, this.composeIndex(asset, all, known?.index ?? null, at));
     }
-    const markEntries = new Map<string, MarkEntry>();
+    const markEntries = new Map<string, MarkPrice>();
     for (const quote of marks) {
       const key = markKey(quote.venue, quote.instrument);
-      const known = (markEntries.get(key) ?? this.marks.get(key))?.quote;
-      if (known === undefined || quote.at >= known.at)
-        markEntries.set(key, { quote, stale: this.isOld(quote.at, now) });
+      const known = markEntries.get(key) ?? knownMarks.get(key);
+      if (replaces(quote, known, at)) {
+        markEntries.set(key, { ...quote, stale: isOld(quote.at, at, this.maxAge) });
+      }
     }
-    const stored = {
-      quotes: [...taken.values()].flatMap((bySource) => [...bySource.values()]),
-      indexes: [...indexEntries].flatMap(([asset, { index }]) => {
-        return index === null || index === this.indexes.get(asset)?.index ? [] : [index];
-      }),
-      marks: [...markEntries.values()].map(({ quote }) => quote),
+    for (const [key, mark] of knownMarks) {
+      if (!mark.stale && isOld(mark.at, at, this.maxAge) && !markEntries.has(key)) {
+        markEntries.set(key, { ...mark, stale: true });
+      }
+    }
+    const indexes = [...indexEntries].flatMap(([asset, { index }]) => {
+      return index === null || index === knownIndexes.get(asset)?.index ? [] : [index];
+    });
+    return {
+      seq: this.round + 1n,
+      at,
+      stored: { ...stored, indexes, marks: [...markEntries.values()] },
+      changes: this.changes(indexEntries, markEntries),
+      indexEntries,
+      markEntries,
     };
-    for (const [key, { quote, stale }] of this.marks) {
-      if (!stale && this.isOld(quote.at, now) && !markEntries.has(key)) markEntries.set(key, { quote, stale: true });
-    }
-    return { stored, changes: this.changes(indexEntries, markEntries), indexEntries, markEntries };
   }
 
   apply(round: Round): void {
-    for (const [asset, entry] of round.indexEntries) this.indexes.set(asset, entry);
-    for (const [key, entry] of round.markEntries) this.marks.set(key, entry);
+    this.put(round.indexEntries, round.markEntries, round);
   }
 
   /** The index of an asset, or of the one that it is priced as; null when there never was one. */
   indexDetail(asset: string, now: number): PriceDetail | null {
     const priced = this.symbols.assets.get(asset)?.pricedAs ?? asset;
     if (priced === SETTLEMENT_ASSET) return { price: ONE, at: new Date(now), stale: false, sources: [] };
-    const entry = this.indexes.get(priced);
+    const entry = this.entries.indexes.get(priced);
     if (entry === undefined || entry.index === null) return null;
     const sources = [...entry.quotes.values()].sort((a, b) => (a.source < b.source ? -1 : 1));
     return {
       price: entry.index.price,
       at: new Date(entry.index.at),
-      stale: this.isStale(entry, entry.index, now),
+      stale: isStale(entry.index, now, this.maxAge),
       sources: sources.map(({ source, price, at }) => {
-        const used = entry.used.includes(source) && !this.isOld(at, now);
+        const used = entry.used.includes(source) && !isOld(at, now, this.maxAge);
         return { source, price, at: new Date(at), used };
       }),
     };
@@ -144,27 +191,32 @@ export class PriceBoard {
 
   /** Null when the instrument never had a mark. */
   markDetail(venue: string, instrument: string, now: number): PriceDetail | null {
-    const quote = this.marks.get(markKey(venue, instrument))?.quote;
-    if (quote === undefined) return null;
-    const { source, price } = quote;
-    const at = new Date(quote.at);
-    const stale = this.isOld(quote.at, now);
+    const mark = this.entries.marks.get(markKey(venue, instrument));
+    if (mark === undefined) return null;
+    const { source, price } = mark;
+    const at = new Date(mark.at);
+    const stale = isStale(mark, now, this.maxAge);
     return { price, at, stale, sources: [{ source, price, at, used: !stale }] };
   }
 
   /** Prices as the rules see them, for accounts of one venue; what is stale is said as of `now`. */
   marketOf(venue: string, now: number): Market {
-    return {
-      index: (asset): PriceState | null => {
-        const entry = this.indexes.get(asset);
-        if (entry === undefined || entry.index === null) return null;
-        return { price: entry.index.price, stale: this.isStale(entry, entry.index, now) };
-      },
-      mark: (instrument): PriceState | null => {
-        const quote = this.marks.get(markKey(venue, instrument))?.quote;
-        return quote === undefined ? null : { price: quote.price, stale: this.isOld(quote.at, now) };
-      },
-    };
+    return marketOf(pricesOf(this.entries), venue, now, this.maxAge);
+  }
+
+  /** The board as it is, for good: later rounds do not change it. What is stale is said as of the instant. */
+  snapshot(asOf: Date): PriceSnapshot {
+    return snapshotOf(pricesOf(this.entries), this.round, asOf, this.maxAge);
+  }
+
+  private put(
+    indexEntries: ReadonlyMap<string, IndexEntry>,
+    markEntries: ReadonlyMap<string, MarkPrice>,
+    { seq, at }: { readonly seq: bigint; readonly at: number },
+  ): void {
+    const { indexes, marks } = this.entries;
+    this.entries = { indexes: new Map([...indexes, ...indexEntries]), marks: new Map([...marks, ...markEntries]) };
+    this.newest = { seq, at };
   }
 
   private composeIndex(
@@ -174,50 +226,50 @@ export class PriceBoard {
     now: number,
   ): IndexEntry {
     const all = [...quotes.values()];
-    const fresh = all.filter(({ at }) => !this.isOld(at, now));
+    const fresh = all.filter(({ at }) => !isOld(at, now, this.maxAge));
     const until = Math.min(...fresh.map(({ at }) => at + this.maxAge));
-    const composite = compositeIndex(all, now, this.maxAge);
+    const composite = compositeIndex(fresh, now, this.maxAge);
     if (composite !== null) {
       // Of all fresh quotes, not of those that were used: this instant never goes back, whichever are dropped.
       const at = Math.max(...fresh.map((quote) => quote.at));
-      return { quotes, index: { asset, price: composite.price, at }, used: composite.used, stale: false, until };
+      return { quotes, index: { asset, price: composite.price, at, stale: false }, used: composite.used, until };
     }
-    if (last !== null) return { quotes, index: last, used: [], stale: true, until };
+    if (last !== null) return { quotes, index: last.stale ? last : { ...last, stale: true }, used: [], until };
     // An asset whose first quote is old already takes it, stale at once: a last price that is listed as stale says more
     // than none. Sources that disagree are no last price, however old they are.
     const old = fresh.length === 0 ? compositeIndex(all, now, Infinity) : null;
-    const index = old === null ? null : { asset, price: old.price, at: Math.max(...all.map((quote) => quote.at)) };
-    return { quotes, index, used: [], stale: true, until };
+    if (old === null) return { quotes, index: null, used: [], until };
+    const at = Math.max(...all.map((quote) => quote.at));
+    return { quotes, index: { asset, price: old.price, at, stale: true }, used: [], until };
   }
 
   private changes(
     indexEntries: ReadonlyMap<string, IndexEntry>,
-    markEntries: ReadonlyMap<string, MarkEntry>,
+    markEntries: ReadonlyMap<string, MarkPrice>,
   ): PriceChanges {
-    const assets = [...indexEntries].filter(([asset, { index, stale }]) => {
-      const before = this.indexes.get(asset);
-      if (index === null) return false;
-      return (
-        before === undefined || before.index === null || !before.index.price.eq(index.price) || before.stale !== stale
-      );
+    const { indexes, marks: knownMarks } = this.entries;
+    const isChanged = (before: IndexPrice | MarkPrice | null, now: IndexPrice | MarkPrice): boolean =>
+      before === null || !before.price.eq(now.price) || before.stale !== now.stale;
+    const assets = [...indexEntries].flatMap(([asset, { index }]) => {
+      return index !== null && isChanged(indexes.get(asset)?.index ?? null, index) ? [asset] : [];
     });
-    const marks = [...markEntries].filter(([key, { quote, stale }]) => {
-      const before = this.marks.get(key);
-      return before === undefined || !before.quote.price.eq(quote.price) || before.stale !== stale;
-    });
+    const marks = [...markEntries].filter(([key, mark]) => isChanged(knownMarks.get(key) ?? null, mark));
     return {
-      assets: [...new Set(assets.flatMap(([asset]) => [asset, ...(this.followers.get(asset) ?? [])]))],
-      marks: marks.map(([, { quote }]) => ({ venue: quote.venue, instrument: quote.instrument })),
+      assets: [...new Set(assets.flatMap((asset) => [asset, ...(this.followers.get(asset) ?? [])]))],
+      marks: marks.map(([, { venue, instrument }]) => ({ venue, instrument })),
     };
   }
+}
 
-  private isStale(entry: IndexEntry, index: IndexPrice, now: number): boolean {
-    return entry.stale || this.isOld(index.at, now);
-  }
+function pricesOf({ indexes, marks }: Entries): RoundPrices {
+  return {
+    index: (asset) => indexes.get(asset)?.index ?? null,
+    mark: (venue, instrument) => marks.get(markKey(venue, instrument)) ?? null,
+  };
+}
 
-  private isOld(at: number, now: number): boolean {
-    return now - at > this.maxAge;
-  }
+function replaces(quote: { readonly at: number }, known: { readonly at: number } | undefined, now: number): boolean {
+  return known === undefined || quote.at >= known.at || isAhead(known.at, now);
 }
 
 /** Codes hold no NUL, so that no two pairs share a key. */

@@ -1,83 +1,150 @@
-/** The price board's memory on disk: what was acknowledged is there again after a restart. */
-import { decimal, toPlain, type Decimal } from '../margin/decimal.js';
-import type { Database } from '../platform/database.js';
-import type { Prisma } from '../platform/prisma/client.js';
-import type { IndexPrice, IndexQuote, MarkQuote, StoredPrices } from './quote.js';
+/** Rounds of prices in the database: what was acknowledged is there again after a restart, and for other processes. */
+import { decimal, toPlain } from '../margin/decimal.js';
+import type { Database, Transaction } from '../platform/database.js';
+import type { Round } from './price-board.js';
+import type { IndexQuote, MarkPrice, NewerPrices } from './quote.js';
+
+/** Of the advisory lock that whoever stores a round holds to the end of its transaction. */
+const ROUNDS_LOCK = 0x70_72_69_63_65_73n;
+
+/** Until the transaction ends no other process stores a round. What is read afterwards is therefore the newest. */
+export async function lockRounds(tx: Transaction): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${ROUNDS_LOCK})`;
+}
 
 /**
- * One statement a table, in one transaction. A newer row stands, of equal instants the later round. Rows go in the
- * order of their keys, so that two processes that store at once wait for each other instead of deadlocking.
+ * All of a round or nothing, in one statement. It takes the lock of the rounds first, so that rounds are committed in
+ * the order of their numbers and processes wait for each other in turn; everything else is written only where the number
+ * could be taken. Rounds before it that a clock has dated ahead, which was set back since, get the instant of this one:
+ * instants never go back against numbers. False: another process has taken it.
  */
-export async function savePrices(db: Database, { quotes, indexes, marks }: StoredPrices): Promise<void> {
-  // Prisma's promises run when they are awaited, here inside the transaction.
-  await db.$transaction([
-    ...(quotes.length > 0 ? [saveQuotes(db, quotes)] : []),
-    ...(indexes.length > 0 ? [saveIndexes(db, indexes)] : []),
-    ...(marks.length > 0 ? [saveMarks(db, marks)] : []),
-  ]);
+export async function storeRound(db: Database | Transaction, { seq, at, stored }: Round): Promise<boolean> {
+  const { quotes, indexes, marks } = stored;
+  const taken = await db.$queryRaw<unknown[]>`
+    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(${ROUNDS_LOCK})),
+    round AS (
+      INSERT INTO price_rounds (seq, at) SELECT ${seq}, ${iso(at)}::timestamptz FROM turn
+      ON CONFLICT DO NOTHING RETURNING seq, at
+    ),
+    dated_ahead AS (UPDATE price_rounds AS ahead SET at = round.at FROM round WHERE ahead.at > round.at),
+    changed_ahead AS (UPDATE price_changes AS ahead SET at = round.at FROM round WHERE ahead.at > round.at),
+    quotes AS (
+      INSERT INTO index_quotes (asset_symbol, source, price, at, round)
+      SELECT asset_symbol, source, price::numeric, quote.at::timestamptz, round.seq
+      FROM round, unnest(
+        ${quotes.map(({ asset }) => asset)}::text[], ${quotes.map(({ source }) => source)}::text[],
+        ${quotes.map(({ price }) => toPlain(price))}::text[], ${quotes.map((quote) => iso(quote.at))}::text[]
+      ) AS quote (asset_symbol, source, price, at)
+      ON CONFLICT (asset_symbol, source)
+      DO UPDATE SET price = excluded.price, at = excluded.at, round = excluded.round
+    ),
+    index_row AS (
+      SELECT asset_symbol, price::numeric, row.at::timestamptz, stale::boolean, round.seq AS round, round.at AS round_at
+      FROM round, unnest(
+        ${indexes.map(({ asset }) => asset)}::text[], ${indexes.map(({ price }) => toPlain(price))}::text[],
+        ${indexes.map((index) => iso(index.at))}::text[], ${indexes.map(({ stale }) => String(stale))}::text[]
+      ) AS row (asset_symbol, price, at, stale)
+    ),
+    mark_row AS (
+      SELECT venue_code, instrument, source, price::numeric, row.at::timestamptz, stale::boolean,
+        round.seq AS round, round.at AS round_at
+      FROM round, unnest(
+        ${marks.map(({ venue }) => venue)}::text[], ${marks.map(({ instrument }) => instrument)}::text[],
+        ${marks.map(({ source }) => source)}::text[], ${marks.map(({ price }) => toPlain(price))}::text[],
+        ${marks.map((mark) => iso(mark.at))}::text[], ${marks.map(({ stale }) => String(stale))}::text[]
+      ) AS row (venue_code, instrument, source, price, at, stale)
+    ),
+    indexes AS (
+      INSERT INTO index_prices (asset_symbol, price, at, round) SELECT asset_symbol, price, at, round FROM index_row
+      ON CONFLICT (asset_symbol) DO UPDATE SET price = excluded.price, at = excluded.at, round = excluded.round
+    ),
+    marks AS (
+      INSERT INTO mark_prices (venue_code, instrument, source, price, at, round)
+      SELECT venue_code, instrument, source, price, at, round FROM mark_row
+      ON CONFLICT (venue_code, instrument)
+      DO UPDATE SET source = excluded.source, price = excluded.price, at = excluded.at, round = excluded.round
+    ),
+    changes AS (
+      INSERT INTO price_changes (symbol, round, at, price, priced_at, stale)
+      SELECT 'index/' || asset_symbol, round, round_at, price, at, stale FROM index_row
+      UNION ALL
+      SELECT 'mark/' || venue_code || '/' || instrument, round, round_at, price, at, stale FROM mark_row
+    )
+    SELECT seq FROM round`;
+  return taken.length > 0;
 }
 
-function saveQuotes(db: Database, quotes: readonly IndexQuote[]): Prisma.PrismaPromise<number> {
-  const rows = columns(quotes, ({ asset, source, price, at }) => [asset, source, toPlain(price), iso(at)]);
-  return db.$executeRaw`
-    INSERT INTO index_quotes (asset_symbol, source, price, at)
-    SELECT asset_symbol, source, price::numeric, at::timestamptz
-    FROM unnest(${rows[0]}::text[], ${rows[1]}::text[], ${rows[2]}::text[], ${rows[3]}::text[])
-      AS row (asset_symbol, source, price, at)
-    ON CONFLICT (asset_symbol, source) DO UPDATE SET price = excluded.price, at = excluded.at
-    WHERE excluded.at >= index_quotes.at`;
+/** The number of the newest round; 0: there is none. */
+export async function lastRound(db: Database): Promise<bigint> {
+  const [last] = await db.$queryRaw<{ seq: bigint }[]>`SELECT seq FROM price_rounds ORDER BY seq DESC LIMIT 1`;
+  return last?.seq ?? 0n;
 }
 
-function saveIndexes(db: Database, indexes: readonly IndexPrice[]): Prisma.PrismaPromise<number> {
-  const rows = columns(indexes, ({ asset, price, at }) => [asset, toPlain(price), iso(at)]);
-  return db.$executeRaw`
-    INSERT INTO index_prices (asset_symbol, price, at)
-    SELECT asset_symbol, price::numeric, at::timestamptz
-    FROM unnest(${rows[0]}::text[], ${rows[1]}::text[], ${rows[2]}::text[]) AS row (asset_symbol, price, at)
-    ON CONFLICT (asset_symbol) DO UPDATE SET price = excluded.price, at = excluded.at
-    WHERE excluded.at >= index_prices.at`;
+/** What the rounds after this one have written, all as of one instant. */
+export async function readNewer(db: Database | Transaction, after: bigint): Promise<NewerPrices> {
+  const rows = await db.$queryRaw<NewerRow[]>`
+    SELECT 'ROUND' AS kind, '' AS venue, '' AS symbol, '' AS source, '0' AS price, at, at AS "roundAt", false AS stale,
+      seq AS round
+    FROM (SELECT seq, at FROM price_rounds ORDER BY seq DESC LIMIT 1) AS last
+    UNION ALL
+    SELECT 'QUOTE', '', asset_symbol, source, price::text, at, at, false, round FROM index_quotes WHERE round > ${after}
+    UNION ALL
+    SELECT 'INDEX', '', asset_symbol, '', row.price::text, row.at, change.at, stale, row.round
+    FROM index_prices AS row
+    JOIN price_changes AS change ON symbol = 'index/' || asset_symbol AND change.round = row.round
+    WHERE row.round > ${after}
+    UNION ALL
+    SELECT 'MARK', venue_code, instrument, source, row.price::text, row.at, change.at, stale, row.round
+    FROM mark_prices AS row
+    JOIN price_changes AS change ON symbol = 'mark/' || venue_code || '/' || instrument AND change.round = row.round
+    WHERE row.round > ${after}`;
+  const newer = { round: 0n, at: -Infinity };
+  const [quotes, indexes, marks]: [IndexQuote[], NewerPrices['indexes'][number][], MarkPrice[]] = [[], [], []];
+  for (const { kind, venue, symbol, source, stale, round, roundAt, ...row } of rows) {
+    const at = row.at.getTime();
+    const price = decimal(row.price);
+    if (kind === 'ROUND') Object.assign(newer, { round, at });
+    else if (kind === 'QUOTE') quotes.push({ asset: symbol, source, price, at });
+    else if (kind === 'INDEX') {
+      indexes.push({ index: { asset: symbol, price, at, stale }, composedAt: roundAt.getTime() });
+    } else marks.push({ venue, instrument: symbol, source, price, at, stale });
+  }
+  return { ...newer, quotes, indexes, marks };
 }
 
-function saveMarks(db: Database, marks: readonly MarkQuote[]): Prisma.PrismaPromise<number> {
-  const rows = columns(marks, ({ venue, instrument, source, price, at }) => {
-    return [venue, instrument, source, toPlain(price), iso(at)];
-  });
-  return db.$executeRaw`
-    INSERT INTO mark_prices (venue_code, instrument, source, price, at)
-    SELECT venue_code, instrument, source, price::numeric, at::timestamptz
-    FROM unnest(${rows[0]}::text[], ${rows[1]}::text[], ${rows[2]}::text[], ${rows[3]}::text[], ${rows[4]}::text[])
-      AS row (venue_code, instrument, source, price, at)
-    ON CONFLICT (venue_code, instrument)
-    DO UPDATE SET source = excluded.source, price = excluded.price, at = excluded.at
-    WHERE excluded.at >= mark_prices.at`;
+interface NewerRow {
+  readonly kind: 'ROUND' | 'QUOTE' | 'INDEX' | 'MARK';
+  readonly venue: string;
+  /** Asset or instrument. */
+  readonly symbol: string;
+  readonly source: string;
+  readonly price: string;
+  readonly at: Date;
+  readonly roundAt: Date;
+  readonly stale: boolean;
+  readonly round: bigint;
 }
 
-export async function loadPrices(db: Database): Promise<StoredPrices> {
-  const [quotes, indexes, marks] = await Promise.all([
-    db.indexQuote.findMany(),
-    db.indexPrice.findMany(),
-    db.markPrice.findMany(),
-  ]);
-  return {
-    quotes: quotes.map((row) => ({ ...priced(row), asset: row.assetSymbol, source: row.source })),
-    indexes: indexes.map((row) => ({ ...priced(row), asset: row.assetSymbol })),
-    marks: marks.map((row) => ({
-      ...priced(row),
-      venue: row.venueCode,
-      instrument: row.instrument,
-      source: row.source,
-    })),
-  };
-}
-
-function priced(row: { price: { toFixed(): string }; at: Date }): { price: Decimal; at: number } {
-  return { price: decimal(row.price.toFixed()), at: row.at.getTime() };
-}
-
-/** The rows' values column by column, in the order of the rows' keys, which come first in each. */
-function columns<T>(rows: readonly T[], valuesOf: (row: T) => string[]): string[][] {
-  const values = rows.map(valuesOf).sort((a, b) => (a.join('\0') < b.join('\0') ? -1 : 1));
-  return (values[0] ?? []).map((_, column) => values.map((row) => row[column] ?? ''));
+/**
+ * The prices of a database that is older than rounds are its first one; without prices, or with a round, nothing is done.
+ * Whether an index was stale was not recorded: it counts as stale, and is composed anew in the second round.
+ */
+export async function recordFirstRound(db: Database, at: number): Promise<void> {
+  await db.$executeRaw`
+    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(${ROUNDS_LOCK})),
+    round AS (
+      INSERT INTO price_rounds (seq, at) SELECT 1, ${iso(at)}::timestamptz FROM turn
+      WHERE EXISTS (SELECT FROM index_quotes) OR EXISTS (SELECT FROM mark_prices)
+      ON CONFLICT DO NOTHING RETURNING seq, at
+    ),
+    quotes AS (UPDATE index_quotes SET round = round.seq FROM round),
+    indexes AS (UPDATE index_prices SET round = round.seq FROM round),
+    marks AS (UPDATE mark_prices SET round = round.seq FROM round)
+    INSERT INTO price_changes (symbol, round, at, price, priced_at, stale)
+    SELECT 'index/' || asset_symbol, round.seq, round.at, price, row.at, true FROM round, index_prices AS row
+    UNION ALL
+    SELECT 'mark/' || venue_code || '/' || instrument, round.seq, round.at, price, row.at, false
+    FROM round, mark_prices AS row`;
 }
 
 function iso(at: number): string {

@@ -1,25 +1,18 @@
 /**
- * The service of prices: checks what is published, stores it, puts it on the board and tells who listens, in this
- * order. Rounds go one after the other, so that the board and the database see them in the same order.
+ * The service of prices: checks what is published, stores it as a round, puts it on the board and tells who listens, in
+ * this order. Rounds go one after the other, also those of other processes: a round is composed on a board that has all
+ * rounds before it. What is published while a round is being stored is merged into the next one.
  */
-import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
-import { SETTLEMENT_ASSET } from '../margin/model.js';
-import { refuse, type Refusal, type RefusalCode } from '../margin/refusal.js';
-import type { Database } from '../platform/database.js';
-import { PriceBoard } from './price-board.js';
-import { loadPrices, savePrices } from './price-store.js';
+import { refuse, type Refusal } from '../margin/refusal.js';
+import { transact, type Database, type Transaction } from '../platform/database.js';
+import { PriceBoard, type Round } from './price-board.js';
+import { pricesOfRound } from './price-history.js';
+import type { PriceSnapshot } from './price-snapshot.js';
+import { lastRound, lockRounds, readNewer, recordFirstRound, storeRound } from './price-store.js';
 import type { IndexQuote, MarkQuote, PriceChanges, PricedSymbols } from './quote.js';
+import { checkQuote, type QuoteInput } from './quote-check.js';
 
-/** Either `asset`, or `venue` with `instrument`. */
-export interface QuoteInput {
-  readonly asset?: string | null;
-  readonly venue?: string | null;
-  readonly instrument?: string | null;
-  /** In USDT. */
-  readonly price: Decimal;
-  readonly source: string;
-  readonly at: Date;
-}
+export type { QuoteInput };
 
 export interface PublishResult {
   readonly accepted: number;
@@ -37,15 +30,31 @@ export interface PricesOptions {
   readonly onPrices: (changes: PriceChanges) => void;
 }
 
-const LARGEST_PRICE: Decimal = decimal('1000000000000');
-const LONGEST_SOURCE = 100;
-/** Control characters, which PostgreSQL or a reader would choke on, and halves of surrogate pairs. */
-const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
-/** How far ahead of this server's clock a quote may lie: clocks differ, the future does not happen. */
-const CLOCK_TOLERANCE_MS = 60_000;
+/**
+ * A clock that is behind the last instant by no more than this is waited for: instants do not go back. One that is further
+ * behind was set back, and is followed, since everything that is published by the right time would be old otherwise.
+ */
+const LONGEST_WAIT_MS = 5_000;
+
+/** What waits to be stored as one round. */
+interface Batch {
+  readonly indexes: IndexQuote[];
+  readonly marks: MarkQuote[];
+  /** Rejects when the round could not be stored. */
+  readonly stored: Promise<void>;
+}
 
 export class Prices {
   private last: Promise<void> = Promise.resolve();
+  private batch: Batch | null = null;
+  private catchingUp: Promise<void> | null = null;
+  /**
+   * Of the round that is being stored, or of the first one of which it is not known whether it was stored, since the
+   * database did not answer; null: there is none. In milliseconds since 1970.
+   */
+  private pendingAt: number | null = null;
+  /** The newest instant of a snapshot. */
+  private handedOut = -Infinity;
 
   private constructor(
     readonly board: PriceBoard,
@@ -54,9 +63,12 @@ export class Prices {
 
   /** With the board as it was left. */
   static async open(options: PricesOptions): Promise<Prices> {
-    const board = new PriceBoard(options.symbols, options.maxAge);
-    board.load(await loadPrices(options.db), options.clock());
-    return new Prices(board, options);
+    const { db, symbols, maxAge, clock } = options;
+    const prices = new Prices(new PriceBoard(symbols, maxAge), options);
+    if ((await lastRound(db)) === 0n) await recordFirstRound(db, clock());
+    await prices.catchUp();
+    await prices.refresh();
+    return prices;
   }
 
   /**
@@ -70,20 +82,47 @@ export class Prices {
     const marks: MarkQuote[] = [];
     const refusals: Refusal[] = [];
     quotes.forEach((quote, index) => {
-      const checked = this.check(quote, now);
+      const checked = checkQuote(quote, this.options.symbols, now);
       if ('code' in checked) {
         const { code, message, field } = checked;
         refusals.push({ ...refuse(code, message), field: ['input', 'quotes', String(index), field] });
       } else if ('asset' in checked) indexes.push(checked);
       else marks.push(checked);
     });
-    if (indexes.length + marks.length > 0) await this.inTurn(() => this.round(indexes, marks));
+    if (indexes.length + marks.length > 0) await this.join(indexes, marks);
     return { accepted: indexes.length + marks.length, refusals };
   }
 
   /** Composes anew what has aged out since the last round; to be called about once a second. */
   async refresh(): Promise<void> {
-    await this.inTurn(() => this.round([], []));
+    await this.join([], []);
+  }
+
+  /** Puts on the board what other processes have stored. One small statement where there is nothing. */
+  async catchUp(): Promise<void> {
+    this.catchingUp ??= this.inTurn(async () => {
+      this.catchingUp = null;
+      const { db } = this.options;
+      if ((await lastRound(db)) > this.board.round) await this.takeNewer(db);
+    });
+    await this.catchingUp;
+  }
+
+  /**
+   * All prices as of the present instant. Unless the clock is set back, its instants never go back, and every round that
+   * comes later in this process is of a later one: `pricesAt` with the instant of a snapshot answers its prices. A round
+   * of another process may be of an instant that has been handed out here, by as much as its clock is behind and its
+   * transaction takes.
+   */
+  snapshot(): PriceSnapshot {
+    const latest = this.pendingAt === null ? notBefore(this.board.roundAt, this.options.clock()) : this.pendingAt - 1;
+    this.handedOut = notBefore(this.handedOut, latest);
+    return this.board.snapshot(new Date(this.handedOut));
+  }
+
+  /** The prices of a round of the past, of any process; null: they are not kept. */
+  async snapshotOf(round: bigint): Promise<PriceSnapshot | null> {
+    return pricesOfRound(this.options.db, round, this.options.maxAge);
   }
 
   /** When this resolves, every round that was begun before has ended. */
@@ -91,13 +130,72 @@ export class Prices {
     await this.last;
   }
 
+  private join(indexes: readonly IndexQuote[], marks: readonly MarkQuote[]): Promise<void> {
+    const batch = (this.batch ??= this.nextBatch());
+    batch.indexes.push(...indexes);
+    batch.marks.push(...marks);
+    return batch.stored;
+  }
+
+  private nextBatch(): Batch {
+    const indexes: IndexQuote[] = [];
+    const marks: MarkQuote[] = [];
+    const stored = this.inTurn(async () => {
+      this.batch = null;
+      await this.round(indexes, marks);
+    });
+    return { indexes, marks, stored };
+  }
+
+  /**
+   * First in one statement, as if no other process had stored a round meanwhile; where one has, what it has stored is
+   * taken over and the round is composed again, while no process can store another one.
+   */
   private async round(indexes: readonly IndexQuote[], marks: readonly MarkQuote[]): Promise<void> {
-    const round = this.board.compose(indexes, marks, this.options.clock());
-    const { stored, changes } = round;
-    if (stored.quotes.length + stored.indexes.length + stored.marks.length > 0) {
-      await savePrices(this.options.db, stored);
-    }
-    this.board.apply(round);
+    const { db } = this.options;
+    const first = this.board.compose(indexes, marks, this.nextAt());
+    // After a round of unknown end an empty one makes sure: its number is taken then, by the one or the other.
+    if (isEmpty(first) && this.pendingAt === null) return;
+    this.pendingAt = Math.min(this.pendingAt ?? Infinity, first.at);
+    const stored = (await storeRound(db, first))
+      ? first
+      : await transact(db, (tx) => this.storeNext(tx, indexes, marks));
+    this.pendingAt = null;
+    if (stored === null) return;
+    this.board.apply(stored);
+    this.tell(stored.changes);
+  }
+
+  /** Null: what others have stored leaves nothing to store. */
+  private async storeNext(
+    tx: Transaction,
+    indexes: readonly IndexQuote[],
+    marks: readonly MarkQuote[],
+  ): Promise<Round | null> {
+    await lockRounds(tx);
+    await this.takeNewer(tx);
+    const round = this.board.compose(indexes, marks, this.nextAt());
+    if (isEmpty(round)) return null;
+    this.pendingAt = round.at;
+    if (await storeRound(tx, round)) return round;
+    throw new Error(`Round ${round.seq} of prices is taken already, though its lock is held.`);
+  }
+
+  private async takeNewer(db: Database | Transaction): Promise<void> {
+    const newer = await readNewer(db, this.board.round);
+    if (newer.round <= this.board.round) return;
+    const changes = this.board.catchUp(newer);
+    // If a round of ours was in doubt, it is on the board now, or its number belongs to another one.
+    this.pendingAt = null;
+    this.tell(changes);
+  }
+
+  /** After the last round, and after every instant that was handed out, unless the clock was set back. */
+  private nextAt(): number {
+    return notBefore(Math.max(this.board.roundAt, this.handedOut) + 1, this.options.clock());
+  }
+
+  private tell(changes: PriceChanges): void {
     if (changes.assets.length + changes.marks.length > 0) this.options.onPrices(changes);
   }
 
@@ -107,60 +205,13 @@ export class Prices {
     this.last = turn.catch(() => undefined);
     return turn;
   }
-
-  private check(quote: QuoteInput, now: number): IndexQuote | MarkQuote | Problem {
-    const { price, source } = quote;
-    const at = quote.at.getTime();
-    if (price.lte(ZERO) || price.gt(LARGEST_PRICE)) {
-      return invalid('price', 'Expected a price above 0, of at most 1e12.');
-    }
-    if (source.length === 0 || source.length > LONGEST_SOURCE || UNPRINTABLE.test(source)) {
-      return invalid('source', `Expected a source of 1 to ${LONGEST_SOURCE} characters without control characters.`);
-    }
-    if (!(at >= 0)) return invalid('at', 'Expected an instant after 1970.');
-    if (at > now + CLOCK_TOLERANCE_MS) {
-      const ours = new Date(now).toISOString();
-      return invalid('at', `${quote.at.toISOString()} is more than a minute ahead of this server, which has ${ours}.`);
-    }
-    const asset = quote.asset ?? null;
-    const venue = quote.venue ?? null;
-    const instrument = quote.instrument ?? null;
-    if (asset !== null && venue === null && instrument === null) {
-      return this.problemOfAsset(asset) ?? { asset, source, price, at };
-    }
-    if (asset === null && venue !== null && instrument !== null) {
-      return this.problemOfInstrument(venue, instrument) ?? { venue, instrument, source, price, at };
-    }
-    return invalid('asset', 'Expected either `asset`, or `venue` with `instrument`.');
-  }
-
-  private problemOfAsset(asset: string): Problem | null {
-    const known = this.options.symbols.assets.get(asset);
-    if (asset === SETTLEMENT_ASSET) {
-      return invalid(
-        'asset',
-        `${SETTLEMENT_ASSET} is what everything is valued in: its price is 1 and takes no quotes.`,
-      );
-    }
-    if (known === undefined) return { field: 'asset', code: 'ASSET_NOT_FOUND', message: 'There is no such asset.' };
-    if (known.pricedAs === null) return null;
-    return invalid('asset', `This asset takes the price of ${known.pricedAs}, and no quotes of its own.`);
-  }
-
-  private problemOfInstrument(venue: string, instrument: string): Problem | null {
-    const { venues, instruments } = this.options.symbols;
-    if (!venues.has(venue)) return { field: 'venue', code: 'VENUE_NOT_FOUND', message: 'There is no such venue.' };
-    if (instruments.get(venue)?.has(instrument) === true) return null;
-    return { field: 'instrument', code: 'INSTRUMENT_NOT_FOUND', message: `${venue} has no such instrument.` };
-  }
 }
 
-interface Problem {
-  readonly field: string;
-  readonly code: RefusalCode;
-  readonly message: string;
+/** The instant, or the earliest that is allowed where it lies a little before that. */
+function notBefore(earliest: number, instant: number): number {
+  return earliest - instant > LONGEST_WAIT_MS ? instant : Math.max(earliest, instant);
 }
 
-function invalid(field: string, message: string): Problem {
-  return { field, code: 'INVALID_INPUT', message };
+function isEmpty({ stored: { quotes, indexes, marks } }: Round): boolean {
+  return quotes.length + indexes.length + marks.length === 0;
 }

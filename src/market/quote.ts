@@ -28,6 +28,13 @@ export interface IndexPrice {
   readonly price: Decimal;
   /** Of the newest quote that was fresh when it was composed, in milliseconds since 1970. */
   readonly at: number;
+  /** As it was composed; a price that was fresh then also ages by itself. */
+  readonly stale: boolean;
+}
+
+export interface MarkPrice extends MarkQuote {
+  /** As it was in its round. */
+  readonly stale: boolean;
 }
 
 /** What can have a price. */
@@ -38,11 +45,23 @@ export interface PricedSymbols {
   readonly instruments: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
 }
 
-/** Everything that the board knows, as it is stored. */
+/** What a round writes. */
 export interface StoredPrices {
   readonly quotes: readonly IndexQuote[];
   readonly indexes: readonly IndexPrice[];
-  readonly marks: readonly MarkQuote[];
+  readonly marks: readonly MarkPrice[];
+}
+
+/** What rounds have written that a board does not know yet, with the newest round. */
+export interface NewerPrices {
+  /** 0: there is none. */
+  readonly round: bigint;
+  /** Of the newest round, in milliseconds since 1970. */
+  readonly at: number;
+  readonly quotes: readonly IndexQuote[];
+  /** Each with the instant of its round, as of which it was composed. */
+  readonly indexes: readonly { readonly index: IndexPrice; readonly composedAt: number }[];
+  readonly marks: readonly MarkPrice[];
 }
 
 /** What has another price now, or has become stale or fresh; assets that take a changed price are listed too. */

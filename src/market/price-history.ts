@@ -1,0 +1,69 @@
+/**
+ * Prices as they were (rules: 12). Rounds say when something changed, and of each price there is a row where it did: the
+ * newest row at a round is the price of that round, and is found by its key however many rounds there are.
+ */
+import { decimal } from '../margin/decimal.js';
+import type { Database } from '../platform/database.js';
+import { Prisma } from '../platform/prisma/client.js';
+import { snapshotOf, type PriceSnapshot, type RoundPrice } from './price-snapshot.js';
+
+/**
+ * The prices of an instant: those of the last round until then, and what was stale then. Where only one round a minute is
+ * kept, those of the last one that is kept, as of its own instant.
+ *
+ * @param maxAge milliseconds; an older price was stale
+ * @returns null when no round is kept that is as old
+ */
+export async function pricesAt(db: Database, at: Date, maxAge: number): Promise<PriceSnapshot | null> {
+  return readRound(db, Prisma.sql`at <= ${at.toISOString()}::timestamptz`, at, maxAge);
+}
+
+/** The prices of exactly this round, as of its instant; null when it is not kept. */
+export async function pricesOfRound(db: Database, round: bigint, maxAge: number): Promise<PriceSnapshot | null> {
+  return readRound(db, Prisma.sql`seq = ${round}`, null, maxAge);
+}
+
+interface HistoryRow {
+  readonly round: bigint;
+  readonly roundAt: Date;
+  /** The rounds right after it are not kept. */
+  readonly thinned: boolean;
+  /** Null, with what follows: there was no price at all. */
+  readonly symbol: string | null;
+  readonly price: string;
+  readonly pricedAt: Date;
+  readonly stale: boolean;
+}
+
+async function readRound(
+  db: Database,
+  condition: Prisma.Sql,
+  at: Date | null,
+  maxAge: number,
+): Promise<PriceSnapshot | null> {
+  const rows = await db.$queryRaw<HistoryRow[]>`
+    WITH kept AS (SELECT seq, at FROM price_rounds WHERE ${condition} ORDER BY at DESC, seq DESC LIMIT 1)
+    SELECT kept.seq AS round, kept.at AS "roundAt", symbol, price, "pricedAt", stale,
+      COALESCE((SELECT seq FROM price_rounds WHERE seq > kept.seq ORDER BY seq LIMIT 1) > kept.seq + 1, false) AS thinned
+    FROM kept LEFT JOIN LATERAL (
+      SELECT known.symbol, price::text AS price, priced_at AS "pricedAt", stale
+      FROM (
+        SELECT 'index/' || asset_symbol AS symbol FROM index_prices
+        UNION ALL SELECT 'mark/' || venue_code || '/' || instrument FROM mark_prices
+      ) AS known CROSS JOIN LATERAL (
+        SELECT price, priced_at, stale FROM price_changes
+        WHERE symbol = known.symbol AND round <= kept.seq ORDER BY round DESC LIMIT 1
+      ) AS change
+    ) AS price ON true`;
+  const [first] = rows;
+  if (first === undefined) return null;
+  const prices = new Map<string, RoundPrice>();
+  for (const { symbol, price, pricedAt, stale } of rows) {
+    if (symbol !== null) prices.set(symbol, { price: decimal(price), at: pricedAt.getTime(), stale });
+  }
+  const known = {
+    index: (asset: string): RoundPrice | null => prices.get(`index/${asset}`) ?? null,
+    mark: (venue: string, instrument: string): RoundPrice | null => prices.get(`mark/${venue}/${instrument}`) ?? null,
+  };
+  return snapshotOf(known, first.round, at === null || first.thinned ? first.roundAt : at, maxAge);
+}

@@ -1,0 +1,63 @@
+/** Prices that no longer change: those of the board at one instant, or those of the past. */
+import type { Decimal } from '../margin/decimal.js';
+import type { Market, PriceState } from '../margin/model.js';
+
+/** How far ahead of this server's clock a quote may lie: clocks differ, the future does not happen. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
+/** All prices of one round, as of an instant; what comes later does not change it. */
+export interface PriceSnapshot {
+  /** The newest round that it contains. */
+  readonly round: bigint;
+  /** As of when it is said what is stale. Unless the clock is set back, no later round is of this instant or before it. */
+  readonly asOf: Date;
+  /** For accounts of one venue. */
+  marketOf(venue: string): Market;
+}
+
+/** A price as its round has left it. */
+export interface RoundPrice {
+  readonly price: Decimal;
+  /** Of the newest quote that it was made of, in milliseconds since 1970. */
+  readonly at: number;
+  /** It was stale when it was composed; a price that was fresh then also ages by itself. */
+  readonly stale: boolean;
+}
+
+/** Null where there never was one. */
+export interface RoundPrices {
+  index(asset: string): RoundPrice | null;
+  mark(venue: string, instrument: string): RoundPrice | null;
+}
+
+/** Prices as the rules see them, for accounts of one venue; what is stale is said as of `now`. */
+export function marketOf(prices: RoundPrices, venue: string, now: number, maxAge: number): Market {
+  const state = (known: RoundPrice | null): PriceState | null =>
+    known === null ? null : { price: known.price, stale: isStale(known, now, maxAge) };
+  return {
+    index: (asset) => state(prices.index(asset)),
+    mark: (instrument) => state(prices.mark(venue, instrument)),
+  };
+}
+
+/** @param prices must not change any more */
+export function snapshotOf(prices: RoundPrices, round: bigint, asOf: Date, maxAge: number): PriceSnapshot {
+  return { round, asOf, marketOf: (venue) => marketOf(prices, venue, asOf.getTime(), maxAge) };
+}
+
+export function isStale({ at, stale }: RoundPrice, now: number, maxAge: number): boolean {
+  return stale || isOld(at, now, maxAge);
+}
+
+/**
+ * A price of exactly the age is fresh. One that is dated further ahead than any quote is taken was dated by a clock that
+ * has been set back since: nobody knows how old it is, and it counts as old.
+ */
+export function isOld(at: number, now: number, maxAge: number): boolean {
+  return now - at > maxAge || isAhead(at, now);
+}
+
+/** Dated further ahead of `now` than clocks that agree can differ. */
+export function isAhead(at: number, now: number): boolean {
+  return at - now > CLOCK_TOLERANCE_MS;
+}
