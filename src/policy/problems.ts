@@ -4,6 +4,7 @@ import { isStorable } from '../platform/text.js';
 import type { Rulebook } from './rulebook.js';
 
 const LONGEST_KEY = 200;
+const LONGEST_REASON = 1_000;
 const KEY_FIELD = ['input', 'idempotencyKey'];
 
 export function keyReused(): Refusal {
@@ -15,13 +16,22 @@ export function problemOfKey(key: string): Refusal | null {
   return problemOfText(key, LONGEST_KEY, KEY_FIELD);
 }
 
+/** Why an admin changes something: everybody can read it. */
+export function problemOfReason(reason: string): Refusal[] {
+  const problem = problemOfText(reason, LONGEST_REASON, ['input', 'reason']);
+  return problem === null ? [] : [problem];
+}
+
+export function problemOfVenueCode(rulebook: Rulebook, code: string): Refusal[] {
+  if (rulebook.venues.has(code)) return [];
+  const known = [...rulebook.venues.keys()].join(', ');
+  return [{ ...refuse('VENUE_NOT_FOUND', `There is no such venue; there are ${known}.`), field: ['input', 'venue'] }];
+}
+
 /** The venue must exist; a chain is named where the venue has chains, and only there. */
 export function problemOfVenue(rulebook: Rulebook, code: string, chain: string | null): Refusal | null {
   const venue = rulebook.venues.get(code);
-  if (venue === undefined) {
-    const known = [...rulebook.venues.keys()].join(', ');
-    return { ...refuse('VENUE_NOT_FOUND', `There is no such venue; there are ${known}.`), field: ['input', 'venue'] };
-  }
+  if (venue === undefined) return problemOfVenueCode(rulebook, code)[0] ?? null;
   if (venue.chains.length === 0 ? chain === null : chain !== null && venue.chains.includes(chain)) return null;
   const message =
     venue.chains.length === 0

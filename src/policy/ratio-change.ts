@@ -1,33 +1,30 @@
 /** Changing a collateral ratio: a new version, never an edit (rules: 3; who may do it is the API's to say). */
-import { ONE, ZERO, type Decimal } from '../margin/decimal.js';
-import type { CollateralTier, TierUnit } from '../margin/model.js';
-import { refuse, type Refusal } from '../margin/refusal.js';
-import type { Bus } from '../platform/bus.js';
+import type { Refusal } from '../margin/refusal.js';
 import type { Database, Transaction } from '../platform/database.js';
-import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
+import type { IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
-import { keyReused, problemOfKey, problemOfText, problemOfVenue } from './problems.js';
-import { insertRatioVersion, readRatioVersions } from './ratio-store.js';
-import { ratioKey, type RatioVersion } from './ratio-version.js';
+import { changeOnce, lockRules, type AdminParts } from './admin-change.js';
+import { effectOf, problemOfVersion } from './effective.js';
+import { breaches, guardRailRefusal, type Breach } from './guard-rails.js';
+import { problemOfReason } from './problems.js';
+import { problemsOfDraft, ratioFieldOf, rulesOfDraft, type RatioDraft } from './ratio-draft.js';
+import { announceRatioVersion, insertRatioVersion, readRatioVersions } from './ratio-store.js';
+import { latest, ratioKey, type RatioVersion } from './ratio-version.js';
+import { tellRatio } from './rule-news.js';
 import type { Rulebook } from './rulebook.js';
-import { collateralTierProblems } from './tiers.js';
-
-/** What is undefined stays as it is in the newest version; null takes a cap away. */
-export interface RatioDraft {
-  readonly venue: string;
-  readonly chain: string | null;
-  readonly asset: string;
-  readonly ratio?: Decimal | undefined;
-  readonly tiers?: readonly CollateralTier[] | undefined;
-  readonly tierUnit?: TierUnit | undefined;
-  readonly userCap?: Decimal | null | undefined;
-  readonly platformCap?: Decimal | null | undefined;
-}
 
 export interface RatioChange extends RatioDraft {
+  /** Null: at once. */
+  readonly effectiveFrom: Date | null;
   readonly reason: string;
   /** The newest version that the admin saw; 0 where there was none. */
   readonly expectedVersion: number;
+  /** Passes the guard rails. */
+  readonly force: boolean;
+  /** Whom it hurts, to be kept with the version; null: it was not computed. */
+  readonly impact: string | null;
+  /** Accounts that are told when it is scheduled. */
+  readonly concerned: readonly string[];
 }
 
 export interface ChangedRatio {
@@ -35,108 +32,97 @@ export interface ChangedRatio {
   readonly refusals: readonly Refusal[];
 }
 
-const LONGEST_REASON = 1_000;
-
-/** Adds a version that is in force at once. */
+/** Adds a version that is in force at once, or is scheduled. */
 export async function changeCollateralRatio(
-  { db, rulebook, bus }: { readonly db: Database; readonly rulebook: Rulebook; readonly bus: Bus },
+  parts: AdminParts,
   change: RatioChange,
   request: IdempotentRequest,
   now: Date,
 ): Promise<ChangedRatio> {
-  const problemOfRequest = problemOfKey(request.key);
-  if (problemOfRequest !== null) return { version: null, refusals: [problemOfRequest] };
+  const { db, rulebook, bus } = parts;
   const key = ratioKey(change.venue, change.chain, change.asset);
+  const about = { subject: null, subjectKey: key, reason: change.reason };
   let inserted: RatioVersion | undefined;
-  const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
-    const problems = problemsOf(change, rulebook);
+  const outcome = await changeOnce(parts, request, about, now, async (tx) => {
+    const problems = [...problemsOfDraft(change, rulebook), ...problemOfReason(change.reason)];
     if (problems.length > 0) return { refusals: problems };
-    // Of two admins at the same ratio one waits here, and then finds the other's version.
-    await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))::text`;
-    const newest = (await readRatioVersions(tx, key)).at(-1) ?? null;
-    const next = nextVersion(change, newest, request.viewer, now);
+    await lockRules(tx, key);
+    const versions = await readRatioVersions(tx, { key });
+    const next = nextVersion(change, versions, rulebook, request.viewer, now);
     if ('refusal' in next) return { refusals: [next.refusal] };
     await insertRatioVersion(tx, next.version);
+    if (next.version.effectiveFrom > now) await announceRatioVersion(tx, next.version, change.concerned, now);
     inserted = next.version;
-    return { made: next.version.id };
+    const passed = change.force ? { force: true, guardRails: next.breaches.map(({ message }) => message) } : {};
+    return {
+      made: next.version.id,
+      subject: `CollateralRatio:${next.version.id}`,
+      before: next.followed === null ? null : ratioFacts(next.followed),
+      after: { ...ratioFacts(next.version), ...passed },
+    };
   });
-  if (outcome.kind === 'refused') return { version: null, refusals: outcome.refusals };
-  if (outcome.kind === 'reused') return { version: null, refusals: [keyReused()] };
+  if (outcome.made === null) return { version: null, refusals: outcome.refusals };
   // What was committed takes effect without another read, which could fail.
   const version =
     outcome.isNew && inserted !== undefined
       ? inserted
-      : ((await readRatioVersions(db, key)).find(({ id }) => id === outcome.made) ?? null);
+      : ((await readRatioVersions(db, { ids: [outcome.made] }))[0] ?? null);
   // Also when the key was sent before: the answer to the commit may have been lost on its way.
-  if (version !== null && rulebook.addRatioVersion(version)) bus.emit('collateralRatio', version);
+  if (version !== null && rulebook.addRatioVersion(version)) tellRatio(bus, version, now);
   return { version, refusals: [] };
 }
 
-function problemsOf(change: RatioChange, rulebook: Rulebook): Refusal[] {
-  const problems: (Refusal | null)[] = [
-    problemOfVenue(rulebook, change.venue, change.chain),
-    problemOfText(change.reason, LONGEST_REASON, ['input', 'reason']),
-    rulebook.assets.has(change.asset)
-      ? null
-      : { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: ['input', 'asset'] },
-    problemOfCap(change.userCap, 'userCap'),
-    problemOfCap(change.platformCap, 'platformCap'),
-  ];
-  if (change.ratio !== undefined && change.tiers !== undefined) {
-    const message = 'Expected either `ratio` or `tiers`, got both.';
-    problems.push({ ...refuse('INVALID_INPUT', message), field: ['input', 'tiers'] });
-  } else if (change.ratio !== undefined && (change.ratio.lt(ZERO) || change.ratio.gt(ONE))) {
-    problems.push({ ...refuse('RATIO_OUT_OF_RANGE', 'Expected a ratio from 0 to 1.'), field: ['input', 'ratio'] });
-  }
-  for (const problem of change.tiers === undefined ? [] : collateralTierProblems(change.tiers)) {
-    const place = [problem.tier, problem.field].filter((part) => part !== null).map(String);
-    problems.push({ ...refuse(problem.code, problem.message), field: ['input', 'tiers', ...place] });
-  }
-  return problems.filter((problem) => problem !== null);
+interface NextVersion {
+  readonly version: RatioVersion;
+  readonly followed: RatioVersion | null;
+  /** The guard rails that `force` has passed. */
+  readonly breaches: readonly Breach[];
 }
 
-function problemOfCap(cap: Decimal | null | undefined, name: string): Refusal | null {
-  if (cap === undefined || cap === null || cap.gte(ZERO)) return null;
-  return { ...refuse('INVALID_INPUT', 'Expected a cap of 0 coins or more.'), field: ['input', name] };
-}
-
+/** @param versions all there are, oldest first */
 function nextVersion(
   change: RatioChange,
-  newest: RatioVersion | null,
+  versions: readonly RatioVersion[],
+  rulebook: Rulebook,
   admin: string,
   now: Date,
-): { version: RatioVersion } | { refusal: Refusal } {
-  const seen = newest?.version ?? 0;
-  if (change.expectedVersion !== seen) {
-    const message = `The newest version is ${seen}, not ${change.expectedVersion}: look at it and decide again.`;
-    return { refusal: { ...refuse('VERSION_CONFLICT', message), field: ['input', 'expectedVersion'] } };
-  }
-  const tiers = change.ratio === undefined ? change.tiers : [{ floor: ZERO, cap: null, ratio: change.ratio }];
-  if (tiers === undefined && newest === null) {
-    const message = 'Expected `ratio` or `tiers`: the asset has no ratio there whose tiers could be kept.';
-    return { refusal: { ...refuse('INVALID_INPUT', message), field: ['input', 'ratio'] } };
-  }
-  const { venue, chain, asset, reason } = change;
+): NextVersion | { readonly refusal: Refusal } {
+  const seen = versions.at(-1)?.version ?? 0;
+  const conflict = problemOfVersion(change.expectedVersion, seen);
+  if (conflict !== null) return { refusal: conflict };
+  const followed = latest(versions);
+  const draft = rulesOfDraft(change, followed);
+  if ('refusal' in draft) return draft;
+  const effect = effectOf(change.effectiveFrom, followed, now);
+  if ('refusal' in effect) return effect;
+  const { venue, chain, reason } = change;
+  const noticeMs = Math.max(0, effect.effectiveFrom.getTime() - now.getTime());
+  const found = breaches(followed, draft.rules, noticeMs, rulebook.policyVersion(venue, now));
+  const refusal = change.force ? null : guardRailRefusal(found, ratioFieldOf(change));
+  if (refusal !== null) return { refusal };
   const version: RatioVersion = {
+    ...draft.rules,
+    ...effect,
     id: uuidv7(),
-    ratioKey: ratioKey(venue, chain, asset),
+    ratioKey: ratioKey(venue, chain, change.asset),
     version: seen + 1,
     venue,
     chain,
-    asset,
-    tierUnit: change.tierUnit ?? newest?.tierUnit ?? 'QUOTE_VALUE',
-    tiers: tiers ?? newest?.tiers ?? [],
-    userCap: change.userCap === undefined ? (newest?.userCap ?? null) : change.userCap,
-    platformCap: change.platformCap === undefined ? (newest?.platformCap ?? null) : change.platformCap,
-    // Never before the version that it follows, even when this server's clock is behind the one that made it.
-    effectiveFrom: newest !== null && newest.effectiveFrom > now ? newest.effectiveFrom : now,
+    appliedAt: effect.effectiveFrom > now ? null : effect.effectiveFrom,
     cancelledAt: null,
+    cancelledBy: null,
+    cancelReason: null,
+    impact: change.impact,
     reason,
     source: null,
     changedBy: admin,
-    createdAt: now,
   };
-  return { version };
+  return { version, followed, breaches: found };
+}
+
+/** What the audit says of a version. */
+export function ratioFacts({ version, effectiveFrom, tierUnit, tiers, userCap, platformCap }: RatioVersion): object {
+  return { version, effectiveFrom, tierUnit, tiers, userCap, platformCap };
 }
 
 /** Coins of all multi-asset accounts that count, for each of the versions: one statement, however many. */

@@ -1,3 +1,4 @@
+/** One version of a collateral ratio, and how versions follow each other in time: what is in force, and what is to come. */
 import type { Decimal } from '../margin/decimal.js';
 import type { CollateralSchedule } from '../margin/model.js';
 
@@ -14,7 +15,13 @@ export interface RatioVersion extends CollateralSchedule {
   /** Coins of all accounts that count at most; null: no limit. */
   readonly platformCap: Decimal | null;
   readonly effectiveFrom: Date;
+  /** When it took effect; later than it was due where no process ran then. Null: not yet, or never. */
+  readonly appliedAt: Date | null;
   readonly cancelledAt: Date | null;
+  readonly cancelledBy: string | null;
+  readonly cancelReason: string | null;
+  /** Whom it hurts, as it was computed when the change was made; what is in it the monitor knows. Null: it was not. */
+  readonly impact: string | null;
   readonly reason: string;
   readonly source: string | null;
   readonly changedBy: string | null;
@@ -25,6 +32,9 @@ export interface RatioVersion extends CollateralSchedule {
 export function ratioKey(venue: string, chain: string | null, asset: string): string {
   return `${venue}/${chain ?? ''}/${asset}`;
 }
+
+/** The last instant that there is. */
+const END_OF_TIME = new Date(8.64e15);
 
 interface Dated {
   readonly version: number;
@@ -40,6 +50,11 @@ export function inForce<T extends Dated>(versions: readonly T[], at: Date): T | 
     if (found === null || precedes(found, version)) found = version;
   }
   return found;
+}
+
+/** The version that takes effect last: the one in force, unless others are scheduled. Null where none stands. */
+export function latest<T extends Dated>(versions: readonly T[]): T | null {
+  return inForce(versions, END_OF_TIME);
 }
 
 /** When the version is superseded; null while nothing follows it. */

@@ -1,74 +1,50 @@
 /**
  * The venues' rules in memory: every version of every collateral ratio, maintenance schedule and policy. Versions are
- * never edited, so that what was in force at any instant can be answered from here.
+ * never edited, so that what was in force at any instant, or will be, can be answered from here: a version that is
+ * scheduled takes effect by its instant alone.
  */
-import { decimal, type Decimal } from '../margin/decimal.js';
-import type {
-  AssetRules,
-  AutoExchangeThreshold,
-  CollateralSchedule,
-  InstrumentRules,
-  InterestRule,
-  MaintenanceTier,
-  Policy,
-} from '../margin/model.js';
+import { decimal } from '../margin/decimal.js';
+import type { CollateralSchedule, InstrumentRules, MaintenanceTier, Policy } from '../margin/model.js';
 import type { Database } from '../platform/database.js';
+import { PolicyCache } from './policy-cache.js';
+import { readMaintenanceVersions, readPolicyVersions } from './policy-store.js';
+import { instrumentKey, type MaintenanceVersion, type PolicyVersion } from './policy-version.js';
 import { inForce, ratioKey, type RatioVersion } from './ratio-version.js';
 import { readRatioVersions } from './ratio-store.js';
+import { changedRatioIds, countRules } from './rule-changes.js';
+import type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
+import { maintenanceAmounts } from './tiers.js';
 
-export interface VenueRecord {
-  readonly code: string;
-  readonly name: string;
-  /** Empty: the venue has no chains. */
-  readonly chains: readonly string[];
-}
+export type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
 
-export interface ChainRecord {
-  readonly code: string;
-  readonly name: string;
-}
-
-export interface AssetRecord extends AssetRules {
-  readonly symbol: string;
-  readonly name: string;
-}
-
-export interface InstrumentRecord {
-  readonly venue: string;
-  readonly symbol: string;
-  readonly baseAsset: string;
-  readonly quoteAsset: string;
-  readonly maxLeverage: Decimal;
-}
-
-/** One version of a venue's policy, without what hangs on chains and instruments. */
-export interface PolicyVersion extends Omit<
-  Policy,
-  'assets' | 'collateralRatios' | 'instruments' | 'interest' | 'autoExchange'
-> {
+/** A version that stands, and when it takes effect. */
+export interface DatedRule {
+  /** Of this version and no other. */
+  readonly key: string;
   readonly venue: string;
   readonly effectiveFrom: Date;
-  readonly interest: readonly InterestRule[];
-  readonly autoExchange: readonly AutoExchangeThreshold[];
-  readonly guardMaxStep: Decimal;
-  readonly guardMinNoticeHours: number;
+  /** Null: it is of a policy or of maintenance tiers. */
+  readonly ratio: RatioVersion | null;
 }
 
-interface MaintenanceVersion {
-  readonly effectiveFrom: Date;
-  readonly version: number;
-  readonly tiers: readonly MaintenanceTier[];
-}
-
-interface CachedPolicy {
-  readonly policy: Policy;
-  readonly from: number;
-  /** The next instant at which a version takes effect. */
-  readonly until: number;
+/** What is new to this process. */
+export interface NewRules {
+  /** Added or cancelled. */
+  readonly ratios: readonly RatioVersion[];
+  /** Whose policy or maintenance tiers have new versions. */
+  readonly venues: readonly string[];
 }
 
 export class Rulebook {
-  private readonly cache = new Map<string, CachedPolicy>();
+  private readonly cache = new PolicyCache();
+  private readonly policies = new Map<string, PolicyVersion[]>();
+  /** By venue and symbol. */
+  private readonly maintenance = new Map<string, MaintenanceVersion[]>();
+  /** By ratio key, oldest version first. */
+  private readonly ratios = new Map<string, RatioVersion[]>();
+  private readonly ratiosById = new Map<string, RatioVersion>();
+  /** Versions of policies and schedules, also of venues and instruments that are unknown here. */
+  private readonly knownVersions = { policies: new Set<string>(), schedules: new Set<string>() };
 
   private constructor(
     readonly venues: ReadonlyMap<string, VenueRecord>,
@@ -76,10 +52,6 @@ export class Rulebook {
     readonly assets: ReadonlyMap<string, AssetRecord>,
     /** By venue, then symbol. */
     readonly instruments: ReadonlyMap<string, ReadonlyMap<string, InstrumentRecord>>,
-    private readonly policies: ReadonlyMap<string, readonly PolicyVersion[]>,
-    private readonly maintenance: ReadonlyMap<string, readonly MaintenanceVersion[]>,
-    /** By ratio key, oldest version first. */
-    private readonly ratios: Map<string, RatioVersion[]>,
   ) {}
 
   static async load(db: Database): Promise<Rulebook> {
@@ -88,14 +60,11 @@ export class Rulebook {
       db.chain.findMany(),
       db.asset.findMany(),
       db.instrument.findMany(),
-      db.marginPolicy.findMany({ include: { interest: true, autoExchange: true }, orderBy: { version: 'asc' } }),
-      db.maintenanceSchedule.findMany({
-        include: { tiers: { orderBy: { tier: 'asc' } } },
-        orderBy: { version: 'asc' },
-      }),
+      readPolicyVersions(db),
+      readMaintenanceVersions(db),
       readRatioVersions(db),
     ]);
-    return new Rulebook(
+    const rulebook = new Rulebook(
       byKey(
         venues.map((row) => ({ ...row, chains: row.chains.map((link) => link.chainCode).sort() })),
         (row) => row.code,
@@ -111,45 +80,11 @@ export class Rulebook {
           ),
         ]),
       ),
-      grouped(
-        policies.map((row) => ({
-          ...row,
-          venue: row.venueCode,
-          liquidationFeeRate: decimal(row.liquidationFeeRate.toFixed()),
-          warningRatio: decimal(row.warningRatio.toFixed()),
-          marginCallRatio: decimal(row.marginCallRatio.toFixed()),
-          debtMarginRate: decimal(row.debtMarginRate.toFixed()),
-          guardMaxStep: decimal(row.guardMaxStep.toFixed()),
-          interest: row.interest.map((rule) => ({
-            asset: rule.assetSymbol,
-            hourlyRate: decimal(rule.hourlyRate.toFixed()),
-            freeThreshold: decimal(rule.freeThreshold.toFixed()),
-          })),
-          autoExchange: row.autoExchange.map((rule) => ({
-            asset: rule.assetSymbol,
-            balance: decimal(rule.balance.toFixed()),
-          })),
-        })),
-        (row) => row.venue,
-      ),
-      grouped(
-        schedules.map((row) => ({
-          key: instrumentKey(row.venueCode, row.instrument),
-          version: row.version,
-          effectiveFrom: row.effectiveFrom,
-          tiers: row.tiers.map((tier) => ({
-            tier: tier.tier,
-            floor: decimal(tier.floor.toFixed()),
-            cap: tier.cap === null ? null : decimal(tier.cap.toFixed()),
-            maintenanceRate: decimal(tier.maintenanceRate.toFixed()),
-            maintenanceAmount: decimal(tier.maintenanceAmount.toFixed()),
-            maxLeverage: decimal(tier.maxLeverage.toFixed()),
-          })),
-        })),
-        (row) => row.key,
-      ),
-      grouped(ratios, (row) => row.ratioKey),
     );
+    for (const version of policies) rulebook.addPolicyVersion(version);
+    for (const version of schedules) rulebook.addMaintenanceVersion(version);
+    for (const version of ratios) rulebook.addRatioVersion(version);
+    return rulebook;
   }
 
   instrument(venue: string, symbol: string): InstrumentRecord | null {
@@ -158,23 +93,36 @@ export class Rulebook {
 
   /** The version of the venue's policy that is in force; the first one, before its instant. */
   policyVersion(venue: string, at: Date): PolicyVersion {
-    const versions = this.policies.get(venue) ?? [];
+    const versions = this.policyVersions(venue);
     const found = inForce(versions, at) ?? versions[0];
     if (found === undefined) throw new Error(`The venue ${venue} has no policy.`);
     return found;
   }
 
+  /** All versions of the venue's policy, oldest first. */
+  policyVersions(venue: string): readonly PolicyVersion[] {
+    return this.policies.get(venue) ?? [];
+  }
+
   /** From when on debts can cost interest at the venue; null: never so far. */
   interestSince(venue: string): Date | null {
-    const instants = (this.policies.get(venue) ?? [])
+    const instants = this.policyVersions(venue)
       .filter(({ interest }) => interest.length > 0)
       .map(({ effectiveFrom }) => effectiveFrom.getTime());
     return instants.length === 0 ? null : new Date(Math.min(...instants));
   }
 
+  /** All versions of the instrument's maintenance tiers, oldest first. */
+  maintenanceVersions(venue: string, symbol: string): readonly MaintenanceVersion[] {
+    return this.maintenance.get(instrumentKey(venue, symbol)) ?? [];
+  }
+
+  /** The tiers in force, with the amounts of the method in force: a policy may change it under the same tiers. */
   maintenanceTiers(venue: string, symbol: string, at: Date): readonly MaintenanceTier[] {
-    const versions = this.maintenance.get(instrumentKey(venue, symbol)) ?? [];
-    return (inForce(versions, at) ?? versions[0])?.tiers ?? [];
+    const versions = this.maintenanceVersions(venue, symbol);
+    const tiers = (inForce(versions, at) ?? versions[0])?.tiers ?? [];
+    const amounts = maintenanceAmounts(this.policyVersion(venue, at).maintenanceMethod, tiers);
+    return tiers.map((tier, index) => ({ ...tier, maintenanceAmount: amounts[index] ?? tier.maintenanceAmount }));
   }
 
   /** All versions of one ratio, oldest first; empty where the venue does not accept the asset there. */
@@ -183,11 +131,8 @@ export class Rulebook {
   }
 
   ratioVersion(id: string): RatioVersion | null {
-    for (const versions of this.ratios.values()) {
-      const found = versions.find((version) => version.id === id);
-      if (found !== undefined) return found;
-    }
-    return null;
+    const found = this.ratiosById.get(id);
+    return found !== undefined && this.ratios.has(found.ratioKey) ? found : null;
   }
 
   /** The ratios in force, by venue, chain and asset. */
@@ -208,33 +153,125 @@ export class Rulebook {
     return found.sort((a, b) => (a.ratioKey < b.ratioKey ? -1 : 1));
   }
 
-  /** Takes a new version in, after it was stored; false: it was there. */
+  /** The versions of ratios that are to take effect, in the order in which they will. */
+  scheduledRatios(at: Date, venue?: string): RatioVersion[] {
+    return [...this.ratios.values()]
+      .flat()
+      .filter((version) => version.cancelledAt === null && version.effectiveFrom > at)
+      .filter((version) => venue === undefined || version.venue === venue)
+      .sort((a, b) => a.effectiveFrom.getTime() - b.effectiveFrom.getTime() || (a.ratioKey < b.ratioKey ? -1 : 1));
+  }
+
+  /** Takes a version in as it was stored: a new one, or one that was cancelled or applied. False: it is no news. */
   addRatioVersion(version: RatioVersion): boolean {
-    const versions = this.ratios.get(version.ratioKey) ?? [];
-    if (versions.some((known) => known.id === version.id)) return false;
+    const known = this.ratiosById.get(version.id);
+    this.ratiosById.set(version.id, version);
+    // Another process may have brought assets in that this one does not know before it is started again.
+    if (!this.venues.has(version.venue) || !this.assets.has(version.asset)) return false;
+    const others = this.ratioVersions(version.venue, version.chain, version.asset).filter(
+      ({ id }) => id !== version.id,
+    );
     this.ratios.set(
       version.ratioKey,
-      [...versions, version].sort((a, b) => a.version - b.version),
+      [...others, version].sort((a, b) => a.version - b.version),
     );
-    this.cache.clear();
+    const isNews = known === undefined || (known.cancelledAt === null && version.cancelledAt !== null);
+    if (isNews) this.cache.change(version, (chain) => this.instantsOf(version.venue, chain), version.chain);
+    return isNews;
+  }
+
+  /** The same for a version of a policy. */
+  addPolicyVersion(version: PolicyVersion): boolean {
+    if (!addKnown(this.knownVersions.policies, `${version.venue}/${version.version}`)) return false;
+    if (!this.venues.has(version.venue)) return false;
+    add(this.policies, version.venue, version);
+    this.cache.change(version, (chain) => this.instantsOf(version.venue, chain));
     return true;
   }
 
-  /** What the margin rules need to know of the venue, on one chain, at one instant. */
-  policy(venue: string, chain: string | null, at: Date): Policy {
-    const key = `${venue}/${chain ?? ''}`;
-    const cached = this.cache.get(key);
-    const instant = at.getTime();
-    if (cached !== undefined && cached.from <= instant && instant < cached.until) return cached.policy;
-    const made = this.makePolicy(venue, chain, at);
-    this.cache.set(key, made);
-    return made.policy;
+  /** The same for a version of maintenance tiers. */
+  addMaintenanceVersion(version: MaintenanceVersion): boolean {
+    const key = instrumentKey(version.venue, version.instrument);
+    if (!addKnown(this.knownVersions.schedules, `${key}/${version.version}`)) return false;
+    if (this.instrument(version.venue, version.instrument) === null) return false;
+    add(this.maintenance, key, version);
+    this.cache.change(version, (chain) => this.instantsOf(version.venue, chain));
+    return true;
   }
 
-  private makePolicy(venue: string, chain: string | null, at: Date): CachedPolicy {
+  /** Brings in what other processes have stored since; one statement where nothing is new. */
+  async refresh(db: Database): Promise<NewRules> {
+    const stored = await countRules(db);
+    const ratios: RatioVersion[] = [];
+    const venues = new Set<string>();
+    const known = [...this.ratiosById.values()];
+    if (
+      stored.ratios !== known.length ||
+      stored.cancelled !== known.filter(({ cancelledAt }) => cancelledAt !== null).length ||
+      stored.applied !== known.filter(({ appliedAt }) => appliedAt !== null).length
+    ) {
+      const ids = await changedRatioIds(db, this.ratiosById);
+      for (const version of await readRatioVersions(db, { ids })) {
+        if (this.addRatioVersion(version)) ratios.push(version);
+      }
+    }
+    if (stored.policies !== this.knownVersions.policies.size) {
+      for (const version of await readPolicyVersions(db)) {
+        if (this.addPolicyVersion(version)) venues.add(version.venue);
+      }
+    }
+    if (stored.schedules !== this.knownVersions.schedules.size) {
+      for (const version of await readMaintenanceVersions(db)) {
+        if (this.addMaintenanceVersion(version)) venues.add(version.venue);
+      }
+    }
+    return { ratios, venues: [...venues] };
+  }
+
+  /** Every version that stands, with its instant. */
+  *datedRules(): Generator<DatedRule> {
+    for (const versions of this.ratios.values()) {
+      for (const ratio of versions) {
+        const { id, venue, effectiveFrom, cancelledAt } = ratio;
+        if (cancelledAt === null) yield { key: id, venue, effectiveFrom, ratio };
+      }
+    }
+    for (const versions of [...this.policies.values(), ...this.maintenance.values()]) {
+      for (const version of versions) {
+        const { venue, effectiveFrom } = version;
+        const of = 'instrument' in version ? version.instrument : '';
+        yield { key: `${venue}/${of}/${version.version}`, venue, effectiveFrom, ratio: null };
+      }
+    }
+  }
+
+  /** The earliest instant after this one at which a rule of any venue changes; null: none is scheduled. */
+  nextChange(after: Date): Date | null {
+    let next: Date | null = null;
+    for (const { effectiveFrom } of this.datedRules()) {
+      if (effectiveFrom > after && (next === null || effectiveFrom < next)) next = effectiveFrom;
+    }
+    return next;
+  }
+
+  /**
+   * What the margin rules need to know of the venue, on one chain, at one instant. As long as the same rules hold it is the
+   * same object, also when others are scheduled meanwhile.
+   */
+  policy(venue: string, chain: string | null, at: Date): Policy {
+    return this.cache.get(
+      venue,
+      chain,
+      at,
+      () => this.makePolicy(venue, chain, at),
+      () => this.instantsOf(venue, chain),
+    );
+  }
+
+  private makePolicy(venue: string, chain: string | null, at: Date): Policy {
     const ratios = this.ratiosInForce(at, { venue }).filter((version) => version.chain === chain);
     const instruments = [...(this.instruments.get(venue)?.values() ?? [])];
-    const policy: Policy = {
+    return {
       ...this.policyVersion(venue, at),
       assets: this.assets,
       collateralRatios: new Map(ratios.map((version): [string, CollateralSchedule] => [version.asset, version])),
@@ -245,28 +282,14 @@ export class Rulebook {
         ]),
       ),
     };
-    const instants = this.instantsOf(venue);
-    const now = at.getTime();
-    return {
-      policy,
-      from: Math.max(-Infinity, ...instants.filter((instant) => instant <= now)),
-      until: Math.min(Infinity, ...instants.filter((instant) => instant > now)),
-    };
   }
 
-  /** Every instant at which a rule of the venue changes. */
-  private instantsOf(venue: string): number[] {
-    const dated: { effectiveFrom: Date }[] = [...(this.policies.get(venue) ?? [])];
-    for (const symbol of this.instruments.get(venue)?.keys() ?? []) {
-      dated.push(...(this.maintenance.get(instrumentKey(venue, symbol)) ?? []));
-    }
-    for (const versions of this.ratios.values()) if (versions[0]?.venue === venue) dated.push(...versions);
-    return dated.map((version) => version.effectiveFrom.getTime());
+  /** Every instant at which a rule of the venue on that chain changes. */
+  private instantsOf(venue: string, chain: string | null): number[] {
+    return [...this.datedRules()]
+      .filter((rule) => rule.venue === venue && (rule.ratio === null || rule.ratio.chain === chain))
+      .map(({ effectiveFrom }) => effectiveFrom.getTime());
   }
-}
-
-function instrumentKey(venue: string, symbol: string): string {
-  return `${venue}/${symbol}`;
 }
 
 function byKey<T>(rows: readonly T[], key: (row: T) => string): Map<string, T> {
@@ -281,4 +304,18 @@ function grouped<T>(rows: readonly T[], key: (row: T) => string): Map<string, T[
     else group.push(row);
   }
   return groups;
+}
+
+/** False: it was known. */
+function addKnown(known: Set<string>, key: string): boolean {
+  if (known.has(key)) return false;
+  known.add(key);
+  return true;
+}
+
+function add<T extends { readonly version: number }>(all: Map<string, T[]>, key: string, version: T): void {
+  all.set(
+    key,
+    [...(all.get(key) ?? []), version].sort((a, b) => a.version - b.version),
+  );
 }
