@@ -1,10 +1,12 @@
 /** Opening accounts, and finding them. */
 import type { CollateralMode, PositionMode } from '../margin/model.js';
 import type { Refusal } from '../margin/refusal.js';
+import type { Bus } from '../platform/bus.js';
 import type { Database } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
 import type { Prisma } from '../platform/prisma/client.js';
+import type { Audit } from '../policy/audit.js';
 import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/problems.js';
 import type { Rulebook } from '../policy/rulebook.js';
 import { accountRecord, readAccounts, type AccountRecord } from './records.js';
@@ -26,23 +28,45 @@ export interface OpenedAccount {
 }
 
 export async function openAccount(
-  { db, rulebook }: { readonly db: Database; readonly rulebook: Rulebook },
+  { db, rulebook, bus }: { readonly db: Database; readonly rulebook: Rulebook; readonly bus: Bus },
   account: NewAccount,
   request: IdempotentRequest,
   now: Date,
+  /** Null: it is not an admin who opens it. */
+  audit: Audit | null = null,
 ): Promise<OpenedAccount> {
+  const subjectKey = `${account.venue}/${account.chain ?? ''}/${account.name}`;
+  const fact = { actor: request.viewer, action: request.mutation, subject: null, subjectKey, reason: null, at: now };
+  const refused = async (refusals: readonly Refusal[]): Promise<OpenedAccount> => {
+    await audit?.refused(fact, refusals, request.input);
+    return { account: null, refusals };
+  };
   const problemOfRequest = problemOfKey(request.key);
-  if (problemOfRequest !== null) return { account: null, refusals: [problemOfRequest] };
+  if (problemOfRequest !== null) return refused([problemOfRequest]);
   const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
     const refusals = problemsOf(account, rulebook);
     if (refusals.length > 0) return { refusals };
     const { venue, chain, ...rest } = account;
     const id = uuidv7();
-    await tx.account.create({ data: { ...rest, id, venueCode: venue, chainCode: chain, openedAt: now } });
+    const { collateralMode, positionMode } = account;
+    await tx.account.create({
+      data: {
+        ...rest,
+        id,
+        venueCode: venue,
+        chainCode: chain,
+        openedAt: now,
+        changedAt: now,
+        versions: { create: { version: 1, at: now, collateralMode, positionMode } },
+        outbox: { create: { kind: 'CHANGED', at: now } },
+      },
+    });
+    await audit?.done(tx, { ...fact, subject: `Account:${id}` }, null, account);
     return { made: id };
   });
-  if (outcome.kind === 'refused') return { account: null, refusals: outcome.refusals };
-  if (outcome.kind === 'reused') return { account: null, refusals: [keyReused()] };
+  if (outcome.kind === 'refused') return refused(outcome.refusals);
+  if (outcome.kind === 'reused') return refused([keyReused()]);
+  if (outcome.isNew) bus.emit('accounts', { ids: [outcome.made], cause: 'ACCOUNT' });
   const [made = null] = await readAccounts(db, [outcome.made]);
   return { account: made, refusals: [] };
 }
@@ -64,6 +88,8 @@ export interface AccountQuery {
   readonly name?: string | null | undefined;
   /** Accounts that hold or owe the asset. */
   readonly asset?: string | null | undefined;
+  /** None but these. */
+  readonly ids?: readonly string[] | undefined;
   readonly orderBy: 'ID' | 'NAME';
 }
 
@@ -94,6 +120,11 @@ export async function findAccounts(
   return rows.map(accountRecord);
 }
 
+/** Ids of all accounts of the query. */
+export async function accountIds(db: Database, query: AccountQuery): Promise<string[]> {
+  return (await db.account.findMany({ where: conditions(query), select: { id: true } })).map(({ id }) => id);
+}
+
 export async function countAccounts(db: Database, query: AccountQuery): Promise<number> {
   return db.account.count({ where: conditions(query) });
 }
@@ -105,6 +136,7 @@ function conditions(query: AccountQuery): Prisma.AccountWhereInput {
   if (query.venue != null) all.push({ venueCode: query.venue });
   if (query.chain != null) all.push({ chainCode: query.chain });
   if (query.name != null) all.push({ name: query.name });
+  if (query.ids !== undefined) all.push({ id: { in: [...query.ids] } });
   if (query.asset != null) {
     all.push({ balances: { some: { assetSymbol: query.asset, quantity: { not: 0 } } } });
   }

@@ -1,11 +1,11 @@
 /**
- * Batches of facts that the venue reports: each item once by its id, whatever arrives twice, and each by itself: what is
- * right is taken, what is wrong is named.
+ * What all that writes to the ledger has in common: its parts, its bounds, and what is refused in the same words.
  */
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide } from '../margin/model.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
 import type { PriceBoard } from '../market/price-board.js';
+import { isAhead } from '../market/price-snapshot.js';
 import type { Bus } from '../platform/bus.js';
 import type { Database } from '../platform/database.js';
 import { isStorable } from '../platform/text.js';
@@ -38,10 +38,6 @@ export interface BatchResult {
 }
 
 export const LARGEST_QUANTITY: Decimal = decimal('1e15');
-export const LARGEST_PRICE: Decimal = decimal('1e12');
-
-/** How far ahead of this server's clock an instant may lie: clocks differ, the future does not happen. */
-export const CLOCK_TOLERANCE_MS = 60_000;
 
 const LONGEST_ID = 200;
 
@@ -51,10 +47,7 @@ const LONGEST_ID = 200;
  */
 export function lookAgain(bus: Bus, items: readonly { readonly accountId: string }[]): (error: unknown) => never {
   return (error) => {
-    bus.emit(
-      'accounts',
-      items.map(({ accountId }) => accountId),
-    );
+    bus.emit('accounts', { ids: items.map(({ accountId }) => accountId), cause: 'ACCOUNT' });
     throw error;
   };
 }
@@ -67,7 +60,7 @@ export function problemOfId(id: string, field: readonly string[]): Refusal | nul
 
 export function problemOfInstant(at: Date, now: Date, field: readonly string[]): Refusal | null {
   if (at.getTime() < 0) return { ...refuse('INVALID_INPUT', 'Expected an instant after 1970.'), field };
-  if (at.getTime() <= now.getTime() + CLOCK_TOLERANCE_MS) return null;
+  if (!isAhead(at.getTime(), now.getTime())) return null;
   const message = `${at.toISOString()} is more than a minute ahead of this server, which has ${now.toISOString()}.`;
   return { ...refuse('INVALID_INPUT', message), field };
 }

@@ -24,6 +24,8 @@ export interface Cause {
   readonly reference: string;
   /** When the venue says it happened; null for what this server made itself. */
   readonly reportedAt: Date | null;
+  /** Of INTEREST: the account has paid none in the asset in the hour before. */
+  readonly isFirstHour?: boolean;
 }
 
 interface Entry extends Cause {
@@ -50,6 +52,11 @@ export class OpenBook {
 
   get account(): AccountRecord {
     return this.record;
+  }
+
+  /** The instant of what is recorded now: never before that of the version that it follows, whatever clocks say. */
+  recordedAt(now: Date): Date {
+    return this.record.changedAt > now ? this.record.changedAt : now;
   }
 
   /** Changes a balance by a quantity of at most 18 fraction digits, other than 0. */
@@ -88,8 +95,9 @@ export class OpenBook {
 
 /**
  * Locks the accounts, in the order of their ids so that no two transactions wait for each other, and reads what they
- * hold after the lock is there. Unknown ids are left out, and with an owner those that are somebody else's: nobody waits
- * for a lock on an account that is not theirs to see.
+ * hold after the lock is there. The lock leaves room for rows that only refer to the account, such as its alerts.
+ * Unknown ids are left out, and with an owner those that are somebody else's: nobody waits for a lock on an account that
+ * is not theirs to see.
  */
 export async function openBooks(
   tx: Transaction,
@@ -100,7 +108,7 @@ export async function openBooks(
   const locked = await tx.$queryRaw<{ id: string }[]>`
     SELECT id FROM accounts
     WHERE id = ANY(${[...ids]}::uuid[]) AND (${owner}::text IS NULL OR owner = ${owner})
-    ORDER BY id FOR UPDATE`;
+    ORDER BY id FOR NO KEY UPDATE`;
   const holdings = await readHoldings(
     tx,
     locked.map(({ id }) => id),
@@ -115,20 +123,30 @@ export async function openBooks(
 
 /**
  * Writes what has changed: one statement a table, however many accounts. Raises the version of every changed account by
- * one and answers their ids.
+ * one and answers their ids. What was before stays as a version; what has to be looked at goes to the outbox.
  */
-export async function writeBooks(tx: Transaction, books: Iterable<OpenBook>, recordedAt: Date): Promise<string[]> {
+export async function writeBooks(tx: Transaction, books: Iterable<OpenBook>, now: Date): Promise<string[]> {
   const changed = [...books].filter((book) => book.isChanged);
   if (changed.length === 0) return [];
-  await writeEntries(tx, changed, recordedAt);
+  const told = await writeEntries(tx, changed, now);
   await writeBalances(tx, changed);
   await writePositions(tx, changed);
   await writeSettings(tx, changed);
-  await writeAccounts(tx, changed);
+  await writeAccounts(tx, changed, now);
+  await writeOutbox(tx, changed, told, now);
   return changed.map((book) => book.account.id);
 }
 
-async function writeEntries(tx: Transaction, books: readonly OpenBook[], at: Date): Promise<void> {
+/** Ledger entries of which the account is to be alerted. */
+interface ToldEntries {
+  readonly account: string;
+  readonly kind: 'AUTO_EXCHANGED' | 'INTEREST_STARTED';
+  /** Their numbers. */
+  readonly entries: string[];
+}
+
+/** Answers each exchange, by account and what led to it, and of each account the first hours of interest. */
+async function writeEntries(tx: Transaction, books: readonly OpenBook[], now: Date): Promise<ToldEntries[]> {
   const rows = books.flatMap((book) =>
     book.entries.map((entry) => ({
       account_id: book.account.id,
@@ -137,20 +155,34 @@ async function writeEntries(tx: Transaction, books: readonly OpenBook[], at: Dat
       balance_after: toPlain(entry.balanceAfter),
       kind: entry.kind,
       reference: entry.reference,
+      at: book.recordedAt(now).toISOString(),
       reported_at: entry.reportedAt?.toISOString() ?? null,
+      is_first_hour: entry.isFirstHour ?? false,
     })),
   );
-  if (rows.length === 0) return;
+  if (rows.length === 0) return [];
   const numbered = JSON.stringify(rows.map((row, position) => ({ ...row, position })));
   // Ordered, because the sequence says which entry of an account came first.
-  await tx.$executeRaw`
-    INSERT INTO ledger_entries
-      (account_id, asset_symbol, quantity, balance_after, kind, reference, at, reported_at)
-    SELECT account_id, asset_symbol, quantity, balance_after, kind, reference, ${at}::timestamptz, reported_at
-    FROM jsonb_to_recordset(${numbered}::jsonb) AS entry(
-      position int, account_id uuid, asset_symbol text, quantity numeric, balance_after numeric,
-      kind "LedgerKind", reference text, reported_at timestamptz)
-    ORDER BY position`;
+  return tx.$queryRaw<ToldEntries[]>`
+    WITH entry AS (
+      SELECT * FROM jsonb_to_recordset(${numbered}::jsonb) AS entry(
+        position int, account_id uuid, asset_symbol text, quantity numeric, balance_after numeric,
+        kind "LedgerKind", reference text, at timestamptz, reported_at timestamptz, is_first_hour boolean)
+    ), written AS (
+      INSERT INTO ledger_entries
+        (account_id, asset_symbol, quantity, balance_after, kind, reference, at, reported_at)
+      SELECT account_id, asset_symbol, quantity, balance_after, kind, reference, at, reported_at
+      FROM entry ORDER BY position
+      RETURNING seq, account_id, asset_symbol, kind, reference
+    ), told AS (
+      SELECT account_id, seq, 'AUTO_EXCHANGED' AS kind, reference AS event
+      FROM written WHERE kind = 'AUTO_EXCHANGE'
+      UNION ALL
+      SELECT account_id, seq, 'INTEREST_STARTED', ''
+      FROM written JOIN entry USING (account_id, asset_symbol, kind, reference) WHERE kind = 'INTEREST' AND is_first_hour
+    )
+    SELECT account_id::text AS account, kind, jsonb_agg(seq::text ORDER BY seq) AS entries
+    FROM told GROUP BY account_id, kind, event ORDER BY MIN(seq)`;
 }
 
 async function writeBalances(tx: Transaction, books: readonly OpenBook[]): Promise<void> {
@@ -176,6 +208,7 @@ async function writePositions(tx: Transaction, books: readonly OpenBook[]): Prom
       venue_code: book.account.venue,
       instrument: position.instrument,
       side: position.side,
+      version: book.account.version + 1,
       size: toPlain(position.size),
       cost: toPlain(position.cost),
       isolated_margin: toPlain(position.isolatedMargin),
@@ -183,10 +216,16 @@ async function writePositions(tx: Transaction, books: readonly OpenBook[]): Prom
   );
   if (rows.length === 0) return;
   await tx.$executeRaw`
+    WITH changed AS (
+      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS position(
+        account_id uuid, venue_code text, instrument text, side "PositionSide", version int,
+        size numeric, cost numeric, isolated_margin numeric)
+    ), kept AS (
+      INSERT INTO position_versions (account_id, instrument, side, version, size, cost, isolated_margin)
+      SELECT account_id, instrument, side, version, size, cost, isolated_margin FROM changed
+    )
     INSERT INTO positions (account_id, venue_code, instrument, side, size, cost, isolated_margin)
-    SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS position(
-      account_id uuid, venue_code text, instrument text, side "PositionSide",
-      size numeric, cost numeric, isolated_margin numeric)
+    SELECT account_id, venue_code, instrument, side, size, cost, isolated_margin FROM changed
     ON CONFLICT (account_id, instrument, side) DO UPDATE
       SET size = EXCLUDED.size, cost = EXCLUDED.cost, isolated_margin = EXCLUDED.isolated_margin`;
 }
@@ -197,29 +236,62 @@ async function writeSettings(tx: Transaction, books: readonly OpenBook[]): Promi
       account_id: book.account.id,
       venue_code: book.account.venue,
       instrument,
+      version: book.account.version + 1,
       leverage: toPlain(leverage),
       margin_mode: marginMode,
     })),
   );
   if (rows.length === 0) return;
   await tx.$executeRaw`
+    WITH changed AS (
+      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS setting(
+        account_id uuid, venue_code text, instrument text, version int, leverage int, margin_mode "MarginMode")
+    ), kept AS (
+      INSERT INTO setting_versions (account_id, instrument, version, leverage, margin_mode)
+      SELECT account_id, instrument, version, leverage, margin_mode FROM changed
+    )
     INSERT INTO instrument_settings (account_id, venue_code, instrument, leverage, margin_mode)
-    SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS setting(
-      account_id uuid, venue_code text, instrument text, leverage int, margin_mode "MarginMode")
+    SELECT account_id, venue_code, instrument, leverage, margin_mode FROM changed
     ON CONFLICT (account_id, instrument) DO UPDATE
       SET leverage = EXCLUDED.leverage, margin_mode = EXCLUDED.margin_mode`;
 }
 
-async function writeAccounts(tx: Transaction, books: readonly OpenBook[]): Promise<void> {
-  const rows = books.map(({ account }) => ({
-    id: account.id,
-    collateral_mode: account.collateralMode,
-    position_mode: account.positionMode,
+async function writeAccounts(tx: Transaction, books: readonly OpenBook[], now: Date): Promise<void> {
+  const rows = books.map((book) => ({
+    id: book.account.id,
+    collateral_mode: book.account.collateralMode,
+    position_mode: book.account.positionMode,
+    at: book.recordedAt(now).toISOString(),
   }));
   await tx.$executeRaw`
-    UPDATE accounts SET version = version + 1,
-      collateral_mode = changed.collateral_mode, position_mode = changed.position_mode
-    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS changed(
-      id uuid, collateral_mode "CollateralMode", position_mode "PositionMode")
-    WHERE accounts.id = changed.id`;
+    WITH changed AS (
+      UPDATE accounts SET version = version + 1, changed_at = changed.at,
+        collateral_mode = changed.collateral_mode, position_mode = changed.position_mode
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS changed(
+        id uuid, collateral_mode "CollateralMode", position_mode "PositionMode", at timestamptz)
+      WHERE accounts.id = changed.id
+      RETURNING accounts.id, accounts.version, accounts.changed_at, accounts.collateral_mode, accounts.position_mode
+    )
+    INSERT INTO account_versions (account_id, version, at, collateral_mode, position_mode)
+    SELECT id, version, changed_at, collateral_mode, position_mode FROM changed`;
+}
+
+/** What the process on duty has to look at: each account, and what it is to be alerted of. */
+async function writeOutbox(
+  tx: Transaction,
+  books: readonly OpenBook[],
+  told: readonly ToldEntries[],
+  now: Date,
+): Promise<void> {
+  const rows = [
+    ...books.map(({ account }) => ({ account_id: account.id, kind: 'CHANGED', entries: [] as string[] })),
+    ...told.map(({ account, kind, entries }) => ({ account_id: account, kind, entries })),
+  ];
+  const numbered = JSON.stringify(rows.map((row, position) => ({ ...row, position })));
+  await tx.$executeRaw`
+    INSERT INTO outbox (account_id, kind, entries, at)
+    SELECT account_id, kind, entries, ${now}::timestamptz
+    FROM jsonb_to_recordset(${numbered}::jsonb) AS item(
+      position int, account_id uuid, kind "OutboxKind", entries bigint[])
+    ORDER BY position`;
 }

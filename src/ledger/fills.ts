@@ -3,24 +3,13 @@ import { toPlain, type Decimal } from '../margin/decimal.js';
 import { applyFill } from '../margin/fill.js';
 import { SETTLEMENT_ASSET, type PositionSide, type TradeSide } from '../margin/model.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
-import { transact, type Transaction } from '../platform/database.js';
-import { isUuid } from '../platform/ids.js';
+import { LARGEST_PRICE } from '../market/quote-check.js';
 import type { LedgerKind } from '../platform/prisma/enums.js';
 import type { InstrumentRecord, Rulebook } from '../policy/rulebook.js';
-import {
-  LARGEST_PRICE,
-  LARGEST_QUANTITY,
-  accountNotFound,
-  lookAgain,
-  problemOfId,
-  problemOfInstant,
-  reusedId,
-  type BatchResult,
-  type LedgerParts,
-  type PositionRef,
-} from './batch.js';
-import { openBooks, writeBooks, type OpenBook } from './books.js';
+import { LARGEST_QUANTITY, type BatchResult, type LedgerParts, type PositionRef } from './batch.js';
+import type { OpenBook } from './books.js';
 import { bookAutoExchange } from './exchange.js';
+import { recordFacts, type BookedFact, type FactKind, type FieldOf } from './facts.js';
 import { settingOf } from './records.js';
 
 export interface NewFill {
@@ -41,63 +30,56 @@ export interface FillsResult extends BatchResult {
   readonly positions: readonly PositionRef[];
 }
 
-interface TakenFill extends NewFill {
-  readonly venue: string;
-  readonly realizedPnl: Decimal;
-}
-
 /**
  * Records each fill once, in the order of the list. Nothing is asked of the margin: a fill has happened. What it and its
  * fee leave owed past a threshold is exchanged before the next one.
  */
 export async function recordFills(parts: LedgerParts, fills: readonly NewFill[], now: Date): Promise<FillsResult> {
-  const { db, rulebook, bus } = parts;
-  const result = await transact(db, async (tx): Promise<FillsResult> => {
-    const ids = new Set(fills.map((fill) => fill.accountId).filter(isUuid));
-    const books = await openBooks(tx, [...ids]);
-    const known = await readKnown(tx, fills, books);
-    const refusals: Refusal[] = [];
-    const taken: TakenFill[] = [];
-    const touched = new Set<string>();
-    let alreadyKnown = 0;
-    for (const [index, fill] of fills.entries()) {
-      const field = (name: string): string[] => ['input', 'fills', String(index), name];
-      const book = books.get(fill.accountId);
-      const instrument = book === undefined ? null : rulebook.instrument(book.account.venue, fill.instrument);
-      const problem =
-        problemOfId(fill.fillId, field('fillId')) ??
-        (book === undefined ? accountNotFound(field('accountId')) : null) ??
-        problemOfContent(fill, instrument, now, field);
-      if (book === undefined || instrument === null || problem !== null) {
-        if (problem !== null) refusals.push(problem);
-        continue;
-      }
-      const key = `${book.account.venue}/${fill.fillId}`;
-      const before = known.get(key);
-      if (before !== undefined && before !== contentOf(fill, book)) {
-        refusals.push(reusedId('fill', book.account, field('fillId')));
-        continue;
-      }
-      touched.add(`${fill.accountId}/${fill.instrument}`);
-      if (before !== undefined) {
-        alreadyKnown += 1;
-        continue;
-      }
-      const effect = bookFill(fill, instrument, book, rulebook);
+  const { standing, ...result } = await recordFacts(parts, fills, now, () => fillKind(parts, now));
+  return { ...result, positions: openPositions(standing) };
+}
+
+function fillKind(parts: LedgerParts, now: Date): FactKind<NewFill> {
+  const { rulebook } = parts;
+  const realized = new Map<NewFill, Decimal>();
+  const instrumentOf = (fill: NewFill, { account }: OpenBook): InstrumentRecord | null =>
+    rulebook.instrument(account.venue, fill.instrument);
+  return {
+    ...{ name: 'fill', list: 'fills', idField: 'fillId' },
+    idOf: ({ fillId }) => fillId,
+    contentOf,
+    problemOf: (fill, book, field) => problemOfContent(fill, instrumentOf(fill, book), field),
+    post: (fill, book, field) => {
+      const effect = bookFill(fill, instrumentOf(fill, book) as InstrumentRecord, book, rulebook);
       if (effect.refusal !== null) {
-        refusals.push({ ...effect.refusal, field: field(fill.positionSide === null ? 'positionSide' : 'size') });
-        continue;
+        return { ...effect.refusal, field: field(fill.positionSide === null ? 'positionSide' : 'size') };
       }
       bookAutoExchange(book, fill.fillId, parts, now);
-      known.set(key, contentOf(fill, book));
-      taken.push({ ...fill, venue: book.account.venue, realizedPnl: effect.realizedPnl });
-    }
-    await insertFills(tx, taken, books, now);
-    const changed = await writeBooks(tx, books.values(), now);
-    return { recorded: taken.length, alreadyKnown, refusals, changed, positions: openPositions(books, touched) };
-  }).catch(lookAgain(bus, fills));
-  if (result.changed.length > 0) bus.emit('accounts', result.changed);
-  return result;
+      realized.set(fill, effect.realizedPnl);
+      return null;
+    },
+    readKnown: async (tx, venues, ids) => {
+      const rows = await tx.fill.findMany({ where: { venueCode: { in: venues }, fillId: { in: ids } } });
+      return rows.map((row) => {
+        const numbers = [row.size, row.price, row.fee].map((number) => number.toFixed());
+        const content = [row.accountId, row.instrument, row.side, row.positionSide, ...numbers, row.at.getTime()];
+        return { venue: row.venueCode, id: row.fillId, content: content.join('|') };
+      });
+    },
+    insert: async (tx, taken) => {
+      const data = taken.map(({ fact, book }) => ({
+        ...fact,
+        venueCode: book.account.venue,
+        positionSide: sideOf(fact, book),
+        size: toPlain(fact.size),
+        price: toPlain(fact.price),
+        fee: toPlain(fact.fee),
+        realizedPnl: toPlain(realized.get(fact) as Decimal),
+        recordedAt: book.recordedAt(now),
+      }));
+      await tx.fill.createMany({ data });
+    },
+  };
 }
 
 function bookFill(
@@ -116,12 +98,7 @@ function bookFill(
   return effect;
 }
 
-function problemOfContent(
-  fill: NewFill,
-  instrument: InstrumentRecord | null,
-  now: Date,
-  field: (name: string) => string[],
-): Refusal | null {
+function problemOfContent(fill: NewFill, instrument: InstrumentRecord | null, field: FieldOf): Refusal | null {
   if (instrument === null) {
     const message = "There is no such instrument at the account's venue.";
     return { ...refuse('INSTRUMENT_NOT_FOUND', message), field: field('instrument') };
@@ -135,56 +112,22 @@ function problemOfContent(
   if (fill.fee.abs().gt(LARGEST_QUANTITY)) {
     return { ...refuse('INVALID_INPUT', 'Expected a fee of at most 1e15 either way.'), field: field('fee') };
   }
-  return problemOfInstant(fill.at, now, field('at'));
+  return null;
 }
 
-/** All that makes a fill the same fill, in one line; the side of a hedge is looked at only where there is one. */
-function contentOf(fill: Omit<NewFill, 'fillId'>, book: OpenBook): string {
-  const positionSide = book.account.positionMode === 'HEDGE' ? fill.positionSide : null;
+function contentOf(fill: NewFill, book: OpenBook): string {
   const numbers = [fill.size, fill.price, fill.fee].map(toPlain);
-  return [fill.accountId, fill.instrument, fill.side, positionSide, ...numbers, fill.at.getTime()].join('|');
+  return [fill.accountId, fill.instrument, fill.side, sideOf(fill, book), ...numbers, fill.at.getTime()].join('|');
 }
 
-async function readKnown(
-  tx: Transaction,
-  fills: readonly NewFill[],
-  books: ReadonlyMap<string, OpenBook>,
-): Promise<Map<string, string>> {
-  const venues = [...new Set([...books.values()].map((book) => book.account.venue))];
-  const ids = fills.map((fill) => fill.fillId).filter((id) => problemOfId(id, []) === null);
-  const rows = await tx.fill.findMany({ where: { venueCode: { in: venues }, fillId: { in: ids } } });
-  return new Map(
-    rows.map((row) => {
-      const numbers = [row.size, row.price, row.fee].map((number) => number.toFixed());
-      const content = [row.accountId, row.instrument, row.side, row.positionSide, ...numbers, row.at.getTime()];
-      return [`${row.venueCode}/${row.fillId}`, content.join('|')];
-    }),
-  );
+/** The side of a hedge counts only where there is one. */
+function sideOf({ positionSide }: NewFill, { account }: OpenBook): PositionSide | null {
+  return account.positionMode === 'HEDGE' ? positionSide : null;
 }
 
-async function insertFills(
-  tx: Transaction,
-  taken: readonly TakenFill[],
-  books: ReadonlyMap<string, OpenBook>,
-  recordedAt: Date,
-): Promise<void> {
-  if (taken.length === 0) return;
-  await tx.fill.createMany({
-    data: taken.map(({ venue, ...fill }) => ({
-      ...fill,
-      venueCode: venue,
-      positionSide: books.get(fill.accountId)?.account.positionMode === 'HEDGE' ? fill.positionSide : null,
-      size: toPlain(fill.size),
-      price: toPlain(fill.price),
-      fee: toPlain(fill.fee),
-      realizedPnl: toPlain(fill.realizedPnl),
-      recordedAt,
-    })),
-  });
-}
-
-function openPositions(books: ReadonlyMap<string, OpenBook>, touched: ReadonlySet<string>): PositionRef[] {
-  return [...books.values()].flatMap((book) =>
+function openPositions(standing: readonly BookedFact<NewFill>[]): PositionRef[] {
+  const touched = new Set(standing.map(({ fact }) => `${fact.accountId}/${fact.instrument}`));
+  return [...new Set(standing.map(({ book }) => book))].flatMap((book) =>
     [...book.positions.values()]
       .filter((position) => !position.size.isZero() && touched.has(`${book.account.id}/${position.instrument}`))
       .map(({ instrument, side }) => ({ accountId: book.account.id, instrument, side })),

@@ -55,7 +55,7 @@ export async function chargeInterest(
       ids.map((accountId) => ({ accountId })),
     ),
   );
-  if (charged.length > 0) bus.emit('accounts', charged);
+  if (charged.length > 0) bus.emit('accounts', { ids: charged, cause: 'INTEREST' });
   return { last: ids.at(-1) ?? null, accounts: ids.length, charged: charged.length };
 }
 
@@ -78,21 +78,30 @@ export async function bookInterest(
   if (owing.length === 0) return through;
   const from = Math.min(...owing.map((book) => first.get(book) ?? Infinity));
   const pasts = await readPasts(tx, owing, from);
+  const paying = await readPaying(tx, [...pasts.keys()], first);
   const lastPaid = new Map<OpenBook, string>();
   for (let hour = from; hour <= through.getTime(); hour += HOUR_MS) {
     for (const [book, past] of pasts) {
       past.moveTo(hour);
       if (hour < (first.get(book) ?? Infinity)) continue;
       const policy = rulebook.policy(book.account.venue, book.account.chain, new Date(hour - 1));
-      const reference = `interest:${new Date(hour).toISOString()}`;
-      for (const { asset, quantity } of interestDue({ ...past.state(), positions: [] }, policy)) {
-        book.post(asset, quantity, { kind: 'INTEREST', reference, reportedAt: null });
+      const reference = referenceOf(hour);
+      const due = interestDue({ ...past.state(), positions: [] }, policy);
+      for (const { asset, quantity } of due) {
+        const isFirstHour = paying.get(book)?.has(asset) !== true;
+        book.post(asset, quantity, { kind: 'INTEREST', reference, reportedAt: null, isFirstHour });
         lastPaid.set(book, reference);
       }
+      paying.set(book, new Set(due.map(({ asset }) => asset)));
     }
   }
   for (const [book, reference] of lastPaid) bookAutoExchange(book, reference, parts, now);
   return through;
+}
+
+/** What the entries of an hour's interest carry. */
+function referenceOf(hour: number): string {
+  return `interest:${new Date(hour).toISOString()}`;
 }
 
 /** Remembers that nothing is due up to this hour. No change of the account: its version stays. */
@@ -188,4 +197,26 @@ async function readPasts(
     (book) => entries.has(book.account.id) || [...book.balances.values()].some((quantity) => quantity.isNegative()),
   );
   return new Map(concerned.map((book) => [book, new PastBalances(book, entries.get(book.account.id) ?? [])]));
+}
+
+/** The assets in which each account has paid interest in the hour before its first one that is not booked yet. */
+async function readPaying(
+  tx: Transaction,
+  books: readonly OpenBook[],
+  first: ReadonlyMap<OpenBook, number>,
+): Promise<Map<OpenBook, ReadonlySet<string>>> {
+  if (books.length === 0) return new Map();
+  const hours = books.map((book) => {
+    const hour = (first.get(book) ?? 0) - HOUR_MS;
+    return { account_id: book.account.id, hour: new Date(hour).toISOString(), reference: referenceOf(hour) };
+  });
+  // What is paid for an hour is recorded after it.
+  const rows = await tx.$queryRaw<{ id: string; assets: string[] }[]>`
+    SELECT account_id AS id, array_agg(asset_symbol) AS assets
+    FROM jsonb_to_recordset(${JSON.stringify(hours)}::jsonb) AS before(account_id uuid, hour timestamptz, reference text)
+      JOIN ledger_entries USING (account_id, reference)
+    WHERE kind = 'INTEREST' AND at >= hour
+    GROUP BY account_id`;
+  const paid = new Map(rows.map(({ id, assets }) => [id, new Set(assets)]));
+  return new Map(books.map((book) => [book, paid.get(book.account.id) ?? new Set<string>()]));
 }

@@ -1,8 +1,13 @@
 import { assessMargin, type MarginReport } from '../margin/assess.js';
 import type { AccountState, Market, Policy } from '../margin/model.js';
-import type { PriceBoard } from '../market/price-board.js';
 import type { Rulebook } from '../policy/rulebook.js';
 import { accountState, type AccountRecord, type Holdings } from './records.js';
+
+/** Where prices come from: the board, or the snapshot of a round. */
+export interface Markets {
+  /** For accounts of one venue; the board says as of `now` what is stale, a snapshot as of its own instant. */
+  marketOf(venue: string, now: number): Market;
+}
 
 /** The margin state of an account at an instant, with all that it was computed from. */
 export interface MarginState {
@@ -16,7 +21,7 @@ export interface MarginState {
 }
 
 /** Joins what the account holds, what the market says and what the venue's policy is: the one place that does. */
-export function marginState(holdings: Holdings, rulebook: Rulebook, board: PriceBoard, asOf: Date): MarginState {
+export function marginState(holdings: Holdings, rulebook: Rulebook, board: Markets, asOf: Date): MarginState {
   const { account } = holdings;
   const { market, policy } = rulesOf(account, { rulebook, board }, asOf);
   const holds = accountState(holdings, rulebook);
@@ -26,7 +31,7 @@ export function marginState(holdings: Holdings, rulebook: Rulebook, board: Price
 /** What the margin rules take beside the account itself: prices and policy of its venue and chain. */
 export function rulesOf(
   account: Pick<AccountRecord, 'venue' | 'chain'>,
-  { rulebook, board }: { readonly rulebook: Rulebook; readonly board: PriceBoard },
+  { rulebook, board }: { readonly rulebook: Rulebook; readonly board: Markets },
   at: Date,
 ): { readonly market: Market; readonly policy: Policy } {
   return {

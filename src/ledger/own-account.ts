@@ -35,7 +35,7 @@ export async function changeOwnAccount(
     await prepare(tx);
     return changeBook(tx, own, now, change);
   }).catch(lookAgain(bus, [own]));
-  if (changed.length > 0) bus.emit('accounts', changed);
+  if (changed.length > 0) bus.emit('accounts', { ids: changed, cause: 'ACCOUNT' });
   return refusal === null ? [] : [refusal];
 }
 
@@ -61,7 +61,7 @@ export async function moveOwnMoney(
   }).catch(lookAgain(bus, [own]));
   if (outcome.kind === 'refused') return { entry: null, refusals: outcome.refusals };
   if (outcome.kind === 'reused') return { entry: null, refusals: [keyReused()] };
-  if (outcome.isNew) bus.emit('accounts', [own.accountId]);
+  if (outcome.isNew) bus.emit('accounts', { ids: [own.accountId], cause: 'ACCOUNT' });
   return { entry: BigInt(outcome.made), refusals: [] };
 }
 

@@ -5,6 +5,7 @@
 import { decimal, min, type Decimal } from '../margin/decimal.js';
 import type { AccountState, CollateralMode, MarginMode, PositionMode, PositionSide } from '../margin/model.js';
 import type { Database, Transaction } from '../platform/database.js';
+import { Prisma } from '../platform/prisma/client.js';
 import type { InstrumentRecord, Rulebook } from '../policy/rulebook.js';
 
 export interface AccountRecord {
@@ -17,6 +18,8 @@ export interface AccountRecord {
   readonly positionMode: PositionMode;
   readonly version: number;
   readonly openedAt: Date;
+  /** When this version was recorded. */
+  readonly changedAt: Date;
 }
 
 export interface PositionRecord {
@@ -62,7 +65,8 @@ export function accountRecord(row: AccountRow): AccountRecord {
   return { ...rest, venue: venueCode, chain: chainCode };
 }
 
-interface HoldingsRow extends AccountRow {
+/** As SQL answers it: numbers as text, since JSON's own would be read as floats. */
+export interface HoldingsRow extends AccountRow {
   readonly balances: readonly [asset: string, quantity: string][];
   readonly positions: readonly [instrument: string, side: PositionSide, size: string, cost: string, margin: string][];
   readonly settings: readonly [instrument: string, leverage: number, marginMode: MarginMode][];
@@ -74,23 +78,26 @@ interface HoldingsRow extends AccountRow {
  */
 export async function readHoldings(db: Database | Transaction, ids: readonly string[]): Promise<Map<string, Holdings>> {
   if (ids.length === 0) return new Map();
-  // Numbers travel as text: JSON's own would be read as floats.
-  const rows = await db.$queryRaw<HoldingsRow[]>`
-    SELECT id, name, owner, venue_code AS "venueCode", chain_code AS "chainCode", version, opened_at AS "openedAt",
-      collateral_mode::text AS "collateralMode", position_mode::text AS "positionMode",
-      (SELECT COALESCE(jsonb_agg(jsonb_build_array(asset_symbol, quantity::text) ORDER BY asset_symbol COLLATE "C"), '[]')
-        FROM balances WHERE account_id = accounts.id) AS balances,
-      (SELECT COALESCE(jsonb_agg(jsonb_build_array(instrument, side, size::text, cost::text, isolated_margin::text)
-          ORDER BY instrument COLLATE "C", side), '[]')
-        FROM positions WHERE account_id = accounts.id) AS positions,
-      (SELECT COALESCE(jsonb_agg(jsonb_build_array(instrument, leverage, margin_mode)), '[]')
-        FROM instrument_settings WHERE account_id = accounts.id) AS settings
-    FROM accounts
-    WHERE id = ANY(${[...ids]}::uuid[])`;
+  const rows = await db.$queryRaw<HoldingsRow[]>`${HOLDINGS} WHERE id = ANY(${[...ids]}::uuid[])`;
   return new Map(rows.map((row) => [row.id, holdingsOf(row)]));
 }
 
-function holdingsOf({ balances, positions, settings, ...account }: HoldingsRow): Holdings {
+/** Numbers travel as text, without the zeros at their end: JSON's own would be read as floats. */
+const HOLDINGS = Prisma.sql`
+    SELECT id, name, owner, venue_code AS "venueCode", chain_code AS "chainCode", version, opened_at AS "openedAt",
+      changed_at AS "changedAt",
+      collateral_mode::text AS "collateralMode", position_mode::text AS "positionMode",
+      (SELECT COALESCE(json_agg(json_build_array(asset_symbol, trim_scale(quantity)::text) ORDER BY asset_symbol COLLATE "C"), '[]')
+        FROM balances WHERE account_id = accounts.id) AS balances,
+      (SELECT COALESCE(json_agg(json_build_array(instrument, side,
+          trim_scale(size)::text, trim_scale(cost)::text, trim_scale(isolated_margin)::text)
+          ORDER BY instrument COLLATE "C", side), '[]')
+        FROM positions WHERE account_id = accounts.id) AS positions,
+      (SELECT COALESCE(json_agg(json_build_array(instrument, leverage, margin_mode)), '[]')
+        FROM instrument_settings WHERE account_id = accounts.id) AS settings
+    FROM accounts`;
+
+export function holdingsOf({ balances, positions, settings, ...account }: HoldingsRow): Holdings {
   return {
     account: accountRecord(account),
     balances: new Map(balances.map(([asset, quantity]) => [asset, decimal(quantity)])),
@@ -109,7 +116,7 @@ function holdingsOf({ balances, positions, settings, ...account }: HoldingsRow):
 const STARTING_LEVERAGE = decimal(20);
 
 /** What holds without a setting: 20x, or the instrument's maximum where that is less, in cross margin (rules: 6, 7). */
-export function settingOf(holdings: Holdings, instrument: InstrumentRecord): SettingRecord {
+export function settingOf(holdings: Pick<Holdings, 'settings'>, instrument: InstrumentRecord): SettingRecord {
   return (
     holdings.settings.get(instrument.symbol) ?? {
       leverage: min(STARTING_LEVERAGE, instrument.maxLeverage),

@@ -3,24 +3,12 @@ import { toPlain, type Decimal } from '../margin/decimal.js';
 import { SETTLEMENT_ASSET } from '../margin/model.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
 import { bookOnMargin } from '../margin/settle-isolated.js';
-import { transact, type Transaction } from '../platform/database.js';
-import { isUuid } from '../platform/ids.js';
 import type { LedgerKind } from '../platform/prisma/enums.js';
 import type { Rulebook } from '../policy/rulebook.js';
-import {
-  LARGEST_QUANTITY,
-  accountNotFound,
-  lookAgain,
-  positionNotFound,
-  problemOfId,
-  problemOfInstant,
-  reusedId,
-  type BatchResult,
-  type LedgerParts,
-  type PositionRef,
-} from './batch.js';
-import { openBooks, writeBooks, type OpenBook } from './books.js';
+import { LARGEST_QUANTITY, positionNotFound, type BatchResult, type LedgerParts, type PositionRef } from './batch.js';
+import type { OpenBook } from './books.js';
 import { bookAutoExchange } from './exchange.js';
+import { recordFacts, type FactKind, type FieldOf } from './facts.js';
 import { positionKey, settingOf } from './records.js';
 
 /** All other kinds come from what this server books itself. */
@@ -44,47 +32,42 @@ export async function recordLedgerEntries(
   entries: readonly NewEntry[],
   now: Date,
 ): Promise<BatchResult> {
-  const { db, rulebook, bus } = parts;
-  const result = await transact(db, async (tx): Promise<BatchResult> => {
-    const ids = new Set(entries.map((entry) => entry.accountId).filter(isUuid));
-    const books = await openBooks(tx, [...ids]);
-    const known = await readKnown(tx, entries, books);
-    const refusals: Refusal[] = [];
-    const taken: NewEntry[] = [];
-    let alreadyKnown = 0;
-    for (const [index, entry] of entries.entries()) {
-      const field = (name: string): string[] => ['input', 'entries', String(index), name];
-      const book = books.get(entry.accountId);
-      const problem =
-        problemOfId(entry.entryId, field('entryId')) ??
-        (book === undefined ? accountNotFound(field('accountId')) : null) ??
-        problemOfContent(entry, rulebook, now, field);
-      if (book === undefined || problem !== null) {
-        if (problem !== null) refusals.push(problem);
-        continue;
-      }
-      const key = `${book.account.venue}/${entry.entryId}`;
-      const before = known.get(key);
-      if (before !== undefined) {
-        if (before === contentOf(entry)) alreadyKnown += 1;
-        else refusals.push(reusedId('entry', book.account, field('entryId')));
-        continue;
-      }
+  return recordFacts(parts, entries, now, () => entryKind(parts, now));
+}
+
+function entryKind(parts: LedgerParts, now: Date): FactKind<NewEntry> {
+  const { rulebook } = parts;
+  return {
+    ...{ name: 'entry', list: 'entries', idField: 'entryId' },
+    idOf: ({ entryId }) => entryId,
+    contentOf,
+    problemOf: (entry, _book, field) => problemOfContent(entry, rulebook, field),
+    post: (entry, book, field) => {
       const refusal = bookEntry(entry, book, rulebook, field);
-      if (refusal !== null) {
-        refusals.push(refusal);
-        continue;
-      }
-      bookAutoExchange(book, entry.entryId, parts, now);
-      known.set(key, contentOf(entry));
-      taken.push(entry);
-    }
-    await insertEntries(tx, taken, books, now);
-    const changed = await writeBooks(tx, books.values(), now);
-    return { recorded: taken.length, alreadyKnown, refusals, changed };
-  }).catch(lookAgain(bus, entries));
-  if (result.changed.length > 0) bus.emit('accounts', result.changed);
-  return result;
+      if (refusal === null) bookAutoExchange(book, entry.entryId, parts, now);
+      return refusal;
+    },
+    readKnown: async (tx, venues, ids) => {
+      const rows = await tx.reportedEntry.findMany({ where: { venueCode: { in: venues }, entryId: { in: ids } } });
+      return rows.map(({ venueCode, entryId, accountId, instrument, side, assetSymbol, quantity, kind, at }) => {
+        const where = instrument === null || side === null ? null : `${accountId}/${positionKey(instrument, side)}`;
+        const content = [accountId, where, assetSymbol, quantity.toFixed(), kind, at.getTime()].join('|');
+        return { venue: venueCode, id: entryId, content };
+      });
+    },
+    insert: async (tx, taken) => {
+      const data = taken.map(({ fact: { position, asset, quantity, ...entry }, book }) => ({
+        ...entry,
+        venueCode: book.account.venue,
+        instrument: position?.instrument ?? null,
+        side: position?.side ?? null,
+        assetSymbol: asset,
+        quantity: toPlain(quantity),
+        recordedAt: book.recordedAt(now),
+      }));
+      await tx.reportedEntry.createMany({ data });
+    },
+  };
 }
 
 /** On the balance, or on the margin of the position that is named; what that margin lacks, the insurance fund pays. */
@@ -92,7 +75,7 @@ function bookEntry(
   { entryId, position, asset, quantity, kind, at }: NewEntry,
   book: OpenBook,
   rulebook: Rulebook,
-  field: (name: string) => string[],
+  field: FieldOf,
 ): Refusal | null {
   const cause = { reference: entryId, reportedAt: at };
   if (position === null) {
@@ -116,12 +99,7 @@ function bookEntry(
   return null;
 }
 
-function problemOfContent(
-  entry: NewEntry,
-  rulebook: Rulebook,
-  now: Date,
-  field: (name: string) => string[],
-): Refusal | null {
+function problemOfContent(entry: NewEntry, rulebook: Rulebook, field: FieldOf): Refusal | null {
   if (!REPORTED_KINDS.includes(entry.kind)) {
     const message = `Expected one of ${REPORTED_KINDS.join(', ')}, got ${entry.kind}, which this server books itself.`;
     return { ...refuse('INVALID_INPUT', message), field: field('kind') };
@@ -137,48 +115,10 @@ function problemOfContent(
     const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
     return { ...refuse('INVALID_INPUT', message), field: field('quantity') };
   }
-  return problemOfInstant(entry.at, now, field('at'));
+  return null;
 }
 
-/** All that makes an entry the same entry, in one line. */
-function contentOf({ accountId, position, asset, quantity, kind, at }: Omit<NewEntry, 'entryId'>): string {
+function contentOf({ accountId, position, asset, quantity, kind, at }: NewEntry): string {
   const where = position === null ? null : `${position.accountId}/${positionKey(position.instrument, position.side)}`;
   return [accountId, where, asset, toPlain(quantity), kind, at.getTime()].join('|');
-}
-
-async function readKnown(
-  tx: Transaction,
-  entries: readonly NewEntry[],
-  books: ReadonlyMap<string, OpenBook>,
-): Promise<Map<string, string>> {
-  const venues = [...new Set([...books.values()].map((book) => book.account.venue))];
-  const ids = entries.map((entry) => entry.entryId).filter((id) => problemOfId(id, []) === null);
-  const rows = await tx.reportedEntry.findMany({ where: { venueCode: { in: venues }, entryId: { in: ids } } });
-  return new Map(
-    rows.map(({ venueCode, entryId, accountId, instrument, side, assetSymbol, quantity, kind, at }) => {
-      const where = instrument === null || side === null ? null : `${accountId}/${positionKey(instrument, side)}`;
-      const content = [accountId, where, assetSymbol, quantity.toFixed(), kind, at.getTime()];
-      return [`${venueCode}/${entryId}`, content.join('|')];
-    }),
-  );
-}
-
-async function insertEntries(
-  tx: Transaction,
-  taken: readonly NewEntry[],
-  books: ReadonlyMap<string, OpenBook>,
-  recordedAt: Date,
-): Promise<void> {
-  if (taken.length === 0) return;
-  await tx.reportedEntry.createMany({
-    data: taken.map(({ position, asset, quantity, ...entry }) => ({
-      ...entry,
-      venueCode: (books.get(entry.accountId) as OpenBook).account.venue,
-      instrument: position?.instrument ?? null,
-      side: position?.side ?? null,
-      assetSymbol: asset,
-      quantity: toPlain(quantity),
-      recordedAt,
-    })),
-  });
 }

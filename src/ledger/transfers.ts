@@ -2,21 +2,13 @@
 import { ZERO, toPlain, type Decimal } from '../margin/decimal.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
 import { checkTransferOut } from '../margin/transferable.js';
-import { transact, type Transaction } from '../platform/database.js';
+import type { Transaction } from '../platform/database.js';
 import { isUuid } from '../platform/ids.js';
 import { ratioKey, type RatioVersion } from '../policy/ratio-version.js';
 import type { Rulebook } from '../policy/rulebook.js';
-import {
-  LARGEST_QUANTITY,
-  accountNotFound,
-  lookAgain,
-  problemOfId,
-  problemOfInstant,
-  reusedId,
-  type BatchResult,
-  type LedgerParts,
-} from './batch.js';
-import { openBooks, writeBooks, type OpenBook } from './books.js';
+import { LARGEST_QUANTITY, type BatchResult, type LedgerParts } from './batch.js';
+import type { OpenBook } from './books.js';
+import { recordFacts, type FactKind, type FieldOf } from './facts.js';
 import { rulesOf } from './margin-state.js';
 import { CapRoom, cappedRatios, lockCaps } from './platform-caps.js';
 import { readAccounts } from './records.js';
@@ -30,13 +22,6 @@ export interface NewTransfer {
   readonly at: Date;
 }
 
-interface KnownTransfer {
-  readonly accountId: string;
-  readonly asset: string;
-  readonly quantity: string;
-  readonly at: number;
-}
-
 /**
  * Records each transfer once. A deposit is a fact, but for the platform-wide caps; a withdrawal has to leave what the
  * positions need. A refused transfer is not remembered: its id may come again.
@@ -46,65 +31,59 @@ export async function recordTransfers(
   transfers: readonly NewTransfer[],
   now: Date,
 ): Promise<BatchResult> {
-  const { db, rulebook, bus } = parts;
-  const result = await transact(db, async (tx): Promise<BatchResult> => {
-    const ids = [...new Set(transfers.map((transfer) => transfer.accountId).filter(isUuid))];
-    const capped = await cappedByDeposits(tx, transfers, rulebook, now);
-    await lockCaps(tx, capped);
-    const books = await openBooks(tx, ids);
-    const room = await CapRoom.read(tx, capped);
-    const known = await readKnown(tx, transfers, books);
-    const refusals: Refusal[] = [];
-    const taken: NewTransfer[] = [];
-    let alreadyKnown = 0;
-    for (const [index, transfer] of transfers.entries()) {
-      const field = (name: string): string[] => ['input', 'transfers', String(index), name];
-      const book = books.get(transfer.accountId);
-      const problem =
-        problemOfId(transfer.transferId, field('transferId')) ??
-        (book === undefined ? accountNotFound(field('accountId')) : null) ??
-        problemOfContent(transfer, rulebook, now, field);
-      if (book === undefined || problem !== null) {
-        if (problem !== null) refusals.push(problem);
-        continue;
-      }
-      const key = `${book.account.venue}/${transfer.transferId}`;
-      const before = known.get(key);
-      if (before !== undefined) {
-        if (isSame(before, transfer)) alreadyKnown += 1;
-        else refusals.push(reusedId('transfer', book.account, field('transferId')));
-        continue;
-      }
-      const refusal = transfer.quantity.isNegative()
-        ? refusalOfOut(transfer, book, parts, now)
-        : room.checkDeposit(book, transfer.asset, transfer.quantity, rulebook);
-      if (refusal !== null) {
-        refusals.push({ ...refusal, field: field('quantity') });
-        continue;
-      }
-      room.use(book, transfer.asset, transfer.quantity);
-      book.post(transfer.asset, transfer.quantity, {
-        kind: transfer.quantity.isNegative() ? 'WITHDRAWAL' : 'DEPOSIT',
-        reference: transfer.transferId,
-        reportedAt: transfer.at,
-      });
-      known.set(key, { ...transfer, quantity: toPlain(transfer.quantity), at: transfer.at.getTime() });
-      taken.push(transfer);
-    }
-    await insertTransfers(tx, taken, books, now);
-    const changed = await writeBooks(tx, books.values(), now);
-    return { recorded: taken.length, alreadyKnown, refusals, changed };
-  }).catch(lookAgain(bus, transfers));
-  if (result.changed.length > 0) bus.emit('accounts', result.changed);
-  return result;
+  let capped: readonly RatioVersion[] = [];
+  return recordFacts(
+    parts,
+    transfers,
+    now,
+    async (tx) => transferKind(parts, now, await CapRoom.read(tx, capped)),
+    async (tx) => {
+      capped = await cappedByDeposits(tx, transfers, parts.rulebook, now);
+      await lockCaps(tx, capped);
+    },
+  );
 }
 
-function problemOfContent(
-  transfer: NewTransfer,
-  rulebook: Rulebook,
-  now: Date,
-  field: (name: string) => string[],
-): Refusal | null {
+function transferKind(parts: LedgerParts, now: Date, room: CapRoom): FactKind<NewTransfer> {
+  const { rulebook } = parts;
+  return {
+    ...{ name: 'transfer', list: 'transfers', idField: 'transferId' },
+    idOf: ({ transferId }) => transferId,
+    contentOf: ({ accountId, asset, quantity, at }) => [accountId, asset, toPlain(quantity), at.getTime()].join('|'),
+    problemOf: (transfer, _book, field) => problemOfContent(transfer, rulebook, field),
+    post: (transfer, book, field) => {
+      const { asset, quantity } = transfer;
+      const isOut = quantity.isNegative();
+      const refusal = isOut
+        ? refusalOfOut(transfer, book, parts, now)
+        : room.checkDeposit(book, asset, quantity, rulebook);
+      if (refusal !== null) return { ...refusal, field: field('quantity') };
+      room.use(book, asset, quantity);
+      const kind = isOut ? 'WITHDRAWAL' : 'DEPOSIT';
+      book.post(asset, quantity, { kind, reference: transfer.transferId, reportedAt: transfer.at });
+      return null;
+    },
+    readKnown: async (tx, venues, ids) => {
+      const rows = await tx.transfer.findMany({ where: { venueCode: { in: venues }, transferId: { in: ids } } });
+      return rows.map(({ venueCode, transferId, accountId, assetSymbol, quantity, at }) => {
+        const content = [accountId, assetSymbol, quantity.toFixed(), at.getTime()].join('|');
+        return { venue: venueCode, id: transferId, content };
+      });
+    },
+    insert: async (tx, taken) => {
+      const data = taken.map(({ fact: { asset, quantity, ...transfer }, book }) => ({
+        ...transfer,
+        venueCode: book.account.venue,
+        assetSymbol: asset,
+        quantity: toPlain(quantity),
+        recordedAt: book.recordedAt(now),
+      }));
+      await tx.transfer.createMany({ data });
+    },
+  };
+}
+
+function problemOfContent(transfer: NewTransfer, rulebook: Rulebook, field: FieldOf): Refusal | null {
   if (!rulebook.assets.has(transfer.asset)) {
     return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: field('asset') };
   }
@@ -112,7 +91,7 @@ function problemOfContent(
     const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
     return { ...refuse('INVALID_INPUT', message), field: field('quantity') };
   }
-  return problemOfInstant(transfer.at, now, field('at'));
+  return null;
 }
 
 function refusalOfOut(transfer: NewTransfer, book: OpenBook, parts: LedgerParts, now: Date): Refusal | null {
@@ -139,50 +118,4 @@ async function cappedByDeposits(
     }),
   );
   return ratios.filter((ratio) => keys.has(ratio.ratioKey));
-}
-
-function isSame(known: KnownTransfer, transfer: NewTransfer): boolean {
-  return (
-    known.accountId === transfer.accountId &&
-    known.asset === transfer.asset &&
-    known.quantity === toPlain(transfer.quantity) &&
-    known.at === transfer.at.getTime()
-  );
-}
-
-/** What was recorded under these ids, at the venues of these accounts. */
-async function readKnown(
-  tx: Transaction,
-  transfers: readonly NewTransfer[],
-  books: ReadonlyMap<string, OpenBook>,
-): Promise<Map<string, KnownTransfer>> {
-  const venues = [...new Set([...books.values()].map((book) => book.account.venue))];
-  const ids = transfers.map((transfer) => transfer.transferId).filter((id) => problemOfId(id, []) === null);
-  const rows = await tx.transfer.findMany({ where: { venueCode: { in: venues }, transferId: { in: ids } } });
-  return new Map(
-    rows.map((row) => [
-      `${row.venueCode}/${row.transferId}`,
-      { accountId: row.accountId, asset: row.assetSymbol, quantity: row.quantity.toFixed(), at: row.at.getTime() },
-    ]),
-  );
-}
-
-async function insertTransfers(
-  tx: Transaction,
-  taken: readonly NewTransfer[],
-  books: ReadonlyMap<string, OpenBook>,
-  recordedAt: Date,
-): Promise<void> {
-  if (taken.length === 0) return;
-  await tx.transfer.createMany({
-    data: taken.map((transfer) => ({
-      venueCode: (books.get(transfer.accountId) as OpenBook).account.venue,
-      transferId: transfer.transferId,
-      accountId: transfer.accountId,
-      assetSymbol: transfer.asset,
-      quantity: toPlain(transfer.quantity),
-      at: transfer.at,
-      recordedAt,
-    })),
-  });
 }

@@ -2,12 +2,14 @@
 import type { MarginReport } from '../margin/assess.js';
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
-import { simulate, type SimulatedChanges } from '../margin/simulate.js';
+import { simulation, type SimulatedChanges } from '../margin/simulate.js';
 import { stress } from '../margin/stress.js';
+import { LARGEST_PRICE } from '../market/quote-check.js';
 import type { Database } from '../platform/database.js';
+import { turn } from '../platform/turns.js';
 import { platformUsed } from '../policy/ratio-change.js';
 import type { Rulebook } from '../policy/rulebook.js';
-import { LARGEST_PRICE, LARGEST_QUANTITY } from './batch.js';
+import { LARGEST_QUANTITY } from './batch.js';
 import type { MarginState } from './margin-state.js';
 import { cappedRatios } from './platform-caps.js';
 import type { Holdings } from './records.js';
@@ -38,7 +40,14 @@ export async function whatIf(
     changes.transfers.some(({ quantity }) => quantity.gt(ZERO)) || changes.collateralMode === 'MULTI_ASSET';
   const platformRoom = usesRoom ? await roomUnderCaps(db, rulebook, before) : new Map<string, Decimal>();
   const { holds, market, policy } = before;
-  const made = simulate(holds, changes, market, policy, { settings, platformRoom });
+  const steps = simulation(holds, changes, market, policy, { settings, platformRoom });
+  await turn();
+  let step = steps.next();
+  while (step.done !== true) {
+    await turn();
+    step = steps.next();
+  }
+  const made = step.value;
   const after: MarginState = {
     account: before.account,
     holds: made.account,
