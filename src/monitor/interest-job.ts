@@ -5,6 +5,7 @@
 import type { LedgerParts } from '../ledger/batch.js';
 import { chargeInterest, fullHour } from '../ledger/interest.js';
 import type { Logger } from '../platform/log.js';
+import { refreshRules } from '../policy/rule-news.js';
 
 /** How often the clock is looked at. */
 const LOOK_MS = 1_000;
@@ -50,6 +51,8 @@ export class InterestJob {
     let accounts = 0;
     let charged = 0;
     try {
+      // A process that lags must not charge by rules that an admin has changed through another one.
+      await refreshRules(this.parts, new Date(clock()));
       for (let after: string | null = null; !this.closed;) {
         const batch = await chargeInterest(this.parts, new Date(clock()), after, BATCH);
         accounts += batch.accounts;

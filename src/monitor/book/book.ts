@@ -3,8 +3,9 @@
  * assessed, and who is touched by a price. An account is replaced whole when it changes; whoever adds or replaces one
  * has it assessed, since what was known of it is forgotten.
  */
-import { ZERO } from '../../margin/decimal.js';
-import { MARGIN_STATUSES, type AccountState, type MarginStatus, type PositionState } from '../../margin/model.js';
+import type { AccountText, PositionText } from '../../ledger/account-text.js';
+import { decimal } from '../../margin/decimal.js';
+import { MARGIN_STATUSES, type CollateralMode, type MarginStatus } from '../../margin/model.js';
 import { AccountIds } from './account-ids.js';
 import { Bitmap } from './bitmap.js';
 import {
@@ -24,10 +25,12 @@ import {
   STATUS,
 } from './columns.js';
 import type { Corridor } from './corridor.js';
+import { digitsOf } from './exact-sum.js';
 import type { RuleColumns } from './rule-columns.js';
 
 /** In the place of a status: none is known. */
-const NOT_ASSESSED = MARGIN_STATUSES.length;
+export const NOT_ASSESSED = MARGIN_STATUSES.length;
+const HEALTHY = MARGIN_STATUSES.indexOf('HEALTHY');
 
 export class Book {
   readonly buckets = new BucketColumns();
@@ -54,7 +57,8 @@ export class Book {
    * Adds an account, or replaces it, with its rule set (`RuleColumns.setPolicy` says which). Answers its buckets: the
    * cross one, then those of its isolated positions in the account's order. None of them sleeps until it is settled.
    */
-  put(id: string, ruleSet: number, account: AccountState): number[] {
+  put(id: string, ruleSet: number, account: AccountText, version: number): number[] {
+    const [mode, , balances, open] = account;
     const known = this.ids.find(id);
     const cross = known ?? this.buckets.take();
     if (known === null) {
@@ -63,22 +67,16 @@ export class Book {
     } else {
       this.empty(cross);
     }
-    const open = account.positions.filter(({ size }) => !size.isZero());
+    this.buckets.version[cross] = version;
     const numbers = [cross];
-    this.fill(
-      cross,
-      cross,
-      ruleSet,
-      account,
-      open.filter(({ marginMode }) => marginMode === 'CROSS'),
-    );
+    this.fill(cross, cross, ruleSet, mode, balances, open.filter(isCross));
     for (const position of open) {
-      if (position.marginMode === 'CROSS') continue;
+      if (isCross(position)) continue;
       const isolated = this.buckets.take();
       const last = numbers.at(-1) ?? cross;
       this.buckets.next[last] = isolated + 1;
       this.buckets.next[isolated] = 0;
-      this.fill(isolated, cross, ruleSet, { ...account, balances: [] }, [position]);
+      this.fill(isolated, cross, ruleSet, mode, [], [position]);
       numbers.push(isolated);
     }
     return numbers;
@@ -101,7 +99,38 @@ export class Book {
 
   /** The account to which a bucket belongs. */
   accountOf(bucket: number): string {
-    return this.ids.of(this.buckets.account[bucket] as number);
+    return this.ids.of(this.crossOf(bucket));
+  }
+
+  /** The cross bucket of the same account. */
+  crossOf(bucket: number): number {
+    return this.buckets.account[bucket] as number;
+  }
+
+  /** The buckets of the account whose cross bucket it is. */
+  bucketsAt(cross: number): number[] {
+    return this.chain(cross);
+  }
+
+  /** As it was put; null: the account is unknown. */
+  versionOf(id: string): number | null {
+    const cross = this.ids.find(id);
+    return cross === null ? null : (this.buckets.version[cross] as number);
+  }
+
+  ruleSetOf(bucket: number): number {
+    return this.buckets.halves[bucket * BUCKET_HALVES + RULE_SET] as number;
+  }
+
+  /** Adds every bucket to `marks` that stood worse than calm when it was settled, and those that were not settled. */
+  markUneasy(marks: Bitmap): void {
+    const { account, halves, end } = this.buckets;
+    for (let bucket = 0; bucket < end; bucket++) {
+      const status = halves[bucket * BUCKET_HALVES + STATUS] as number;
+      if (account[bucket] === FREE || status <= HEALTHY) continue;
+      this.wake(bucket);
+      marks.add(bucket);
+    }
   }
 
   /** How a bucket stands, after it was assessed: until when it may sleep. */
@@ -126,6 +155,13 @@ export class Book {
   markHolders(price: number, marks: Bitmap): void {
     const holders = this.holders[price];
     if (holders !== undefined) marks.addAll(holders);
+  }
+
+  /** Whether one of the prices values the bucket. */
+  isValuedByAny(bucket: number, prices: ReadonlySet<number>): boolean {
+    let found = false;
+    this.forEachPrice(bucket, (price) => (found ||= prices.has(price)));
+    return found;
   }
 
   /** Adds every bucket under a rule set to `marks`; with `wake`, since its thresholds mean something else now. */
@@ -165,28 +201,33 @@ export class Book {
     bucket: number,
     cross: number,
     ruleSet: number,
-    { collateralMode, balances }: AccountState,
-    open: readonly PositionState[],
+    mode: CollateralMode,
+    balances: readonly string[],
+    open: readonly PositionText[],
   ): void {
     const { buckets, holdings, positions, rules } = this;
-    const held = balances.filter(({ quantity }) => !quantity.isZero());
-    const firstHolding = holdings.take(held.length);
-    held.forEach(({ asset, quantity }, index) => {
-      holdings.row[firstHolding + index] = rules.collateralRow(ruleSet, collateralMode, asset);
-      holdings.quantity[firstHolding + index] = quantity.toNumber();
-    });
+    const heldAssets = balances.length / 2;
+    const firstHolding = holdings.take(heldAssets);
+    for (let item = 0; item < heldAssets; item++) {
+      const [asset, plain] = [balances[2 * item] as string, balances[2 * item + 1] as string];
+      const quantity = Number(plain);
+      holdings.row[firstHolding + item] = rules.collateralRow(ruleSet, mode, asset);
+      holdings.quantity[firstHolding + item] = quantity;
+      holdings.digits[firstHolding + item] = digitsOf(plain, quantity);
+    }
     const firstPosition = positions.take(open.length);
-    open.forEach(({ instrument, side, size, cost, marginMode, isolatedMargin }, index) => {
-      const isLong = side === 'LONG';
-      const margin = marginMode === 'ISOLATED' ? isolatedMargin : ZERO;
+    open.forEach((position, index) => {
+      const [instrument, side, plain] = position;
+      const size = Number(plain);
       positions.row[firstPosition + index] = rules.instrumentRow(ruleSet, instrument);
-      const offset = isLong ? margin.minus(cost) : margin.plus(cost);
-      const amounts = [isLong ? size.toNumber() : -size.toNumber(), offset.toNumber()];
-      positions.amounts.set(amounts, (firstPosition + index) * POSITION_AMOUNTS);
+      const amounts = (firstPosition + index) * POSITION_AMOUNTS;
+      positions.amounts[amounts] = side === 'LONG' ? size : -size;
+      positions.amounts[amounts + 1] = offsetOf(position);
+      positions.digits[firstPosition + index] = digitsOf(plain, size);
     });
     buckets.words[bucket * BUCKET_WORDS + FIRST_HOLDING] = firstHolding;
     buckets.words[bucket * BUCKET_WORDS + FIRST_POSITION] = firstPosition;
-    buckets.halves.set([held.length, open.length, ruleSet, NOT_ASSESSED], bucket * BUCKET_HALVES + HOLDINGS);
+    buckets.halves.set([heldAssets, open.length, ruleSet, NOT_ASSESSED], bucket * BUCKET_HALVES + HOLDINGS);
     buckets.account[bucket] = cross;
     this.wake(bucket);
     this.forEachPrice(bucket, (price) => (this.holders[price] ??= new Bitmap()).add(bucket));
@@ -212,4 +253,16 @@ export class Book {
       openPositions: halves[bucket * BUCKET_HALVES + POSITIONS] as number,
     };
   }
+}
+
+function isCross([, , , , , marginMode]: PositionText): boolean {
+  return marginMode === 'CROSS';
+}
+
+/** What a position is worth at a price of 0: its margin where it is isolated, less what it was bought for. */
+function offsetOf(position: PositionText): number {
+  const [, side, , cost, , , isolatedMargin] = position;
+  if (isCross(position)) return side === 'LONG' ? 0 - Number(cost) : Number(cost);
+  const margin = decimal(isolatedMargin);
+  return (side === 'LONG' ? margin.minus(cost) : margin.plus(cost)).toNumber();
 }

@@ -42,6 +42,8 @@ export class BucketColumns {
   corridors = new Float64Array(0);
   /** The cross bucket of the same account; FREE: the bucket is nobody's. */
   account = new Uint32Array(0);
+  /** Of a cross bucket: the version of the account. */
+  version = new Uint32Array(0);
   /** The next isolated bucket of the same account plus 1, 0 after the last; of a free place, the next free one. */
   next = new Uint32Array(0);
 
@@ -66,13 +68,14 @@ export class BucketColumns {
   }
 
   get bytes(): number {
-    const { words, corridors, account, next } = this;
-    return words.byteLength + corridors.byteLength + account.byteLength + next.byteLength;
+    const { words, corridors, account, version, next } = this;
+    return [words, corridors, account, version, next].reduce((bytes, column) => bytes + column.byteLength, 0);
   }
 
   private grow(): void {
     this.account = grown(this.account, this.end + 1);
     const { length } = this.account;
+    this.version = grown(this.version, length);
     this.next = grown(this.next, length);
     this.corridors = grown(this.corridors, length * CORRIDOR);
     this.words = grown(this.words, length * BUCKET_WORDS);
@@ -123,14 +126,17 @@ function roomFor(count: number): number {
 export class HoldingColumns extends ItemColumns {
   /** In the asset; negative: owed. The float next to the exact quantity. */
   quantity = new Float64Array(0);
+  /** `digitsOf` the exact quantity. */
+  digits = new Uint8Array(0);
 
   get bytes(): number {
-    return this.row.byteLength + this.quantity.byteLength;
+    return this.row.byteLength + this.quantity.byteLength + this.digits.byteLength;
   }
 
   protected override grow(needed: number): void {
     super.grow(needed);
     this.quantity = grown(this.quantity, this.row.length);
+    this.digits = grown(this.digits, this.row.length);
   }
 }
 
@@ -147,13 +153,16 @@ export class PositionColumns extends ItemColumns {
    * cost. The floats next to the exact size and to the exact sum.
    */
   amounts = new Float64Array(0);
+  /** `digitsOf` the exact size. */
+  digits = new Uint8Array(0);
 
   get bytes(): number {
-    return this.row.byteLength + this.amounts.byteLength;
+    return this.row.byteLength + this.amounts.byteLength + this.digits.byteLength;
   }
 
   protected override grow(needed: number): void {
     super.grow(needed);
+    this.digits = grown(this.digits, this.row.length);
     this.amounts = grown(this.amounts, this.row.length * POSITION_AMOUNTS);
   }
 }

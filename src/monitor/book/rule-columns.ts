@@ -53,6 +53,8 @@ export class RuleColumns {
   debtMarginRate = new Float64Array(0);
   /** No maintenance margin, nor any step of its sum, is larger than this times notional (or debt). */
   maintenanceScale = new Float64Array(0);
+  /** Surely below every ratio at which something happens. */
+  calmBelow = new Float64Array(0);
 
   private readonly ruleSets: RuleSet[] = [];
   private readonly numbers = new Map<string, number>();
@@ -63,13 +65,40 @@ export class RuleColumns {
 
   constructor(readonly prices: PriceColumn) {}
 
+  /**
+   * A copy with this policy in the place of a rule set's, and with the prices of this moment, for whoever wants to see
+   * what would be: nothing that happens afterwards changes it.
+   */
+  copyWith(ruleSet: number, policy: Policy): RuleColumns {
+    const copy = new RuleColumns(this.prices.copy());
+    const { collateralRoom, maintenanceRoom } = copy;
+    for (const [name, column] of Object.entries(this)) {
+      if (ArrayBuffer.isView(column)) Object.assign(copy, { [name]: (column as Float64Array).slice() });
+    }
+    collateralRoom.follow(this.collateralRoom);
+    maintenanceRoom.follow(this.maintenanceRoom);
+    for (const { row, mode, asset } of this.rules(ruleSet).collateral.values()) {
+      copy.writeCollateral(row, asset, mode, policy);
+    }
+    return copy;
+  }
+
   /** Null: that venue and chain have no policy here yet. */
   ruleSet(venue: string, chain: string | null): number | null {
     return this.numbers.get(`${venue}\0${chain ?? ''}`) ?? null;
   }
 
-  /** What is in force from now on; the number of the rule set, and whether ratios now mean other statuses than before. */
-  setPolicy(venue: string, chain: string | null, policy: Policy): { ruleSet: number; thresholdsChanged: boolean } {
+  /**
+   * What is in force from now on; the number of the rule set, and whether ratios now mean other statuses than before.
+   *
+   * @param boundaries every ratio at which something happens, whatever the account
+   */
+  setPolicy(
+    venue: string,
+    chain: string | null,
+    policy: Policy,
+    boundaries: readonly Decimal[] = statusBoundaries(policy),
+  ): { ruleSet: number; thresholdsChanged: boolean } {
     const known = this.ruleSet(venue, chain);
     const ruleSet = known ?? this.ruleSets.length;
     const before = this.ruleSets[ruleSet];
@@ -83,7 +112,9 @@ export class RuleColumns {
     if (ruleSet >= this.debtMarginRate.length) {
       this.debtMarginRate = grown(this.debtMarginRate, ruleSet + 1);
       this.maintenanceScale = grown(this.maintenanceScale, ruleSet + 1);
+      this.calmBelow = grown(this.calmBelow, ruleSet + 1);
     }
+    this.calmBelow[ruleSet] = Math.min(...boundaries.map((boundary) => boundary.toNumber())) * (1 - NEAR);
     this.debtMarginRate[ruleSet] = policy.debtMarginRate.toNumber();
     this.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
     for (const { row, mode, asset } of rules.collateral.values()) this.writeCollateral(row, asset, mode, policy);
@@ -128,6 +159,18 @@ export class RuleColumns {
     return row;
   }
 
+  /** What a row of an asset stands for. */
+  assetAt(ruleSet: number, row: number): { readonly asset: string; readonly mode: CollateralMode } {
+    for (const item of this.rules(ruleSet).collateral.values()) if (item.row === row) return item;
+    throw new Error(`The rule set ${ruleSet} has no asset in row ${row}.`);
+  }
+
+  /** The symbol of an instrument's row. */
+  instrumentAt(ruleSet: number, row: number): string {
+    for (const [symbol, number] of this.rules(ruleSet).instruments) if (number === row) return symbol;
+    throw new Error(`The rule set ${ruleSet} has no instrument in row ${row}.`);
+  }
+
   private rules(ruleSet: number): RuleSet {
     const rules = this.ruleSets[ruleSet];
     if (rules === undefined) throw new Error(`There is no rule set ${ruleSet}.`);
@@ -169,6 +212,12 @@ export class RuleColumns {
 class Room {
   private readonly rooms: { readonly first: number; readonly length: number }[] = [];
   private end = 0;
+
+  /** Takes over how another one is divided. */
+  follow(other: Room): void {
+    this.rooms.push(...other.rooms);
+    this.end = other.end;
+  }
 
   place(row: number, length: number): number {
     const room = this.rooms[row];

@@ -63,6 +63,9 @@ export const REQUIRES = 4;
 /** Something is owed. */
 export const OWES = 8;
 
+/** What accounts hold, and the rules and prices by which it is valued: those of the book, or others to be tried. */
+export type Columns = Pick<Book, 'buckets' | 'holdings' | 'positions' | 'rules'>;
+
 /** Numbers of an interval pair in `intervals`. */
 export const INTERVAL_STRIDE = 4;
 
@@ -72,7 +75,7 @@ export const INTERVAL_STRIDE = 4;
  * price is left out of the sums, as `assessMargin` leaves it out.
  */
 export function valueBuckets(
-  book: Book,
+  book: Columns,
   buckets: Uint32Array,
   from: number,
   to: number,

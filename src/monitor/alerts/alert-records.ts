@@ -1,0 +1,172 @@
+/** Stored alerts: read by account, by owner or all, newest or oldest first, and acknowledged. */
+import { decimal, type Decimal } from '../../margin/decimal.js';
+import type { MarginStatus, PositionSide } from '../../margin/model.js';
+import { refuse, type Refusal } from '../../margin/refusal.js';
+import type { Database } from '../../platform/database.js';
+import { Prisma } from '../../platform/prisma/client.js';
+import type { RiskAlertKind } from '../../platform/prisma/enums.js';
+
+export interface AlertRecord {
+  /** Its number: from 1, without gaps, in the order in which alerts were stored. */
+  readonly seq: bigint;
+  readonly accountId: string;
+  /** Of the account; neither ever changes. */
+  readonly owner: string;
+  readonly venue: string;
+  readonly kind: RiskAlertKind;
+  /** Of the isolated position that it is about; both null: the cross account. */
+  readonly instrument: string | null;
+  readonly side: PositionSide | null;
+  readonly status: MarginStatus;
+  readonly previousStatus: MarginStatus | null;
+  readonly marginRatio: Decimal | null;
+  readonly marginBalance: Decimal;
+  readonly maintenanceMargin: Decimal;
+  /** Null where no rule fired, and once the rule is removed. */
+  readonly ruleId: string | null;
+  readonly ratioId: string | null;
+  readonly effectiveAt: Date | null;
+  /** Numbers of ledger entries. */
+  readonly entries: readonly bigint[];
+  readonly at: Date;
+  readonly acknowledgedAt: Date | null;
+}
+
+/** Whose alerts; both null: all. With both, an account must be named and be the owner's. */
+export interface AlertFilter {
+  readonly owner: string | null;
+  readonly accountIds: readonly string[] | null;
+}
+
+/** A part of one account's alerts. */
+export interface AlertPage {
+  readonly accountId: string;
+  /** Number of the last one seen; null: from the newest on. */
+  readonly before: bigint | null;
+  readonly limit: number;
+}
+
+interface AlertRow extends Omit<AlertRecord, 'marginRatio' | 'marginBalance' | 'maintenanceMargin' | 'entries'> {
+  readonly marginRatio: string | null;
+  readonly marginBalance: string;
+  readonly maintenanceMargin: string;
+  readonly entries: readonly string[];
+}
+
+// Numbers travel as text, which keeps all of their digits.
+const COLUMNS = Prisma.sql`
+  alert.seq, alert.account_id::text AS "accountId", account.owner, account.venue_code AS venue, alert.kind::text,
+  alert.instrument, alert.side::text, alert.status::text, alert.previous_status::text AS "previousStatus",
+  alert.margin_ratio::text AS "marginRatio", alert.margin_balance::text AS "marginBalance",
+  alert.maintenance_margin::text AS "maintenanceMargin", alert.rule_id::text AS "ruleId",
+  alert.ratio_id::text AS "ratioId", alert.effective_at AS "effectiveAt", alert.entries::text[] AS entries, alert.at,
+  alert.acknowledged_at AS "acknowledgedAt"`;
+
+/** Beyond every number that an alert can have. */
+const END = 10n ** 18n;
+
+/** The number of the last alert that is stored; 0: none is. */
+export async function readLastAlert(db: Database): Promise<bigint> {
+  const [row] = await db.$queryRaw<{ last: bigint }[]>`SELECT last_alert AS last FROM duty WHERE id = 1`;
+  return row?.last ?? 0n;
+}
+
+/** Up to `limit` alerts with numbers above `after`, up to `through`, oldest first. */
+export async function readAlertsAfter(
+  db: Database,
+  filter: AlertFilter,
+  { after, through, limit }: { readonly after: bigint; readonly through: bigint; readonly limit: number },
+): Promise<AlertRecord[]> {
+  return select(db, filter, Prisma.sql`seq > ${after} AND seq <= ${through}`, Prisma.sql`ASC`, limit);
+}
+
+/** Up to `limit` alerts below `before`, newest first; null: from the newest on, and of all kinds. */
+export async function findAlerts(
+  db: Database,
+  filter: AlertFilter & { readonly kinds: readonly RiskAlertKind[] | null },
+  before: bigint | null,
+  limit: number,
+): Promise<AlertRecord[]> {
+  const ofKinds = filter.kinds === null ? Prisma.empty : Prisma.sql`AND kind::text = ANY(${[...filter.kinds]}::text[])`;
+  return select(db, filter, Prisma.sql`seq < ${before ?? END} ${ofKinds}`, Prisma.sql`DESC`, limit);
+}
+
+async function select(
+  db: Database,
+  { owner, accountIds }: AlertFilter,
+  condition: Prisma.Sql,
+  order: Prisma.Sql,
+  limit: number,
+): Promise<AlertRecord[]> {
+  if (owner === null && accountIds === null) {
+    const rows = await db.$queryRaw<AlertRow[]>`
+      SELECT ${COLUMNS} FROM risk_alerts AS alert JOIN accounts AS account ON account.id = alert.account_id
+      WHERE ${condition} ORDER BY seq ${order} LIMIT ${limit}`;
+    return rows.map(alertRecord);
+  }
+  const owned = owner === null ? Prisma.sql`TRUE` : Prisma.sql`account.owner = ${owner}`;
+  const named = accountIds === null ? Prisma.sql`TRUE` : Prisma.sql`account.id = ANY(${[...accountIds]}::uuid[])`;
+  // Account by account, each by its own index: the way through all alerts would be long for who has few.
+  const rows = await db.$queryRaw<AlertRow[]>`
+    SELECT ${COLUMNS} FROM accounts AS account
+    CROSS JOIN LATERAL (
+      SELECT * FROM risk_alerts WHERE account_id = account.id AND ${condition} ORDER BY seq ${order} LIMIT ${limit}
+    ) AS alert
+    WHERE ${owned} AND ${named} ORDER BY seq ${order} LIMIT ${limit}`;
+  return rows.map(alertRecord);
+}
+
+/** The pages, each newest first; one statement, however many pages. */
+export async function readAlertPages(db: Database, pages: readonly AlertPage[]): Promise<AlertRecord[][]> {
+  const asked = JSON.stringify(
+    pages.map(({ accountId, before, limit }, number) => ({
+      number,
+      of: accountId,
+      before: String(before ?? END),
+      most: limit,
+    })),
+  );
+  const rows = await db.$queryRaw<(AlertRow & { readonly page: number })[]>`
+    SELECT page.number AS page, ${COLUMNS}
+    FROM jsonb_to_recordset(${asked}::jsonb) AS page(number int, "of" uuid, before bigint, most int)
+    JOIN accounts AS account ON account.id = page.of
+    CROSS JOIN LATERAL (
+      SELECT * FROM risk_alerts WHERE account_id = page.of AND seq < page.before ORDER BY seq DESC LIMIT page.most
+    ) AS alert
+    ORDER BY seq DESC`;
+  const found = pages.map((): AlertRecord[] => []);
+  for (const { page, ...row } of rows) found[page]?.push(alertRecord(row));
+  return found;
+}
+
+export async function readAlerts(db: Database, seqs: readonly bigint[]): Promise<AlertRecord[]> {
+  const rows = await db.$queryRaw<AlertRow[]>`
+    SELECT ${COLUMNS} FROM risk_alerts AS alert JOIN accounts AS account ON account.id = alert.account_id
+    WHERE seq = ANY(${seqs.map(String)}::bigint[])`;
+  return rows.map(alertRecord);
+}
+
+/** Acknowledges an alert of the owner's; one that was acknowledged before keeps its instant. */
+export async function acknowledgeAlert(
+  db: Database,
+  { seq, owner }: { readonly seq: bigint | null; readonly owner: string },
+  now: Date,
+): Promise<Refusal | null> {
+  const found =
+    seq === null
+      ? 0
+      : await db.$executeRaw`
+          UPDATE risk_alerts SET acknowledged_at = COALESCE(acknowledged_at, ${now})
+          FROM accounts WHERE accounts.id = account_id AND owner = ${owner} AND seq = ${seq}`;
+  return found === 1 ? null : { ...refuse('ALERT_NOT_FOUND', 'There is no such alert.'), field: ['input', 'id'] };
+}
+
+function alertRecord(row: AlertRow): AlertRecord {
+  return {
+    ...row,
+    marginRatio: row.marginRatio === null ? null : decimal(row.marginRatio),
+    marginBalance: decimal(row.marginBalance),
+    maintenanceMargin: decimal(row.maintenanceMargin),
+    entries: row.entries.map(BigInt),
+  };
+}

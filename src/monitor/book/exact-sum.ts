@@ -1,0 +1,54 @@
+/**
+ * Exact sums of many decimals that lie in the columns as floats. A decimal of few digits is a whole number of tenths,
+ * hundredths and so on; as long as that number is below 2^51 it can be told from the float next to the decimal, and
+ * whole numbers are added without any error.
+ */
+import { decimal, type Decimal } from '../../margin/decimal.js';
+
+/** In the place of a number of digits: the float does not tell the decimal. */
+export const UNTOLD = 255;
+
+const MOST_DIGITS = 18;
+/** Below it, a product with a power of ten is off by less than a half, so that rounding finds the whole number. */
+const LARGEST = 2 ** 51;
+const POWERS = Array.from({ length: MOST_DIGITS + 1 }, (_, digits) => 10 ** digits);
+
+/**
+ * How many fraction digits a decimal has, where its float tells it; otherwise UNTOLD.
+ *
+ * @param plain the decimal in plain notation, without zeros at its end
+ */
+export function digitsOf(plain: string, float: number): number {
+  const point = plain.indexOf('.');
+  const digits = point < 0 ? 0 : plain.length - point - 1;
+  if (digits > MOST_DIGITS) return UNTOLD;
+  // A hair below, since the float and the product are rounded.
+  return Math.abs(float) * (POWERS[digits] as number) < LARGEST * 0.999 ? digits : UNTOLD;
+}
+
+export class ExactSum {
+  /** By number of digits: what was added and is below 2^52, and what was carried. */
+  private readonly small = new Float64Array(MOST_DIGITS + 1);
+  private readonly carried: bigint[] = Array.from({ length: MOST_DIGITS + 1 }, () => 0n);
+
+  /** `digits` must not be UNTOLD. */
+  add(float: number, digits: number): void {
+    const whole = Math.round(float * (POWERS[digits] as number));
+    const sum = (this.small[digits] as number) + whole;
+    if (Math.abs(sum) < 2 ** 52) {
+      this.small[digits] = sum;
+      return;
+    }
+    this.carried[digits] = (this.carried[digits] as bigint) + BigInt(sum);
+    this.small[digits] = 0;
+  }
+
+  get total(): Decimal {
+    let total = decimal(0);
+    this.carried.forEach((carried, digits) => {
+      const whole = carried + BigInt(this.small[digits] as number);
+      if (whole !== 0n) total = total.plus(decimal(`${whole}e-${digits}`));
+    });
+    return total;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The exact amounts of every account, packed as text into slabs of bytes outside the heap, so that whoever wakes can be
+ * assessed at once: reading them from the database would hold up the event loop, or the answer. Objects would take ten
+ * times the memory, and the garbage collector would look at each of them again and again.
+ */
+import { stateOf, type AccountText } from '../../ledger/account-text.js';
+import type { AccountState } from '../../margin/model.js';
+import { grown } from './growth.js';
+
+/** Records begin at multiples of this. */
+const UNIT = 16;
+const SLAB_UNITS = 2 ** 16;
+const SLAB = SLAB_UNITS * UNIT;
+/** In front of each record: how many bytes it has. */
+const HEADER = 4;
+
+export class PackedAccounts {
+  private readonly slabs: Buffer[] = [];
+  /** By bucket: the unit at which its record begins, plus 1; 0: none. */
+  private places = new Uint32Array(0);
+  /** The next unit that was never used. */
+  private end = 0;
+  /** Places of freed records, by how many units they have. */
+  private readonly free = new Map<number, number[]>();
+
+  get bytes(): number {
+    return this.slabs.length * SLAB + this.places.byteLength;
+  }
+
+  set(bucket: number, account: AccountText): void {
+    const record = Buffer.from(JSON.stringify(account));
+    if (record.length + HEADER > SLAB) throw new Error('An account with so many positions cannot be held.');
+    this.delete(bucket);
+    const place = this.take(unitsOf(record.length));
+    const { slab, offset } = this.at(place);
+    slab.writeUInt32LE(record.length, offset);
+    record.copy(slab, offset + HEADER);
+    if (bucket >= this.places.length) this.places = grown(this.places, bucket + 1);
+    this.places[bucket] = place + 1;
+  }
+
+  /** Null: there is none. */
+  get(bucket: number): AccountState | null {
+    const place = (this.places[bucket] ?? 0) - 1;
+    if (place < 0) return null;
+    const { slab, offset } = this.at(place);
+    const length = slab.readUInt32LE(offset);
+    return stateOf(JSON.parse(slab.toString('utf8', offset + HEADER, offset + HEADER + length)) as AccountText);
+  }
+
+  delete(bucket: number): void {
+    const place = (this.places[bucket] ?? 0) - 1;
+    if (place < 0) return;
+    const { slab, offset } = this.at(place);
+    const units = unitsOf(slab.readUInt32LE(offset));
+    const freed = this.free.get(units);
+    if (freed === undefined) this.free.set(units, [place]);
+    else freed.push(place);
+    this.places[bucket] = 0;
+  }
+
+  private take(units: number): number {
+    const freed = this.free.get(units)?.pop();
+    if (freed !== undefined) return freed;
+    // A record never lies across two slabs.
+    if ((this.end % SLAB_UNITS) + units > SLAB_UNITS) this.end = Math.ceil(this.end / SLAB_UNITS) * SLAB_UNITS;
+    const place = this.end;
+    this.end += units;
+    while (this.slabs.length * SLAB_UNITS < this.end) this.slabs.push(Buffer.allocUnsafeSlow(SLAB));
+    return place;
+  }
+
+  private at(place: number): { slab: Buffer; offset: number } {
+    const slab = this.slabs[Math.floor(place / SLAB_UNITS)] as Buffer;
+    return { slab, offset: (place % SLAB_UNITS) * UNIT };
+  }
+}
+
+function unitsOf(length: number): number {
+  return Math.ceil((length + HEADER) / UNIT);
+}

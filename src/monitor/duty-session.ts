@@ -1,0 +1,92 @@
+/**
+ * A session of its own with PostgreSQL, for the lock that decides who is on duty: the server lets go of the lock when
+ * the session ends, however the process ends.
+ */
+import { Socket } from 'node:net';
+
+import pg from 'pg';
+
+/** The key of the lock; PostgreSQL keeps such locks for each database apart. "plimsoll", as a number of 64 bits. */
+const LOCK_KEY = Buffer.from('plimsoll').readBigInt64BE().toString();
+
+const CONNECT_MS = 3_000;
+const ANSWER_MS = 3_000;
+/**
+ * After so long without a word the server ends the session: the process stands still, or its machine is gone without
+ * taking leave. Longer than it takes this side to notice, so that the old one knows before there is a new one.
+ */
+const SILENCE_MS = 5_000;
+const GOODBYE_MS = 500;
+
+export class DutySession {
+  private readonly socket = new Socket();
+  private readonly client: pg.Client;
+  private readonly ending = new AbortController();
+  private backend: number | null = null;
+
+  constructor(url: string) {
+    this.client = new pg.Client({
+      connectionString: url,
+      stream: () => this.socket,
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_MS,
+      query_timeout: ANSWER_MS,
+      application_name: 'plimsoll duty',
+    });
+    this.client.on('error', (error) => this.ending.abort(error));
+    this.client.on('end', () => this.ending.abort(new Error('The session has ended.')));
+  }
+
+  /** Aborted when the session has ended. */
+  get ended(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  async open(): Promise<void> {
+    await this.client.connect();
+    // By a statement: `options` of the URL would replace those given beside it.
+    await this.client.query(`SET idle_session_timeout = ${SILENCE_MS}; SET statement_timeout = ${ANSWER_MS}`);
+  }
+
+  async tryLock(): Promise<boolean> {
+    const row = await this.one<{ taken: boolean; backend: number }>(
+      `SELECT pg_try_advisory_lock(${LOCK_KEY}) AS taken, pg_backend_pid() AS backend`,
+    );
+    this.backend = row.backend;
+    return row.taken;
+  }
+
+  /** After the transactions of the term before, which hold the row. */
+  async raiseTerm(): Promise<bigint> {
+    const row = await this.one<{ term: string }>('UPDATE duty SET term = term + 1 WHERE id = 1 RETURNING term');
+    return BigInt(row.term);
+  }
+
+  /** Throws when the session, and with it the lock, is lost, or when the lock has not kept another process away. */
+  async check(term: bigint): Promise<void> {
+    const row = await this.one<{ term: string; backend: number }>(
+      'SELECT term, pg_backend_pid() AS backend FROM duty WHERE id = 1',
+    );
+    if (row.backend !== this.backend || BigInt(row.term) !== term) {
+      throw new Error(
+        'The lock is not kept: expected one session of PostgreSQL, got several. DATABASE_URL must lead to the server ' +
+          'itself, or to a pooler that pools sessions, not transactions.',
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    // A server that is silent would not say goodbye either.
+    const timer = setTimeout(() => this.socket.destroy(), GOODBYE_MS);
+    await this.client.end().catch(() => undefined);
+    clearTimeout(timer);
+    this.socket.destroy();
+    this.ending.abort();
+  }
+
+  private async one<T extends pg.QueryResultRow>(sql: string): Promise<T> {
+    const [row] = (await this.client.query<T>(sql)).rows;
+    if (row === undefined) throw new Error('Expected one row, got none; are the migrations applied?');
+    return row;
+  }
+}

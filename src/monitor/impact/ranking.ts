@@ -1,0 +1,35 @@
+/** The accounts that stand worst, by floats: more of them than are asked for, since close ones may be in the wrong order. */
+
+interface Ranked {
+  readonly cross: number;
+  /** Without a positive balance there is no ratio: such accounts are worse than all others. */
+  readonly isInfinite: boolean;
+  /** The margin ratio; of an infinite one the balance, with its sign turned. */
+  readonly badness: number;
+}
+
+export class Ranking {
+  private readonly ranked: Ranked[] = [];
+
+  constructor(private readonly room: number) {}
+
+  add(cross: number, balance: number, maintenance: number): void {
+    const isInfinite = !(balance > 0);
+    const badness = isInfinite ? -balance : maintenance / balance;
+    const { ranked, room } = this;
+    if (ranked.length === room && !isWorse(isInfinite, badness, ranked[room - 1] as Ranked)) return;
+    let place = ranked.length;
+    while (place > 0 && isWorse(isInfinite, badness, ranked[place - 1] as Ranked)) place -= 1;
+    ranked.splice(place, 0, { cross, isInfinite, badness });
+    if (ranked.length > room) ranked.pop();
+  }
+
+  /** The worst first. */
+  get accounts(): readonly number[] {
+    return this.ranked.map(({ cross }) => cross);
+  }
+}
+
+function isWorse(isInfinite: boolean, badness: number, than: Ranked): boolean {
+  return isInfinite === than.isInfinite ? badness > than.badness : isInfinite;
+}
