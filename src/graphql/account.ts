@@ -13,10 +13,19 @@ import {
   Root,
 } from 'type-graphql';
 
-import { countAccounts, findAccounts, openAccount, type AccountCursor, type AccountQuery } from '../ledger/accounts.js';
+import { countAccounts, findAccounts, openAccount, type AccountCursor } from '../ledger/accounts.js';
 import type { MarginState } from '../ledger/margin-state.js';
 import type { AccountRecord, Holdings } from '../ledger/records.js';
 import { worstStatus } from '../margin/assess.js';
+import type { MarginStatus as MarginStatusCode } from '../margin/model.js';
+import {
+  accountsByRisk,
+  accountsOfStatus,
+  idsOfStatus,
+  type Rank,
+  type RankedAccount,
+  type RiskQuery,
+} from '../monitor/risk-order.js';
 import { isUuid } from '../platform/ids.js';
 import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from './access.js';
 import { Chain } from './chain.js';
@@ -24,7 +33,7 @@ import type { Context } from './context.js';
 import { AccountOrder, CollateralMode, MarginStatus, PositionMode } from './enums.js';
 import { badUserInput } from './errors.js';
 import { globalId, localId } from './global-id.js';
-import { plainInput } from './idempotent-input.js';
+import { requestOf } from './idempotent-request.js';
 import { MarginSummary, marginSummary } from './margin-summary.js';
 import { ID_DESCRIPTION, Node } from './node.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT, connectionOf, pageOf, type Page } from './pages.js';
@@ -76,6 +85,14 @@ export class AccountFilter {
 
   @Field(() => String, { nullable: true, description: 'Symbol of an asset that the account holds or owes.' })
   asset?: string | null;
+
+  @Field(() => [MarginStatus], {
+    nullable: true,
+    description:
+      'One of these statuses (the worst of the cross state and of every isolated position), as the live monitor has ' +
+      'last evaluated it. Null: any.',
+  })
+  status?: readonly MarginStatusCode[] | null;
 }
 
 @InputType({ description: 'An account to be opened.' })
@@ -122,7 +139,7 @@ export class OpenAccountPayload {
   errors!: readonly UserError[];
 }
 
-type AccountPage = Page<AccountRecord> & { readonly query: AccountQuery };
+type AccountPage = Page<AccountRecord> & { readonly query: RiskQuery };
 
 @Resolver(() => Account)
 export class AccountResolver {
@@ -178,15 +195,14 @@ export class AccountResolver {
     @Arg('where', () => AccountFilter, { nullable: true, description: 'Which; null: all.' })
     where: AccountFilter | null | undefined,
     @Arg('orderBy', () => AccountOrder, { nullable: true, description: 'The order; null: by id, oldest first.' })
-    orderBy: 'NAME' | null | undefined,
+    orderBy: 'NAME' | 'RISK_DESC' | null | undefined,
     @Ctx() context: Context,
   ): Promise<AccountPage> {
-    return accountPage(
-      context,
-      { ...where, visibleTo: confinedTo(viewerOf(context)), orderBy: orderBy ?? 'ID' },
-      first,
-      after,
-    );
+    const { status, ...rest } = where ?? {};
+    const statuses = status == null ? null : new Set(status);
+    const query = { ...rest, statuses, visibleTo: confinedTo(viewerOf(context)) };
+    if (orderBy === 'RISK_DESC') return riskPage(context, { ...query, orderBy: 'ID' }, first, after);
+    return accountPage(context, { ...query, orderBy: orderBy ?? 'ID' }, first, after);
   }
 
   @Access('ADMIN', 'SERVICE')
@@ -202,16 +218,13 @@ export class AccountResolver {
       collateralMode: asked.collateralMode ?? 'MULTI_ASSET',
       positionMode: asked.positionMode ?? 'ONE_WAY',
     };
+    const { roles } = viewerOf(context);
     const opened = await openAccount(
       context,
       account,
-      {
-        viewer: viewerOf(context).subject,
-        key: idempotencyKey,
-        mutation: 'openAccount',
-        input: plainInput(account),
-      },
+      requestOf('openAccount', idempotencyKey, account, context),
       context.now,
+      roles.includes('ADMIN') ? context.audit : null,
     );
     return { account: opened.account, errors: userErrors(opened.refusals) };
   }
@@ -221,28 +234,66 @@ export class AccountResolver {
 export class AccountConnectionResolver {
   @FieldResolver(() => Int, {
     nullable: true,
-    description: 'How many there are on all pages; counted only when asked for.',
+    description:
+      'How many there are on all pages; counted only when asked for. Null where more than 10,000 accounts have the ' +
+      'statuses that are asked for.',
   })
-  totalCount(@Root() page: AccountPage, @Ctx() { db }: Context): Promise<number> {
-    return countAccounts(db, page.query);
+  async totalCount(@Root() { query }: AccountPage, @Ctx() { db, loop }: Context): Promise<number | null> {
+    if (query.statuses === null) return countAccounts(db, query);
+    const ids = await idsOfStatus(loop.accounts, query);
+    return ids === null ? null : countAccounts(db, { ...query, ids });
   }
 }
 
 export async function accountPage(
-  { db }: Context,
-  query: AccountQuery,
+  { db, loop }: Context,
+  query: RiskQuery,
   first: number | null,
   after: string | null | undefined,
 ): Promise<AccountPage> {
-  const filters = [query.venue, query.chain, query.owner, query.name, query.asset];
-  if (filters.some((filter) => filter?.includes('\0'))) throw badUserInput('A filter cannot contain NUL.');
+  checkFilters(query);
   const page = await pageOf<AccountRecord, [string, string]>({
     first,
     after,
     cursorOf: ({ id, name }) => [id, name],
-    read: (cursor, limit) => findAccounts(db, query, accountCursor(cursor), limit),
+    read: (cursor, limit) =>
+      query.statuses === null
+        ? findAccounts(db, query, accountCursor(cursor), limit)
+        : accountsOfStatus(db, loop.accounts, query, accountCursor(cursor), limit),
   });
   return { ...page, query };
+}
+
+/** By health, the lowest first. */
+async function riskPage(
+  { db, loop }: Context,
+  query: RiskQuery,
+  first: number | null,
+  after: string | null | undefined,
+): Promise<AccountPage> {
+  checkFilters(query);
+  const { edges, pageInfo } = await pageOf<RankedAccount, [string, string]>({
+    first,
+    after,
+    cursorOf: ({ rank }) => [rank.id, String(rank.health)],
+    read: (cursor, limit) => accountsByRisk(db, loop.accounts, query, riskCursor(cursor), limit),
+  });
+  const accounts = edges.map(({ cursor, node }) => ({ cursor, node: node.account }));
+  return { edges: accounts, nodes: accounts.map(({ node }) => node), pageInfo, query };
+}
+
+function checkFilters(query: RiskQuery): void {
+  const filters = [query.venue, query.chain, query.owner, query.name, query.asset];
+  if (filters.some((filter) => filter?.includes('\0'))) throw badUserInput('A filter cannot contain NUL.');
+}
+
+function riskCursor(cursor: readonly [string, string] | null): Rank | null {
+  if (cursor === null) return null;
+  const [id, health] = cursor;
+  if (!isUuid(id) || health === undefined || health === '' || Number.isNaN(Number(health))) {
+    throw badUserInput('Expected a cursor that an earlier page of this order gave out.');
+  }
+  return { id, health: Number(health) };
 }
 
 function accountCursor(cursor: readonly [string, string] | null): AccountCursor | null {

@@ -6,6 +6,7 @@ import type { CollateralContribution } from '../margin/collateral.js';
 import type { Decimal } from '../margin/decimal.js';
 import { assetLiquidationPrice } from '../margin/liquidation-price.js';
 import { maxTransferable } from '../margin/transferable.js';
+import { turn } from '../platform/turns.js';
 import { Account, marginOf } from './account.js';
 import { Asset } from './asset.js';
 import type { Context } from './context.js';
@@ -67,6 +68,7 @@ export class AccountBalancesResolver {
     @Ctx() context: Context,
   ): Promise<Decimal> {
     const { holds, market, policy } = await marginOf(account.id, context);
+    await turn();
     return maxTransferable(asset, holds, market, policy);
   }
 }

@@ -14,6 +14,7 @@ export const {
   TierUnit,
   MaintenanceMethod,
   LedgerKind,
+  RiskAlertKind,
 } = stored;
 
 function enumOf<T extends string>(values: readonly T[]): { readonly [K in T]: K } {
@@ -23,9 +24,18 @@ function enumOf<T extends string>(values: readonly T[]): { readonly [K in T]: K 
 export const MarginStatus = enumOf(MARGIN_STATUSES);
 export const Role = enumOf(ROLES);
 export const CollateralRatioStatus = enumOf(['SCHEDULED', 'ACTIVE', 'SUPERSEDED', 'CANCELLED']);
-export const AccountOrder = enumOf(['NAME']);
-export const MarginChangeCause = enumOf(['SNAPSHOT', 'PRICE', 'ACCOUNT', 'COLLATERAL_RATIO']);
+export const AccountOrder = enumOf(['NAME', 'RISK_DESC']);
+export const MarginChangeCause = enumOf([
+  'SNAPSHOT',
+  'PRICE',
+  'ACCOUNT',
+  'COLLATERAL_RATIO',
+  'POLICY',
+  'INTEREST',
+  'RESYNC',
+]);
 export const NoLiquidationPrice = enumOf(['NO_EXPOSURE', 'NOT_REACHABLE', 'UNPRICED', 'ALREADY_LIQUIDATABLE']);
+export const NoMarginAsOf = enumOf(['BEFORE_OPENING', 'IN_THE_FUTURE', 'PRICES_NOT_KEPT']);
 export const ErrorCode = enumOf([
   'ACCOUNT_NOT_FOUND',
   'VENUE_NOT_FOUND',
@@ -33,6 +43,9 @@ export const ErrorCode = enumOf([
   'ASSET_NOT_FOUND',
   'INSTRUMENT_NOT_FOUND',
   'POSITION_NOT_FOUND',
+  'RATIO_NOT_FOUND',
+  'ALERT_RULE_NOT_FOUND',
+  'ALERT_NOT_FOUND',
   'INSUFFICIENT_MARGIN',
   'INSUFFICIENT_BALANCE',
   'NOT_TRANSFERABLE',
@@ -47,8 +60,13 @@ export const ErrorCode = enumOf([
   'PRICE_UNAVAILABLE',
   'RATIO_OUT_OF_RANGE',
   'TIERS_INVALID',
+  'GUARD_RAIL',
+  'EFFECTIVE_IN_THE_PAST',
+  'EFFECTIVE_OUT_OF_ORDER',
+  'NOT_CANCELLABLE',
   'VERSION_CONFLICT',
   'IDEMPOTENCY_KEY_REUSED',
+  'LIMIT_EXCEEDED',
   'INVALID_INPUT',
 ]);
 
@@ -114,18 +132,29 @@ register(CollateralRatioStatus, 'CollateralRatioStatus', 'Where a version stands
 });
 register(AccountOrder, 'AccountOrder', 'The order of a list of accounts; without one they come by id, oldest first.', {
   NAME: 'By name, by code point; accounts of one name by id.',
+  RISK_DESC:
+    'UNPRICED first, then the lowest health factor of the cross account or of an isolated position, as the live monitor ' +
+    'has last evaluated it; an account that moves meanwhile may come twice or be missed.',
 });
 register(MarginChangeCause, 'MarginChangeCause', 'Why a margin state is pushed.', {
   SNAPSHOT: 'The first state of the account in this stream.',
   PRICE: 'A price that concerns the account was published or aged.',
   ACCOUNT: 'The account was changed: a fill, a transfer, a setting.',
   COLLATERAL_RATIO: 'A collateral ratio of its venue and chain has taken effect.',
+  POLICY: 'Other rules of its venue have taken effect.',
+  INTEREST: 'Interest was booked.',
+  RESYNC: 'News may have been lost for a while, and this is the state as it is.',
 });
 register(NoLiquidationPrice, 'NoLiquidationPrice', 'Why there is no liquidation price.', {
   NO_EXPOSURE: 'Nothing is required: there is nothing to be liquidated.',
   NOT_REACHABLE: 'At no price above 0 would it be liquidated, all other prices unchanged.',
   UNPRICED: 'A price that it takes is missing.',
   ALREADY_LIQUIDATABLE: 'It would be liquidated at the present price.',
+});
+register(NoMarginAsOf, 'NoMarginAsOf', 'Why there is no margin state of an instant.', {
+  BEFORE_OPENING: 'The account was opened later.',
+  IN_THE_FUTURE: 'The instant is still to come.',
+  PRICES_NOT_KEPT: 'No prices are kept of that time, or the account is older than what is kept of it.',
 });
 register(LedgerKind, 'LedgerKind', 'Why a balance has changed.', {
   DEPOSIT: 'Money that came in.',
@@ -141,6 +170,13 @@ register(LedgerKind, 'LedgerKind', 'Why a balance has changed.', {
   EARN: 'To or from an earn product.',
   ADJUSTMENT: 'A correction by the venue.',
 });
+register(RiskAlertKind, 'RiskAlertKind', 'What an alert is about.', {
+  STATUS_CHANGED: 'The status of the cross account or of an isolated position has changed.',
+  RULE_FIRED: 'The margin ratio has reached that of an alert rule.',
+  COLLATERAL_RATIO_SCHEDULED: 'A collateral ratio that concerns the account will change.',
+  INTEREST_STARTED: 'Interest on a debt was booked for the first hour of a row of hours.',
+  AUTO_EXCHANGED: 'Other assets were exchanged to cover a debt.',
+});
 register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.', {
   ACCOUNT_NOT_FOUND: 'There is no such account, or it is not the viewer’s to see.',
   VENUE_NOT_FOUND: 'There is no such venue.',
@@ -148,6 +184,9 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   ASSET_NOT_FOUND: 'There is no such asset.',
   INSTRUMENT_NOT_FOUND: 'There is no such instrument at that venue.',
   POSITION_NOT_FOUND: 'There is no such open position, or it is not the viewer’s.',
+  ALERT_RULE_NOT_FOUND: 'There is no such alert rule, or it is not the viewer’s.',
+  ALERT_NOT_FOUND: 'There is no such alert, or it is not the viewer’s.',
+  RATIO_NOT_FOUND: 'There is no such version of a collateral ratio.',
   INSUFFICIENT_MARGIN: 'What would be left does not cover the initial margin.',
   INSUFFICIENT_BALANCE: 'There is less of the asset than that.',
   NOT_TRANSFERABLE: 'The asset counts as collateral, and cannot leave.',
@@ -162,7 +201,12 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   PRICE_UNAVAILABLE: 'A fresh price is needed, and there is none.',
   RATIO_OUT_OF_RANGE: 'A ratio must be from 0 to 1.',
   TIERS_INVALID: 'Tiers must be contiguous from 0, without a gap or an overlap, and at most 50.',
+  GUARD_RAIL: 'A guard rail of the policy stands against the change, which `force` would pass.',
+  EFFECTIVE_IN_THE_PAST: 'What is past stays as it was: a change takes effect now or later.',
+  EFFECTIVE_OUT_OF_ORDER: 'A version is scheduled that takes effect at the same time or later; the message names it.',
+  NOT_CANCELLABLE: 'Only a version that is scheduled can be cancelled.',
   VERSION_CONFLICT: 'Somebody else has made a newer version; the message names it.',
   IDEMPOTENCY_KEY_REUSED: 'The key or id was used before, with other content.',
+  LIMIT_EXCEEDED: 'There are as many as there may be; the message says how many, and what to do.',
   INVALID_INPUT: 'A value is outside what the field takes; the message says what was expected.',
 });

@@ -1,7 +1,18 @@
 /** Global ids: the type's name and the local id, opaque to clients. */
 
 export type NodeType =
-  'Venue' | 'Chain' | 'Asset' | 'Instrument' | 'CollateralRatio' | 'Account' | 'Position' | 'LedgerEntry' | 'Fill';
+  | 'Venue'
+  | 'Chain'
+  | 'Asset'
+  | 'Instrument'
+  | 'CollateralRatio'
+  | 'Account'
+  | 'Position'
+  | 'LedgerEntry'
+  | 'Fill'
+  | 'AlertRule'
+  | 'RiskAlert'
+  | 'AuditEntry';
 
 const LONGEST = 400;
 
@@ -17,6 +28,11 @@ export function parseGlobalId(id: string): { type: string; local: string[] } | n
   // Only the one spelling that this server gives out: ids are compared as text by clients.
   if (text.includes('\0') || local.length === 0 || Buffer.from(text).toString('base64url') !== id) return null;
   return { type, local };
+}
+
+/** A local id that is a number of a sequence; null: it is none. */
+export function sequenceId(local: string | undefined): bigint | null {
+  return local !== undefined && /^[1-9]\d{0,17}$/.test(local) ? BigInt(local) : null;
 }
 
 /** The local id, if the global one is of that type and has one part; else an id that no row has. */

@@ -60,7 +60,8 @@ export class MarginRatioChangedResolver {
     description:
       'Any role; accounts that the viewer may not see are passed over. First the state of each account as it is ' +
       '(SNAPSHOT), then its full state again whenever the ratio or that of an isolated position has moved by ' +
-      '`minChange`, or the status of either has changed. States in between may be skipped; the last one never is.',
+      '`minChange`, the status of either has changed, or a price that it takes has become stale or fresh again. States ' +
+      'in between may be skipped; the last one never is.',
     subscribe: ({ args, context }) => watch(args as WatchArgs, context as Context),
   })
   marginRatioChanged(
@@ -70,7 +71,8 @@ export class MarginRatioChangedResolver {
       nullable: true,
       defaultValue: MIN_CHANGE,
       description:
-        'How far a margin ratio must have moved since the last state, from 0 on; 0: every new state; null: 0.001.',
+        'How far a margin ratio must have moved since the last state, from 0 on; 0: after whatever is different in the ' +
+        'account, its policy, or its wallet value, margin balance and maintenance margin; null: 0.001.',
     })
     _minChange: Decimal | null,
   ): MarginUpdate {
@@ -94,5 +96,5 @@ async function watch(args: WatchArgs, context: Context): Promise<AsyncIterable<M
     if (held instanceof Error) throw held;
     return held !== null && maySee(viewer, held.account) ? [held.account.id] : [];
   });
-  return visible.length === 0 ? none() : context.liveMargins.watch(visible, minChange);
+  return visible.length === 0 ? none() : context.loop.watch(visible, minChange);
 }

@@ -133,14 +133,24 @@ export class MarginSummary {
   stale!: readonly string[];
 }
 
-/** A margin state as the API answers it. */
+/** A margin state as the API answers it. Field by field: a spread is dear where every event of a subscription has one. */
 export function marginSummary({ account, report, policy, asOf }: MarginState): MarginSummary {
   return {
-    ...report,
-    initialMargin: roundUp(report.initialMargin),
-    maintenanceMargin: roundUp(report.maintenanceMargin),
     asOf,
     accountVersion: account.version,
     policyVersion: policy.version,
+    status: report.status,
+    walletValue: report.walletValue,
+    collateralValue: report.collateralValue,
+    unrealizedPnl: report.unrealizedPnl,
+    marginBalance: report.marginBalance,
+    initialMargin: roundUp(report.initialMargin),
+    maintenanceMargin: roundUp(report.maintenanceMargin),
+    availableMargin: report.availableMargin,
+    marginRatio: report.marginRatio,
+    healthFactor: report.healthFactor,
+    collateral: report.collateral,
+    unpriced: report.unpriced,
+    stale: report.stale,
   };
 }

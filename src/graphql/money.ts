@@ -5,14 +5,13 @@ import type { LedgerEntryRecord } from '../ledger/history.js';
 import { adjustPositionMargin, withdraw } from '../ledger/money.js';
 import type { AccountRecord } from '../ledger/records.js';
 import type { Decimal } from '../margin/decimal.js';
-import type { IdempotentRequest } from '../platform/idempotency.js';
 import { Access, viewerOf } from './access.js';
 import { Account } from './account.js';
 import { changedAccounts } from './changed-accounts.js';
 import type { Context } from './context.js';
 import { localId } from './global-id.js';
 import { LedgerEntry } from './history.js';
-import { plainInput } from './idempotent-input.js';
+import { requestOf } from './idempotent-request.js';
 import { positionRef } from './position-ref.js';
 import { Position, positionsOf, type AccountPosition } from './position.js';
 import { UserError, userErrors } from './refusals.js';
@@ -99,7 +98,8 @@ export class MoneyResolver {
     const accountId = localId('Account', input.accountId);
     const { asset, quantity } = input;
     const owner = viewerOf(context).subject;
-    const request = requestOf('withdraw', input, context);
+    const { idempotencyKey, ...asked } = input;
+    const request = requestOf('withdraw', idempotencyKey, asked, context);
     const moved = await withdraw(context, { accountId, owner, asset, quantity }, request, context.now);
     if (moved.entry === null) return { account: null, entry: null, errors: userErrors(moved.refusals) };
     const [account = null] = await changedAccounts([accountId], context);
@@ -119,7 +119,8 @@ export class MoneyResolver {
   ): Promise<AdjustPositionMarginPayload> {
     const ref = positionRef(input.positionId);
     const owner = viewerOf(context).subject;
-    const request = requestOf('adjustPositionMargin', input, context);
+    const { idempotencyKey, ...asked } = input;
+    const request = requestOf('adjustPositionMargin', idempotencyKey, asked, context);
     const own = { ...ref, owner, quantity: input.quantity };
     const moved = await adjustPositionMargin(context, own, request, context.now);
     if (moved.entry === null) return { position: null, errors: userErrors(moved.refusals) };
@@ -128,12 +129,4 @@ export class MoneyResolver {
     const position = positions.find(({ instrument, side }) => instrument === ref.instrument && side === ref.side);
     return { position: position ?? null, errors: [] };
   }
-}
-
-function requestOf(
-  mutation: string,
-  { idempotencyKey, ...input }: { readonly idempotencyKey: string },
-  context: Context,
-): IdempotentRequest {
-  return { viewer: viewerOf(context).subject, key: idempotencyKey, mutation, input: plainInput(input) };
 }

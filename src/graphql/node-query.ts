@@ -1,9 +1,11 @@
 import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
 
+import { isUuid } from '../platform/ids.js';
+import { readAuditEntry } from '../policy/audit.js';
 import { ANY_ROLE, Access } from './access.js';
 import { visibleAccount } from './account.js';
 import type { Context } from './context.js';
-import { parseGlobalId, type NodeType } from './global-id.js';
+import { parseGlobalId, sequenceId, type NodeType } from './global-id.js';
 import { boundedList } from './lists.js';
 import { Node } from './node.js';
 import { positionsOf } from './position.js';
@@ -21,21 +23,27 @@ const FINDERS: Record<NodeType, (local: string[], context: Context) => unknown> 
     const positions = await positionsOf(accountId, context);
     return positions.find((position) => position.instrument === instrument && position.side === side);
   },
-  LedgerEntry: ([seq = ''], context) => ofVisibleAccount(context.loaders.ledgerEntry, seq, context),
-  Fill: ([seq = ''], context) => ofVisibleAccount(context.loaders.fill, seq, context),
+  LedgerEntry: ([seq], context) => ofVisibleAccount(context.loaders.ledgerEntry, sequenceId(seq), context),
+  Fill: ([seq], context) => ofVisibleAccount(context.loaders.fill, sequenceId(seq), context),
+  RiskAlert: ([seq], context) => ofVisibleAccount(context.loaders.alert, sequenceId(seq), context),
+  AlertRule: ([id = ''], context) => ofVisibleAccount(context.loaders.alertRule, isUuid(id) ? id : null, context),
+  AuditEntry: ([local], { db, viewer }) => {
+    const seq = sequenceId(local);
+    return viewer?.roles.includes('ADMIN') === true && seq !== null ? readAuditEntry(db, seq) : null;
+  },
 };
 
 /** How many parts a local id has: an id has one spelling, and what comes after it is not overlooked. */
 const PARTS: Partial<Record<NodeType, number>> = { Instrument: 2, Position: 3 };
 
 /** A row that belongs to an account, if the account is the viewer's to see. */
-async function ofVisibleAccount(
-  loader: { load(seq: bigint): Promise<{ readonly accountId: string } | null> },
-  seq: string,
+async function ofVisibleAccount<K>(
+  loader: { load(key: K): Promise<{ readonly accountId: string } | null> },
+  key: K | null,
   context: Context,
 ): Promise<unknown> {
-  if (!/^[1-9]\d{0,17}$/.test(seq)) return null;
-  const row = await loader.load(BigInt(seq));
+  if (key === null) return null;
+  const row = await loader.load(key);
   return row !== null && (await visibleAccount(row.accountId, context)) !== null ? row : null;
 }
 

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
 import { PACKAGE_ROOT } from '../platform/package-root.js';
+import { isForLoopback } from './origins.js';
 import { GRAPHQL_PATH } from './websocket.js';
 
 export interface PageOptions {
-  /** Tokens to be filled in, by what they are for; null outside the demo. */
+  /** Tokens to be filled in, by what they are for, on pages of this machine; null outside the demo. */
   readonly tokens: (() => Promise<{ readonly trader: string; readonly admin: string }>) | null;
   /** Which instant of the recording is played at `at`, and how fast; null while nothing is replayed. */
   readonly replay?: () => { readonly speed: number; readonly at: Date; readonly recordedAt: Date } | null;
@@ -51,8 +52,8 @@ export function servePages(app: FastifyInstance, { tokens, replay }: PageOptions
   for (const [url, { file, type }] of Object.entries(FILES)) {
     app.get(url, async (_request, reply: FastifyReply) => reply.type(type).send(await readFile(file)));
   }
-  app.get('/page/tokens.json', async (_request, reply) =>
-    reply.header('cache-control', 'no-store').send(tokens === null ? {} : await tokens()),
+  app.get('/page/tokens.json', async ({ headers }, reply) =>
+    reply.header('cache-control', 'no-store').send(tokens !== null && isForLoopback(headers) ? await tokens() : {}),
   );
   app.get('/page/replay.json', async (_request, reply) =>
     reply.header('cache-control', 'no-store').send(replay?.() ?? {}),

@@ -65,11 +65,11 @@ export async function pageOf<T, C extends readonly string[]>(request: PageReques
   };
 }
 
-function writeCursor(parts: readonly string[]): string {
+export function writeCursor(parts: readonly string[]): string {
   return Buffer.from(JSON.stringify(parts)).toString('base64url');
 }
 
-function readCursor(cursor: string): string[] {
+export function readCursor(cursor: string): string[] {
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     const isText = (part: unknown): part is string => typeof part === 'string' && !part.includes('\0');

@@ -1,49 +1,125 @@
-/** The HTTP and WebSocket face of the pipeline: routes, health, and the pages for people. */
+/** The HTTP, WebSocket and event stream face of the pipeline: routes, health, and the pages for people. */
+import type { Socket } from 'node:net';
+import { Transform, type Readable } from 'node:stream';
+
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
-import { fastifyApolloHandler } from '@as-integrations/fastify';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
 
 import { InvalidTokenError, type Authenticate, type Viewer } from '../platform/auth.js';
+import { Connections } from './connections.js';
 import { createContext, type Services } from './context.js';
-import { ApiError, shortened } from './errors.js';
+import { ApiError, presentable } from './errors.js';
+import { createHttp, serveApollo } from './http.js';
+import type { Limits } from './limits.js';
 import { servePages, type PageOptions } from './page-routes.js';
-import { MAX_TOKENS, type Pipeline } from './pipeline.js';
+import type { Client, Pipeline } from './pipeline.js';
+import { serveEventStreams } from './sse.js';
+import { UnreadWatch } from './unread-watch.js';
 import { GRAPHQL_PATH, serveWebSocket } from './websocket.js';
 
-/** Of a request's body; a batch of 1,000 fills has about 300 kB. */
-const BODY_LIMIT = 1_048_576;
-
-interface HttpContext {
-  readonly viewer: Viewer | null;
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of the routes of the API: who asks. */
+    client: Client;
+  }
 }
+
+/** Degraded: it serves, and something that it needs to be whole does not answer. Unavailable: it cannot serve. */
+export type Readiness =
+  { readonly status: 'ok' } | { readonly status: 'degraded' | 'unavailable'; readonly problem: string };
 
 export interface ServerOptions {
   readonly services: Services;
   readonly pipeline: Pipeline;
   readonly authenticate: Authenticate;
+  readonly limits: Limits;
+  /** Of pages that may use the API beside this server's own, such as "https://app.example". */
+  readonly origins: readonly string[];
   readonly pages: PageOptions;
-  /** Null: everything answers. Otherwise what does not. */
-  readonly readiness: () => Promise<string | null>;
+  readonly readiness: () => Promise<Readiness>;
 }
 
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { services, pipeline, authenticate } = options;
-  const app = fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: true });
+  const { services, pipeline, authenticate, limits, origins } = options;
+  const app = await createHttp({ limits, origins, log: services.log });
+  const apollo = createApollo(options);
+  await apollo.start();
+  app.decorateRequest('client');
+  /** Who asks is known before anything is read. */
+  const identify = async (request: FastifyRequest): Promise<void> => {
+    const viewer = await viewerOfHeader(authenticate, request.headers.authorization);
+    request.client = { viewer, address: request.ip };
+    const most = bodyLimitOf(request, limits);
+    if (Number(request.headers['content-length'] ?? 0) > most) throw bodyTooLarge(most);
+  };
+  app.addHook('preParsing', async (request, _reply, payload) => {
+    const { client, headers } = request;
+    // What says how long it is has been measured already.
+    if (client == null || headers['content-length'] !== undefined || request.body === null) return payload;
+    return bounded(payload, bodyLimitOf(request, limits));
+  });
 
-  const apollo = new ApolloServer<HttpContext>({
+  servePages(app, options.pages);
+  serveApollo(app, apollo, {
+    path: GRAPHQL_PATH,
+    onRequest: identify,
+    preHandler: async (request) => {
+      const source = readSource(request, pipeline);
+      const problem = source === null ? null : pipeline.problemOf(source);
+      if (problem !== null) throw problem;
+    },
+    context: async ({ client }) => client,
+  });
+  app.get('/livez', async () => ({ status: 'ok' }));
+  app.get('/readyz', async (_request, reply) => {
+    const readiness = await options.readiness();
+    return reply.code(readiness.status === 'unavailable' ? 503 : 200).send(readiness);
+  });
+
+  const parts = { ...options, connections: new Connections(limits), unread: new UnreadWatch(limits) };
+  const streams = serveEventStreams(app, identify, parts);
+  const sockets = serveWebSocket(app.server, parts);
+  let draining = false;
+  // Also of what had begun before: its connection would be kept for the next request.
+  app.addHook('onSend', async (_request, reply) => {
+    if (draining) reply.header('connection', 'close');
+  });
+  const opened = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    opened.add(socket);
+    socket.once('close', () => opened.delete(socket));
+  });
+  // Before the server waits for its connections to end, of which these are some.
+  app.addHook('preClose', async () => {
+    draining = true;
+    setTimeout(() => app.server.closeAllConnections(), limits.drainSeconds * 1_000).unref();
+    // Browsers and pools connect ahead of their requests; Node does not count such a connection as idle.
+    for (const socket of opened) if (socket.bytesRead === 0) socket.destroy();
+    streams.close();
+    await sockets.close();
+  });
+  app.addHook('onClose', () => apollo.stop());
+  return app;
+}
+
+function createApollo({ pipeline, services, limits }: ServerOptions): ApolloServer<Client> {
+  return new ApolloServer<Client>({
     // Apollo reads the request and writes the answer; what lies between is the pipeline's.
     gateway: {
       load: async () => ({
-        executor: ({ document, request, context }) =>
-          pipeline.run({
+        executor: ({ document, request, context }) => {
+          const client = context as Client;
+          return pipeline.run({
             document,
             operationName: request.operationName,
             variables: request.variables,
             transport: 'http',
-            context: () => createContext(services, (context as HttpContext).viewer),
-          }),
+            client,
+            context: (patience) => createContext(services, client.viewer, patience),
+          });
+        },
       }),
       onSchemaLoadOrUpdate: (callback) => {
         callback({ apiSchema: pipeline.schema, coreSupergraphSdl: '' });
@@ -51,9 +127,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       },
       stop: async () => undefined,
     },
-    validationRules: [...pipeline.rules],
-    parseOptions: { maxTokens: MAX_TOKENS },
+    parseOptions: { maxTokens: limits.tokens },
+    // Whom it is for is the pipeline's to say.
     introspection: true,
+    // A page elsewhere can send simple requests only: they are refused.
+    csrfPrevention: true,
     hideSchemaDetailsFromClientErrors: true,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
@@ -61,39 +139,46 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     formatError: inWordsOfTheContract,
     plugins: [ApolloServerPluginCacheControlDisabled()],
   });
-  await apollo.start();
+}
 
-  servePages(app, options.pages);
-  app.route({
-    url: GRAPHQL_PATH,
-    method: ['GET', 'POST', 'OPTIONS'],
-    handler: fastifyApolloHandler(apollo, {
-      context: async (request) => ({ viewer: await viewerOfHeader(authenticate, request.headers.authorization) }),
-    }),
-  });
-  app.get('/livez', async () => ({ status: 'ok' }));
-  app.get('/readyz', async (_request, reply) => {
-    const problem = await options.readiness();
-    return problem === null ? { status: 'ok' } : reply.code(503).send({ status: 'unavailable', problem });
-  });
-  app.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) => {
-    const status = error.statusCode ?? 500;
-    if (status >= 500) services.log.error({ err: error }, 'A request failed.');
-    const code = status >= 500 ? 'INTERNAL_SERVER_ERROR' : status === 413 ? 'LIMIT_EXCEEDED' : 'BAD_USER_INPUT';
-    const message = status >= 500 ? 'Something went wrong here; it was logged.' : error.message;
-    return reply.code(status).send({ errors: [{ message, extensions: { code } }] });
-  });
-  app.setNotFoundHandler((request, reply) =>
-    reply
-      .code(404)
-      .send({ errors: [{ message: `There is nothing at ${request.method} ${request.url.slice(0, 200)}.` }] }),
-  );
+function bodyLimitOf({ client }: FastifyRequest, { bodyBytes, serviceBodyBytes }: Limits): number {
+  return client.viewer?.roles.includes('SERVICE') === true ? serviceBodyBytes : bodyBytes;
+}
 
-  const sockets = serveWebSocket(app.server, pipeline, { services, authenticate });
-  // Before the server waits for its connections to end, of which a WebSocket is one.
-  app.addHook('preClose', () => sockets.close());
-  app.addHook('onClose', () => apollo.stop());
-  return app;
+function bodyTooLarge(most: number): ApiError {
+  return new ApiError('LIMIT_EXCEEDED', `Expected a body of at most ${most} bytes.`, 413);
+}
+
+/** The same stream, which fails when it is longer than that. */
+function bounded(payload: Readable, most: number): Readable {
+  let received = 0;
+  const counted = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      received += chunk.length;
+      if (received > most) done(bodyTooLarge(most));
+      else done(null, chunk);
+    },
+  });
+  // By itself a pipe does not end when the client hangs up.
+  payload.once('close', () => {
+    if (!payload.readableEnded) counted.destroy(new ApiError('BAD_USER_INPUT', 'The body was cut off.', 400));
+  });
+  return payload.pipe(counted);
+}
+
+/** The text to execute, put where Apollo reads it when only its id was sent; null: Apollo says what is missing. */
+function readSource({ method, query, body, raw }: FastifyRequest, pipeline: Pipeline): string | null {
+  const given: unknown = method === 'GET' ? query : body;
+  if (typeof given !== 'object' || given === null) return null;
+  const params = given as Record<string, unknown>;
+  const source = pipeline.textOf(params);
+  if (source === null || source === params['query']) return source;
+  // Apollo would take the id for one of its own kind, of which this server has none.
+  delete params['extensions'];
+  delete params['documentId'];
+  params['query'] = source;
+  if (method === 'GET') raw.url = `${GRAPHQL_PATH}?${new URLSearchParams(params as Record<string, string>).toString()}`;
+  return source;
 }
 
 async function viewerOfHeader(authenticate: Authenticate, header: string | undefined): Promise<Viewer | null> {
@@ -111,15 +196,13 @@ const CODES: Record<string, string> = {
   PERSISTED_QUERY_NOT_SUPPORTED: 'BAD_USER_INPUT',
 };
 
-/** What Apollo puts in front of an error that arose before the operation was looked at. */
-const APOLLO_PREFIX = 'Context creation failed: ';
-
 /** Apollo's own answers to requests that never reach the pipeline, in the words and bounds of the contract. */
 function inWordsOfTheContract(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const code = formatted.extensions?.['code'];
   const renamed = typeof code === 'string' ? (CODES[code] ?? code) : code;
-  const plain = formatted.message.startsWith(APOLLO_PREFIX)
-    ? formatted.message.slice(APOLLO_PREFIX.length)
-    : formatted.message;
-  return { ...formatted, message: shortened(plain), extensions: { ...formatted.extensions, code: renamed } };
+  return {
+    ...formatted,
+    message: presentable(formatted.message),
+    extensions: { ...formatted.extensions, code: renamed },
+  };
 }

@@ -2,7 +2,8 @@ import { Arg, Ctx, Field, FieldResolver, ID, Int, ObjectType, Query, Resolver, R
 
 import type { Decimal } from '../margin/decimal.js';
 import type { MaintenanceTier as MaintenanceTierRecord } from '../margin/model.js';
-import type { ChainRecord, InstrumentRecord, PolicyVersion, VenueRecord } from '../policy/rulebook.js';
+import type { PolicyVersion } from '../policy/policy-version.js';
+import type { ChainRecord, InstrumentRecord, VenueRecord } from '../policy/rulebook.js';
 import { ANY_ROLE, Access } from './access.js';
 import { Asset, Price } from './asset.js';
 import { Chain } from './chain.js';
@@ -12,6 +13,8 @@ import { globalId } from './global-id.js';
 import { boundedList } from './lists.js';
 import { ID_DESCRIPTION, Node } from './node.js';
 import { DateTimeScalar, DecimalScalar } from './scalars.js';
+
+const AT_DESCRIPTION = 'In force at this instant, past or to come; null: now.';
 
 @ObjectType({ description: "What a debt in one asset costs under a venue's policy.", simpleResolvers: true })
 export class InterestRule {
@@ -40,12 +43,21 @@ export class AutoExchangeRule {
   thresholds!: readonly AutoExchangeThreshold[];
 }
 
-@ObjectType({ description: 'What a change of a ratio needs force for.', simpleResolvers: true })
+@ObjectType({
+  description:
+    'What a change of a collateral ratio needs `force` for; beside these, a lower tier that counts less than a higher one, ' +
+    'and USDT that counts less than 0.99.',
+  simpleResolvers: true,
+})
 export class GuardRails {
-  @Field(() => DecimalScalar, { description: 'Largest step of a ratio, e.g. 0.1.' })
+  @Field(() => DecimalScalar, {
+    description: 'Largest step of a ratio, e.g. 0.1: of what the next coin counts, at any size of a balance.',
+  })
   maxStep!: Decimal;
 
-  @Field(() => Int, { description: 'Shortest notice of a cut of a ratio or a cap, in hours.' })
+  @Field(() => Int, {
+    description: 'Shortest notice, in hours, of a cut: of a ratio at any size of a balance, or of a cap.',
+  })
   minNoticeHours!: number;
 }
 
@@ -82,8 +94,17 @@ export class MarginPolicy {
   })
   debtMarginRate!: Decimal;
 
-  @Field(() => DateTimeScalar, { description: 'When this version took effect.' })
+  @Field(() => DateTimeScalar, { description: 'When this version took effect, or will.' })
   effectiveFrom!: Date;
+
+  @Field(() => String, { description: 'Why it was changed, in words.' })
+  reason!: string;
+
+  @Field(() => String, { nullable: true, description: 'The document that it comes from; null for a change made here.' })
+  source!: string | null;
+
+  @Field(() => DateTimeScalar, { description: 'When it was recorded.' })
+  createdAt!: Date;
 }
 
 @Resolver(() => MarginPolicy)
@@ -99,6 +120,14 @@ export class MarginPolicyResolver {
     return {
       thresholds: policy.autoExchange.map((rule) => ({ ...rule, asset: rulebook.assets.get(rule.asset) })),
     };
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description: 'Subject of the admin who made the change. Admins; null for everybody else, and for reference data.',
+  })
+  changedBy(@Root() policy: PolicyVersion, @Ctx() { viewer }: Context): string | null {
+    return viewer?.roles.includes('ADMIN') === true ? policy.changedBy : null;
   }
 
   @FieldResolver(() => GuardRails, { description: 'What a change of a collateral ratio has to keep to.' })
@@ -189,8 +218,19 @@ export class InstrumentResolver {
   }
 
   @FieldResolver(() => [MaintenanceTier], { description: 'The tiers in force, contiguous from 0.' })
-  tiers(@Root() instrument: InstrumentRecord, @Ctx() { rulebook, now }: Context): readonly MaintenanceTierRecord[] {
-    return rulebook.maintenanceTiers(instrument.venue, instrument.symbol, now);
+  tiers(
+    @Root() instrument: InstrumentRecord,
+    @Arg('at', () => DateTimeScalar, { nullable: true, description: AT_DESCRIPTION }) at: Date | null | undefined,
+    @Ctx() { rulebook, now }: Context,
+  ): readonly MaintenanceTierRecord[] {
+    return rulebook.maintenanceTiers(instrument.venue, instrument.symbol, at ?? now);
+  }
+
+  @FieldResolver(() => Int, {
+    description: 'The newest version of its tiers, also where it is still to take effect: what a change expects.',
+  })
+  tiersVersion(@Root() instrument: InstrumentRecord, @Ctx() { rulebook }: Context): number {
+    return rulebook.maintenanceVersions(instrument.venue, instrument.symbol).at(-1)?.version ?? 0;
   }
 
   @Access(...ANY_ROLE)
@@ -225,8 +265,12 @@ export class VenueResolver {
   }
 
   @FieldResolver(() => MarginPolicy, { description: 'The version of its margin rules that is in force.' })
-  policy(@Root() venue: VenueRecord, @Ctx() { rulebook, now }: Context): PolicyVersion {
-    return rulebook.policyVersion(venue.code, now);
+  policy(
+    @Root() venue: VenueRecord,
+    @Arg('at', () => DateTimeScalar, { nullable: true, description: AT_DESCRIPTION }) at: Date | null | undefined,
+    @Ctx() { rulebook, now }: Context,
+  ): PolicyVersion {
+    return rulebook.policyVersion(venue.code, at ?? now);
   }
 
   @FieldResolver(() => [Instrument], { description: 'What it lists, by symbol.' })

@@ -32,6 +32,6 @@ export class ViewerResolver {
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Ctx() context: Context,
   ): Promise<unknown> {
-    return accountPage(context, { visibleTo: viewer.subject, orderBy: 'ID' }, first, after);
+    return accountPage(context, { visibleTo: viewer.subject, statuses: null, orderBy: 'ID' }, first, after);
   }
 }

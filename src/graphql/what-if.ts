@@ -5,6 +5,7 @@ import type { AccountRecord } from '../ledger/records.js';
 import { stressed, whatIf } from '../ledger/what-if.js';
 import { ONE, ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import type { CollateralMode as Mode, PositionSide as Side, TradeSide as Trade } from '../margin/model.js';
+import { turn } from '../platform/turns.js';
 import { Account, holdingsOf, marginOf } from './account.js';
 import type { Context } from './context.js';
 import { CollateralMode, PositionSide, TradeSide } from './enums.js';
@@ -218,7 +219,13 @@ export class WhatIfResolver {
     const named = symbols == null ? null : boundedList('symbols', symbols);
     const unknown = named?.findIndex((symbol) => !context.rulebook.assets.has(symbol)) ?? -1;
     if (unknown !== -1) throw badUserInput(`There is no such asset as the one at ${unknown} of \`symbols\`.`);
-    const states = stressed(await marginOf(account.id, context), shocks, named);
-    return states.map((state, index) => ({ shock: shocks[index] ?? ZERO, margin: marginSummary(state) }));
+    const state = await marginOf(account.id, context);
+    const points: StressPoint[] = [];
+    for (const shock of shocks) {
+      await turn();
+      context.patience.check();
+      for (const under of stressed(state, [shock], named)) points.push({ shock, margin: marginSummary(under) });
+    }
+    return points;
   }
 }

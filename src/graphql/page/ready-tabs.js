@@ -66,6 +66,8 @@ export const CHANGE_A_RATIO = `# Change a ratio, as an admin: run RatioToChange,
 # becomes of "LISTA at a tenth".
 # Every change is a new version. For another one,
 # expect the next version, with another key.
+# A cut takes a day's notice (effectiveFrom), or
+# force, which the audit keeps.
 query RatioToChange {
   collateralRatios(venue: "ASTER", chain: "BNB_CHAIN", asset: "LISTA") {
     version
@@ -109,6 +111,7 @@ export function ratioChange(ratios) {
       asset: 'LISTA',
       ratio: halved ? '0.1' : '0.05',
       expectedVersion: inForce?.version ?? 0,
+      force: !halved,
       reason: halved ? 'The market is deep again.' : 'The market has become thin.',
       idempotencyKey: `graphiql-${Date.now()}-${Math.random().toString(36).slice(2, 10)}`,
     },

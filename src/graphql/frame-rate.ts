@@ -1,0 +1,17 @@
+/** How fast one client may send: so many a second, of which it may save up the ones of a few seconds. */
+const SAVED_SECONDS = 4;
+
+/** Answers whether one more may come. */
+export function frameRate(perSecond: number, clock: () => number = () => performance.now()): () => boolean {
+  const most = perSecond * SAVED_SECONDS;
+  let left = most;
+  let last = clock();
+  return () => {
+    const now = clock();
+    left = Math.min(most, left + ((now - last) / 1_000) * perSecond);
+    last = now;
+    if (left < 1) return false;
+    left -= 1;
+    return true;
+  };
+}
