@@ -4,26 +4,36 @@ import 'reflect-metadata';
 
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Config } from './config.js';
 import { makeDemoAccounts, type CallApi } from './demo.js';
 import { createContext, type Context, type Services } from './graphql/context.js';
 import { createPipeline, type Pipeline } from './graphql/pipeline.js';
 import { createSchema } from './graphql/schema.js';
-import { createServer } from './graphql/server.js';
+import { createServer, type Readiness } from './graphql/server.js';
+import { loadTrustedDocuments } from './graphql/trusted-documents.js';
 import { Prices } from './market/prices.js';
 import { readRecording } from './market/recording.js';
 import { startReplay, type Replay } from './market/replay.js';
-import { InterestJob } from './monitor/interest-job.js';
-import { LiveMargins } from './monitor/live-margins.js';
+import { AlertFeed } from './monitor/alerts/alert-feed.js';
+import { openDuty } from './monitor/duty.js';
+import { MarginLoop } from './monitor/margin-loop.js';
+import { goOnDuty } from './monitor/on-duty.js';
+import { RatioFeed } from './monitor/ratio-feed.js';
+import { RuleClock } from './monitor/rule-clock.js';
 import { createAuthenticator, ownSecret, signToken, type Role } from './platform/auth.js';
 import { createBus } from './platform/bus.js';
-import { openDatabase } from './platform/database.js';
+import { memoryBudget, redisBudget } from './platform/cost-budget.js';
+import { openDatabase, type OpenDatabase } from './platform/database.js';
 import { createLogger, type Logger } from './platform/log.js';
 import { PACKAGE_ROOT } from './platform/package-root.js';
+import { Audit } from './policy/audit.js';
 import { readReferenceData } from './policy/reference-data.js';
 import { storeReferenceData } from './policy/reference-store.js';
+import { refreshRules } from './policy/rule-news.js';
 import { Rulebook } from './policy/rulebook.js';
+import { openRelayNews, type RelayNews } from './relay-news.js';
 
 export interface App {
   /** Such as "http://127.0.0.1:4000". */
@@ -42,6 +52,10 @@ export interface AppOptions {
 const DEMO_TOKEN_SECONDS = 7 * 24 * 60 * 60;
 /** How often prices are looked at that have aged without a new one. */
 const PRICE_REFRESH_MS = 1_000;
+/** How often rounds that other processes have stored are looked for. */
+const PRICE_FOLLOW_MS = 500;
+/** How often rules that other processes have stored are looked for: one statement. */
+const RULES_FOLLOW_MS = 1_000;
 
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   const log = options.log ?? createLogger(config.logLevel);
@@ -59,6 +73,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     dataDir: config.dataDir,
     poolSize: config.databasePoolSize,
     onStatement: options.onStatement,
+    log,
   });
   const closers: (() => Promise<void> | void)[] = [() => database.close()];
   let closing: Promise<void> | undefined;
@@ -67,6 +82,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   };
   // Once, in one order, also when a second signal comes while the first is being followed.
   const close = (): Promise<void> => (closing ??= closeAll());
+  let stopping = false;
 
   try {
     const { db, applied } = database;
@@ -81,34 +97,78 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       clock,
       onPrices: (changes) => bus.emit('prices', changes),
     });
-    const liveMargins = new LiveMargins({ db, rulebook, board: prices.board, bus, log, clock });
-    const services: Services = { db, rulebook, board: prices.board, bus, prices, liveMargins, log, clock };
+    const { redisUrl } = config;
+    const isShared = config.databaseUrl !== null;
+    const news: RelayNews | null =
+      redisUrl === null ? null : await openRelayNews({ redisUrl, db, bus, prices, rulebook, log, clock });
+    closers.push(() => news?.close());
+    const loop = new MarginLoop({ db, rulebook, prices, bus, log });
+    closers.push(() => loop.close());
+    const alertFeed = new AlertFeed({ db, bus, log });
+    const ratioFeed = new RatioFeed(bus);
+    const audit = new Audit(db);
+    const services: Services = {
+      ...{ db, rulebook, board: prices.board, bus, prices, loop, alertFeed, ratioFeed, audit, log, clock },
+    };
+    const ruleClock = new RuleClock(services);
+    closers.push(() => ruleClock.close());
 
     let replay: Replay | undefined;
-    const pipeline = createPipeline(createSchema(), { introspection: !config.production, log });
+    const { introspection, limits, corsOrigins } = config;
+    const budget =
+      config.redisUrl === null
+        ? memoryBudget(limits.costPerMinute)
+        : redisBudget(config.redisUrl, limits.costPerMinute, log);
+    closers.push(() => budget.close());
+    const schema = createSchema();
+    const documents = await loadTrustedDocuments(config, schema, log);
+    const pipeline = createPipeline(schema, { introspection, documents, limits, budget, log });
     const server = await createServer({
       services,
       pipeline,
       authenticate,
+      limits,
+      origins: corsOrigins,
       pages: {
         tokens: config.demoTokens && secret !== null ? () => demoTokens(secret, config) : null,
         replay: () => replay?.position() ?? null,
       },
-      readiness: () => readiness(services),
+      readiness: async () =>
+        stopping ? { status: 'unavailable', problem: 'The server stops.' } : readiness(services, news, database),
     });
     closers.push(
       () => prices.idle(),
       () => server.close(),
-      () => liveMargins.close(),
+      () => alertFeed.close(),
+      () => ratioFeed.close(),
     );
+    await loop.start();
     await server.listen({ host: config.host, port: config.port });
 
-    const refresh = setInterval(() => {
-      prices.refresh().catch((error: unknown) => log.error({ err: error }, 'Aged prices could not be looked at.'));
-    }, PRICE_REFRESH_MS);
+    const onFailure = (error: unknown): void => log.error({ err: error }, 'Prices could not be looked at.');
+    const refresh = setInterval(() => void prices.refresh().catch(onFailure), PRICE_REFRESH_MS);
     closers.push(() => clearInterval(refresh));
-    const interest = new InterestJob(services);
-    closers.push(() => interest.close());
+    if (isShared) {
+      // Rounds of other processes come by Redis at once, and without it at this pace.
+      const follow = setInterval(() => void prices.catchUp().catch(onFailure), PRICE_FOLLOW_MS);
+      closers.push(() => clearInterval(follow));
+      const onRules = (error: unknown): void => log.error({ err: error }, 'New rules could not be looked for.');
+      const rules = setInterval(() => void refreshRules(services, new Date(clock())).catch(onRules), RULES_FOLLOW_MS);
+      closers.push(() => clearInterval(rules));
+    }
+    const { databaseUrl, priceHistoryMs } = config;
+    let working: Promise<void> = Promise.resolve();
+    closers.push(() => working);
+    const duty = await openDuty({
+      db,
+      databaseUrl,
+      log,
+      onTerm: (term) => {
+        ruleClock.setTerm(term);
+        working = goOnDuty({ ...services, priceHistoryMs, isShared }, term);
+      },
+    });
+    closers.push(() => duty.close());
 
     const makeDemo = (): Promise<void> =>
       config.demo ? makeDemoAccounts(serviceCalls(services, pipeline)) : Promise.resolve();
@@ -122,7 +182,15 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     await makeDemo().catch((error: unknown) => log.error({ err: error }, 'The demo accounts could not be made.'));
 
     const { address, port } = server.server.address() as AddressInfo;
-    return { url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`, services, close };
+    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const stop = async (): Promise<void> => {
+      stopping = true;
+      await delay(config.shutdownNoticeMs);
+      // Clients first, so that they connect elsewhere while the rest is put away.
+      await server.close();
+      await close();
+    };
+    return { url, services, close: stop };
   } catch (error) {
     await close();
     throw error;
@@ -149,7 +217,8 @@ function serviceCalls(services: Services, pipeline: Pipeline): CallApi {
     const { document, errors } = pipeline.read(source);
     if (errors !== null) throw new AggregateError(errors);
     const context = (): Context => createContext(services, viewer);
-    const result = await pipeline.run({ document, operationName: null, variables, transport: 'http', context });
+    const client = { viewer, address: 'this process' };
+    const result = await pipeline.run({ document, operationName: null, variables, transport: 'http', client, context });
     if (result.errors !== undefined) throw new AggregateError(result.errors, 'The demo failed.');
     return result.data as Record<string, unknown>;
   };
@@ -164,19 +233,21 @@ async function demoTokens(secret: string, config: Config): Promise<{ trader: str
 
 const READINESS_MS = 2_000;
 
-/** Null while the database answers. */
-async function readiness({ db, log }: Services): Promise<string | null> {
+async function readiness({ db, log }: Services, news: RelayNews | null, { problem }: OpenDatabase): Promise<Readiness> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error('No answer in time.')), READINESS_MS);
   });
   try {
     await Promise.race([db.$queryRaw`SELECT 1`, tooLate]);
-    return null;
   } catch (error) {
     log.warn({ err: error }, 'Not ready.');
-    return 'The database does not answer.';
+    return { status: 'unavailable', problem: 'The database does not answer.' };
   } finally {
     clearTimeout(timer);
   }
+  const ofWrites = problem();
+  if (ofWrites !== null) return { status: 'degraded', problem: ofWrites };
+  if (news === null || news.connected) return { status: 'ok' };
+  return { status: 'degraded', problem: 'Redis does not answer: news of other servers come late.' };
 }

@@ -5,6 +5,8 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 
+import { readLimits, type Limits } from './graphql/limits.js';
+import type { TrustMode } from './graphql/trusted-documents.js';
 import { PACKAGE_ROOT } from './platform/package-root.js';
 
 export interface Config {
@@ -15,9 +17,13 @@ export interface Config {
   /** Null: PGlite in `dataDir`. */
   readonly databaseUrl: string | null;
   readonly databasePoolSize: number;
+  /** By which the processes that share the database tell each other news; null: there is one process. */
+  readonly redisUrl: string | null;
   /** The folder that ships, and another one that adds or replaces venues. */
   readonly referenceFolders: readonly string[];
   readonly priceMaxAgeMs: number;
+  /** How long every round of prices is kept; later one a minute is. */
+  readonly priceHistoryMs: number;
   /** Recorded prices, or nothing but what is published. */
   readonly feed: 'replay' | 'none';
   readonly feedSpeed: number;
@@ -30,6 +36,16 @@ export interface Config {
   readonly jwksUrl: string | null;
   readonly authIssuer: string | null;
   readonly authAudience: string | null;
+  /** Of pages on other servers that may use the API, such as "https://app.example". */
+  readonly corsOrigins: readonly string[];
+  /** Who may ask for the schema: everybody, whoever has a token, nobody. */
+  readonly introspection: 'all' | 'tokens' | 'none';
+  /** A manifest of the documents that the venue's apps send; null: there is none. */
+  readonly trustedDocuments: string | null;
+  readonly trustMode: TrustMode;
+  readonly limits: Limits;
+  /** For load balancers to see that it is not ready any more, before it takes no more connections. */
+  readonly shutdownNoticeMs: number;
   readonly logLevel: string;
 }
 
@@ -78,8 +94,25 @@ export function readConfig(env: Environment): Config {
     return null;
   };
 
+  const origins = (name: string): readonly string[] => {
+    const values = (text(name) ?? '').split(',').flatMap((value) => value.trim() || []);
+    for (const value of values) {
+      if (URL.canParse(value) && new URL(value).origin === value) continue;
+      problems.push(
+        `${name}: expected origins such as https://app.example, with commas between, got ${JSON.stringify(value)}.`,
+      );
+    }
+    return values;
+  };
+
+  const trustedDocuments = text('TRUSTED_DOCUMENTS');
+  if (trustedDocuments === null && text('TRUSTED_DOCUMENTS_MODE') !== null) {
+    problems.push('TRUSTED_DOCUMENTS_MODE needs TRUSTED_DOCUMENTS: the file that says which documents are trusted.');
+  }
+
   const production = text('NODE_ENV') === 'production';
   const databaseUrl = url('DATABASE_URL', ['postgresql:', 'postgres:']);
+  const redisUrl = url('REDIS_URL', ['redis:', 'rediss:']);
   const authSecret = text('AUTH_SECRET');
   const jwksUrl = url('AUTH_JWKS_URL', ['https:', 'http:']);
   const ownSecret = authSecret === null && jwksUrl === null;
@@ -88,6 +121,11 @@ export function readConfig(env: Environment): Config {
   const host = text('HOST') ?? (ownSecret ? '127.0.0.1' : '0.0.0.0');
   const reference = text('REFERENCE_DATA');
 
+  if (text('REDIS_URL') !== null && text('DATABASE_URL') === null) {
+    problems.push(
+      'REDIS_URL needs DATABASE_URL: several processes have to share a PostgreSQL server, and PGlite is of one process.',
+    );
+  }
   if (authSecret !== null && jwksUrl !== null)
     problems.push('AUTH_SECRET, AUTH_JWKS_URL: expected one of them, got both.');
   if (authSecret !== null && authSecret.length < 32) {
@@ -113,8 +151,11 @@ export function readConfig(env: Environment): Config {
     dataDir: text('DATA_DIR') ?? './data',
     databaseUrl,
     databasePoolSize: number('DATABASE_POOL', 10, 2, 100, true),
+    redisUrl,
     referenceFolders: [join(PACKAGE_ROOT, 'prisma', 'reference'), ...(reference === null ? [] : [reference])],
     priceMaxAgeMs: number('PRICE_MAX_AGE', 60, 0.1, 86_400) * 1000,
+    // The replay of the demo makes ten rounds a second.
+    priceHistoryMs: number('PRICE_HISTORY_FULL', demo ? 1 : 24, 0.1, 9_600) * 3_600_000,
     feed: choice('FEED', ['replay', 'none'], demo ? 'replay' : 'none'),
     feedSpeed: number('FEED_SPEED', 600, 0.01, 100_000),
     demo,
@@ -123,6 +164,16 @@ export function readConfig(env: Environment): Config {
     jwksUrl,
     authIssuer: text('AUTH_ISSUER'),
     authAudience: text('AUTH_AUDIENCE'),
+    corsOrigins: origins('CORS_ORIGINS'),
+    introspection: choice('INTROSPECTION', ['all', 'tokens', 'none'], production ? 'tokens' : 'all'),
+    trustedDocuments,
+    trustMode: choice(
+      'TRUSTED_DOCUMENTS_MODE',
+      ['off', 'log', 'require'],
+      trustedDocuments === null ? 'off' : 'require',
+    ),
+    limits: readLimits(number),
+    shutdownNoticeMs: number('SHUTDOWN_NOTICE', 0, 0, 600) * 1000,
     logLevel: choice('LOG_LEVEL', ['silent', 'error', 'warn', 'info', 'debug'], 'info'),
   };
   if (problems.length > 0) throw new ConfigError(problems);

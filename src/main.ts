@@ -4,13 +4,15 @@ import { existsSync } from 'node:fs';
 import { startApp } from './app.js';
 import { ConfigError, readConfig } from './config.js';
 import { DatabaseUnavailableError } from './platform/database.js';
+import { DiskFullError } from './platform/disk-watch.js';
 import { FolderLockedError } from './platform/folder-lock.js';
+import { onStop } from './platform/stop.js';
 import { ReferenceDataError } from './policy/reference-data.js';
 
 if (existsSync('.env')) process.loadEnvFile('.env');
 
 /** What whoever starts the server can mend: the message is enough. */
-const EXPECTED = [ConfigError, DatabaseUnavailableError, FolderLockedError, ReferenceDataError];
+const EXPECTED = [ConfigError, DatabaseUnavailableError, DiskFullError, FolderLockedError, ReferenceDataError];
 
 try {
   const config = readConfig(process.env);
@@ -25,7 +27,7 @@ try {
         'this machine is served. "npm run --silent token -- SUBJECT ROLE..." prints a token.',
     );
   }
-  const stop = (): void => {
+  onStop(() => {
     app.close().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -33,9 +35,7 @@ try {
         process.exit(1);
       },
     );
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  });
 } catch (error) {
   const expected = EXPECTED.some((kind) => error instanceof kind);
   console.error(expected ? `Plimsoll did not start. ${(error as Error).message}` : error);
