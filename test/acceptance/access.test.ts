@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { apiFor, apiWith, type Api } from '../support/api.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { fingerprint } from '../support/fingerprint.js';
-import { connectSocket, operate, post, type RawSocket } from '../support/raw.js';
+import { connectSocket, post } from '../support/bare.js';
+import { operate, type RawSocket } from '../support/raw.js';
 import { tokenOf } from '../support/tokens.js';
 import { fill, openAccount, publishPrices, recordFills, recordTransfers, transfer } from '../support/venue-system.js';
 
@@ -201,6 +202,15 @@ const QUERIES: Record<string, string> = {
   instruments: '{ instruments { id } }',
   collateralRatios: '{ collateralRatios { id } }',
   collateralRatioHistory: '{ collateralRatioHistory(venue: "BITGET", asset: "BTC") { nodes { id } } }',
+  scheduledCollateralRatios: '{ scheduledCollateralRatios { id } }',
+  riskAlerts: '{ riskAlerts { nodes { id } } }',
+};
+
+/** For admins only. */
+const ADMIN_QUERIES: Record<string, string> = {
+  auditLog: '{ auditLog { nodes { id } } }',
+  previewCollateralRatios: '{ previewCollateralRatios(changes: [{ venue: "BITGET", asset: "BTC" }]) { asOf } }',
+  riskOverview: '{ riskOverview(venue: "BITGET") { asOf } }',
 };
 
 const AT = '2026-01-01T00:00:00Z';
@@ -214,6 +224,20 @@ const MUTATIONS: Record<string, { query: string; roles: readonly string[] }> = {
       idempotencyKey: "x"}) { errors { code } } }`,
     roles: ['ADMIN'],
   },
+  ...Object.fromEntries(
+    Object.entries({
+      cancelCollateralRatio: 'id: "x"',
+      changeInterestRate: 'venue: "", asset: "", hourlyRate: "0", freeThreshold: "0", expectedVersion: 0',
+      changeMaintenanceTiers: 'instrument: "x", tiers: [], expectedVersion: 0',
+      changeMarginPolicy: 'venue: "", expectedVersion: 0',
+    }).map(([name, input]) => [
+      name,
+      {
+        query: `mutation { ${name}(input: {${input}, reason: "x", idempotencyKey: "x"}) { errors { code } } }`,
+        roles: ['ADMIN'],
+      },
+    ]),
+  ),
   publishPrices: {
     query: `mutation { publishPrices(input: {quotes: [{asset: "", price: "1", source: "x", at: "${AT}"}]}) {
       errors { code } } }`,
@@ -236,7 +260,10 @@ const MUTATIONS: Record<string, { query: string; roles: readonly string[] }> = {
   },
   ...Object.fromEntries(
     Object.entries({
+      acknowledgeRiskAlert: 'id: "x"',
       adjustPositionMargin: 'positionId: "x", quantity: "1", idempotencyKey: "x"',
+      removeAlertRule: 'id: "x"',
+      setAlertRule: 'accountId: "x", marginRatio: "1"',
       setCollateralMode: 'accountId: "x", collateralMode: SINGLE_ASSET',
       setLeverage: 'accountId: "x", instrument: "x", leverage: "5"',
       setMarginMode: 'accountId: "x", instrument: "x", marginMode: ISOLATED',
@@ -257,6 +284,12 @@ describe('a query', () => {
     for (const api of [alice, admin, service]) expect(codeOf((await post(api, query)).text)).toBeUndefined();
     expect(codeOf((await post(anonymous, query)).text)).toEqual(['UNAUTHENTICATED']);
     expect(codeOf((await post(guest, query)).text)).toEqual(['FORBIDDEN']);
+  });
+
+  it.each(Object.entries(ADMIN_QUERIES))('is answered to admins, and to no one else: %s', async (_name, query) => {
+    expect(codeOf((await post(admin, query)).text)).toBeUndefined();
+    for (const api of [alice, service, guest]) expect(codeOf((await post(api, query)).text)).toEqual(['FORBIDDEN']);
+    expect(codeOf((await post(anonymous, query)).text)).toEqual(['UNAUTHENTICATED']);
   });
 
   it.each(Object.entries(QUERIES))('is answered so over WebSocket too: %s', async (_name, query) => {
@@ -364,7 +397,7 @@ describe('the tables', () => {
     type Fields = { fields: { name: string }[] };
     const { __schema: schema } = await admin.ask<{ __schema: { queryType: Fields; mutationType: Fields } }>(query);
     const names = ({ fields }: Fields): string[] => fields.map(({ name }) => name).sort();
-    expect(names(schema.queryType)).toEqual(Object.keys(QUERIES).sort());
+    expect(names(schema.queryType)).toEqual(Object.keys({ ...QUERIES, ...ADMIN_QUERIES }).sort());
     expect(names(schema.mutationType)).toEqual(Object.keys(MUTATIONS).sort());
   });
 });
@@ -377,6 +410,7 @@ describe('who changed a ratio', () => {
       venue: 'BITGET',
       asset: 'BTC',
       ratio: '0.9',
+      force: true,
       reason: 'x',
       expectedVersion: 1,
       idempotencyKey: 'by',

@@ -473,7 +473,7 @@ describe('changeCollateralRatio', () => {
       { userCap: '0', platformCap: '-0' },
       { userCap: null, platformCap: null },
     ]) {
-      const { collateralRatio, errors } = await change({ ...right, expectedVersion });
+      const { collateralRatio, errors } = await change({ ...right, force: true, expectedVersion });
       expect(errors).toEqual([]);
       expect(collateralRatio?.version).toBe((expectedVersion += 1));
     }

@@ -45,7 +45,8 @@ it('counts at the ratio of its own, of which admins may make another without tou
   });
   const admin = await app.as('root', 'ADMIN');
   const input = {
-    ...{ venue: 'ASCENDEX', asset: 'BTC-S', ratio: '0.9', reason: 'test', expectedVersion: 1, idempotencyKey: 'earn' },
+    ...{ venue: 'ASCENDEX', asset: 'BTC-S', ratio: '0.9', force: true, reason: 'test', expectedVersion: 1 },
+    idempotencyKey: 'earn',
   };
   await admin.ask(
     'mutation ($input: ChangeCollateralRatioInput!) { changeCollateralRatio(input: $input) { errors { code } } }',

@@ -95,7 +95,7 @@ describe('a socket', () => {
     const socket = await connectSocket(trader);
     socket.send({ id: 'nothing', type: 'complete' });
     expect(await operate(socket, '{ viewer { subject } }')).toEqual([
-      { type: 'next', payload: { data: { viewer: { subject: 'alice' } } } },
+      { type: 'next', payload: { data: { viewer: { subject: 'alice' } }, extensions: { cost: 1 } } },
       { type: 'complete' },
     ]);
     socket.close();

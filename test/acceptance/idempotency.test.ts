@@ -46,7 +46,7 @@ interface Changed {
 }
 
 async function change(api: Api, idempotencyKey: string, choice: object = {}): Promise<Changed> {
-  const input = { venue: 'BITGET', asset: 'BTC', ratio: '0.9', reason: 'x', idempotencyKey, ...choice };
+  const input = { venue: 'BITGET', asset: 'BTC', ratio: '0.9', force: true, reason: 'x', idempotencyKey, ...choice };
   const query = `mutation ($input: ChangeCollateralRatioInput!) { changeCollateralRatio(input: $input) {
     collateralRatio { id version reason tiers { floor cap ratio } userCap platformCap effectiveFrom }
     errors { code message field } } }`;

@@ -5,6 +5,7 @@ import { readAccount } from '../support/account-reader.js';
 import type { Api } from '../support/api.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { fingerprint } from '../support/fingerprint.js';
+import { uuidOf } from '../support/stored-alerts.js';
 import {
   balancesOf,
   call,
@@ -200,6 +201,21 @@ describe('bad input', () => {
     expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['LIMIT_EXCEEDED']);
     expect(await record(...entries.slice(1))).toMatchObject({ recorded: 1_000 });
     expect(await balancesOf(service, id)).toEqual({ USDT: '1' });
+  });
+
+  it('a balance of more than 30 digits is refused, with all that came with it', async () => {
+    const [id, other] = [await openAccount(service), await openAccount(service)];
+    await record(entry(id, 'EARN', '1'));
+    await app.app.services.db
+      .$executeRaw`UPDATE balances SET quantity = 1e30 - 1 WHERE account_id = ${uuidOf(id)}::uuid`;
+    const right = entry(other, 'EARN', '1');
+    const entries = [right, entry(id, 'EARN', '1')];
+    const { errors } = await service.send(mutationOf('recordLedgerEntries'), { input: { entries } });
+    expect(errors).toMatchObject([
+      { message: expect.stringMatching(/30 digits/), extensions: { code: 'BAD_USER_INPUT' } },
+    ]);
+    expect(await balancesOf(service, other)).toEqual({});
+    expect(await record(right)).toMatchObject({ recorded: 1, errors: [] });
   });
 
   it('traders and admins record nothing', async () => {

@@ -8,6 +8,9 @@ import { readAccount } from '../support/account-reader.js';
 import { call, versionOf, wrongBalances, type Mutation } from '../support/trader-calls.js';
 import { fill, openAccount, publishPrices, recordFills, recordTransfers, transfer } from '../support/venue-system.js';
 
+/** More of them for a long run: PROPERTY_RUNS=200. */
+const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 6);
+
 let app: TestApp;
 let service: Api;
 let alice: Api;
@@ -105,8 +108,8 @@ it('keeps the books', async () => {
         expect(await wrongBalances(app.app.services.db)).toBe(0);
       }
     }),
-    { numRuns: 15 },
+    { numRuns: RUNS },
   );
   // Both happen, or the property says nothing.
-  expect(Math.min(taken, refused)).toBeGreaterThan(15);
+  expect(Math.min(taken, refused)).toBeGreaterThan(RUNS);
 });

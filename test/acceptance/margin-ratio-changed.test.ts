@@ -10,9 +10,10 @@ import { fill, openAccount, publishPrices, recordFills, recordTransfers, transfe
 let app: TestApp;
 let service: Api;
 let alice: Api;
+let ahead = 0;
 
 beforeAll(async () => {
-  app = await startTestApp();
+  app = await startTestApp({ clock: () => Date.now() + ahead });
   service = await app.as('venue', 'SERVICE');
   alice = await app.as('alice', 'TRADER');
 });
@@ -22,7 +23,7 @@ afterAll(() => app.close());
 const SUBSCRIPTION = `subscription ($ids: [ID!]!, $minChange: Decimal) {
   marginRatioChanged(accountIds: $ids, minChange: $minChange) {
     account { id } previousStatus sequence cause
-    margin { status marginRatio marginBalance maintenanceMargin accountVersion }
+    margin { status marginRatio marginBalance maintenanceMargin accountVersion stale }
   }
 }`;
 
@@ -31,7 +32,7 @@ interface Change {
   readonly previousStatus: string | null;
   readonly sequence: number;
   readonly cause: string;
-  readonly margin: Record<string, string | null>;
+  readonly margin: Readonly<Record<string, unknown>>;
 }
 
 function watch(api: Api, ids: string[], minChange = '0.001'): { next(): Promise<Change | null>; end(): Promise<void> } {
@@ -76,6 +77,7 @@ describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
         marginBalance: '1000',
         maintenanceMargin: '80',
         accountVersion: 3,
+        stale: [],
       },
     });
     // 1,000 - 900 = 100 against 19,100 x 0.004 = 76.4.
@@ -106,6 +108,42 @@ describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
     expect(await stream.next()).toMatchObject({ sequence: 2, margin: { marginRatio: '0.130666666666666667' } });
     await stream.end();
   });
+
+  it('is told nothing twice with a minChange of 0, however often it is looked at', async () => {
+    const first = watch(alice, [id], '0');
+    expect((await first.next())?.sequence).toBe(1);
+    // Who begins to watch has the account read anew; a price of somebody else's moves; and one of its own, to the same.
+    const second = watch(alice, [id], '0');
+    expect((await second.next())?.cause).toBe('SNAPSHOT');
+    await publishPrices(service, { 'ASTER/ETHUSDT': '1600' });
+    await publishPrices(service, { 'ASTER/BTCUSDT': '20000' });
+    await app.app.services.loop.idle();
+    await publishPrices(service, { 'ASTER/BTCUSDT': '20000.000000000000000001' });
+    for (const stream of [first, second]) {
+      const margin = { marginBalance: '1000.000000000000000001' };
+      expect(await stream.next()).toMatchObject({ sequence: 2, cause: 'PRICE', margin });
+      await stream.end();
+    }
+  });
+
+  it('is told when a price of it becomes stale and when it is fresh again, though nothing has moved', async () => {
+    const stream = watch(alice, [id]);
+    expect((await stream.next())?.margin).toMatchObject({ stale: [] });
+    ahead = 61_000;
+    const same = { status: 'HEALTHY', marginRatio: '0.08' };
+    try {
+      expect(await stream.next()).toMatchObject({
+        sequence: 2,
+        cause: 'PRICE',
+        margin: { ...same, stale: ['BTCUSDT'] },
+      });
+    } finally {
+      ahead = 0;
+    }
+    await publishPrices(service, { 'ASTER/BTCUSDT': '20000' });
+    expect(await stream.next()).toMatchObject({ sequence: 3, cause: 'PRICE', margin: { ...same, stale: [] } });
+    await stream.end();
+  });
 });
 
 it('tells of a collateral ratio that an admin changes', async () => {
@@ -118,7 +156,7 @@ it('tells of a collateral ratio that an admin changes', async () => {
   // 4,000 x 0.9
   expect(await stream.next()).toMatchObject({ cause: 'SNAPSHOT', margin: { marginBalance: '3600' } });
   const input = {
-    ...{ venue: 'ASTER', chain: 'SOLANA', asset: 'JLP', ratio: '0.1', reason: 'test', expectedVersion: 1 },
+    ...{ venue: 'ASTER', chain: 'SOLANA', asset: 'JLP', ratio: '0.1', force: true, reason: 'test', expectedVersion: 1 },
     idempotencyKey: 'JLP to a tenth',
   };
   const { changeCollateralRatio } = await admin.ask<{ changeCollateralRatio: { errors: object[] } }>(
@@ -149,7 +187,7 @@ it('gives a slow reader the latest state, and keeps one an account for it', asyn
   await recordTransfers(service, transfer(id, 'USDT', '1000'));
   await recordFills(service, fill(id, 'ETHUSDT', 'BUY', '1', '1500'));
   const internal = /^[\w-]+$/.exec(Buffer.from(id, 'base64url').toString().slice('Account:'.length))?.[0] ?? '';
-  const stream = app.app.services.liveMargins.watch([internal], decimal('0'));
+  const stream = app.app.services.loop.watch([internal], decimal('0'));
   expect((await stream.next()).value).toMatchObject({ sequence: 1, cause: 'SNAPSHOT' });
   for (let price = 1501; price <= 1550; price++) await publishPrices(service, { 'ASTER/ETHUSDT': String(price) });
   // A second watcher that is up to date says when the loop has worked through the last price.

@@ -13,7 +13,7 @@ import {
 } from 'graphql';
 
 import { createSchema, printedSchema } from '../../src/graphql/schema.js';
-import { MAX_TOKENS } from '../../src/graphql/pipeline.js';
+import { LIMITS } from '../../src/graphql/limits.js';
 import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
 
 const schema = createSchema();
@@ -73,6 +73,6 @@ describe('the schema', () => {
       specifiedByUrl: true,
       directiveIsRepeatable: true,
     });
-    expect(() => parse(query, { maxTokens: MAX_TOKENS })).not.toThrow();
+    expect(() => parse(query, { maxTokens: LIMITS.tokens })).not.toThrow();
   });
 });

@@ -189,8 +189,8 @@ it('exchanges once at the end of a catch-up', async () => {
   const id = await account(opened);
   await book(id, 'BTC', '1', opened);
   await book(id, 'USDT', '-9999.95', opened);
-  const quote = { asset: 'BTC', price: decimal('60000'), at: now.getTime() };
-  parts.board.load({ quotes: [{ ...quote, source: 'test' }], indexes: [quote], marks: [] }, now.getTime());
+  const quote = { asset: 'BTC', source: 'test', price: decimal('60000'), at: now.getTime() };
+  parts.board.apply(parts.board.compose([quote], [], now.getTime()));
   expect(await charge(now)).toBe(1);
   // 9,999.9911… after the first hour, 10,000.0322… after the second and 10,000.073389878390026257 after the third; 1 BTC
   // counts 57,000; what is sold of it is rounded up.
@@ -204,4 +204,76 @@ it('exchanges once at the end of a catch-up', async () => {
     ['USDT', '10526.39304197725266', 'interest:2026-05-02T03:00:00.000Z'],
   ]);
   expect((await parts.db.account.findUniqueOrThrow({ where: { id } })).version).toBe(4);
+});
+
+it('tells of the first hour after one without interest, once an account and run', async () => {
+  const day = (time: string): Date => at(`2026-05-03T${time}Z`);
+  const id = await account(day('00:10:00'));
+  /** What is told since it was asked last: the entries of each item. */
+  const told = async (): Promise<string[][]> => {
+    const items = await parts.db.outboxItem.findMany({
+      where: { accountId: id, kind: { not: 'CHANGED' } },
+      orderBy: { seq: 'asc' },
+    });
+    await parts.db.outboxItem.deleteMany({ where: { accountId: id } });
+    const found = await parts.db.ledgerEntry.findMany({ where: { accountId: id } });
+    return items.map(({ kind, entries }) => [
+      kind,
+      ...entries.map((seq) => {
+        const entry = found.find((one) => one.seq === seq);
+        return `${entry?.assetSymbol ?? ''} ${entry?.reference.slice(-13, -8) ?? ''}`;
+      }),
+    ]);
+  };
+  await book(id, 'USDT', '-2000', day('00:10:00'));
+  expect(await told()).toEqual([]);
+  await charge(day('01:00:00'));
+  expect(await told()).toEqual([['INTEREST_STARTED', 'USDT 01:00']]);
+  await charge(day('02:00:00'));
+  expect(await told()).toEqual([]);
+
+  // Each asset on its own.
+  await book(id, 'USD1', '-1500', day('02:30:00'));
+  await charge(day('03:00:00'));
+  expect(await told()).toEqual([['INTEREST_STARTED', 'USD1 03:00']]);
+
+  // An hour without, and hours that are caught up with.
+  await book(id, 'USDT', '2000', day('03:30:00'));
+  await charge(day('04:00:00'));
+  expect(await told()).toEqual([]);
+  await book(id, 'USDT', '-3000', day('04:30:00'));
+  await charge(day('07:05:00'));
+  expect(await told()).toEqual([['INTEREST_STARTED', 'USDT 05:00']]);
+
+  // Both pause within the run, one of them twice.
+  await book(id, 'USDT', '3000', day('07:30:00'));
+  await book(id, 'USDT', '-3000', day('08:30:00'));
+  await book(id, 'USD1', '1500', day('08:30:00'));
+  await book(id, 'USDT', '3000', day('09:30:00'));
+  await book(id, 'USDT', '-3000', day('10:30:00'));
+  await book(id, 'USD1', '-1500', day('10:30:00'));
+  await charge(day('11:00:00'));
+  const [item, ...others] = await told();
+  expect(others).toEqual([]);
+  expect(item?.slice(0, 2)).toEqual(['INTEREST_STARTED', 'USDT 09:00']);
+  expect(item?.slice(2).sort()).toEqual(['USD1 11:00', 'USDT 11:00']);
+  // 08:00, in which USD1 has paid, was the last hour before the pause; nothing was paid in 10:00.
+  expect((await paid(id)).filter((entry) => entry.includes('T10:00'))).toEqual([]);
+
+  // What the interest leads to comes after it.
+  await charge(day('12:00:00'));
+  await book(id, 'BTC', '1', day('12:10:00'));
+  await book(id, 'USDT', '3000', day('12:10:00'));
+  await charge(day('13:00:00'));
+  const quote = { asset: 'BTC', source: 'test', price: decimal('60000'), at: day('14:00:00').getTime() };
+  parts.board.apply(parts.board.compose([quote], [], quote.at));
+  await told();
+  const owed = await parts.db.balance.findFirstOrThrow({ where: { accountId: id, assetSymbol: 'USDT' } });
+  await book(id, 'USDT', decimal('-9999.99').minus(owed.quantity.toFixed()).toFixed(), day('13:10:00'));
+  await charge(day('14:00:00'));
+  expect(await told()).toEqual([
+    ['INTEREST_STARTED', 'USDT 14:00'],
+    ['AUTO_EXCHANGED', 'BTC 14:00', 'USDT 14:00'],
+  ]);
+  await book(id, 'USD1', '2000', day('14:00:00'));
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { decimal, toPlain } from '../../src/margin/decimal.js';
-import { PriceBoard, type PriceDetail } from '../../src/market/price-board.js';
-import type { IndexQuote, MarkQuote, PriceChanges } from '../../src/market/quote.js';
+import { PriceBoard, type PriceDetail, type Round } from '../../src/market/price-board.js';
+import type { IndexQuote, MarkQuote, NewerPrices, PriceChanges } from '../../src/market/quote.js';
 
 /** Instants are seconds after this one; a price is stale when it is more than 60 s old. */
 const START = Date.parse('2026-01-01T00:00:00Z');
@@ -151,9 +151,10 @@ describe('marks', () => {
   });
 });
 
+const bitcoinMark = { venue: 'ASTER', instrument: 'BTCUSDT' };
+
 describe('a round', () => {
   const nothing = { assets: [], marks: [] };
-  const bitcoinMark = { venue: 'ASTER', instrument: 'BTCUSDT' };
 
   it('names what has another price, became stale or became fresh, and nothing else', () => {
     const board = newBoard();
@@ -177,37 +178,99 @@ describe('a round', () => {
     publish(board, 5, quote('BTC', 'A', '100', 5), mark('100', 5));
     const round = board.compose([quote('BTC', 'A', '1', 4), quote('BTC', 'B', '102', 6)], [mark('7', 1)], at(6));
     expect(round.stored.quotes).toEqual([quote('BTC', 'B', '102', 6)]);
-    expect(round.stored.indexes).toEqual([{ asset: 'BTC', price: decimal(101), at: at(6) }]);
+    expect(round.stored.indexes).toEqual([{ asset: 'BTC', price: decimal(101), at: at(6), stale: false }]);
     expect(round.stored.marks).toEqual([]);
     expect(index(board, 'BTC', 6)).toBe('100 at 5 [A+]');
     board.apply(round);
     expect(index(board, 'BTC', 6)).toBe('101 at 6 [A+ B+]');
   });
 
-  it('stores nothing when prices only grow old', () => {
+  it('stores that a price has become stale, once, and no quote', () => {
     const board = newBoard();
     publish(board, 5, quote('BTC', 'A', '100', 5), mark('100', 5));
     const round = board.compose([], [], at(100));
-    expect(round.stored).toEqual({ quotes: [], indexes: [], marks: [] });
+    const [price, stale] = [decimal(100), true];
+    expect(round.stored).toEqual({
+      quotes: [],
+      indexes: [{ asset: 'BTC', price, at: at(5), stale }],
+      marks: [{ ...mark('100', 5), stale }],
+    });
     expect(round.changes).toEqual({ assets: ['BTC', 'BTC-S'], marks: [bitcoinMark] });
+    board.apply(round);
+    expect(board.compose([], [], at(200)).stored).toEqual({ quotes: [], indexes: [], marks: [] });
+  });
+
+  it('has the number after that of the last one that was applied', () => {
+    const board = newBoard();
+    expect([board.round, board.compose([], [], at(0)).seq]).toEqual([0n, 1n]);
+    publish(board, 5, quote('BTC', 'A', '100', 5));
+    expect([board.round, board.roundAt, board.compose([], [], at(6)).seq]).toEqual([1n, at(5), 2n]);
   });
 });
 
-describe('what was stored', () => {
-  it('is on the board again: fresh where it still is, else the last index', () => {
+describe('a snapshot', () => {
+  it('stays as it was, whatever comes later', () => {
     const board = newBoard();
-    const stored = {
-      quotes: [quote('BTC', 'A', '100', 0), quote('BTC', 'B', '104', 30), quote('ETH', 'A', '10', 0)],
-      indexes: [
-        { asset: 'BTC', price: decimal(102), at: at(30) },
-        { asset: 'ETH', price: decimal('10.5'), at: at(0) },
-      ],
-      marks: [mark('100', 30)],
-    };
-    board.load(stored, at(70));
-    expect(index(board, 'BTC', 70)).toBe('104 at 30 [A- B+]');
-    expect(index(board, 'ETH', 70)).toBe('10.5 stale at 0 [A-]');
-    expect(shown(board.markDetail('ASTER', 'BTCUSDT', at(70)))).toBe('100 at 30 [A+]');
-    expect(publish(board, 71)).toEqual({ assets: [], marks: [] });
+    publish(board, 5, quote('BTC', 'A', '100', 5), mark('101', 5));
+    const before = board.snapshot(new Date(at(6)));
+    publish(board, 70, quote('BTC', 'A', '200', 70), quote('ETH', 'A', '10', 70), mark('201', 70));
+    const after = board.snapshot(new Date(at(140)));
+    expect([before.round, before.asOf, after.round, after.asOf]).toEqual([1n, new Date(at(6)), 2n, new Date(at(140))]);
+    const [then, now] = [before.marketOf('ASTER'), after.marketOf('ASTER')];
+    expect(then.index('BTC')).toEqual({ price: decimal(100), stale: false });
+    expect(then.mark('BTCUSDT')).toEqual({ price: decimal(101), stale: false });
+    expect(then.index('ETH')).toBeNull();
+    expect(now.index('BTC')).toEqual({ price: decimal(200), stale: true });
+    expect(now.index('ETH')).toEqual({ price: decimal(10), stale: true });
+    expect(now.mark('BTCUSDT')).toEqual({ price: decimal(201), stale: true });
+    expect(after.marketOf('BITGET').mark('BTCUSDT')).toBeNull();
+  });
+});
+
+describe('what another board has stored', () => {
+  /** What a round leaves in the database. */
+  function written({ seq, at: composedAt, stored }: Round): NewerPrices {
+    const indexes = stored.indexes.map((one) => ({ index: one, composedAt }));
+    return { ...stored, round: seq, at: composedAt, indexes };
+  }
+
+  it('is on this one as it is there, and the quotes of both make the next index', () => {
+    const [one, other] = [newBoard(), newBoard()];
+    const first = one.compose([quote('BTC', 'A', '100', 0), quote('BTC', 'B', '104', 30)], [mark('100', 30)], at(30));
+    one.apply(first);
+    expect(other.catchUp(written(first))).toEqual({ assets: ['BTC', 'BTC-S'], marks: [bitcoinMark] });
+    expect(index(other, 'BTC', 30)).toBe('102 at 30 [A+ B+]');
+    expect([other.round, other.roundAt]).toEqual([1n, at(30)]);
+    // A has aged out by now; until a round says so, what was recorded stands.
+    expect(other.marketOf('ASTER', at(70)).index('BTC')).toEqual({ price: decimal(102), stale: false });
+    const second = other.compose([quote('BTC', 'C', '106', 70)], [], at(70));
+    other.apply(second);
+    expect(one.catchUp(written(second))).toEqual({ assets: ['BTC', 'BTC-S'], marks: [] });
+    for (const board of [one, other]) {
+      expect(index(board, 'BTC', 70)).toBe('105 at 70 [A- B+ C+]');
+      expect(board.compose([], [], at(71)).stored).toEqual({ quotes: [], indexes: [], marks: [] });
+    }
+  });
+
+  it('is the last index where its sources disagree or have aged, and is not told or stored again', () => {
+    const [one, other] = [newBoard(), newBoard()];
+    const rounds: [number, ...IndexQuote[]][] = [
+      [0, quote('BTC', 'A', '100', 0), quote('ETH', 'A', '1', 0), quote('ETH', 'B', '2', 0)],
+      [30, quote('BTC', 'B', '200', 30)],
+      [40, quote('BTC', 'B', '201', 40)],
+    ];
+    for (const [now, ...quotes] of rounds) {
+      const round = one.compose(quotes, [], at(now));
+      one.apply(round);
+      const told = other.catchUp(written(round));
+      expect(told).toEqual(round.changes);
+    }
+    expect(index(other, 'BTC', 40)).toBe('100 stale at 0 [A- B-]');
+    expect(index(other, 'ETH', 40)).toBeNull();
+    expect(other.compose([], [], at(41)).stored).toEqual({ quotes: [], indexes: [], marks: [] });
+    // When A is gone, B stands alone, on both.
+    expect(other.compose([], [], at(61)).stored).toEqual(one.compose([], [], at(61)).stored);
+    publish(other, 61);
+    expect(index(other, 'BTC', 61)).toBe('201 at 40 [A- B+]');
   });
 });

@@ -1,32 +1,32 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { decimal, toPlain } from '../../src/margin/decimal.js';
-import { loadPrices } from '../../src/market/price-store.js';
 import { Prices, type PublishResult, type QuoteInput } from '../../src/market/prices.js';
-import type { PriceChanges, StoredPrices } from '../../src/market/quote.js';
+import type { PriceChanges } from '../../src/market/quote.js';
 import type { Database } from '../../src/platform/database.js';
 import { Rulebook } from '../../src/policy/rulebook.js';
-import { seededDatabase, type ScratchDatabase } from './scratch-database.js';
+import { openTestDatabase } from '../support/database.js';
+import { forgetPrices, storedPrices } from './price-database.js';
 
 const NOON = Date.parse('2026-01-01T12:00:00Z');
 
-let scratch: ScratchDatabase;
+let database: Awaited<ReturnType<typeof openTestDatabase>>;
 let db: Database;
 let rulebook: Rulebook;
 beforeAll(async () => {
-  scratch = await seededDatabase();
-  db = scratch.db;
+  database = await openTestDatabase();
+  db = database.db;
   await db.venue.create({ data: { code: 'EMPTY', name: 'A venue without instruments' } });
   rulebook = await Rulebook.load(db);
 });
-afterAll(() => scratch.close());
+afterAll(() => database.close());
 
 let now: number;
 let heard: PriceChanges[];
 beforeEach(async () => {
   now = NOON;
   heard = [];
-  await db.$transaction([db.indexQuote.deleteMany(), db.indexPrice.deleteMany(), db.markPrice.deleteMany()]);
+  await forgetPrices(db);
 });
 
 function open(from: Database = db): Promise<Prices> {
@@ -42,28 +42,21 @@ function mark(price: string, more: Partial<QuoteInput> = {}): QuoteInput {
   return { ...btc(price), asset: null, venue: 'ASTER', instrument: 'BTCUSDT', ...more };
 }
 
-function plain({ quotes, indexes, marks }: StoredPrices): string[] {
-  const second = (at: number): string => `${(at - NOON) / 1000}`;
-  return [
-    ...quotes.map(({ asset, source, price, at }) => `quote ${asset} ${source} ${toPlain(price)} ${second(at)}`),
-    ...indexes.map(({ asset, price, at }) => `index ${asset} ${toPlain(price)} ${second(at)}`),
-    ...marks.map(({ venue, instrument, source, price, at }) => {
-      return `mark ${venue}/${instrument} ${source} ${toPlain(price)} ${second(at)}`;
-    }),
-  ].sort();
-}
+const stored = (): Promise<string[]> => storedPrices(db, NOON);
 
 /** What the board shows of BTC and of ASTER's BTCUSDT, in the same words. */
 function onBoard({ board }: Prices): string[] {
+  const lines: string[] = [];
+  const second = (at: Date): string => `${(at.getTime() - NOON) / 1000}`;
   const index = board.indexDetail('BTC', now);
-  const shown = board.markDetail('ASTER', 'BTCUSDT', now);
-  return plain({
-    quotes: (index?.sources ?? []).map((source) => ({ ...source, asset: 'BTC', at: source.at.getTime() })),
-    indexes: index === null ? [] : [{ ...index, asset: 'BTC', at: index.at.getTime() }],
-    marks: (shown?.sources ?? []).map((source) => {
-      return { ...source, venue: 'ASTER', instrument: 'BTCUSDT', at: source.at.getTime() };
-    }),
-  });
+  if (index !== null) lines.push(`index BTC ${toPlain(index.price)} ${second(index.at)}`);
+  for (const { source, price, at } of index?.sources ?? []) {
+    lines.push(`quote BTC ${source} ${toPlain(price)} ${second(at)}`);
+  }
+  for (const { source, price, at } of board.markDetail('ASTER', 'BTCUSDT', now)?.sources ?? []) {
+    lines.push(`mark ASTER/BTCUSDT ${source} ${toPlain(price)} ${second(at)}`);
+  }
+  return lines.sort();
 }
 
 describe('publishing prices', () => {
@@ -81,7 +74,7 @@ describe('publishing prices', () => {
       'quote BTC A 60000.000000000000000001 0',
       'quote BTC B 60002 0',
     ];
-    expect(plain(await loadPrices(db))).toEqual(expected);
+    expect(await stored()).toEqual(expected);
     expect(onBoard(prices)).toEqual(expected);
     const marks = [{ venue: 'ASTER', instrument: 'BTCUSDT' }];
     expect(heard).toEqual([{ assets: ['BTC', 'BTC-S'], marks }]);
@@ -93,7 +86,7 @@ describe('publishing prices', () => {
     now += 1_000;
     await prices.publish([btc('60000')]);
     expect(heard).toHaveLength(1);
-    expect(plain(await loadPrices(db))).toContain('index BTC 60000 1');
+    expect(await stored()).toContain('index BTC 60000 1');
   });
 
   it.each<[what: string, quote: Partial<QuoteInput>, code: string, field: string]>([
@@ -134,7 +127,7 @@ describe('publishing prices', () => {
       accepted: 2,
       refusals: [{ code, message: expect.any(String) as unknown, field: ['input', 'quotes', '1', field] }],
     });
-    expect(plain(await loadPrices(db))).toHaveLength(3);
+    expect(await stored()).toHaveLength(3);
   });
 
   it('takes what lies just within its bounds', async () => {
@@ -144,7 +137,7 @@ describe('publishing prices', () => {
       btc('0.000000000000000001', { asset: 'ETH', at: new Date(0) }),
     ];
     expect(await prices.publish(edges)).toEqual({ accepted: 2, refusals: [] });
-    expect((await loadPrices(db)).quotes).toHaveLength(2);
+    expect((await stored()).filter((line) => line.startsWith('quote'))).toHaveLength(2);
   });
 });
 
@@ -171,7 +164,7 @@ describe('rounds at the same moment', () => {
       'quote BTC A 1057 19',
       'quote BTC B 1057 19',
     ];
-    expect(plain(await loadPrices(db))).toEqual(expected);
+    expect(await stored()).toEqual(expected);
     expect(onBoard(prices)).toEqual(expected);
   });
 
@@ -182,25 +175,26 @@ describe('rounds at the same moment', () => {
       ...[1, 5, 3, 9].map((second) => one.publish([btc(`${second}`, at(second)), mark(`${second}`, at(second))])),
       ...[2, 8, 4, 6].map((second) => other.publish([btc(`${second}`, at(second)), mark(`${second}`, at(second))])),
     ]);
-    expect(plain(await loadPrices(db))).toEqual(['index BTC 9 9', 'mark ASTER/BTCUSDT A 9 9', 'quote BTC A 9 9']);
+    expect(await stored()).toEqual(['index BTC 9 9', 'mark ASTER/BTCUSDT A 9 9', 'quote BTC A 9 9']);
   });
 });
 
 describe('a database that is away', () => {
   it('refuses the round as a whole; the next one is taken', async () => {
-    let away = true;
+    let away = false;
     const flaky = new Proxy(db, {
       get: (target, name) => {
-        if (name === '$transaction' && away) return () => Promise.reject(new Error('away'));
+        if (name === '$queryRaw' && away) return () => Promise.reject(new Error('away'));
         return Reflect.get(target, name) as unknown;
       },
     });
     const prices = await open(flaky);
+    away = true;
     await expect(prices.publish([btc('60000')])).rejects.toThrow('away');
     expect([onBoard(prices), heard]).toEqual([[], []]);
     away = false;
     await prices.publish([btc('60001')]);
-    expect(onBoard(prices)).toEqual(plain(await loadPrices(db)));
+    expect(onBoard(prices)).toEqual(await stored());
     expect(onBoard(prices)).toEqual(['index BTC 60001 0', 'quote BTC A 60001 0']);
   });
 });
@@ -223,7 +217,7 @@ describe('the board', () => {
     await prices.publish([btc('60000'), btc('60002', { source: 'B', at: new Date(NOON + 30_000) })]);
     now += 60_001;
     await prices.refresh();
-    expect(plain(await loadPrices(db))).toContain('index BTC 60002 30');
+    expect(await stored()).toContain('index BTC 60002 30');
     expect(heard.slice(1)).toEqual([{ assets: ['BTC', 'BTC-S'], marks: [] }]);
     now += 60_000;
     await prices.refresh();

@@ -30,6 +30,7 @@ describe('without any variable', () => {
       databaseUrl: null,
       referenceFolders: [join(PACKAGE_ROOT, 'prisma', 'reference')],
       priceMaxAgeMs: 60_000,
+      priceHistoryMs: 3_600_000,
       feed: 'replay',
       feedSpeed: 600,
       demo: true,
@@ -62,6 +63,7 @@ describe('a bad value', () => {
     ['PRICE_MAX_AGE', '0', 'PRICE_MAX_AGE: expected a number from 0.1 to 86400, got "0".'],
     ['PRICE_MAX_AGE', 'NaN', 'PRICE_MAX_AGE: expected a number from 0.1 to 86400, got "NaN".'],
     ['PRICE_MAX_AGE', 'Infinity', 'PRICE_MAX_AGE: expected a number from 0.1 to 86400, got "Infinity".'],
+    ['PRICE_HISTORY_FULL', '0', 'PRICE_HISTORY_FULL: expected a number from 0.1 to 9600, got "0".'],
     ['FEED_SPEED', '0', 'FEED_SPEED: expected a number from 0.01 to 100000, got "0".'],
     ['FEED', 'live', 'FEED: expected replay or none, got "live".'],
     ['DEMO', 'true', 'DEMO: expected 0 or 1, got "true".'],
@@ -69,12 +71,25 @@ describe('a bad value', () => {
     ['HOST', 'example.com', 'HOST: expected an IP address or localhost, got "example.com".'],
     ['DATABASE_URL', 'mysql://x', 'DATABASE_URL: expected a URL that begins with postgresql:// or postgres://.'],
     ['DATABASE_URL', 'localhost', 'DATABASE_URL: expected a URL that begins with postgresql:// or postgres://.'],
+    ['REDIS_URL', 'localhost:6379', 'REDIS_URL: expected a URL that begins with redis:// or rediss://.'],
     ['AUTH_JWKS_URL', 'ftp://x/keys', 'AUTH_JWKS_URL: expected a URL that begins with https:// or http://.'],
     ['AUTH_SECRET', 'x'.repeat(31), 'AUTH_SECRET: expected at least 32 characters, got 31.'],
+    ['INTROSPECTION', 'off', 'INTROSPECTION: expected all or tokens or none, got "off".'],
+    ['CORS_ORIGINS', '*', 'CORS_ORIGINS: expected origins such as https://app.example, with commas between, got "*".'],
+    [
+      'CORS_ORIGINS',
+      'https://x.y, https://x.z/',
+      'CORS_ORIGINS: expected origins such as https://app.example, with commas between, got "https://x.z/".',
+    ],
+    ['LIMIT_DEPTH', '4', 'LIMIT_DEPTH: expected a whole number from 5 to 100, got "4".'],
+    ['LIMIT_OPERATION_SECONDS', '0', 'LIMIT_OPERATION_SECONDS: expected a number from 0.1 to 3600, got "0".'],
+    ['SHUTDOWN_NOTICE', '601', 'SHUTDOWN_NOTICE: expected a number from 0 to 600, got "601".'],
   ])('%s=%s is named, with what would be right', (name, value, problem) => {
     // A secret beside it, so that the address is not at fault as well.
     const auth = name.startsWith('AUTH') ? {} : { AUTH_SECRET: SECRET };
-    expect(problemsOf({ ...auth, [name]: value })).toEqual([problem]);
+    // And a database beside Redis, which is of no use without.
+    const database = name === 'REDIS_URL' ? { DATABASE_URL: 'postgresql://x/y' } : {};
+    expect(problemsOf({ ...auth, ...database, [name]: value })).toEqual([problem]);
   });
 
   it('does not hide another one: all are told at once', () => {
@@ -141,6 +156,17 @@ describe('the demo', () => {
   });
 });
 
+describe('Redis', () => {
+  it('is of use with a PostgreSQL server only', () => {
+    expect(problemsOf({ REDIS_URL: 'redis://x' })).toEqual([
+      'REDIS_URL needs DATABASE_URL: several processes have to share a PostgreSQL server, and PGlite is of one process.',
+    ]);
+    const shared = { DATABASE_URL: 'postgresql://x/y', REDIS_URL: 'rediss://:password@x:6380/1' };
+    expect(readConfig(shared).redisUrl).toBe('rediss://:password@x:6380/1');
+    expect(readConfig({}).redisUrl).toBeNull();
+  });
+});
+
 describe('the rest', () => {
   it('is read as it stands', () => {
     expect(
@@ -154,8 +180,14 @@ describe('the rest', () => {
         PRICE_MAX_AGE: '0.5',
         FEED_SPEED: '1.5',
         LOG_LEVEL: 'debug',
+        CORS_ORIGINS: ' https://app.example,http://localhost:3000 ',
+        LIMIT_COST: '1000',
+        SHUTDOWN_NOTICE: '2.5',
       }),
     ).toMatchObject({
+      corsOrigins: ['https://app.example', 'http://localhost:3000'],
+      limits: { cost: 1_000, depth: 16, operationSeconds: 15 },
+      shutdownNoticeMs: 2_500,
       authIssuer: 'https://issuer.example',
       authAudience: 'plimsoll',
       dataDir: '/var/lib/plimsoll',

@@ -39,12 +39,15 @@ function startHolder(): Holder {
     pid: child.pid ?? 0,
     take: (folder) => tell({ take: folder }),
     release: () => tell({}),
-    kill: async () => {
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    },
+    kill: () => killed(child),
   };
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
 }
 
 let folder: string;
@@ -55,7 +58,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const child of holders.splice(0)) child.kill('SIGKILL');
+  for (const child of holders.splice(0)) await killed(child);
   await rm(folder, { recursive: true });
 });
 

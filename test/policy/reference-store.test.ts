@@ -1,21 +1,26 @@
+import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../src/margin/decimal.js';
 import type { Database } from '../../src/platform/database.js';
+import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
 import { readReferenceData } from '../../src/policy/reference-data.js';
 import type { RatioData, ReferenceData } from '../../src/policy/reference-model.js';
 import { storeReferenceData } from '../../src/policy/reference-store.js';
-import { SEED_FOLDER, scratchDatabase, type ScratchDatabase } from '../market/scratch-database.js';
+import { openTestDatabase } from '../support/database.js';
 
-let scratch: ScratchDatabase;
+let test: Awaited<ReturnType<typeof openTestDatabase>>;
 let db: Database;
 let data: ReferenceData;
 beforeAll(async () => {
-  scratch = await scratchDatabase();
-  db = scratch.db;
-  data = await readReferenceData([SEED_FOLDER]);
+  test = await openTestDatabase();
+  db = test.db;
+  // Migrated, and empty.
+  await db.$executeRaw`TRUNCATE chains, assets, venues CASCADE`;
+  data = await readReferenceData([join(PACKAGE_ROOT, 'prisma', 'reference')]);
 });
-afterAll(() => scratch.close());
+afterAll(() => test.close());
 
 async function lista(): Promise<string[]> {
   const rows = await db.collateralRatio.findMany({

@@ -2,14 +2,18 @@
  * Databases for tests: PGlite in a folder of its own, or, with TEST_DATABASE_URL, a database of its own on that server.
  * Both are copies of one that was migrated and seeded once, in global-setup.js.
  */
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import pg from 'pg';
 
 import { openDatabase, type Database, type OpenDatabase } from '../../src/platform/database.js';
+
+const run = promisify(execFile);
 
 export const SERVER_URL: string | null = process.env['TEST_DATABASE_URL'] ?? null;
 
@@ -27,11 +31,9 @@ export interface TestDatabase {
 /** A database with the seeded venues, for one test file. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const dataDir = await mkdtemp(join(tmpdir(), 'plimsoll-test-'));
-  const template = process.env[TEMPLATE];
-  if (template === undefined) throw new Error(`${TEMPLATE} is not set; jest runs global-setup.js first.`);
   const name = `plimsoll_test_${randomUUID().replaceAll('-', '')}`;
-  if (SERVER_URL === null) await cp(template, dataDir, { recursive: true });
-  else await onServer(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+  if (SERVER_URL === null) await copyTemplate(dataDir);
+  else await onServer(`CREATE DATABASE ${name} TEMPLATE ${template()}`);
   const url = SERVER_URL === null ? null : urlOf(name);
   return {
     env: { DATA_DIR: dataDir, ...(url === null ? {} : { DATABASE_URL: url }) },
@@ -41,6 +43,17 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+function template(): string {
+  const place = process.env[TEMPLATE];
+  if (place === undefined) throw new Error(`${TEMPLATE} is not set; jest runs global-setup.js first.`);
+  return place;
+}
+
+/** PGlite's. A thousand files: ten times quicker by the system's own command than by Node's. */
+export async function copyTemplate(dataDir: string): Promise<void> {
+  await run('cp', ['-R', `${template()}/.`, dataDir]);
 }
 
 /** The same, opened. */

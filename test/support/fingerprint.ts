@@ -15,6 +15,9 @@ export async function fingerprint(db: Database): Promise<unknown> {
       (SELECT count(*)::text FROM transfers) AS transfers,
       (SELECT count(*)::text FROM collateral_ratios) AS ratios,
       (SELECT count(*)::text FROM collateral_tiers) AS tiers,
+      (SELECT count(cancelled_at)::text FROM collateral_ratios) AS cancelled,
+      (SELECT count(*)::text FROM margin_policies) AS policies,
+      (SELECT count(*)::text FROM maintenance_schedules) AS schedules,
       (SELECT count(*)::text FROM idempotency_keys) AS keys,
       (SELECT coalesce(string_agg(asset_symbol || source || price || at, ',' ORDER BY asset_symbol, source), '')
         FROM index_quotes) AS quotes,

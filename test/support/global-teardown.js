@@ -8,4 +8,6 @@ export default async function tearDown() {
   const serverUrl = process.env.TEST_DATABASE_URL;
   if (serverUrl === undefined) await rm(template, { recursive: true, force: true });
   else await onServer(serverUrl, `DROP DATABASE ${template} WITH (FORCE)`);
+  const folder = process.env.PLIMSOLL_TEST_FOLDER;
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 }

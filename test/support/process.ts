@@ -23,8 +23,11 @@ export interface Exit {
 const START_MS = 30_000;
 
 /** Starts the built server; throws with its output when it ends instead of serving. */
-export async function startServerProcess(env: Record<string, string>): Promise<ServerProcess> {
-  const { child, output } = launch(env);
+export async function startServerProcess(
+  env: Record<string, string>,
+  shell: readonly string[] = [],
+): Promise<ServerProcess> {
+  const { child, output } = launch(env, shell);
   const url = await new Promise<string>((resolve, reject) => {
     const fail = (): void => reject(new Error(`The server did not start:\n${output()}`));
     const timer = setTimeout(fail, START_MS);
@@ -49,6 +52,12 @@ export async function startServerProcess(env: Record<string, string>): Promise<S
   };
 }
 
+/**
+ * A server as npm starts it: in a shell, which is the child that gets the signals, and of which alone the process ends
+ * by them.
+ */
+export const IN_SHELL: readonly string[] = ['/bin/sh', '-c', '"$0" "$@"; exit $?'];
+
 /** Runs the built server until it ends by itself. */
 export async function runToExit(env: Record<string, string>): Promise<Exit> {
   const { child, output } = launch(env);
@@ -56,8 +65,18 @@ export async function runToExit(env: Record<string, string>): Promise<Exit> {
   return { code, output: output() };
 }
 
-function launch(env: Record<string, string>): { child: ChildProcess; output: () => string } {
-  const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'dist', 'src', 'main.js')], {
+/** Servers that live for seconds: V8 need not optimise PGlite's WebAssembly for them, which is a second of their start. */
+function launch(
+  env: Record<string, string>,
+  shell: readonly string[] = [],
+): { child: ChildProcess; output: () => string } {
+  const [program = '', ...args] = [
+    ...shell,
+    process.execPath,
+    '--liftoff-only',
+    join(PACKAGE_ROOT, 'dist', 'src', 'main.js'),
+  ];
+  const child = spawn(program, args, {
     env: { PATH: process.env['PATH'], PORT: '0', AUTH_SECRET: TEST_SECRET, HOST: '127.0.0.1', DEMO: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

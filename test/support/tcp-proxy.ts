@@ -8,10 +8,10 @@ export interface TcpProxy {
   /** As it was, on the same port. */
   restore(): Promise<void>;
   /**
-   * Cuts the wire at the next statement that holds the text: after the database has answered it, before the answer is
-   * passed on. Resolves when that has happened.
+   * Cuts the wire at the commit of the transaction that sends the text: after the database has answered it, before the
+   * answer is passed on. Resolves when that has happened. Whoever else commits meanwhile does so in peace.
    */
-  cutAtAnswerTo(text: string): Promise<void>;
+  cutAtCommitOf(text: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,16 +35,18 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
   const join = (client: Socket): void => {
     const upstream = connect(target.port, target.host);
     let trapped: { sprung: () => void } | null = null;
+    let isCommitting = false;
     client.on('data', (data) => {
       if (trap !== null && data.includes(trap.text)) {
         trapped = trap;
         trap = null;
       }
+      isCommitting = trapped !== null && data.includes('COMMIT');
       upstream.write(data);
     });
     upstream.on('data', (data) => {
-      if (trapped === null) client.write(data);
-      else void cut().then(trapped.sprung);
+      if (trapped !== null && isCommitting) void cut().then(trapped.sprung);
+      else client.write(data);
     });
     for (const [socket, other] of [
       [client, upstream],
@@ -65,7 +67,7 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
     port,
     cut,
     restore: () => listen(port),
-    cutAtAnswerTo: (text) => new Promise((sprung) => (trap = { text, sprung })),
+    cutAtCommitOf: (text) => new Promise((sprung) => (trap = { text, sprung })),
     close: async () => {
       if (server.listening) await cut();
     },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
+import { textOf } from '../../../src/ledger/account-text.js';
 import { decimal } from '../../../src/margin/decimal.js';
 import type { AccountState, PositionState } from '../../../src/margin/model.js';
 import { Bitmap } from '../../../src/monitor/book/bitmap.js';
@@ -54,7 +55,7 @@ describe('the book', () => {
     const { book, ruleSet } = emptyBook();
     const cross = position({ instrument: 'P', size: '2', entry: '1' });
     const state = account({ USDT: '10', A: '5' }, [isolated('Q', '3'), cross, isolated('R', '4')]);
-    const buckets = book.put(idOf(1), ruleSet, state);
+    const buckets = book.put(idOf(1), ruleSet, textOf(state), 1);
     expect(buckets.map((bucket) => book.accountOf(bucket))).toEqual([idOf(1), idOf(1), idOf(1)]);
     expect(book.bucketsOf(idOf(1))).toEqual(buckets);
     // 10 + 5, and 2 x 1 - 2; then margin + 1 x 1 - 1 of each isolated position
@@ -67,20 +68,20 @@ describe('the book', () => {
 
   it('touches those who hold an asset that is priced as another', () => {
     const { book, ruleSet } = emptyBook();
-    const [bucket] = book.put(idOf(1), ruleSet, account({ LIKE_A: '5' }));
+    const [bucket] = book.put(idOf(1), ruleSet, textOf(account({ LIKE_A: '5' })), 1);
     expect(holders(book, book.rules.prices.ofAsset('A'))).toEqual([bucket]);
   });
 
   it('forgets what was known of an account that changes, and of a rule set whose thresholds do', () => {
     const { book, ruleSet } = emptyBook();
     const out = new Uint32Array(1);
-    const buckets = Uint32Array.from(book.put(idOf(1), ruleSet, account({ A: '5' })));
+    const buckets = Uint32Array.from(book.put(idOf(1), ruleSet, textOf(account({ A: '5' })), 1));
     const settle = (): void => book.settle(buckets[0] as number, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
     expect(screen(book, buckets, 1, out)).toBe(1);
     settle();
     expect(screen(book, buckets, 1, out)).toBe(0);
     expect(book.statusOf(buckets[0] as number)).toBe('NO_EXPOSURE');
-    book.put(idOf(1), ruleSet, account({ A: '6' }));
+    book.put(idOf(1), ruleSet, textOf(account({ A: '6' })), 1);
     expect(screen(book, buckets, 1, out)).toBe(1);
     expect(book.statusOf(buckets[0] as number)).toBeNull();
     settle();
@@ -116,7 +117,7 @@ describe('the book', () => {
             ...account({}, [...cross, ...alone.map((symbol) => isolated(symbol, `${quantity}`))]),
             balances: held.map((asset) => ({ asset, quantity: decimal(quantity) })),
           };
-          book.put(idOf(id), ruleSet, state);
+          book.put(idOf(id), ruleSet, textOf(state), 1);
           model.set(idOf(id), state);
         }
         expect(book.size).toBe(model.size);
@@ -152,7 +153,7 @@ describe('the book', () => {
   it('keeps the ids of many accounts apart', () => {
     const { book, ruleSet } = emptyBook();
     const state = account({ A: '1' });
-    for (let index = 0; index < 2_000; index++) book.put(idOf(index), ruleSet, state);
+    for (let index = 0; index < 2_000; index++) book.put(idOf(index), ruleSet, textOf(state), 1);
     for (let index = 0; index < 2_000; index += 3) book.remove(idOf(index));
     for (let index = 0; index < 2_000; index++) {
       const expected = index % 3 === 0 ? [] : [idOf(index)];

@@ -1,0 +1,46 @@
+import { toPlain } from '../../src/margin/decimal.js';
+import type { Market } from '../../src/margin/model.js';
+import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
+import { readNewer } from '../../src/market/price-store.js';
+import type { Database } from '../../src/platform/database.js';
+
+/** As if nothing had ever been published. */
+export async function forgetPrices(db: Database): Promise<void> {
+  await db.$transaction([
+    db.indexQuote.deleteMany(),
+    db.indexPrice.deleteMany(),
+    db.markPrice.deleteMany(),
+    db.priceChange.deleteMany(),
+    db.priceRound.deleteMany(),
+  ]);
+}
+
+/** Every price that is stored, a line each; instants in seconds after `start`. */
+export async function storedPrices(db: Database, start: number): Promise<string[]> {
+  const { quotes, indexes, marks } = await readNewer(db, 0n);
+  const second = (at: number): string => `${(at - start) / 1000}`;
+  return [
+    ...quotes.map(({ asset, source, price, at }) => `quote ${asset} ${source} ${toPlain(price)} ${second(at)}`),
+    ...indexes.map(({ index: { asset, price, at } }) => `index ${asset} ${toPlain(price)} ${second(at)}`),
+    ...marks.map(({ venue, instrument, source, price, at }) => {
+      return `mark ${venue}/${instrument} ${source} ${toPlain(price)} ${second(at)}`;
+    }),
+  ].sort();
+}
+
+/** "BTC 60000 stale", "BTCUSDT none": what a snapshot says of these assets and of ASTER's instruments. */
+export function shown(
+  snapshot: PriceSnapshot | null,
+  assets: readonly string[],
+  instruments: readonly string[],
+): string[] {
+  if (snapshot === null) return ['not kept'];
+  const market = snapshot.marketOf('ASTER');
+  const line = (name: string, state: ReturnType<Market['index']>): string => {
+    return state === null ? `${name} none` : `${name} ${toPlain(state.price)}${state.stale ? ' stale' : ''}`;
+  };
+  return [
+    ...assets.map((asset) => line(asset, market.index(asset))),
+    ...instruments.map((instrument) => line(instrument, market.mark(instrument))),
+  ];
+}
