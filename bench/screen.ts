@@ -8,6 +8,7 @@
  * Each account has 5 assets and 5 positions (all in cross margin), drawn at random into 10,000 portfolios that are then
  * dealt out again and again. `assessMargin` is timed on 2,000 of them and scaled.
  */
+import { textOf } from '../src/ledger/account-text.js';
 import { assessMargin } from '../src/margin/assess.js';
 import { decimal, type Decimal } from '../src/margin/decimal.js';
 import type { AccountState, CollateralSchedule, InstrumentRules, Market, Policy } from '../src/margin/model.js';
@@ -289,7 +290,7 @@ function bench(size: number): Record<string, string | number> {
     for (let index = 0; index < size; index++) {
       const number = index % PORTFOLIOS;
       const account = withFifth(portfolios[number] as AccountState, index, size);
-      const [bucket = 0] = book.put(idOf(index), ruleSet, account);
+      const [bucket = 0] = book.put(idOf(index), ruleSet, textOf(account), 1);
       const key = `${number} ${account.balances.at(-1)?.asset ?? ''}`;
       const corridor = corridors.get(key) ?? corridorOf(assessMargin(account, start, policy), boundaries, []);
       corridors.set(key, corridor);

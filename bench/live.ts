@@ -1,0 +1,177 @@
+/**
+ * The live monitor with up to a million accounts in memory: bytes an account, how long the event loop waits while prices
+ * move, and a preview of a ratio that all accounts hold, against assessing each of them twice.
+ *
+ *   node dist/bench/live.js [accounts ...]      PGlite, or PostgreSQL with DATABASE_URL (an empty database)
+ *
+ * PGlite answers in this process and holds up the event loop by itself; a venue of this size has PostgreSQL.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { readConfig } from '../src/config.js';
+import { recordedAccount } from '../src/ledger/account-text.js';
+import type { Holdings } from '../src/ledger/records.js';
+import { assessMargin } from '../src/margin/assess.js';
+import { ZERO, decimal, type Decimal } from '../src/margin/decimal.js';
+import { Prices } from '../src/market/prices.js';
+import { FREE } from '../src/monitor/book/columns.js';
+import { impactOf } from '../src/monitor/impact/impact.js';
+import { MarginLoop } from '../src/monitor/margin-loop.js';
+import { createBus } from '../src/platform/bus.js';
+import { openDatabase } from '../src/platform/database.js';
+import { createLogger } from '../src/platform/log.js';
+import { readReferenceData } from '../src/policy/reference-data.js';
+import { storeReferenceData } from '../src/policy/reference-store.js';
+import { Rulebook } from '../src/policy/rulebook.js';
+import { MARKS, accountId, quotes } from './portfolios.js';
+
+const sizes = process.argv.slice(2).map(Number);
+/** Held by every hundredth account. */
+const RARE = { asset: 'XRP', price: '0.5123' };
+const MEASURED_MS = 20_000;
+
+const dataDir = await mkdtemp(join(tmpdir(), 'plimsoll-bench-'));
+const { db, close } = await openDatabase({ url: process.env['DATABASE_URL'] ?? null, dataDir, poolSize: 4 });
+await storeReferenceData(db, await readReferenceData(readConfig({}).referenceFolders));
+const rulebook = await Rulebook.load(db);
+
+const memory: Record<string, object> = {};
+const delays: Record<string, object> = {};
+const previews: Record<string, object> = {};
+for (const accounts of sizes.length > 0 ? sizes : [10_000, 100_000, 1_000_000]) await measure(accounts);
+console.log('\nBytes an account, with 5 assets and 5 positions each (limits: 300 and 800).');
+console.table(memory);
+console.log(`\nWaits of the event loop while 1 % is touched every 100 ms and all every second (p99: limit 20 ms).`);
+console.table(delays);
+console.log('\nPreview of BTC 0.1 lower for all accounts, against assessing each twice (limits: 30 times, p99 20 ms).');
+console.table(previews);
+await close();
+await rm(dataDir, { recursive: true });
+process.exit(0);
+
+/** Like each other and not the same: what they hold and owe grows from one to the next, in small steps. */
+function holdingsOf(number: number): Holdings {
+  const now = new Date();
+  const step = decimal(number % 1_000).times('0.001');
+  const rare = number % 100 === 0 ? [[RARE.asset, decimal(250)] as const] : [['SOL', decimal('150.25')] as const];
+  const position = (instrument: string, side: 'LONG' | 'SHORT', size: string, cost: string) => {
+    const exact = { size: decimal(size).plus(step), cost: decimal(cost).plus(step.times(MARKS[instrument] ?? '0')) };
+    return [`${instrument}/${side}`, { instrument, side, ...exact, isolatedMargin: ZERO }] as const;
+  };
+  return {
+    account: {
+      ...{ id: accountId(number), name: 'Bench', owner: 'bench', venue: 'BITGET', chain: null, version: 1 },
+      ...{ collateralMode: 'MULTI_ASSET', positionMode: 'HEDGE', openedAt: now, changedAt: now },
+    },
+    balances: new Map([
+      ['USDT', decimal(-720_000).plus(decimal(number % 10_007).times(40))],
+      ['BTC', decimal('10.123').plus(step)],
+      ['ETH', decimal('25.5')],
+      ['BNB', decimal('12.75')],
+      ...rare,
+    ]),
+    positions: new Map([
+      position('BTCUSDT', 'LONG', '1.5', '89000.15'),
+      position('BTCUSDT', 'SHORT', '0.25', '15111.125'),
+      position('ETHUSDT', 'LONG', '20', '59500'),
+      position('ETHUSDT', 'SHORT', '3', '9000.5'),
+      position('SOLUSDT', 'LONG', '300', '45000'),
+    ]),
+    settings: new Map(),
+  };
+}
+
+async function measure(count: number): Promise<void> {
+  const bus = createBus();
+  const prices = await Prices.open({
+    ...{ db, symbols: rulebook, maxAge: 3_600_000, clock: Date.now },
+    onPrices: (changes) => bus.emit('prices', changes),
+  });
+  const loop = new MarginLoop({ db, rulebook, prices, bus, log: createLogger('error') });
+  const rare = (price: string) => [{ asset: RARE.asset, price: decimal(price), source: 'bench', at: new Date() }];
+  await prices.publish([...quotes(), ...rare(RARE.price)]);
+  for (let number = 0; number < count; number++)
+    loop.accounts.put(recordedAccount(holdingsOf(number), rulebook), new Date());
+  await loop.start();
+  const label = count.toLocaleString('en');
+  const { columns } = loop.accounts;
+  memory[label] = {
+    columns: Math.round(columns.bytes / count),
+    'with exact amounts': Math.round(loop.accounts.bytes / count),
+  };
+
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const end = performance.now() + MEASURED_MS;
+  let ticks = 0;
+  for (let tenth = 0; performance.now() < end; tenth++) {
+    const began = performance.now();
+    const move = 1 + (tenth % 7) * 0.0001;
+    if (tenth % 10 === 0) {
+      const moved = Object.fromEntries(
+        Object.entries(MARKS).map(([of, mark]) => [of, (Number(mark) * move).toFixed(4)]),
+      );
+      await prices.publish(quotes(moved));
+    } else await prices.publish(rare((0.5 * move).toFixed(6)));
+    ticks += 1;
+    await sleep(Math.max(0, 100 - (performance.now() - began)));
+  }
+  await loop.idle();
+  delay.disable();
+  delays[label] = {
+    'ticks taken': ticks,
+    'p50, ms': (delay.percentile(50) / 1e6).toFixed(1),
+    'p99, ms': (delay.percentile(99) / 1e6).toFixed(1),
+    'longest, ms': (delay.max / 1e6).toFixed(1),
+  };
+  await preview(loop, label, count);
+  await loop.close();
+}
+
+async function preview(loop: MarginLoop, label: string, count: number): Promise<void> {
+  const policy = rulebook.policy('BITGET', null, new Date());
+  const [before, market] = [policy.collateralRatios.get('BTC'), loop.snapshot.marketOf('BITGET')];
+  if (before === undefined) throw new Error('BITGET does not accept BTC.');
+  const lower = (ratio: Decimal) => ratio.minus('0.1');
+  const schedule = {
+    ...before,
+    id: 'draft',
+    tiers: before.tiers.map((tier) => ({ ...tier, ratio: lower(tier.ratio) })),
+  };
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const started = performance.now();
+  const impact = await impactOf(loop.accounts, loop.snapshot, [
+    { venue: 'BITGET', chain: null, asset: 'BTC', schedule },
+  ]);
+  const took = performance.now() - started;
+  delay.disable();
+
+  const after = { ...policy, collateralRatios: new Map([...policy.collateralRatios, ['BTC', schedule]]) };
+  const counts = new Map<string, number>();
+  const { columns } = loop.accounts;
+  const startedExact = performance.now();
+  for (let cross = 0; cross < columns.buckets.end; cross++) {
+    if (columns.crossOf(cross) === FREE || columns.crossOf(cross) !== cross) continue;
+    const account = loop.accounts.stateAt(cross);
+    const [from, to] = [assessMargin(account, market, policy).status, assessMargin(account, market, after).status];
+    if (from !== to) counts.set(`${from}/${to}`, (counts.get(`${from}/${to}`) ?? 0) + 1);
+  }
+  const tookExact = performance.now() - startedExact;
+  const isSame =
+    impact.accountsAffected === count &&
+    impact.transitions.length === counts.size &&
+    impact.transitions.every(({ from, to, accounts }) => counts.get(`${from}/${to}`) === accounts);
+  previews[label] = {
+    'preview, ms': Math.round(took),
+    'assessing twice, ms': Math.round(tookExact),
+    'times faster': (tookExact / took).toFixed(0),
+    'equal counts': isSame,
+    transitions: impact.transitions.map(({ from, to, accounts }) => `${from}>${to} ${accounts}`).join(', '),
+    'p99, ms': (delay.percentile(99) / 1e6).toFixed(1),
+  };
+}

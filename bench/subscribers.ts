@@ -1,0 +1,218 @@
+/**
+ * 10,000 subscribers, each of one account, every ratio moving on every tick: messages a second, against two bare servers
+ * over `ws` in the same run. One calls `assessMargin` for each message and sends its JSON, the other one sends the same
+ * bytes, made before. Servers run on one core, one after the other, the clients on the other one.
+ *
+ *   npx tsc -p tsconfig.build.json && node dist/bench/subscribers.js [subscribers ...]
+ */
+import { fork, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as yieldToEventLoop, setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { WebSocket, WebSocketServer } from 'ws';
+
+import { startApp } from '../src/app.js';
+import { readConfig } from '../src/config.js';
+import { globalId } from '../src/graphql/global-id.js';
+import { assessMargin, type MarginReport } from '../src/margin/assess.js';
+import { decimal, roundDown, roundUp, toPlain } from '../src/margin/decimal.js';
+import type { AccountState, Market } from '../src/margin/model.js';
+import { signToken } from '../src/platform/auth.js';
+import { openDatabase } from '../src/platform/database.js';
+import { Rulebook } from '../src/policy/rulebook.js';
+import { readReferenceData } from '../src/policy/reference-data.js';
+import { storeReferenceData } from '../src/policy/reference-store.js';
+import { INDEX, MARKS, accountId, accountInMemory, insertAccounts, quotes } from './portfolios.js';
+
+const SECRET = 'a secret of the benchmark, and of nothing else';
+const OWNER = 'subscriber';
+const WARM_MS = 3_000;
+const MEASURED_MS = 10_000;
+/** Accounts of one owner, and sockets of one viewer: both far below any limit. */
+const OWNERS = 500;
+
+type Kind = 'plimsoll' | 'assess' | 'bytes';
+
+const QUERY = `subscription ($ids: [ID!]!) {
+  marginRatioChanged(accountIds: $ids, minChange: "0") {
+    sequence cause margin { status marginBalance maintenanceMargin marginRatio availableMargin }
+  }
+}`;
+
+/** Two prices, in turns, that move every ratio. */
+const TICKS = ['60000', '60001'];
+
+// --- The servers, each in a process of its own ---
+
+async function servePlimsoll(dataDir: string, subscribers: number): Promise<void> {
+  const env = { DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', AUTH_SECRET: SECRET, DEMO: '0', LOG_LEVEL: 'error' };
+  const config = readConfig({ ...env, PRICE_MAX_AGE: '3600' });
+  await makeAccounts(dataDir, subscribers);
+  const { url, services } = await startApp(config);
+  await services.prices.publish(quotes());
+  process.send?.({ url: url.replace('http', 'ws') });
+  process.once('message', () => {
+    void (async () => {
+      for (let tick = 0; ; tick++) {
+        const price = decimal(TICKS[tick % 2] ?? '0');
+        const quote = { venue: 'BITGET', instrument: 'BTCUSDT', price, source: 'bench', at: new Date() };
+        await services.prices.publish([quote]);
+        // As fast as the loop follows: a tick that nobody has seen yet is not followed by another one.
+        await services.loop.idle();
+        await yieldToEventLoop();
+      }
+    })();
+  });
+}
+
+async function makeAccounts(dataDir: string, count: number): Promise<void> {
+  const { db, close } = await openDatabase({ url: null, dataDir, poolSize: 2 });
+  await storeReferenceData(db, await readReferenceData(readConfig({}).referenceFolders));
+  await insertAccounts(db, count, (number) => `'${OWNER}' || ${number} % ${OWNERS}`);
+  await close();
+}
+
+/**
+ * The same accounts, an object each as they are there (one for all would stay in the processor's caches), without
+ * anything around `assessMargin`; or without even that.
+ */
+async function serveBare(dataDir: string, kind: 'assess' | 'bytes'): Promise<void> {
+  const { db, close } = await openDatabase({ url: null, dataDir, poolSize: 2 });
+  await storeReferenceData(db, await readReferenceData(readConfig({}).referenceFolders));
+  const policy = (await Rulebook.load(db)).policy('BITGET', null, new Date());
+  await close();
+  const marketAt = (price: string): Market => {
+    const state = (text: string | undefined) => (text === undefined ? null : { price: decimal(text), stale: false });
+    return {
+      index: (asset) => state(INDEX[asset]),
+      mark: (instrument) => state(instrument === 'BTCUSDT' ? price : MARKS[instrument]),
+    };
+  };
+  const markets = TICKS.map(marketAt);
+  const made = markets.map((market) => JSON.stringify(message(assessMargin(accountInMemory(), market, policy), 1)));
+  const accounts = new WeakMap<WebSocket, AccountState>();
+  const server = createServer();
+  const sockets = new WebSocketServer({ server });
+  sockets.on('connection', (client) => accounts.set(client, accountInMemory()));
+  server.listen(0, '127.0.0.1', () => {
+    const address = server.address() as { port: number };
+    process.send?.({ url: `ws://127.0.0.1:${address.port}` });
+  });
+  process.once('message', () => {
+    void (async () => {
+      const market = (tick: number): Market => markets[tick % 2] as Market;
+      for (let tick = 0; ; tick++) {
+        let sent = 0;
+        for (const client of sockets.clients) {
+          const account = accounts.get(client);
+          if (account === undefined) throw new Error('A client has no account.');
+          const report = kind === 'assess' ? assessMargin(account, market(tick), policy) : null;
+          client.send(report === null ? (made[tick % 2] as string) : JSON.stringify(message(report, tick)));
+          if (++sent % 100 === 0) await yieldToEventLoop();
+        }
+        await yieldToEventLoop();
+      }
+    })();
+  });
+}
+
+/** What the subscription answers. */
+function message(report: MarginReport, sequence: number): unknown {
+  const margin = {
+    status: report.status,
+    marginBalance: toPlain(roundDown(report.marginBalance)),
+    maintenanceMargin: toPlain(roundUp(report.maintenanceMargin)),
+    marginRatio: report.marginRatio === null ? null : toPlain(report.marginRatio),
+    availableMargin: toPlain(roundDown(report.availableMargin)),
+  };
+  return { id: '1', type: 'next', payload: { data: { marginRatioChanged: { sequence, cause: 'PRICE', margin } } } };
+}
+
+// --- The clients ---
+
+async function clientsOf(url: string, kind: Kind, subscribers: number): Promise<{ count(): number; close(): void }> {
+  let received = 0;
+  const sockets: WebSocket[] = [];
+  const tokens = await Promise.all(
+    Array.from({ length: OWNERS }, (_, owner) =>
+      signToken(SECRET, { subject: `${OWNER}${owner}`, roles: ['TRADER'] }, { validSeconds: 3_600 }),
+    ),
+  );
+  for (let index = 0; index < subscribers; index++) {
+    const socket = new WebSocket(kind === 'plimsoll' ? `${url}/graphql` : url, 'graphql-transport-ws');
+    sockets.push(socket);
+    socket.on('message', () => (received += 1));
+    await once(socket, 'open');
+    if (kind !== 'plimsoll') continue;
+    const authorization = `Bearer ${tokens[index % OWNERS]}`;
+    const id = globalId('Account', accountId(index));
+    socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization } }));
+    await once(socket, 'message');
+    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: QUERY, variables: { ids: [id] } } }));
+  }
+  await sleep(1_000);
+  return {
+    count: () => received,
+    close: () => {
+      for (const socket of sockets) socket.terminate();
+    },
+  };
+}
+
+async function measure(kind: Kind, subscribers: number): Promise<number> {
+  const dataDir = await mkdtemp(join(tmpdir(), `plimsoll-bench-${randomUUID().slice(0, 8)}-`));
+  const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['serve', kind, dataDir, String(subscribers)], {
+    // As an image of it runs: graphql-js leaves checks out that are for development.
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  pin(child.pid ?? 0, 0);
+  try {
+    const [{ url }] = (await once(child, 'message')) as [{ url: string }];
+    const clients = await clientsOf(url, kind, subscribers);
+    child.send('go');
+    await sleep(WARM_MS);
+    const [before, started] = [clients.count(), performance.now()];
+    await sleep(MEASURED_MS);
+    const rate = ((clients.count() - before) / (performance.now() - started)) * 1_000;
+    clients.close();
+    return rate;
+  } finally {
+    child.kill('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** One core for the server, another one for the clients, where the system can say so. */
+function pin(pid: number, core: number): void {
+  spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)]);
+}
+
+const [mode, kind, folder, count] = process.argv.slice(2);
+if (mode === 'serve') {
+  if (kind === 'plimsoll') await servePlimsoll(folder ?? '', Number(count));
+  else await serveBare(folder ?? '', kind as 'assess' | 'bytes');
+} else {
+  pin(process.pid, 1);
+  const sizes = process.argv.slice(2).map(Number);
+  console.log('Messages a second to subscribers of one account each; servers on one core, clients on another.');
+  for (const subscribers of sizes.length > 0 ? sizes : [10_000]) {
+    const plimsoll = await measure('plimsoll', subscribers);
+    const assess = await measure('assess', subscribers);
+    const bytes = await measure('bytes', subscribers);
+    console.table({
+      'marginRatioChanged over graphql-transport-ws': { 'a second': Math.round(plimsoll) },
+      'bare ws, assessMargin and JSON for each': {
+        'a second': Math.round(assess),
+        ratio: (plimsoll / assess).toFixed(2),
+      },
+      'bare ws, the same bytes': { 'a second': Math.round(bytes), ratio: (plimsoll / bytes).toFixed(2) },
+    });
+  }
+  process.exit(0);
+}
