@@ -1,0 +1,3 @@
+export default function stopProduct() {
+  return globalThis.product.stop();
+}
