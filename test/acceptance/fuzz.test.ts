@@ -7,13 +7,12 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { OperationTypeNode } from 'graphql';
 
 import { globalId } from '../../src/graphql/global-id.js';
-import { createSchema } from '../../src/graphql/schema.js';
 import type { Api } from '../support/api.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { Counts, Watch } from '../support/fuzz-tally.js';
 import { tell, transportFor, type Told } from '../support/fuzz-transports.js';
 import { fuzzedCallers, learn, mayCall, type FuzzedCaller } from '../support/fuzzed-callers.js';
-import { rootFields } from '../support/generated-operations.js';
+import { publishedSchema, rootFields } from '../support/generated-operations.js';
 import { MUTATIONS } from '../support/mutated-operations.js';
 import { startServerProcess, type ServerProcess } from '../support/process.js';
 import { RandomOperations, diceOf, pick, type FuzzedRequest } from '../support/random-operations.js';
@@ -53,7 +52,7 @@ interface Attempt {
   readonly request: FuzzedRequest;
 }
 
-const schema = createSchema();
+const schema = publishedSchema();
 const roots = rootFields(schema);
 
 let database: TestDatabase;

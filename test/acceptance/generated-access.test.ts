@@ -8,7 +8,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { OperationTypeNode } from 'graphql';
 
-import { createSchema } from '../../src/graphql/schema.js';
 import type { Role } from '../../src/platform/auth.js';
 import { govern, newestVersion } from '../support/admin-calls.js';
 import { apiWith, type Api } from '../support/api.js';
@@ -18,6 +17,7 @@ import {
   argumentsOfType,
   leadsTo,
   operationOf,
+  publishedSchema,
   rootFields,
   type RootField,
   type Values,
@@ -127,7 +127,7 @@ const REAL: Values = {
 const ownIds = (): Values =>
   Object.fromEntries(['idempotencyKey', 'fillId', 'transferId', 'entryId'].map((name) => [name, `"${randomUUID()}"`]));
 
-const schema = createSchema();
+const schema = publishedSchema();
 const roots = rootFields(schema);
 const nameOf = ({ operation, field }: RootField): string =>
   operation === OperationTypeNode.SUBSCRIPTION && schema.getQueryType()?.getFields()[field.name] !== undefined

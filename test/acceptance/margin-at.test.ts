@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
+import { startApp } from '../../src/app.js';
 import { chargeInterest } from '../../src/ledger/interest.js';
 import { MARGIN, readAccount } from '../support/account-reader.js';
 import type { Api } from '../support/api.js';
@@ -27,7 +28,7 @@ let alice: Api;
 let clock = Date.parse('2026-06-01T10:17:00.000Z');
 
 beforeAll(async () => {
-  app = await startTestApp({ clock: () => clock });
+  app = await startTestApp({ clock: () => clock, startApp });
   service = await app.as('venue', 'SERVICE');
   admin = await app.as('risk', 'ADMIN');
   alice = await app.as('alice', 'TRADER');

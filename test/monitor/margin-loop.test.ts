@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
+import { startApp } from '../../src/app.js';
 import { decimal } from '../../src/margin/decimal.js';
 import { AlertKeeper } from '../../src/monitor/alerts/alert-keeper.js';
 import { MarginLoop } from '../../src/monitor/margin-loop.js';
@@ -15,7 +16,7 @@ let app: TestApp;
 let service: Api;
 
 beforeAll(async () => {
-  app = await startTestApp();
+  app = await startTestApp({ startApp });
   service = await app.as('venue', 'SERVICE');
 });
 

@@ -1,6 +1,10 @@
 /** Operations made of the schema itself, so that what is added to it is asked for without a word being written here. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import {
   OperationTypeNode,
+  buildSchema,
   getNamedType,
   getNullableType,
   isAbstractType,
@@ -20,6 +24,13 @@ import {
   type GraphQLOutputType,
   type GraphQLSchema,
 } from 'graphql';
+
+import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
+
+/** As it is published; `schema.test.ts` holds it against the code. */
+export function publishedSchema(): GraphQLSchema {
+  return buildSchema(readFileSync(join(PACKAGE_ROOT, 'schema.graphql'), 'utf8'));
+}
 
 export interface RootField {
   readonly operation: OperationTypeNode;
