@@ -101,7 +101,7 @@ describe('a subscription', () => {
   });
 
   it('ends with the token, and says so', async () => {
-    const token = await tokenOf({ sub: 'alice', roles: ['TRADER'], exp: inSeconds(2) });
+    const token = await tokenOf({ sub: 'alice', roles: ['TRADER'], exp: inSeconds(3) });
     const results = await all(apiWith(app.url, `Bearer ${token}`), WATCH, { ids: [account] });
     expect(results.at(0)).toMatchObject({ data: { marginRatioChanged: { cause: 'SNAPSHOT' } } });
     expect(results.at(-1)).toEqual({

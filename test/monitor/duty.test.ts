@@ -132,7 +132,7 @@ withServer('of several', () => {
       await held;
       await tx.$executeRaw`UPDATE duty SET last_alert = 7 WHERE id = 1`;
     });
-    await until(() => began, 1_000);
+    await until(() => began);
     await first.close();
     const opening = open();
     await sleep(300);
@@ -214,7 +214,7 @@ withServer('of several', () => {
         expect(all.filter(({ term }) => term !== null)).toHaveLength(1);
         leader?.child.kill('SIGKILL');
         all.splice(all.indexOf(leader!), 1);
-        await until(() => all.some(({ term }) => term !== null), 2_000);
+        await until(() => all.some(({ term }) => term !== null), 5_000);
       }
     });
 

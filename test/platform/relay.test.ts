@@ -189,10 +189,10 @@ withRedis('relays', () => {
   it('notice that Redis died, resync when it is back, and make the others resync who did not notice', async () => {
     const [one, two] = await pair();
     await redis.kill();
-    await until(() => !one.connected && !two.connected, 1_000);
+    await until(() => !one.connected && !two.connected, 3_000);
     one.send({ kind: 'rules' });
     await redis.start();
-    await until(() => one.connected && two.connected, 3_000);
+    await until(() => one.connected && two.connected, 6_000);
     await until(() => one.gaps >= 2 && two.gaps >= 2);
     one.send({ kind: 'alerts', last: 7n });
     await until(() => two.heard.length > 0);

@@ -109,12 +109,15 @@ describe('a stream without a number', () => {
 
   it('is woken after a gap in the news of other processes', async () => {
     const stream = await open();
-    const next = stream.next();
-    const last = await storeAlerts(db, [hers]);
     const began = performance.now();
-    bus.emit('resync');
-    expect((await next).value?.seq).toBe(last);
-    expect(performance.now() - began).toBeLessThan(900);
+    for (let times = 0; times < 5; times++) {
+      const next = stream.next();
+      const last = await storeAlerts(db, [hers]);
+      bus.emit('resync');
+      expect((await next).value?.seq).toBe(last);
+    }
+    // The clock alone would take a second for each.
+    expect(performance.now() - began).toBeLessThan(2_500);
   });
 });
 
