@@ -14,9 +14,11 @@ import {
   specifiedRules,
   validate,
   type DocumentNode,
+  type ExecutionArgs,
   type ExecutionResult,
   type GraphQLSchema,
 } from 'graphql';
+import { LRUCache } from 'lru-cache';
 
 import type { Viewer } from '../platform/auth.js';
 import type { CostBudget } from '../platform/cost-budget.js';
@@ -29,6 +31,9 @@ import type { Limits } from './limits.js';
 import type { DocumentRequest, TrustedDocuments } from './trusted-documents.js';
 
 const MAX_ERRORS = 20;
+
+/** Characters of all valid documents that are remembered; parsed, each takes some 50 bytes for one. */
+const REMEMBERED = 500_000;
 
 export type Transport = 'http' | 'websocket' | 'sse';
 
@@ -113,6 +118,29 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
     }
   };
 
+  /**
+   * By their text, so that apps that are alike share one: 10,000 documents of 10,000 phones would be 100 MB, of which
+   * every event takes another part through the processor's caches.
+   */
+  const valid = new LRUCache<string, DocumentNode>({
+    maxSize: REMEMBERED,
+    // What is short takes its place, too.
+    sizeCalculation: (_document, source) => source.length + 100,
+  });
+  const validated = (source: string): Read => {
+    const known = valid.get(source);
+    if (known !== undefined) return { document: known, errors: null };
+    const document = parsed(source);
+    if (document instanceof GraphQLError) return { document: null, errors: [withoutHttp(document)] };
+    const errors = validate(schema, document, specifiedRules, { maxErrors: MAX_ERRORS });
+    if (errors.length > 0) {
+      const refused = errors.map((error) => withoutHttp(coded(error, 'GRAPHQL_VALIDATION_FAILED')));
+      return { document: null, errors: refused };
+    }
+    valid.set(source, document);
+    return { document, errors: null };
+  };
+
   return {
     schema,
     textOf: (request) => documents.textOf(request),
@@ -121,49 +149,47 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
       return document instanceof ApiError ? document : null;
     },
     read: (source, operationName) => {
-      const document = parsed(source);
-      if (document instanceof GraphQLError) return { document: null, errors: [withoutHttp(document)] };
-      const errors = validate(schema, document, specifiedRules, { maxErrors: MAX_ERRORS });
-      if (errors.length > 0) {
-        const refused = errors.map((error) => withoutHttp(coded(error, 'GRAPHQL_VALIDATION_FAILED')));
-        return { document: null, errors: refused };
-      }
-      const isNamed = getOperationAST(document, operationName ?? undefined) != null;
-      return isNamed ? { document, errors: null } : { document: null, errors: [operationNotNamed()] };
+      const read = validated(source);
+      if (read.document === null || getOperationAST(read.document, operationName ?? undefined) != null) return read;
+      return { document: null, errors: [operationNotNamed()] };
     },
     run: async (operation) => {
       const { transport } = operation;
       const cost = await admit(operation, [OperationTypeNode.QUERY, OperationTypeNode.MUTATION]);
       if (typeof cost !== 'number') return shown({ errors: cost }, transport);
-      const result = await inTime(limits, (patience) =>
-        execute({ ...argsOf(schema, operation), contextValue: operation.context(patience) }),
-      );
+      const result = await inTime(limits, (patience) => execute(argsOf(schema, operation, patience, undefined)));
       return shown({ ...result, extensions: { ...result.extensions, cost } }, transport);
     },
     subscribe: async (operation) => {
       const { transport } = operation;
       const cost = await admit(operation, [OperationTypeNode.SUBSCRIPTION]);
       if (typeof cost !== 'number') return shown({ errors: cost }, transport);
-      const args = argsOf(schema, operation);
       const source = await inTime(limits, async (patience) => {
-        const opened = await createSourceEventStream({ ...args, contextValue: operation.context(patience) });
+        const opened = await createSourceEventStream(argsOf(schema, operation, patience, undefined));
         // Nobody will read it: it came too late.
         if (patience.isOver && Symbol.asyncIterator in opened) await opened[Symbol.asyncIterator]().return?.();
         return opened;
       });
       if (!(Symbol.asyncIterator in source)) return shown(source, transport);
       return mapped(source, (event) => {
-        const result = inTime(limits, (patience) =>
-          execute({ ...args, rootValue: event, contextValue: operation.context(patience) }),
-        );
+        const result = inTime(limits, (patience) => execute(argsOf(schema, operation, patience, event)));
         return isPromise(result) ? result.then((late) => shown(late, transport)) : shown(result, transport);
       });
     },
   };
 }
 
-function argsOf(schema: GraphQLSchema, { document, operationName, variables }: Operation) {
-  return { schema, document, operationName: operationName ?? null, variableValues: variables ?? {} };
+/** Field by field: every event of a subscription has them, and a spread is dear. */
+function argsOf(schema: GraphQLSchema, operation: Operation, patience: Patience, rootValue: unknown): ExecutionArgs {
+  const { document, operationName, variables } = operation;
+  return {
+    schema,
+    document,
+    operationName: operationName ?? null,
+    variableValues: variables ?? {},
+    rootValue,
+    contextValue: operation.context(patience),
+  };
 }
 
 function check(schema: GraphQLSchema, operation: Operation, allowed: OperationTypeNode[]): readonly GraphQLError[] {
@@ -268,18 +294,32 @@ function coded(error: GraphQLError, code: string): GraphQLError {
 /**
  * Maps the events of a stream. Written out, since an async generator would pass `return` on only after the next event,
  * and a stream that is quiet would be held open for ever.
+ *
+ * A promise that has waited for an event is old, and what old garbage refers to outlives the young generation's
+ * collections: with all that explains it, every event would be moved to the old one. So what was handed over is let go
+ * of: an event when it is mapped, its answer when the next one is asked for.
  */
-function mapped<T, U>(source: AsyncIterable<T>, map: (event: T) => Promise<U> | U): AsyncIterableIterator<U> {
+function mapped<T, U extends object>(
+  source: AsyncIterable<T>,
+  map: (event: T) => Promise<U> | U,
+): AsyncIterableIterator<U> {
   const inner = source[Symbol.asyncIterator]();
+  let last: { done: false; value: U | undefined } | null = null;
+  const answer = (value: U): IteratorResult<U> => {
+    const answered = { done: false as const, value };
+    last = answered;
+    return answered;
+  };
+  const take = (result: { done?: boolean; value: T | undefined }): Promise<IteratorResult<U>> | IteratorResult<U> => {
+    if (result.done === true) return { done: true, value: undefined };
+    const mappedTo = map(result.value as T);
+    result.value = undefined;
+    return isPromise(mappedTo) ? mappedTo.then(answer) : answer(mappedTo);
+  };
   return {
-    next: async () => {
-      const result: { done?: boolean; value: T | undefined } = await inner.next();
-      if (result.done === true) return { done: true, value: undefined };
-      const event = result.value as T;
-      // The promise that has waited for this event is old, and what old garbage refers to outlives the young generation's
-      // collections: without this every event, with all that explains it, would be moved to the old one.
-      result.value = undefined;
-      return { done: false, value: await map(event) };
+    next: () => {
+      if (last !== null) last.value = undefined;
+      return inner.next().then(take);
     },
     return: async () => {
       await inner.return?.();

@@ -181,6 +181,30 @@ it('ends at once where there is nothing that the viewer may see, and passes over
   await some.end();
 });
 
+it('takes a text that it has seen for what comes with it: the viewer, the variables and the name of the operation', async () => {
+  const [mine, theirs] = [await openAccount(service, { owner: 'alice' }), await openAccount(service, { owner: 'bob' })];
+  const streams = [watch(alice, [mine]), watch(await app.as('bob', 'TRADER'), [theirs]), watch(alice, [theirs])];
+  const firsts = await Promise.all(streams.map((stream) => stream.next()));
+  expect(firsts.map((first) => first?.account.id)).toEqual([mine, theirs, undefined]);
+  await Promise.all(streams.map((stream) => stream.end()));
+
+  const query = 'query One { viewer { subject } } query Other { viewer { roles } }';
+  const socket = alice.socket();
+  const answers: unknown[] = [];
+  for (const operationName of ['One', 'Other', 'Third', undefined, 'One']) {
+    const operation = operationName === undefined ? { query } : { query, operationName };
+    const result = await socket
+      .iterate(operation)
+      .next()
+      .catch((errors: unknown) => ({ value: { errors } }));
+    answers.push(result.value);
+  }
+  const one = { data: { viewer: { subject: 'alice' } } };
+  const refused = { errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] };
+  expect(answers).toMatchObject([one, { data: { viewer: { roles: ['TRADER'] } } }, refused, refused, one]);
+  await socket.dispose();
+});
+
 it('gives a slow reader the latest state, and keeps one an account for it', async () => {
   await publishPrices(service, { 'ASTER/ETHUSDT': '1500' });
   const id = await openAccount(service, { venue: 'ASTER', chain: 'ETHEREUM', collateralMode: 'SINGLE_ASSET' });
