@@ -60,9 +60,20 @@ interface AccountRow extends Omit<AccountRecord, 'venue' | 'chain'> {
   readonly chainCode: string | null;
 }
 
+/** Field by field: V8 gives what was spread a shape of its own, which whoever reads it afterwards has to look up anew. */
 export function accountRecord(row: AccountRow): AccountRecord {
-  const { venueCode, chainCode, ...rest } = row;
-  return { ...rest, venue: venueCode, chain: chainCode };
+  return {
+    id: row.id,
+    name: row.name,
+    owner: row.owner,
+    venue: row.venueCode,
+    chain: row.chainCode,
+    collateralMode: row.collateralMode,
+    positionMode: row.positionMode,
+    version: row.version,
+    openedAt: row.openedAt,
+    changedAt: row.changedAt,
+  };
 }
 
 /** As SQL answers it: numbers as text, since JSON's own would be read as floats. */
@@ -137,7 +148,17 @@ export function accountState(holdings: Holdings, rulebook: Rulebook): AccountSta
       .map((position) => {
         const instrument = rulebook.instrument(account.venue, position.instrument);
         if (instrument === null) throw new Error(`${account.venue} has no instrument ${position.instrument}.`);
-        return { ...position, ...settingOf(holdings, instrument) };
+        const { leverage, marginMode } = settingOf(holdings, instrument);
+        // Field by field, as in `accountRecord`.
+        return {
+          instrument: position.instrument,
+          side: position.side,
+          size: position.size,
+          cost: position.cost,
+          leverage,
+          marginMode,
+          isolatedMargin: position.isolatedMargin,
+        };
       }),
   };
 }

@@ -30,13 +30,27 @@ export interface RoundPrices {
   mark(venue: string, instrument: string): RoundPrice | null;
 }
 
-/** Prices as the rules see them, for accounts of one venue; what is stale is said as of `now`. */
+/**
+ * Prices as the rules see them, for accounts of one venue; what is stale is said as of `now`. Each price is looked up
+ * once, however many accounts take it.
+ *
+ * @param prices must not change any more
+ */
 export function marketOf(prices: RoundPrices, venue: string, now: number, maxAge: number): Market {
   const state = (known: RoundPrice | null): PriceState | null =>
     known === null ? null : { price: known.price, stale: isStale(known, now, maxAge) };
   return {
-    index: (asset) => state(prices.index(asset)),
-    mark: (instrument) => state(prices.mark(venue, instrument)),
+    index: remembered((asset) => state(prices.index(asset))),
+    mark: remembered((instrument) => state(prices.mark(venue, instrument))),
+  };
+}
+
+function remembered(look: (symbol: string) => PriceState | null): (symbol: string) => PriceState | null {
+  const known = new Map<string, PriceState | null>();
+  return (symbol) => {
+    let state = known.get(symbol);
+    if (state === undefined) known.set(symbol, (state = look(symbol)));
+    return state;
   };
 }
 
