@@ -4,7 +4,7 @@
  * costs no queue and the newest price wins. Within a turn nothing changes: every account is assessed at the prices of
  * one round.
  */
-import { assessMargin, type MarginReport } from '../margin/assess.js';
+import { assessMargin } from '../margin/assess.js';
 import type { Decimal } from '../margin/decimal.js';
 import type { Market, Policy } from '../margin/model.js';
 import type { PriceSnapshot } from '../market/price-snapshot.js';
@@ -16,7 +16,7 @@ import type { Rulebook } from '../policy/rulebook.js';
 import { AccountBook } from './account-book.js';
 import { alertBoundaries } from './alerts/machine.js';
 import type { AlertKeeper } from './alerts/alert-keeper.js';
-import { levelsOf, type AlertLevel } from './alerts/levels.js';
+import { levelsOf, type AlertLevel, type Levels } from './alerts/levels.js';
 import { Bitmap } from './book/bitmap.js';
 import { FREE } from './book/columns.js';
 import { corridorOf } from './book/corridor.js';
@@ -325,11 +325,12 @@ export class MarginLoop {
       if (market === undefined) markets.set(venue, (market = snapshot.marketOf(venue)));
       const holds = watched?.holds ?? accounts.stateAt(cross);
       const report = assessMargin(holds, market, policy);
-      keeper?.evaluated(id, report, policy);
+      const levels = levelsOf(report);
+      keeper?.evaluated(id, levels, policy);
       if (watched?.record != null) {
-        watched.tell({ account: watched.record, holds, market, policy, report, asOf: snapshot.asOf });
+        watched.tell({ account: watched.record, holds, market, policy, report, asOf: snapshot.asOf }, levels);
       }
-      this.settle(cross, report, keeper?.boundariesOf(id, policy) ?? boundariesOf(policy), [
+      this.settle(cross, id, levels, keeper?.boundariesOf(id, policy) ?? boundariesOf(policy), [
         ...(watched?.streams ?? []),
       ]);
     } catch (error) {
@@ -340,13 +341,12 @@ export class MarginLoop {
 
   private settle(
     cross: number,
-    report: MarginReport,
+    id: string,
+    levels: Levels,
     boundaries: readonly Decimal[],
     streams: readonly WatchStream[],
   ): void {
     const { columns } = this.accounts;
-    const id = columns.accountOf(cross);
-    const levels = levelsOf(report);
     columns.bucketsAt(cross).forEach((bucket, index) => {
       const level = levels[index] as AlertLevel;
       const watches = streams.map((stream) => ({

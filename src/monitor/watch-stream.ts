@@ -5,7 +5,7 @@
 import type { Decimal } from '../margin/decimal.js';
 import type { MarginStatus, Policy } from '../margin/model.js';
 import type { MarginState } from '../ledger/margin-state.js';
-import { CROSS } from './alerts/levels.js';
+import type { AlertLevel, Levels } from './alerts/levels.js';
 import { PulledStream } from './pulled-stream.js';
 
 export type ChangeCause = 'SNAPSHOT' | 'PRICE' | 'ACCOUNT' | 'COLLATERAL_RATIO' | 'POLICY' | 'INTEREST' | 'RESYNC';
@@ -19,46 +19,50 @@ export interface MarginUpdate {
   readonly cause: ChangeCause;
 }
 
+/** A ratio for comparisons: a null one counts as infinite, or as nothing where nothing is required (rules: 5). */
+type Ratio = Decimal | 'infinite' | 'none';
+
+/** How the cross account or an isolated position stood in the newest state that was queued. */
+interface ToldLevel {
+  readonly name: string;
+  status: MarginStatus;
+  ratio: Ratio;
+}
+
+/** What all else in a state follows from: where it is the same, an account was only looked at again. */
+interface Basis {
+  version: number;
+  policy: Policy;
+  walletValue: Decimal;
+  marginBalance: Decimal;
+  maintenanceMargin: Decimal;
+}
+
+/**
+ * What a stream has to know of an account. It is written over in place: what is new for every subscriber at every tick
+ * outlives the young generation's collections, and that is what a push costs most.
+ */
 interface Told {
-  /** Of the newest state that was queued. */
-  levels: Levels;
+  levels: ToldLevel[];
+  /** Null unless whatever is different is told. */
+  basis: Basis | null;
   stale: readonly string[];
-  basis: Basis;
   sequence: number;
+  /** The newest state, while it is not handed over. */
+  queued: Queued | null;
   /** Of the newest state that was handed over. */
   deliveredStatus: MarginStatus | null;
 }
 
-/** A ratio for comparisons: a null one counts as infinite, or as nothing where nothing is required (rules: 5). */
-type Ratio = Decimal | 'infinite' | 'none';
-
-interface Level {
-  readonly status: MarginStatus;
-  readonly ratio: Ratio;
-}
-
-/** How the cross account and each isolated position stand, by what they are. */
-type Levels = ReadonlyMap<string, Level>;
-
-/** What all else in a state follows from: where it is the same, an account was only looked at again. */
-interface Basis {
-  readonly version: number;
-  readonly policy: Policy;
-  readonly walletValue: Decimal;
-  readonly marginBalance: Decimal;
-  readonly maintenanceMargin: Decimal;
-}
-
 interface Queued {
   readonly state: MarginState;
-  readonly sequence: number;
   readonly cause: ChangeCause;
 }
 
 export class WatchStream extends PulledStream<MarginUpdate> {
   private readonly told = new Map<string, Told>();
-  /** In the order in which they became due; a newer state of an account takes the place of the older one. */
-  private readonly queue = new Map<string, Queued>();
+  /** Those with a state queued, in the order in which they became due. */
+  private due: Told[] = [];
 
   constructor(
     readonly accountIds: readonly string[],
@@ -69,71 +73,94 @@ export class WatchStream extends PulledStream<MarginUpdate> {
     super();
   }
 
-  /** Queues the state if it is the first one of the account, or differs enough from the last. */
-  offer(state: MarginState, cause: ChangeCause): void {
+  /**
+   * Queues the state if it is the first one of the account, or differs enough from the last.
+   *
+   * @param levels of the state
+   */
+  offer(state: MarginState, levels: Levels, cause: ChangeCause): void {
     if (this.ended) return;
     const { id } = state.account;
-    const levels = levelsOf(state);
-    const basis = basisOf(state);
-    const told = this.told.get(id);
-    // After a gap everybody is told, whether it has moved or not.
-    const { stale } = state.report;
-    const isDue =
-      cause === 'RESYNC' ||
-      told === undefined ||
-      this.differ(told.levels, levels) ||
-      (this.minChange.isZero() && !areSame(told.basis, basis)) ||
-      told.stale.join() !== stale.join();
-    if (!isDue) return;
+    let told = this.told.get(id);
     if (told === undefined) {
-      this.told.set(id, { levels, stale, basis, sequence: 1, deliveredStatus: null });
-      this.queue.set(id, { state, sequence: 1, cause: 'SNAPSHOT' });
-    } else {
-      Object.assign(told, { levels, stale, basis, sequence: told.sequence + 1 });
-      // A snapshot that was not read yet is still the first state that the subscriber sees.
-      const first = told.deliveredStatus === null;
-      this.queue.set(id, { state, sequence: told.sequence, cause: first ? 'SNAPSHOT' : cause });
+      const basis = this.minChange.isZero() ? basisOf(state) : null;
+      told = { levels: [], basis, stale: [], sequence: 0, queued: null, deliveredStatus: null };
+      this.told.set(id, told);
+    } else if (cause !== 'RESYNC' && !this.differ(told, state, levels)) {
+      // After a gap everybody is told, whether it has moved or not.
+      return;
     }
+    remember(told, state, levels);
+    told.sequence += 1;
+    // A newer state takes the place of the older one.
+    if (told.queued === null) this.due.push(told);
+    // Until the first one was read, it is the first state that the subscriber sees.
+    told.queued = { state, cause: told.deliveredStatus === null ? 'SNAPSHOT' : cause };
     this.handOver();
   }
 
   /** The ratio of a level in the newest state that was queued; null: there was none, or it was infinite. */
   toldRatio(accountId: string, level: string): Decimal | null {
-    const ratio = this.told.get(accountId)?.levels.get(level)?.ratio;
+    const ratio = this.told.get(accountId)?.levels.find(({ name }) => name === level)?.ratio;
     return ratio === undefined || typeof ratio === 'string' ? null : ratio;
   }
 
   protected take(): MarginUpdate | undefined {
-    const [next] = this.queue;
-    if (next === undefined) return undefined;
-    const [id, { state, sequence, cause }] = next;
-    this.queue.delete(id);
-    const told = this.told.get(id);
-    const previousStatus = told?.deliveredStatus ?? null;
-    if (told !== undefined) told.deliveredStatus = state.report.status;
+    const told = this.due.shift();
+    if (told === undefined || told.queued === null) return undefined;
+    const { state, cause } = told.queued;
+    const { deliveredStatus: previousStatus, sequence } = told;
+    told.queued = null;
+    told.deliveredStatus = state.report.status;
     return { state, previousStatus, sequence, cause };
   }
 
   protected onReturn(): void {
-    this.queue.clear();
+    this.due = [];
     this.onEnd(this);
   }
 
+  private differ(told: Told, state: MarginState, levels: Levels): boolean {
+    return (
+      this.haveMoved(told.levels, levels) ||
+      !haveSameText(told.stale, state.report.stale) ||
+      (told.basis !== null && !hasSameBasis(told.basis, state))
+    );
+  }
+
   /** An isolated position that was opened or closed is a difference, too. */
-  private differ(before: Levels, now: Levels): boolean {
-    if (before.size !== now.size) return true;
-    for (const [what, { status, ratio }] of now) {
-      const last = before.get(what);
-      if (last === undefined || last.status !== status || this.hasMoved(last.ratio, ratio)) return true;
-    }
-    return false;
+  private haveMoved(before: readonly ToldLevel[], now: Levels): boolean {
+    if (before.length !== now.length) return true;
+    return now.some((level) => {
+      const last = before.find(({ name }) => name === level.name);
+      return last === undefined || last.status !== level.status || this.hasMoved(last.ratio, ratioOf(level));
+    });
   }
 
   private hasMoved(before: Ratio, now: Ratio): boolean {
     if (typeof before === 'string' || typeof now === 'string') return before !== now;
-    const change = now.minus(before).abs();
-    return !change.isZero() && change.gte(this.minChange);
+    return !now.eq(before) && (this.minChange.isZero() || now.minus(before).abs().gte(this.minChange));
   }
+}
+
+function remember(told: Told, state: MarginState, levels: Levels): void {
+  const isAlike =
+    told.levels.length === levels.length && levels.every(({ name }, index) => name === told.levels[index]?.name);
+  if (!isAlike)
+    told.levels = levels.map((level) => ({ name: level.name, status: level.status, ratio: ratioOf(level) }));
+  else {
+    for (const [index, last] of told.levels.entries()) {
+      const level = levels[index] as AlertLevel;
+      last.status = level.status;
+      last.ratio = ratioOf(level);
+    }
+  }
+  if (told.basis !== null) Object.assign(told.basis, basisOf(state));
+  if (!haveSameText(told.stale, state.report.stale)) told.stale = state.report.stale;
+}
+
+function ratioOf({ marginRatio, marginBalance, maintenanceMargin }: AlertLevel): Ratio {
+  return marginRatio ?? (maintenanceMargin.isZero() && !marginBalance.isNegative() ? 'none' : 'infinite');
 }
 
 function basisOf({ account, policy, report }: MarginState): Basis {
@@ -141,24 +168,16 @@ function basisOf({ account, policy, report }: MarginState): Basis {
   return { version: account.version, policy, walletValue, marginBalance, maintenanceMargin };
 }
 
-function areSame(before: Basis, now: Basis): boolean {
+function hasSameBasis(before: Basis, { account, policy, report }: MarginState): boolean {
   return (
-    before.version === now.version &&
-    before.policy === now.policy &&
-    before.walletValue.eq(now.walletValue) &&
-    before.marginBalance.eq(now.marginBalance) &&
-    before.maintenanceMargin.eq(now.maintenanceMargin)
+    before.version === account.version &&
+    before.policy === policy &&
+    before.walletValue.eq(report.walletValue) &&
+    before.marginBalance.eq(report.marginBalance) &&
+    before.maintenanceMargin.eq(report.maintenanceMargin)
   );
 }
 
-function levelsOf({ report }: MarginState): Levels {
-  const { status, marginRatio, marginBalance, maintenanceMargin } = report;
-  const isCalm = maintenanceMargin.isZero() && !marginBalance.isNegative();
-  const levels = new Map<string, Level>([[CROSS, { status, ratio: marginRatio ?? (isCalm ? 'none' : 'infinite') }]]);
-  for (const position of report.positions) {
-    if (position.marginMode === 'CROSS') continue;
-    const ratio = position.marginRatio ?? (position.status === 'NO_EXPOSURE' ? 'none' : 'infinite');
-    levels.set(`${position.instrument}/${position.side}`, { status: position.status, ratio });
-  }
-  return levels;
+function haveSameText(before: readonly string[], now: readonly string[]): boolean {
+  return before.length === now.length && now.every((text, index) => text === before[index]);
 }

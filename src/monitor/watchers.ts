@@ -5,6 +5,7 @@ import type { Decimal } from '../margin/decimal.js';
 import type { AccountState } from '../margin/model.js';
 import type { Rulebook } from '../policy/rulebook.js';
 import type { RuleChange } from './account-book.js';
+import type { Levels } from './alerts/levels.js';
 import { WatchStream, type ChangeCause } from './watch-stream.js';
 
 /** An account that somebody watches. */
@@ -17,8 +18,8 @@ export class Watched {
   cause: ChangeCause = 'PRICE';
 
   /** Tells whoever watches it. What comes next is because of a price, unless something else happens. */
-  tell(state: MarginState): void {
-    for (const stream of this.streams) stream.offer(state, this.cause);
+  tell(state: MarginState, levels: Levels): void {
+    for (const stream of this.streams) stream.offer(state, levels, this.cause);
     this.cause = 'PRICE';
   }
 }

@@ -7,7 +7,6 @@
  * A turn: `startTurn`, `evaluated` for each account that was looked at, `endTurn`. In memory the machines advance only
  * after the database has them.
  */
-import type { MarginReport } from '../../margin/assess.js';
 import type { Decimal } from '../../margin/decimal.js';
 import type { Policy } from '../../margin/model.js';
 import type { Bus } from '../../platform/bus.js';
@@ -24,7 +23,7 @@ import {
   takeRound,
   type Chunk,
 } from './alert-store.js';
-import { closedLevel, levelsOf } from './levels.js';
+import { closedLevel, type Levels } from './levels.js';
 import { CALM, alertBoundaries, close, step, type AlertRule } from './machine.js';
 import { Turn, type AccountStates, type Portion } from './turn.js';
 
@@ -133,13 +132,12 @@ export class AlertKeeper {
   }
 
   /** An account was assessed on the prices of this turn: its machines look at it. */
-  evaluated(accountId: string, report: MarginReport, policy: Policy): void {
+  evaluated(accountId: string, levels: Levels, policy: Policy): void {
     const { turn } = this;
     if (turn === null || this.ending !== null) throw new Error('No turn is under way: startTurn comes first.');
     const stored = this.states.get(accountId) ?? NO_STATES;
     const states = turn.statesOf(accountId) ?? stored;
     const rules = this.rules.get(accountId) ?? NO_RULES;
-    const levels = levelsOf(report);
     const [cross] = levels;
     turn.setMargin(accountId, cross);
     for (const level of levels) {

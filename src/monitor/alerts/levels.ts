@@ -15,7 +15,9 @@ export interface AlertLevel extends Level {
 export const CROSS = '';
 
 /** The cross account first, then the isolated positions in the report's order. */
-export function levelsOf(report: MarginReport): [cross: AlertLevel, ...isolated: AlertLevel[]] {
+export type Levels = readonly [cross: AlertLevel, ...isolated: AlertLevel[]];
+
+export function levelsOf(report: MarginReport): Levels {
   const { status, marginRatio, marginBalance, maintenanceMargin } = report;
   const levels: [AlertLevel, ...AlertLevel[]] = [
     { name: CROSS, status, marginRatio, marginBalance, maintenanceMargin },

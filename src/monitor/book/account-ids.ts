@@ -6,6 +6,8 @@ import { grown } from './growth.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const SMALLEST_TABLE = 64;
+/** Of the id that is written out; one at a time is. */
+const BYTES = Buffer.alloc(16);
 
 type Words = readonly [number, number, number, number];
 
@@ -60,11 +62,14 @@ export class AccountIds {
   }
 
   of(bucket: number): string {
-    const digits = this.wordsAt(bucket)
-      .map((word) => word.toString(16).padStart(8, '0'))
-      .join('');
-    const parts = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20)];
-    return [...parts, digits.slice(20)].join('-');
+    const [a, b, c, d] = this.wordsAt(bucket);
+    BYTES.writeUInt32BE(a, 0);
+    BYTES.writeUInt32BE(b, 4);
+    BYTES.writeUInt32BE(c, 8);
+    BYTES.writeUInt32BE(d, 12);
+    const hex = BYTES.toString('hex');
+    const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)];
+    return parts.join('-');
   }
 
   /** Where the id stands, or the free place where it would. */

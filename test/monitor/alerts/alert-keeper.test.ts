@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import { decimal } from '../../../src/margin/decimal.js';
 import { AlertKeeper } from '../../../src/monitor/alerts/alert-keeper.js';
+import { levelsOf } from '../../../src/monitor/alerts/levels.js';
 import { DeposedError } from '../../../src/monitor/duty.js';
 import { createBus } from '../../../src/platform/bus.js';
 import { openDatabase, type Database } from '../../../src/platform/database.js';
@@ -53,7 +54,8 @@ async function turn(
   holdings: Readonly<Record<string, Holding>>,
 ): Promise<string[]> {
   const ids = await keeper.startTurn(BigInt(round));
-  for (const [id, holding] of Object.entries(holdings)) keeper.evaluated(id, reportOf(holding, MARKS), POLICY);
+  for (const [id, holding] of Object.entries(holdings))
+    keeper.evaluated(id, levelsOf(reportOf(holding, MARKS)), POLICY);
   await keeper.endTurn(AT);
   return [...ids];
 }
@@ -132,7 +134,7 @@ describe('a turn', () => {
     const digit = decimal('0.0000000000000000001');
     const marginBalance = report.marginBalance.negated().minus(digit);
     const maintenanceMargin = report.maintenanceMargin.plus(digit);
-    keeper.evaluated(id, { ...report, marginBalance, maintenanceMargin }, POLICY);
+    keeper.evaluated(id, levelsOf({ ...report, marginBalance, maintenanceMargin }), POLICY);
     await keeper.endTurn(AT);
     const alert = await db.riskAlert.findFirstOrThrow();
     expect([alert.marginBalance.toFixed(), alert.maintenanceMargin.toFixed()]).toEqual([
@@ -147,8 +149,12 @@ describe('a turn', () => {
     const keeper = await newKeeper(db);
     await keeper.startTurn(1n);
     const report = reportOf(LONG(5), MARKS);
-    keeper.evaluated(absurd, { ...report, marginBalance: decimal('-1e30'), marginRatio: decimal('1e30') }, POLICY);
-    keeper.evaluated(ordinary, report, POLICY);
+    keeper.evaluated(
+      absurd,
+      levelsOf({ ...report, marginBalance: decimal('-1e30'), marginRatio: decimal('1e30') }),
+      POLICY,
+    );
+    keeper.evaluated(ordinary, levelsOf(report), POLICY);
     await keeper.endTurn(AT);
     const alert = await db.riskAlert.findUniqueOrThrow({ where: { seq: 1n } });
     const largest = `${'9'.repeat(30)}.${'9'.repeat(18)}`;
@@ -181,7 +187,7 @@ describe('a turn', () => {
     await tell(db, first, 'AUTO_EXCHANGED', { entries: [7n] });
     const keeper = await newKeeper(db);
     await keeper.startTurn(1n);
-    keeper.evaluated(first, reportOf(LONG(12), MARKS), POLICY);
+    keeper.evaluated(first, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
     await turn(keeper, 2, { [first]: LONG(12), [second]: LONG(12) });
     const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' }, select: { kind: true, round: true } });
     expect(alerts).toEqual([
@@ -225,7 +231,7 @@ describe('the outbox', () => {
     await tell(db, id);
     const keeper = await newKeeper(db);
     await keeper.startTurn(0n);
-    keeper.evaluated(id, reportOf(LONG(100), MARKS), POLICY);
+    keeper.evaluated(id, levelsOf(reportOf(LONG(100), MARKS)), POLICY);
     const later = [await tell(db, id), await tell(db, id, 'AUTO_EXCHANGED')];
     await keeper.endTurn(AT);
     expect((await db.outboxItem.findMany({ orderBy: { seq: 'asc' } })).map(({ seq }) => seq)).toEqual(later);
@@ -267,7 +273,7 @@ describe('the outbox', () => {
     const rule = await setRule(db, id, 5, 4);
     const keeper = await newKeeper(db);
     await keeper.startTurn(0n);
-    keeper.evaluated(id, reportOf(LONG(100), MARKS), POLICY);
+    keeper.evaluated(id, levelsOf(reportOf(LONG(100), MARKS)), POLICY);
     await db.alertRule.delete({ where: { id: rule } });
     await keeper.endTurn(AT);
     expect(await db.riskAlert.findMany()).toMatchObject([{ kind: 'RULE_FIRED', ruleId: null }]);
@@ -289,7 +295,7 @@ describe('exactly once', () => {
     const list: (Fault | null)[] = [];
     const keeper = await newKeeper(db, { bus, chunk: 4, next: faults(list) });
     await keeper.startTurn(1n);
-    for (const id of ids) keeper.evaluated(id, reportOf(LONG(12), MARKS), POLICY);
+    for (const id of ids) keeper.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
     // Two alerts an account: two accounts at once.
     for (let chunk = 0; chunk < 4; chunk++) {
       list.push(fault);
@@ -317,7 +323,7 @@ describe('exactly once', () => {
     await turn(keeper, 1, { [id]: LONG(100) });
     await keeper.startTurn(2n);
     // The rule arms, and nothing fires.
-    keeper.evaluated(id, reportOf(LONG(1_000), MARKS), POLICY);
+    keeper.evaluated(id, levelsOf(reportOf(LONG(1_000), MARKS)), POLICY);
     list.push('ANSWER_LOST');
     await expect(keeper.endTurn(AT)).rejects.toThrow(WIRE_CUT);
     await keeper.endTurn(AT);
@@ -334,7 +340,7 @@ describe('exactly once', () => {
     const list: (Fault | null)[] = [];
     const mortal = await newKeeper(db, { chunk: 1, next: faults(list) });
     await mortal.startTurn(BigInt(round));
-    for (const id of ids) mortal.evaluated(id, reportOf(LONG(12), MARKS), POLICY);
+    for (const id of ids) mortal.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
     list.push(null, 'REFUSED');
     await expect(mortal.endTurn(AT)).rejects.toThrow(WIRE_CUT);
     expect(await stored()).toHaveLength(1);
@@ -343,7 +349,7 @@ describe('exactly once', () => {
     expect(next.unfinishedRound).toBe(round === 0 ? null : 1n);
     const named = await next.startTurn(BigInt(round));
     expect(named).toEqual(ids);
-    for (const id of named) next.evaluated(id, reportOf(LONG(12), MARKS), POLICY);
+    for (const id of named) next.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
     await next.endTurn(AT);
     const alerts = await db.riskAlert.findMany();
     expect(alerts.map(({ accountId }) => accountId).sort()).toEqual([...ids].sort());
@@ -356,7 +362,7 @@ describe('exactly once', () => {
     const [idle, busy] = [await newKeeper(db), await newKeeper(db)];
     await expect(idle.startTurn(1n)).rejects.toThrow(DeposedError);
     await busy.startTurn(1n);
-    busy.evaluated(id, reportOf(LONG(12), MARKS), POLICY);
+    busy.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
     const term = await newTerm(db);
     const before = await db.duty.findMany();
     await expect(busy.endTurn(AT)).rejects.toThrow(DeposedError);
@@ -379,7 +385,7 @@ describe('exactly once', () => {
     const parts = { db, bus: createBus(), log: createLogger('silent') };
     const keeper = await AlertKeeper.begin(parts, { number, ended: ended.signal });
     await keeper.startTurn(0n);
-    keeper.evaluated(id, reportOf(LONG(12), MARKS), POLICY);
+    keeper.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
     ended.abort();
     await expect(keeper.endTurn(AT)).rejects.toThrow(DeposedError);
     expect(await stored()).toEqual([]);
@@ -395,7 +401,7 @@ describe('exactly once', () => {
     try {
       const keeper = await newKeeper(wired.db, { chunk: 2 });
       await keeper.startTurn(1n);
-      for (const id of ids) keeper.evaluated(id, reportOf(LONG(12), MARKS), POLICY);
+      for (const id of ids) keeper.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
       const cut = proxy.cutAtCommitOf('risk_alerts');
       await expect(keeper.endTurn(AT)).rejects.toThrow();
       await cut;
@@ -433,7 +439,7 @@ describe('many', () => {
     const keeper = await newKeeper(db, { bus });
     await keeper.startTurn(1n);
     const report = reportOf(LONG(12), MARKS);
-    for (const id of ids) keeper.evaluated(id, report, POLICY);
+    for (const id of ids) keeper.evaluated(id, levelsOf(report), POLICY);
     await keeper.endTurn(AT);
     expect(told).toEqual([5_000n, 10_000n, 10_001n]);
     const [counted] = await db.$queryRaw<object[]>`

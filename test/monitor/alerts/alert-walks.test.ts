@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import type { AlertKeeper } from '../../../src/monitor/alerts/alert-keeper.js';
+import { levelsOf } from '../../../src/monitor/alerts/levels.js';
 import { DeposedError } from '../../../src/monitor/duty.js';
 import type { Database } from '../../../src/platform/database.js';
 import { openTestDatabase } from '../../support/database.js';
@@ -250,7 +251,7 @@ class Walk {
         for (const { id, holding } of this.worlds) {
           // The state of all others is as it was.
           if (!this.isAll && !named.includes(id)) continue;
-          this.keeper.evaluated(id, reportOf(holding, this.marks), POLICY);
+          this.keeper.evaluated(id, levelsOf(reportOf(holding, this.marks)), POLICY);
         }
         await this.insist(() => this.keeper.endTurn(new Date()));
         this.isAll = false;
