@@ -36,8 +36,11 @@ const BOUNDS = {
   unreadSeconds: [15, 0.1, 3_600],
   /** What may wait for one connection. */
   unreadBytes: [8_388_608, 10_000, 1_000_000_000],
-  /** Between two signs of life on a connection that is quiet; proxies end one that is silent, often after a minute. */
-  heartbeatSeconds: [12, 0.1, 3_600],
+  /**
+   * Between two signs of life on a connection that is quiet. Proxies end one that is silent, often after a minute; each
+   * wakes the radio of a phone, and with 10,000 of them one every 12 s would be a thirtieth of a core.
+   */
+  heartbeatSeconds: [25, 0.1, 3_600],
   /** For the head of a request to arrive. */
   headersSeconds: [10, 0.1, 3_600],
   /** For the whole of a request to arrive. */
