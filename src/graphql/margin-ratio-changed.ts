@@ -2,6 +2,7 @@ import { Arg, Field, FieldResolver, ID, Int, ObjectType, Resolver, Root, Subscri
 
 import type { AccountRecord } from '../ledger/records.js';
 import { decimal, type Decimal } from '../margin/decimal.js';
+import { EmptyStream } from '../monitor/pulled-stream.js';
 import type { MarginUpdate } from '../monitor/watch-stream.js';
 import { isUuid } from '../platform/ids.js';
 import { ANY_ROLE, Access, maySee, viewerOf } from './access.js';
@@ -80,10 +81,6 @@ export class MarginRatioChangedResolver {
   }
 }
 
-async function* none(): AsyncGenerator<MarginUpdate> {
-  // Nothing to see: the stream ends at once.
-}
-
 async function watch(args: WatchArgs, context: Context): Promise<AsyncIterable<MarginUpdate>> {
   const minChange = args.minChange ?? MIN_CHANGE;
   if (minChange.isNegative() && !minChange.isZero()) throw badUserInput('Expected `minChange` from 0 on.');
@@ -96,5 +93,5 @@ async function watch(args: WatchArgs, context: Context): Promise<AsyncIterable<M
     if (held instanceof Error) throw held;
     return held !== null && maySee(viewer, held.account) ? [held.account.id] : [];
   });
-  return visible.length === 0 ? none() : context.loop.watch(visible, minChange);
+  return visible.length === 0 ? new EmptyStream<MarginUpdate>() : context.loop.watch(visible, minChange);
 }

@@ -20,6 +20,7 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 
+import { PulledStream } from '../monitor/pulled-stream.js';
 import type { Viewer } from '../platform/auth.js';
 import type { CostBudget } from '../platform/cost-budget.js';
 import type { Logger } from '../platform/log.js';
@@ -171,7 +172,9 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
         return opened;
       });
       if (!(Symbol.asyncIterator in source)) return shown(source, transport);
-      return mapped(source, (event) => {
+      // Whose `return` is heard at once, also while it is quiet.
+      if (!(source instanceof PulledStream)) throw new Error('Expected the stream of a subscription to be pulled.');
+      return source.map((event) => {
         const result = inTime(limits, (patience) => execute(argsOf(schema, operation, patience, event)));
         return isPromise(result) ? result.then((late) => shown(late, transport)) : shown(result, transport);
       });
@@ -289,44 +292,4 @@ function coded(error: GraphQLError, code: string): GraphQLError {
     ...(error.positions === undefined ? {} : { positions: error.positions }),
     extensions: { code, http: { status: 400 } },
   });
-}
-
-/**
- * Maps the events of a stream. Written out, since an async generator would pass `return` on only after the next event,
- * and a stream that is quiet would be held open for ever.
- *
- * A promise that has waited for an event is old, and what old garbage refers to outlives the young generation's
- * collections: with all that explains it, every event would be moved to the old one. So what was handed over is let go
- * of: an event when it is mapped, its answer when the next one is asked for.
- */
-function mapped<T, U extends object>(
-  source: AsyncIterable<T>,
-  map: (event: T) => Promise<U> | U,
-): AsyncIterableIterator<U> {
-  const inner = source[Symbol.asyncIterator]();
-  let last: { done: false; value: U | undefined } | null = null;
-  const answer = (value: U): IteratorResult<U> => {
-    const answered = { done: false as const, value };
-    last = answered;
-    return answered;
-  };
-  const take = (result: { done?: boolean; value: T | undefined }): Promise<IteratorResult<U>> | IteratorResult<U> => {
-    if (result.done === true) return { done: true, value: undefined };
-    const mappedTo = map(result.value as T);
-    result.value = undefined;
-    return isPromise(mappedTo) ? mappedTo.then(answer) : answer(mappedTo);
-  };
-  return {
-    next: () => {
-      if (last !== null) last.value = undefined;
-      return inner.next().then(take);
-    },
-    return: async () => {
-      await inner.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }

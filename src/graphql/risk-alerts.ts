@@ -17,6 +17,7 @@ import {
 
 import { readAccounts, type AccountRecord } from '../ledger/records.js';
 import { acknowledgeAlert, findAlerts, type AlertRecord } from '../monitor/alerts/alert-records.js';
+import { EmptyStream } from '../monitor/pulled-stream.js';
 import { isUuid } from '../platform/ids.js';
 import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from './access.js';
 import { Account } from './account.js';
@@ -140,17 +141,13 @@ interface ListenArgs {
   readonly after?: string | null;
 }
 
-async function* none(): AsyncGenerator<AlertRecord> {
-  // Nothing to see: the stream ends at once.
-}
-
 async function listen(args: ListenArgs, context: Context): Promise<AsyncIterable<AlertRecord>> {
   const viewer = viewerOf(context);
   const after = args.after == null ? null : sequenceOf(readCursor(args.after));
   const wanted = args.accountIds == null ? null : localAccountIds(args.accountIds);
   const found = wanted === null ? null : await readAccounts(context.db, wanted);
   const accountIds = found?.filter((account) => maySee(viewer, account)).map(({ id }) => id) ?? null;
-  if (accountIds?.length === 0) return none();
+  if (accountIds?.length === 0) return new EmptyStream<AlertRecord>();
   const stream = await context.alertFeed.stream({ owner: confinedTo(viewer), accountIds, after });
   if (stream !== null) return stream;
   throw badUserInput(

@@ -3,14 +3,30 @@
  * and a stream that is quiet would stay open for ever.
  */
 export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
-  private readonly waiting: ((result: IteratorResult<T>) => void)[] = [];
+  private readonly waiting: ((result: IteratorResult<T> | Promise<IteratorResult<T>>) => void)[] = [];
   private hasEnded = false;
+  private answer: ((item: T) => Promise<T> | T) | null = null;
+  /** The answer that was handed over last. */
+  private last: { done: false; value: T | undefined } | null = null;
 
   protected get ended(): boolean {
     return this.hasEnded;
   }
 
+  /**
+   * From now on the reader gets what `answer` makes of each item, when it is taken; each answer has to be taken out of
+   * its result before the next one is asked for. It is this stream and none in front of it: of all that waits for every
+   * subscriber, a second promise would be a good part. Such promises are old when they are kept, and what old garbage
+   * refers to outlives the young generation's collections; so the stream lets go of an answer when it is asked for more.
+   */
+  map<U>(answer: (item: T) => Promise<U> | U): AsyncIterableIterator<U> {
+    const mapped = this as unknown as AsyncIterableIterator<U> & { answer: typeof answer };
+    mapped.answer = answer;
+    return mapped;
+  }
+
   next(): Promise<IteratorResult<T>> {
+    if (this.last !== null) this.last.value = undefined;
     return new Promise((resolve) => {
       this.waiting.push(resolve);
       this.handOver();
@@ -43,9 +59,46 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
         this.waiting.shift()?.({ done: true, value: undefined });
         continue;
       }
-      const value = this.take();
-      if (value === undefined) return;
-      this.waiting.shift()?.({ done: false, value });
+      const item = this.take();
+      if (item === undefined) return;
+      this.waiting.shift()?.(this.resultOf(item));
     }
+  }
+
+  private resultOf(item: T): IteratorResult<T> | Promise<IteratorResult<T>> {
+    if (this.answer === null) return { done: false, value: item };
+    try {
+      const answer = this.answer(item);
+      return answer instanceof Promise ? answer.then((late) => this.resultWith(late)) : this.resultWith(answer);
+    } catch (error) {
+      // It is the reader's, and not of whoever had something for it.
+      return failed(error);
+    }
+  }
+
+  private resultWith(value: T): IteratorResult<T> {
+    const result = { done: false as const, value };
+    this.last = result;
+    return result;
+  }
+}
+
+async function failed(error: unknown): Promise<never> {
+  throw error;
+}
+
+/** Nothing to see: it ends at once. */
+export class EmptyStream<T> extends PulledStream<T> {
+  constructor() {
+    super();
+    void this.return();
+  }
+
+  protected take(): undefined {
+    return undefined;
+  }
+
+  protected onReturn(): void {
+    // It holds nothing.
   }
 }
