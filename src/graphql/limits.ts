@@ -38,7 +38,7 @@ const BOUNDS = {
   unreadBytes: [8_388_608, 10_000, 1_000_000_000],
   /**
    * Between two signs of life on a connection that is quiet. Proxies end one that is silent, often after a minute; each
-   * wakes the radio of a phone, and with 10,000 of them one every 12 s would be a thirtieth of a core.
+   * wakes the radio of a phone, and is a write and a read of this process for every one of its connections.
    */
   heartbeatSeconds: [25, 0.1, 3_600],
   /** For the head of a request to arrive. */

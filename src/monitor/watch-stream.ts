@@ -86,9 +86,10 @@ export class WatchStream extends PulledStream<MarginUpdate> {
       const basis = this.minChange.isZero() ? basisOf(state) : null;
       told = { levels: [], basis, stale: [], sequence: 0, queued: null, deliveredStatus: null };
       this.told.set(id, told);
-    } else if (cause !== 'RESYNC' && !this.differ(told, state, levels)) {
+    } else {
       // After a gap everybody is told, whether it has moved or not.
-      return;
+      const isDue = cause === 'RESYNC' || this.differ(told, state, levels);
+      if (!isDue) return;
     }
     remember(told, state, levels);
     told.sequence += 1;
@@ -146,14 +147,14 @@ export class WatchStream extends PulledStream<MarginUpdate> {
 function remember(told: Told, state: MarginState, levels: Levels): void {
   const isAlike =
     told.levels.length === levels.length && levels.every(({ name }, index) => name === told.levels[index]?.name);
-  if (!isAlike)
-    told.levels = levels.map((level) => ({ name: level.name, status: level.status, ratio: ratioOf(level) }));
-  else {
+  if (isAlike) {
     for (const [index, last] of told.levels.entries()) {
       const level = levels[index] as AlertLevel;
       last.status = level.status;
       last.ratio = ratioOf(level);
     }
+  } else {
+    told.levels = levels.map((level) => ({ name: level.name, status: level.status, ratio: ratioOf(level) }));
   }
   if (told.basis !== null) Object.assign(told.basis, basisOf(state));
   if (!haveSameText(told.stale, state.report.stale)) told.stale = state.report.stale;
