@@ -105,7 +105,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     const loop = new MarginLoop({ db, rulebook, prices, bus, log });
     closers.push(() => loop.close());
     const alertFeed = new AlertFeed({ db, bus, log });
-    const ratioFeed = new RatioFeed(bus);
+    const ratioFeed = new RatioFeed(bus, rulebook);
     const audit = new Audit(db);
     const services: Services = {
       ...{ db, rulebook, board: prices.board, bus, prices, loop, alertFeed, ratioFeed, audit, log, clock },

@@ -1,7 +1,6 @@
 /** Collateral ratios as something becomes of them. */
-import { Arg, Ctx, Resolver, Root, Subscription } from 'type-graphql';
+import { Arg, Resolver, Root, Subscription } from 'type-graphql';
 
-import type { RatioNews } from '../monitor/ratio-feed.js';
 import type { RatioVersion } from '../policy/ratio-version.js';
 import { ANY_ROLE, Access } from './access.js';
 import { CollateralRatio } from './collateral-ratio.js';
@@ -25,15 +24,12 @@ export class CollateralRatioChangedResolver {
     },
   })
   collateralRatioChanged(
-    @Root() { id }: RatioNews,
+    @Root() version: RatioVersion,
     @Arg('venue', () => String, { nullable: true, description: 'Only of this venue; null: of all.' })
     _venue: string | null | undefined,
     @Arg('chain', () => String, { nullable: true, description: 'Only on this chain; null: on all, and on none.' })
     _chain: string | null | undefined,
-    @Ctx() { rulebook }: Context,
   ): RatioVersion {
-    const version = rulebook.ratioVersion(id);
-    if (version === null) throw new Error(`The version ${id} of a collateral ratio is missing.`);
     return version;
   }
 }

@@ -6,6 +6,7 @@ import type { LedgerEntryRecord } from '../ledger/history.js';
 import type { AccountRecord } from '../ledger/records.js';
 import { roundUp, type Decimal } from '../margin/decimal.js';
 import type { AlertRecord } from '../monitor/alerts/alert-records.js';
+import type { ToldAlert } from '../monitor/alerts/alert-stream.js';
 import type { RatioVersion } from '../policy/ratio-version.js';
 import { Account, holdingsOf } from './account.js';
 import { AlertRule } from './alert-rule.js';
@@ -62,9 +63,6 @@ export class RiskAlert {
 }
 
 export const Alerts = connectionOf('RiskAlert', () => RiskAlert, 'alerts');
-
-/** An alert as a stream tells it: whether it was acknowledged is read when it is asked for, since it may have been since. */
-export type ToldAlert = Omit<AlertRecord, 'acknowledgedAt'> & { readonly acknowledgedAt?: Date | null };
 
 @Resolver(() => RiskAlert)
 export class RiskAlertResolver {
@@ -151,8 +149,8 @@ export class RiskAlertResolver {
     nullable: true,
     description: 'When the owner acknowledged it first; null: not yet.',
   })
-  async acknowledgedAt(@Root() alert: ToldAlert, @Ctx() { loaders }: Context): Promise<Date | null> {
-    if (alert.acknowledgedAt !== undefined) return alert.acknowledgedAt;
+  async acknowledgedAt(@Root() alert: AlertRecord | ToldAlert, @Ctx() { loaders }: Context): Promise<Date | null> {
+    if ('acknowledgedAt' in alert) return alert.acknowledgedAt;
     return (await loaders.alert.load(alert.seq))?.acknowledgedAt ?? null;
   }
 }

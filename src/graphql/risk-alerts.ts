@@ -17,6 +17,7 @@ import {
 
 import { readAccounts, type AccountRecord } from '../ledger/records.js';
 import { acknowledgeAlert, findAlerts, type AlertRecord } from '../monitor/alerts/alert-records.js';
+import type { ToldAlert } from '../monitor/alerts/alert-stream.js';
 import { EmptyStream } from '../monitor/pulled-stream.js';
 import { isUuid } from '../platform/ids.js';
 import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from './access.js';
@@ -36,7 +37,7 @@ import {
   type Page,
 } from './pages.js';
 import { UserError, userErrors } from './refusals.js';
-import { Alerts, RiskAlert, type ToldAlert } from './risk-alert.js';
+import { Alerts, RiskAlert } from './risk-alert.js';
 
 @InputType({ description: 'An alert that was seen.' })
 export class AcknowledgeRiskAlertInput {
@@ -121,7 +122,7 @@ export class RiskAlertStreamResolver {
     subscribe: ({ args, context }) => listen(args as ListenArgs, context as Context),
   })
   riskAlerts(
-    @Root() { acknowledgedAt: _asItWas, ...alert }: AlertRecord,
+    @Root() alert: ToldAlert,
     @Arg('accountIds', () => [ID], { nullable: true, description: ACCOUNT_IDS })
     _accountIds: string[] | null | undefined,
     @Arg('after', () => String, {
@@ -141,13 +142,13 @@ interface ListenArgs {
   readonly after?: string | null;
 }
 
-async function listen(args: ListenArgs, context: Context): Promise<AsyncIterable<AlertRecord>> {
+async function listen(args: ListenArgs, context: Context): Promise<AsyncIterable<ToldAlert>> {
   const viewer = viewerOf(context);
   const after = args.after == null ? null : sequenceOf(readCursor(args.after));
   const wanted = args.accountIds == null ? null : localAccountIds(args.accountIds);
   const found = wanted === null ? null : await readAccounts(context.db, wanted);
   const accountIds = found?.filter((account) => maySee(viewer, account)).map(({ id }) => id) ?? null;
-  if (accountIds?.length === 0) return new EmptyStream<AlertRecord>();
+  if (accountIds?.length === 0) return new EmptyStream<ToldAlert>();
   const stream = await context.alertFeed.stream({ owner: confinedTo(viewer), accountIds, after });
   if (stream !== null) return stream;
   throw badUserInput(

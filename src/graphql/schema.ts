@@ -101,18 +101,7 @@ export function createSchema(): GraphQLSchema {
     if (root !== undefined) root.description = description;
   }
   schema.description = limitsInWords(LIMITS);
-  return giveWay(answerAtOnce(auditForbidden(guardRootFields(schema)), 'marginRatioChanged'));
-}
-
-/**
- * The events of a subscription are answered as they come. The library's resolver would wait for the arguments with each
- * of them, although only what opens the stream takes any: a promise and a timer for an answer that is at hand.
- */
-function answerAtOnce(schema: GraphQLSchema, subscription: string): GraphQLSchema {
-  const field = schema.getSubscriptionType()?.getFields()[subscription];
-  if (field === undefined) throw new Error(`${subscription} is no subscription.`);
-  field.resolve = (event: unknown) => event;
-  return schema;
+  return giveWay(auditForbidden(guardRootFields(schema)));
 }
 
 /** What stands in schema.graphql: sorted, so that a change of the API is a small difference. */

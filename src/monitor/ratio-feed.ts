@@ -4,6 +4,8 @@
  * version stands, not how it came to that.
  */
 import type { Bus, News } from '../platform/bus.js';
+import type { RatioVersion } from '../policy/ratio-version.js';
+import type { Rulebook } from '../policy/rulebook.js';
 import { PulledStream } from './pulled-stream.js';
 
 /** Null: all of them. */
@@ -12,23 +14,21 @@ export interface RatioPlace {
   readonly chain: string | null;
 }
 
-/** The version that something has become of. */
-export interface RatioNews {
-  readonly id: string;
-}
-
 export class RatioFeed {
   private readonly streams = new Set<RatioStream>();
   private readonly onRatio = ({ id, venue, chain }: News['collateralRatio'][0]): void => {
     for (const stream of this.streams) if (isAt(stream.place, venue, chain)) stream.offer(id);
   };
 
-  constructor(private readonly bus: Bus) {
+  constructor(
+    private readonly bus: Bus,
+    private readonly rulebook: Pick<Rulebook, 'ratioVersion'>,
+  ) {
     bus.on('collateralRatio', this.onRatio);
   }
 
   watch(place: RatioPlace): RatioStream {
-    const stream = new RatioStream(place, (ended) => this.streams.delete(ended));
+    const stream = new RatioStream(place, this.rulebook, (ended) => this.streams.delete(ended));
     this.streams.add(stream);
     return stream;
   }
@@ -43,12 +43,13 @@ function isAt(place: RatioPlace, venue: string, chain: string | null): boolean {
   return (place.venue === null || place.venue === venue) && (place.chain === null || place.chain === chain);
 }
 
-export class RatioStream extends PulledStream<RatioNews> {
+export class RatioStream extends PulledStream<RatioVersion> {
   /** In the order in which they became due. */
   private readonly queue = new Set<string>();
 
   constructor(
     readonly place: RatioPlace,
+    private readonly rulebook: Pick<Rulebook, 'ratioVersion'>,
     private readonly onEnd: (stream: RatioStream) => void,
   ) {
     super();
@@ -60,11 +61,14 @@ export class RatioStream extends PulledStream<RatioNews> {
     this.handOver();
   }
 
-  protected take(): RatioNews | undefined {
-    const [id] = this.queue;
-    if (id === undefined) return undefined;
-    this.queue.delete(id);
-    return { id };
+  protected take(): RatioVersion | undefined {
+    for (const id of this.queue) {
+      this.queue.delete(id);
+      const version = this.rulebook.ratioVersion(id);
+      // Of a place that the rules no longer know there is nothing to tell.
+      if (version !== null) return version;
+    }
+    return undefined;
   }
 
   protected onReturn(): void {

@@ -205,6 +205,33 @@ it('takes a text that it has seen for what comes with it: the viewer, the variab
   await socket.dispose();
 });
 
+it('answers events of what a document may be: fragments, aliases, and variables beside those that open the stream', async () => {
+  const mine = await openAccount(service);
+  const socket = alice.socket();
+  const query = `subscription ($ids: [ID!]!, $min: Decimal = "0", $with: Boolean!, $first: Int = 2) { ...Watch }
+    fragment Watch on Subscription {
+      told: marginRatioChanged(accountIds: $ids, minChange: $min) { ...What cause @include(if: $with) sequence @skip(if: $with) }
+    }
+    fragment What on MarginRatioChange { __typename account { id ledger(first: $first) { nodes { quantity } } } }`;
+  const streams = [true, false].map((isWith) => socket.iterate({ query, variables: { ids: [mine], with: isWith } }));
+  const told = async (): Promise<unknown[]> =>
+    Promise.all(streams.map(async (stream) => ((await stream.next()).value as { data: unknown }).data));
+  const entries = (...quantities: string[]): object => ({
+    __typename: 'MarginRatioChange',
+    account: { id: mine, ledger: { nodes: quantities.map((quantity) => ({ quantity })) } },
+  });
+  expect(await told()).toEqual([
+    { told: { ...entries(), cause: 'SNAPSHOT' } },
+    { told: { ...entries(), sequence: 1 } },
+  ]);
+  await recordTransfers(service, ...['1', '2', '3'].map((quantity) => transfer(mine, 'USDT', quantity)));
+  expect(await told()).toEqual([
+    { told: { ...entries('3', '2'), cause: 'ACCOUNT' } },
+    { told: { ...entries('3', '2'), sequence: 2 } },
+  ]);
+  await socket.dispose();
+});
+
 it('gives a slow reader the latest state, and keeps one an account for it', async () => {
   await publishPrices(service, { 'ASTER/ETHUSDT': '1500' });
   const id = await openAccount(service, { venue: 'ASTER', chain: 'ETHEREUM', collateralMode: 'SINGLE_ASSET' });

@@ -2,8 +2,11 @@ import { expect, it } from '@jest/globals';
 
 import { RatioFeed, type RatioStream } from '../../src/monitor/ratio-feed.js';
 import { createBus, type News } from '../../src/platform/bus.js';
+import type { RatioVersion } from '../../src/policy/ratio-version.js';
 
 const bus = createBus();
+/** It knows every version but one. */
+const rulebook = { ratioVersion: (id: string) => (id === 'gone' ? null : ({ id } as RatioVersion)) };
 const tell = (id: string, choice: Partial<News['collateralRatio'][0]> = {}): void =>
   void bus.emit('collateralRatio', {
     ...{ id, venue: 'ASTER', chain: 'BNB_CHAIN', asset: 'LISTA', change: 'SCHEDULED' },
@@ -20,7 +23,7 @@ async function drain(stream: RatioStream, count: number): Promise<string[]> {
 }
 
 it('keeps one item a version for who reads slowly, in the order in which they became due', async () => {
-  const feed = new RatioFeed(bus);
+  const feed = new RatioFeed(bus, rulebook);
   const slow = feed.watch({ venue: null, chain: null });
   for (let round = 0; round < 1_000; round++) for (const id of ['a', 'b', 'c']) tell(id);
   expect(await drain(slow, 3)).toEqual(['a', 'b', 'c']);
@@ -32,7 +35,7 @@ it('keeps one item a version for who reads slowly, in the order in which they be
 });
 
 it('tells of the venue and chain that were asked for, also of those without chains', async () => {
-  const feed = new RatioFeed(bus);
+  const feed = new RatioFeed(bus, rulebook);
   const streams = [
     feed.watch({ venue: null, chain: null }),
     feed.watch({ venue: 'ASTER', chain: null }),
@@ -53,9 +56,21 @@ it('tells of the venue and chain that were asked for, also of those without chai
   feed.close();
 });
 
+it('passes over a version that the rules no longer know', async () => {
+  const feed = new RatioFeed(bus, rulebook);
+  const stream = feed.watch({ venue: null, chain: null });
+  for (const id of ['gone', 'a', 'gone', 'b']) tell(id);
+  expect(await drain(stream, 2)).toEqual(['a', 'b']);
+  const waiting = stream.next();
+  tell('gone');
+  tell('c');
+  expect(await waiting).toEqual({ done: false, value: { id: 'c' } });
+  feed.close();
+});
+
 it('ends at once, whoever waits, and listens to nothing more', async () => {
   const before = bus.listenerCount('collateralRatio');
-  const feed = new RatioFeed(bus);
+  const feed = new RatioFeed(bus, rulebook);
   const [one, other] = [feed.watch({ venue: null, chain: null }), feed.watch({ venue: null, chain: null })];
   const waiting = one.next();
   await one.return();

@@ -9,6 +9,9 @@ import { PulledStream } from '../pulled-stream.js';
 import type { AlertFilter, AlertRecord } from './alert-records.js';
 import type { AlertRing } from './alert-ring.js';
 
+/** An alert as it is told: whether it was acknowledged is read when it is asked for, since it may have been meanwhile. */
+export type ToldAlert = Omit<AlertRecord, 'acknowledgedAt'>;
+
 /** What a stream takes its alerts from. */
 export interface AlertSource {
   readonly ring: AlertRing;
@@ -23,7 +26,7 @@ export interface AlertSource {
 
 const RETRY_MS = 500;
 
-export class AlertStream extends PulledStream<AlertRecord> {
+export class AlertStream extends PulledStream<ToldAlert> {
   private readonly accountIds: ReadonlySet<string> | null;
   /** Of the database, not handed over yet. */
   private page: AlertRecord[] = [];
@@ -49,12 +52,12 @@ export class AlertStream extends PulledStream<AlertRecord> {
     this.handOver();
   }
 
-  protected take(): AlertRecord | undefined {
+  protected take(): ToldAlert | undefined {
     if (this.isReading || this.isUpToDate) return undefined;
     const next = this.page.shift() ?? this.fromRing();
     if (next === 'behind') void this.readPage();
     else if (next === null) this.isUpToDate = true;
-    else return next;
+    else return told(next);
     return undefined;
   }
 
@@ -98,4 +101,8 @@ export class AlertStream extends PulledStream<AlertRecord> {
     this.isReading = false;
     this.handOver();
   }
+}
+
+function told({ acknowledgedAt: _asItWas, ...alert }: AlertRecord): ToldAlert {
+  return alert;
 }
