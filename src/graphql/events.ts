@@ -11,40 +11,55 @@ import {
   visitWithTypeInfo,
   type DocumentNode,
   type FieldNode,
+  type GraphQLFieldConfigMap,
   type OperationDefinitionNode,
 } from 'graphql';
 
-/** The schema by which events are executed. */
-export function eventSchema(schema: GraphQLSchema): GraphQLSchema {
+export interface EventExecution {
+  readonly schema: GraphQLSchema;
+  /** What is executed for every event of a subscription whose document, which is valid, this is. */
+  documentOf(document: DocumentNode): DocumentNode;
+}
+
+export function eventExecution(schema: GraphQLSchema): EventExecution {
+  // Whoever sends the same document shares what is made of it, too.
+  const made = new WeakMap<DocumentNode, DocumentNode>();
+  return {
+    schema: withoutArguments(schema),
+    documentOf: (document) => {
+      const known = made.get(document) ?? withoutRootArguments(schema, document);
+      made.set(document, known);
+      return known;
+    },
+  };
+}
+
+function withoutArguments(schema: GraphQLSchema): GraphQLSchema {
   const { subscription, types, ...rest } = schema.toConfig();
   if (subscription == null) throw new Error('Expected a schema with subscriptions.');
   const { fields, ...config } = subscription.toConfig();
+  const answered: GraphQLFieldConfigMap<unknown, unknown> = {};
+  for (const [name, field] of Object.entries(fields)) {
+    answered[name] = { ...field, args: {}, resolve: (event: unknown) => event };
+  }
   return new GraphQLSchema({
     ...rest,
     types: types.filter((type) => type !== subscription),
-    subscription: new GraphQLObjectType({
-      ...config,
-      fields: Object.fromEntries(
-        Object.entries(fields).map(([name, field]) => [
-          name,
-          { ...field, args: {}, resolve: (event: unknown) => event },
-        ]),
-      ),
-    }),
+    subscription: new GraphQLObjectType({ ...config, fields: answered }),
   });
 }
 
-/** A valid document as the schema of events takes it; variables that only the arguments took are gone, too. */
-export function eventDocument(schema: GraphQLSchema, document: DocumentNode): DocumentNode {
+/** Variables that only those arguments took are gone, too. */
+function withoutRootArguments(schema: GraphQLSchema, document: DocumentNode): DocumentNode {
   const types = new TypeInfo(schema);
-  const withoutArguments = visit(
+  const stripped = visit(
     document,
     visitWithTypeInfo(types, {
       Field: (node): FieldNode | undefined =>
         types.getParentType() === schema.getSubscriptionType() ? { ...node, arguments: [] } : undefined,
     }),
   );
-  return visit(withoutArguments, { OperationDefinition: (node) => withoutUnusedVariables(node, withoutArguments) });
+  return visit(stripped, { OperationDefinition: (node) => withoutUnusedVariables(node, stripped) });
 }
 
 /** A variable that any operation or fragment still names is kept: it does no harm. */

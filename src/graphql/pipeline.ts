@@ -28,7 +28,7 @@ import { Patience, type Context } from './context.js';
 import { costOf } from './cost.js';
 import { problemOfShape } from './document-shape.js';
 import { ApiError, badUserInput, masked, presentable, withoutHttp } from './errors.js';
-import { eventDocument, eventSchema } from './events.js';
+import { eventExecution } from './events.js';
 import type { Limits } from './limits.js';
 import type { DocumentRequest, TrustedDocuments } from './trusted-documents.js';
 
@@ -143,14 +143,7 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
     return { document, errors: null };
   };
 
-  const events = eventSchema(schema);
-  /** Of whoever sends the same document: see `valid`. */
-  const eventDocuments = new WeakMap<DocumentNode, DocumentNode>();
-  const eventDocumentOf = (document: DocumentNode): DocumentNode => {
-    const known = eventDocuments.get(document) ?? eventDocument(schema, document);
-    eventDocuments.set(document, known);
-    return known;
-  };
+  const events = eventExecution(schema);
 
   return {
     schema,
@@ -184,9 +177,9 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
       if (!(Symbol.asyncIterator in source)) return shown(source, transport);
       // Whose `return` is heard at once, also while it is quiet.
       if (!(source instanceof PulledStream)) throw new Error('Expected the stream of a subscription to be pulled.');
-      const answered: Operation = { ...operation, document: eventDocumentOf(operation.document) };
+      const answered: Operation = { ...operation, document: events.documentOf(operation.document) };
       return source.map((event) => {
-        const result = inTime(limits, (patience) => execute(argsOf(events, answered, patience, event)));
+        const result = inTime(limits, (patience) => execute(argsOf(events.schema, answered, patience, event)));
         return isPromise(result) ? result.then((late) => shown(late, transport)) : shown(result, transport);
       });
     },
