@@ -349,10 +349,7 @@ export class MarginLoop {
     const { columns } = this.accounts;
     columns.bucketsAt(cross).forEach((bucket, index) => {
       const level = levels[index] as AlertLevel;
-      const watches = streams.map((stream) => ({
-        told: stream.toldRatio(id, level.name),
-        minChange: stream.minChange,
-      }));
+      const watches = streams.map((stream) => stream.watchOf(id, level.name));
       columns.settle(bucket, corridorOf(level, boundaries, watches));
     });
   }

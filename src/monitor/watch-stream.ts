@@ -3,10 +3,12 @@
  * holds that much memory and delays nobody.
  */
 import type { Decimal } from '../margin/decimal.js';
-import type { MarginStatus, Policy } from '../margin/model.js';
+import type { MarginStatus } from '../margin/model.js';
 import type { MarginState } from '../ledger/margin-state.js';
-import type { AlertLevel, Levels } from './alerts/levels.js';
+import type { Levels } from './alerts/levels.js';
+import type { Watch } from './book/corridor.js';
 import { PulledStream } from './pulled-stream.js';
+import { ToldState } from './told-state.js';
 
 export type ChangeCause = 'SNAPSHOT' | 'PRICE' | 'ACCOUNT' | 'COLLATERAL_RATIO' | 'POLICY' | 'INTEREST' | 'RESYNC';
 
@@ -19,34 +21,10 @@ export interface MarginUpdate {
   readonly cause: ChangeCause;
 }
 
-/** A ratio for comparisons: a null one counts as infinite, or as nothing where nothing is required (rules: 5). */
-type Ratio = Decimal | 'infinite' | 'none';
-
-/** How the cross account or an isolated position stood in the newest state that was queued. */
-interface ToldLevel {
-  readonly name: string;
-  status: MarginStatus;
-  ratio: Ratio;
-}
-
-/** What all else in a state follows from: where it is the same, an account was only looked at again. */
-interface Basis {
-  version: number;
-  policy: Policy;
-  walletValue: Decimal;
-  marginBalance: Decimal;
-  maintenanceMargin: Decimal;
-}
-
-/**
- * What a stream has to know of an account. It is written over in place: what is new for every subscriber at every tick
- * outlives the young generation's collections, and that is what a push costs most.
- */
+/** An account of a stream. */
 interface Told {
-  levels: ToldLevel[];
-  /** Null unless whatever is different is told. */
-  basis: Basis | null;
-  stale: readonly string[];
+  /** The newest state that was queued. */
+  readonly last: ToldState;
   sequence: number;
   /** The newest state, while it is not handed over. */
   queued: Queued | null;
@@ -83,15 +61,13 @@ export class WatchStream extends PulledStream<MarginUpdate> {
     const { id } = state.account;
     let told = this.told.get(id);
     if (told === undefined) {
-      const basis = this.minChange.isZero() ? basisOf(state) : null;
-      told = { levels: [], basis, stale: [], sequence: 0, queued: null, deliveredStatus: null };
+      told = { last: new ToldState(this.minChange), sequence: 0, queued: null, deliveredStatus: null };
       this.told.set(id, told);
-    } else {
+    } else if (cause !== 'RESYNC' && !told.last.differsFrom(state, levels)) {
       // After a gap everybody is told, whether it has moved or not.
-      const isDue = cause === 'RESYNC' || this.differ(told, state, levels);
-      if (!isDue) return;
+      return;
     }
-    remember(told, state, levels);
+    told.last.keep(state, levels);
     told.sequence += 1;
     // A newer state takes the place of the older one.
     if (told.queued === null) this.due.push(told);
@@ -100,10 +76,12 @@ export class WatchStream extends PulledStream<MarginUpdate> {
     this.handOver();
   }
 
-  /** The ratio of a level in the newest state that was queued; null: there was none, or it was infinite. */
-  toldRatio(accountId: string, level: string): Decimal | null {
-    const ratio = this.told.get(accountId)?.levels.find(({ name }) => name === level)?.ratio;
-    return ratio === undefined || typeof ratio === 'string' ? null : ratio;
+  /** From where on the ratio of a level is to be told again. */
+  watchOf(accountId: string, level: string): Watch {
+    const { minChange } = this;
+    // Whoever is told everything keeps the level awake, whatever was told last.
+    const told = minChange.isZero() ? null : (this.told.get(accountId)?.last.ratioOf(level) ?? null);
+    return { told, minChange };
   }
 
   protected take(): MarginUpdate | undefined {
@@ -120,65 +98,4 @@ export class WatchStream extends PulledStream<MarginUpdate> {
     this.due = [];
     this.onEnd(this);
   }
-
-  private differ(told: Told, state: MarginState, levels: Levels): boolean {
-    return (
-      this.haveMoved(told.levels, levels) ||
-      !haveSameText(told.stale, state.report.stale) ||
-      (told.basis !== null && !hasSameBasis(told.basis, state))
-    );
-  }
-
-  /** An isolated position that was opened or closed is a difference, too. */
-  private haveMoved(before: readonly ToldLevel[], now: Levels): boolean {
-    if (before.length !== now.length) return true;
-    return now.some((level) => {
-      const last = before.find(({ name }) => name === level.name);
-      return last === undefined || last.status !== level.status || this.hasMoved(last.ratio, ratioOf(level));
-    });
-  }
-
-  private hasMoved(before: Ratio, now: Ratio): boolean {
-    if (typeof before === 'string' || typeof now === 'string') return before !== now;
-    return !now.eq(before) && (this.minChange.isZero() || now.minus(before).abs().gte(this.minChange));
-  }
-}
-
-function remember(told: Told, state: MarginState, levels: Levels): void {
-  const isAlike =
-    told.levels.length === levels.length && levels.every(({ name }, index) => name === told.levels[index]?.name);
-  if (isAlike) {
-    for (const [index, last] of told.levels.entries()) {
-      const level = levels[index] as AlertLevel;
-      last.status = level.status;
-      last.ratio = ratioOf(level);
-    }
-  } else {
-    told.levels = levels.map((level) => ({ name: level.name, status: level.status, ratio: ratioOf(level) }));
-  }
-  if (told.basis !== null) Object.assign(told.basis, basisOf(state));
-  if (!haveSameText(told.stale, state.report.stale)) told.stale = state.report.stale;
-}
-
-function ratioOf({ marginRatio, marginBalance, maintenanceMargin }: AlertLevel): Ratio {
-  return marginRatio ?? (maintenanceMargin.isZero() && !marginBalance.isNegative() ? 'none' : 'infinite');
-}
-
-function basisOf({ account, policy, report }: MarginState): Basis {
-  const { walletValue, marginBalance, maintenanceMargin } = report;
-  return { version: account.version, policy, walletValue, marginBalance, maintenanceMargin };
-}
-
-function hasSameBasis(before: Basis, { account, policy, report }: MarginState): boolean {
-  return (
-    before.version === account.version &&
-    before.policy === policy &&
-    before.walletValue.eq(report.walletValue) &&
-    before.marginBalance.eq(report.marginBalance) &&
-    before.maintenanceMargin.eq(report.maintenanceMargin)
-  );
-}
-
-function haveSameText(before: readonly string[], now: readonly string[]): boolean {
-  return before.length === now.length && now.every((text, index) => text === before[index]);
 }
