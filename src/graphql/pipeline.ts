@@ -80,7 +80,10 @@ export interface Pipeline {
   /** Null and errors, where the text is no document of this schema, or does not say which operation is meant. */
   read(source: string, operationName?: string | null): Read;
   run(operation: Operation): Promise<ExecutionResult>;
-  /** The events of a subscription, each executed with a context of its own; or why there are none. */
+  /**
+   * The events of a subscription, each executed with a context of its own; or why there are none. An event is empty once
+   * the next one is asked for.
+   */
   subscribe(operation: Operation): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
 }
 
@@ -178,10 +181,15 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
       // Whose `return` is heard at once, also while it is quiet.
       if (!(source instanceof PulledStream)) throw new Error('Expected the stream of a subscription to be pulled.');
       const answered: Operation = { ...operation, document: events.documentOf(operation.document) };
-      return source.map((event) => {
-        const result = inTime(limits, (patience) => execute(argsOf(events.schema, answered, patience, event)));
-        return isPromise(result) ? result.then((late) => shown(late, transport)) : shown(result, transport);
-      });
+      return source.map(
+        (event) => {
+          const result = inTime(limits, (patience) => execute(argsOf(events.schema, answered, patience, event)));
+          return isPromise(result) ? result.then((late) => shown(late, transport)) : shown(result, transport);
+        },
+        (sent) => {
+          sent.data = null;
+        },
+      );
     },
   };
 }

@@ -6,6 +6,7 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
   private readonly waiting: ((result: IteratorResult<T> | Promise<IteratorResult<T>>) => void)[] = [];
   private hasEnded = false;
   private answer: ((item: T) => Promise<T> | T) | null = null;
+  private letGo: ((answer: T) => void) | null = null;
   /** The answer that was handed over last. */
   private last: { done: false; value: T | undefined } | null = null;
 
@@ -14,19 +15,25 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
   }
 
   /**
-   * From now on the reader gets what `answer` makes of each item, when it is taken; each answer has to be taken out of
-   * its result before the next one is asked for. It is this stream and none in front of it: of all that waits for every
-   * subscriber, a second promise would be a good part. Such promises are old when they are kept, and what old garbage
-   * refers to outlives the young generation's collections; so the stream lets go of an answer when it is asked for more.
+   * From now on the reader gets what `answer` makes of each item, when it is taken. It is this stream and none in front
+   * of it: of all that waits for every subscriber, a second promise would be a good part.
+   *
+   * A reader has to have used an answer up before it asks for the next one: then `letGo` empties it. What waits for the
+   * next event is old (the promise of the last one, the loop that reads with its variable), and what the old refers to
+   * outlives the young generation's collections.
    */
-  map<U>(answer: (item: T) => Promise<U> | U): AsyncIterableIterator<U> {
-    const mapped = this as unknown as AsyncIterableIterator<U> & { answer: typeof answer };
+  map<U>(answer: (item: T) => Promise<U> | U, letGo: (answer: U) => void): AsyncIterableIterator<U> {
+    const mapped = this as unknown as AsyncIterableIterator<U> & { answer: typeof answer; letGo: typeof letGo };
     mapped.answer = answer;
+    mapped.letGo = letGo;
     return mapped;
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.last !== null) this.last.value = undefined;
+    if (this.last?.value !== undefined) {
+      this.letGo?.(this.last.value);
+      this.last.value = undefined;
+    }
     return new Promise((resolve) => {
       this.waiting.push(resolve);
       this.handOver();
