@@ -1,11 +1,12 @@
 /**
  * How the events of subscriptions are executed. Arguments only open a stream, and its events are what the field answers:
- * so they are executed by a schema whose subscriptions take no arguments and answer an event as it comes. Else every
- * event would read the same arguments and variables again.
+ * so they are executed by a schema whose subscriptions take no arguments and answer an event as it comes (the methods of
+ * the resolvers only declare a type and arguments). Else every event would read the same arguments and variables again.
  */
 import {
   GraphQLObjectType,
   GraphQLSchema,
+  Kind,
   TypeInfo,
   visit,
   visitWithTypeInfo,
@@ -27,8 +28,8 @@ export function eventExecution(schema: GraphQLSchema): EventExecution {
   return {
     schema: withoutArguments(schema),
     documentOf: (document) => {
-      const known = made.get(document) ?? withoutRootArguments(schema, document);
-      made.set(document, known);
+      let known = made.get(document);
+      if (known === undefined) made.set(document, (known = withoutRootArguments(schema, document)));
       return known;
     },
   };
@@ -49,28 +50,29 @@ function withoutArguments(schema: GraphQLSchema): GraphQLSchema {
   });
 }
 
-/** Variables that only those arguments took are gone, too. */
+/** Variables that only those arguments took are gone, too; one that any operation or fragment still names is kept. */
 function withoutRootArguments(schema: GraphQLSchema, document: DocumentNode): DocumentNode {
   const types = new TypeInfo(schema);
+  const named = new Set<string>();
   const stripped = visit(
     document,
     visitWithTypeInfo(types, {
+      VariableDefinition: () => false,
       Field: (node): FieldNode | undefined =>
         types.getParentType() === schema.getSubscriptionType() ? { ...node, arguments: [] } : undefined,
+      Variable: ({ name }) => void named.add(name.value),
     }),
   );
-  return visit(stripped, { OperationDefinition: (node) => withoutUnusedVariables(node, stripped) });
+  const definitions = stripped.definitions.map((definition) =>
+    definition.kind === Kind.OPERATION_DEFINITION ? withVariables(definition, named) : definition,
+  );
+  return { ...stripped, definitions };
 }
 
-/** A variable that any operation or fragment still names is kept: it does no harm. */
-function withoutUnusedVariables(operation: OperationDefinitionNode, document: DocumentNode): OperationDefinitionNode {
-  const used = new Set<string>();
-  visit(document, {
-    VariableDefinition: () => false,
-    Variable: ({ name }) => void used.add(name.value),
-  });
+function withVariables(operation: OperationDefinitionNode, named: ReadonlySet<string>): OperationDefinitionNode {
+  const { variableDefinitions = [] } = operation;
   return {
     ...operation,
-    variableDefinitions: operation.variableDefinitions?.filter(({ variable }) => used.has(variable.name.value)) ?? [],
+    variableDefinitions: variableDefinitions.filter(({ variable }) => named.has(variable.name.value)),
   };
 }

@@ -81,8 +81,8 @@ export interface Pipeline {
   read(source: string, operationName?: string | null): Read;
   run(operation: Operation): Promise<ExecutionResult>;
   /**
-   * The events of a subscription, each executed with a context of its own; or why there are none. An event is empty once
-   * the next one is asked for.
+   * The events of a subscription, each executed with a context of its own; or why there are none. An event has lost its
+   * data once the next one is asked for.
    */
   subscribe(operation: Operation): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
 }
@@ -171,6 +171,7 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
       const { transport } = operation;
       const cost = await admit(operation, [OperationTypeNode.SUBSCRIPTION]);
       if (typeof cost !== 'number') return shown({ errors: cost }, transport);
+      const perEvent: Operation = { ...operation, document: events.documentOf(operation.document) };
       const source = await inTime(limits, async (patience) => {
         const opened = await createSourceEventStream(argsOf(schema, operation, patience, undefined));
         // Nobody will read it: it came too late.
@@ -180,10 +181,9 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
       if (!(Symbol.asyncIterator in source)) return shown(source, transport);
       // Whose `return` is heard at once, also while it is quiet.
       if (!(source instanceof PulledStream)) throw new Error('Expected the stream of a subscription to be pulled.');
-      const answered: Operation = { ...operation, document: events.documentOf(operation.document) };
       return source.map(
         (event) => {
-          const result = inTime(limits, (patience) => execute(argsOf(events.schema, answered, patience, event)));
+          const result = inTime(limits, (patience) => execute(argsOf(events.schema, perEvent, patience, event)));
           return isPromise(result) ? result.then((late) => shown(late, transport)) : shown(result, transport);
         },
         (sent) => {
