@@ -76,11 +76,21 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
     if (this.answer === null) return { done: false, value: item };
     try {
       const answer = this.answer(item);
-      return answer instanceof Promise ? answer.then((late) => this.resultWith(late)) : this.resultWith(answer);
+      if (!(answer instanceof Promise)) return this.resultWith(answer);
+      return answer.then(
+        (late) => this.resultWith(late),
+        (error: unknown) => this.failed(error),
+      );
     } catch (error) {
       // It is the reader's, and not of whoever had something for it.
-      return failed(error);
+      return this.failed(error);
     }
+  }
+
+  /** A loop that reads does not end what has failed. */
+  private async failed(error: unknown): Promise<never> {
+    await this.return();
+    throw error;
   }
 
   private resultWith(value: T): IteratorResult<T> {
@@ -88,10 +98,6 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
     this.last = result;
     return result;
   }
-}
-
-async function failed(error: unknown): Promise<never> {
-  throw error;
 }
 
 /** Nothing to see: it ends at once. */

@@ -3,6 +3,7 @@ import { expect, it } from '@jest/globals';
 import { PulledStream } from '../../src/monitor/pulled-stream.js';
 
 class Numbers extends PulledStream<number> {
+  hasReturned = false;
   private readonly items: number[] = [];
 
   offer(item: number): void {
@@ -15,7 +16,7 @@ class Numbers extends PulledStream<number> {
   }
 
   protected onReturn(): void {
-    this.items.length = 0;
+    this.hasReturned = true;
   }
 }
 
@@ -52,15 +53,20 @@ it('answers each item when it is taken, and empties an answer when the next one 
   expect(await answers.next()).toEqual({ done: true, value: undefined });
 });
 
-it('fails for the reader alone what cannot be answered', async () => {
-  const numbers = new Numbers();
-  const answers = numbers.map<Answer>(
-    () => {
+it.each([
+  [
+    'at once',
+    (): Answer => {
       throw new Error('No answer.');
     },
-    () => undefined,
-  );
+  ],
+  ['late', (): Promise<Answer> => Promise.reject(new Error('No answer.'))],
+])('fails for the reader alone what cannot be answered, %s, and ends', async (_when, answer) => {
+  const numbers = new Numbers();
+  const answers = numbers.map<Answer>(answer, () => undefined);
   const waiting = answers.next();
   expect(() => numbers.offer(1)).not.toThrow();
   await expect(waiting).rejects.toThrow('No answer.');
+  expect(numbers.hasReturned).toBe(true);
+  expect(await answers.next()).toEqual({ done: true, value: undefined });
 });
