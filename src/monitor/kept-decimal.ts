@@ -1,7 +1,4 @@
-/**
- * A decimal that is written over in place. A `Decimal` is three objects; those that are remembered anew for every
- * subscriber at every tick outlive the young generation's collections, and that is a good part of what a push costs.
- */
+/** A finite decimal that is written over in place, where a `Decimal` would be three new objects: see told-state.ts. */
 import { decimal, type Decimal } from '../margin/decimal.js';
 
 export class KeptDecimal {

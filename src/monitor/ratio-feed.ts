@@ -65,7 +65,7 @@ export class RatioStream extends PulledStream<RatioVersion> {
     for (const id of this.queue) {
       this.queue.delete(id);
       const version = this.rulebook.ratioVersion(id);
-      // Of a place that the rules no longer know there is nothing to tell.
+      // The rulebook has a version before there is news of it, and keeps it; one that it has not cannot be told of.
       if (version !== null) return version;
     }
     return undefined;

@@ -79,7 +79,6 @@ export class WatchStream extends PulledStream<MarginUpdate> {
   /** From where on the ratio of a level is to be told again. */
   watchOf(accountId: string, level: string): Watch {
     const { minChange } = this;
-    // Whoever is told everything keeps the level awake, whatever was told last.
     const told = minChange.isZero() ? null : (this.told.get(accountId)?.last.ratioOf(level) ?? null);
     return { told, minChange };
   }

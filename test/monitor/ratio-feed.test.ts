@@ -56,7 +56,7 @@ it('tells of the venue and chain that were asked for, also of those without chai
   feed.close();
 });
 
-it('passes over a version that the rules no longer know', async () => {
+it('goes on to the next version where the rules have none of that id', async () => {
   const feed = new RatioFeed(bus, rulebook);
   const stream = feed.watch({ venue: null, chain: null });
   for (const id of ['gone', 'a', 'gone', 'b']) tell(id);

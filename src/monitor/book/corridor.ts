@@ -22,7 +22,7 @@ export interface Level {
 
 /** Somebody is to be told when the ratio has moved by `minChange` from what was told last. */
 export interface Watch {
-  /** The ratio as told (rounded up at 18 digits); null: there was none. */
+  /** The ratio as told (rounded up at 18 digits); null: there was none, or `minChange` is 0 and it is of no account. */
   readonly told: Decimal | null;
   readonly minChange: Decimal;
 }
