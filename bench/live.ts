@@ -2,13 +2,10 @@
  * The live monitor with up to a million accounts in memory: bytes an account, how long the event loop waits while prices
  * move, and a preview of a ratio that all accounts hold, against assessing each of them twice.
  *
- *   node dist/bench/live.js [accounts ...]      PGlite, or PostgreSQL with DATABASE_URL (an empty database)
+ *   node dist/bench/live.js [accounts ...]      PGlite, or PostgreSQL with DATABASE_URL (a server for databases)
  *
  * PGlite answers in this process and holds up the event loop by itself; a venue of this size has PostgreSQL.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -27,6 +24,7 @@ import { createLogger } from '../src/platform/log.js';
 import { readReferenceData } from '../src/policy/reference-data.js';
 import { storeReferenceData } from '../src/policy/reference-store.js';
 import { Rulebook } from '../src/policy/rulebook.js';
+import { createDatabase } from './database.js';
 import { MARKS, accountId, quotes } from './portfolios.js';
 
 const sizes = process.argv.slice(2).map(Number);
@@ -34,8 +32,8 @@ const sizes = process.argv.slice(2).map(Number);
 const RARE = { asset: 'XRP', price: '0.5123' };
 const MEASURED_MS = 20_000;
 
-const dataDir = await mkdtemp(join(tmpdir(), 'plimsoll-bench-'));
-const { db, close } = await openDatabase({ url: process.env['DATABASE_URL'] ?? null, dataDir, poolSize: 4 });
+const database = await createDatabase();
+const { db, close } = await openDatabase({ ...database, poolSize: 4 });
 await storeReferenceData(db, await readReferenceData(readConfig({}).referenceFolders));
 const rulebook = await Rulebook.load(db);
 
@@ -50,8 +48,8 @@ console.table(delays);
 console.log('\nPreview of BTC 0.1 lower for all accounts, against assessing each twice (limits: 30 times, p99 20 ms).');
 console.table(previews);
 await close();
-await rm(dataDir, { recursive: true });
-process.exit(0);
+await database.drop();
+process.exit(process.exitCode ?? 0);
 
 /** Like each other and not the same: what they hold and owe grows from one to the next, in small steps. */
 function holdingsOf(number: number): Holdings {
@@ -166,6 +164,10 @@ async function preview(loop: MarginLoop, label: string, count: number): Promise<
     impact.accountsAffected === count &&
     impact.transitions.length === counts.size &&
     impact.transitions.every(({ from, to, accounts }) => counts.get(`${from}/${to}`) === accounts);
+  if (!isSame) {
+    console.error(`The preview for ${label} accounts does not count what assessing each tells.`);
+    process.exitCode = 1;
+  }
   previews[label] = {
     'preview, ms': Math.round(took),
     'assessing twice, ms': Math.round(tookExact),

@@ -5,12 +5,10 @@
  *
  *   npm run build && node dist/bench/margin-at.js
  *
- * PGlite in a folder of its own; with DATABASE_URL that database, which must be empty and is left full. OTHERS: fills of
- * other accounts, 1,000,000 unless named.
+ * PGlite, or PostgreSQL with DATABASE_URL (a server on which databases may be made). OTHERS: fills of other accounts,
+ * 1,000,000 unless named.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createLoaders } from '../src/graphql/loaders.js';
@@ -25,6 +23,7 @@ import { PACKAGE_ROOT } from '../src/platform/package-root.js';
 import { readReferenceData } from '../src/policy/reference-data.js';
 import { storeReferenceData } from '../src/policy/reference-store.js';
 import { Rulebook } from '../src/policy/rulebook.js';
+import { createDatabase } from './database.js';
 
 const FILLS = 10_000;
 const OTHERS = Number(process.env['OTHERS'] ?? 1_000_000);
@@ -140,11 +139,9 @@ function print(rows: readonly Row[]): void {
   }
 }
 
-const url = process.env['DATABASE_URL'] ?? null;
-const dataDir = await mkdtemp(join(tmpdir(), 'plimsoll-bench-'));
-const { db, close } = await openDatabase({ url, dataDir, poolSize: 4 });
+const database = await createDatabase();
+const { db, close } = await openDatabase({ ...database, poolSize: 4 });
 try {
-  if ((await db.account.count()) > 0) throw new Error('Expected an empty database in DATABASE_URL; it has accounts.');
   await storeReferenceData(db, await readReferenceData([join(PACKAGE_ROOT, 'prisma', 'reference')]));
   const rulebook = await Rulebook.load(db);
   let clock = START;
@@ -171,5 +168,5 @@ try {
   print(rows);
 } finally {
   await close();
-  await rm(dataDir, { recursive: true, force: true });
+  await database.drop();
 }
