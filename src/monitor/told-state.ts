@@ -38,7 +38,7 @@ export class ToldState {
     );
   }
 
-  /** The ratio of a level; null: it has none, or an infinite one. */
+  /** The ratio of a level; null: it had none. */
   ratioOf(level: string): Decimal | null {
     return this.levels.find(({ name }) => name === level)?.marginRatio ?? null;
   }
@@ -48,39 +48,30 @@ export class ToldState {
   }
 }
 
-/** For comparisons a null ratio counts as infinite, or as nothing where nothing is required (rules: 5). */
-type RatioKind = 'finite' | 'infinite' | 'none';
-
 /** How the cross account or an isolated position stood. */
 class ToldLevel {
   private status: MarginStatus | null = null;
-  private kind: RatioKind | null = null;
-  /** Of a finite one. */
+  private hasRatio = false;
   private readonly ratio = new KeptDecimal();
 
   constructor(readonly name: string) {}
 
-  keep(level: AlertLevel): void {
-    this.status = level.status;
-    this.kind = kindOf(level);
-    if (level.marginRatio !== null) this.ratio.keep(level.marginRatio);
+  keep({ status, marginRatio }: AlertLevel): void {
+    this.status = status;
+    this.hasRatio = marginRatio !== null;
+    if (marginRatio !== null) this.ratio.keep(marginRatio);
   }
 
-  hasMoved(level: AlertLevel, minChange: Decimal): boolean {
-    const { status, marginRatio } = level;
-    if (status !== this.status || kindOf(level) !== this.kind) return true;
+  hasMoved({ status, marginRatio }: AlertLevel, minChange: Decimal): boolean {
+    // Why there is no ratio the status says: nothing is required, the balance is not positive, or a price is missing.
+    if (status !== this.status || (marginRatio !== null) !== this.hasRatio) return true;
     if (marginRatio === null || this.ratio.equals(marginRatio)) return false;
     return minChange.isZero() || marginRatio.minus(this.ratio.value).abs().gte(minChange);
   }
 
   get marginRatio(): Decimal | null {
-    return this.kind === 'finite' ? this.ratio.value : null;
+    return this.hasRatio ? this.ratio.value : null;
   }
-}
-
-function kindOf({ marginRatio, marginBalance, maintenanceMargin }: AlertLevel): RatioKind {
-  if (marginRatio !== null) return 'finite';
-  return maintenanceMargin.isZero() && !marginBalance.isNegative() ? 'none' : 'infinite';
 }
 
 /** What all else in a state follows from: where it is the same, an account was only looked at again. */

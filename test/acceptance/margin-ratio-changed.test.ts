@@ -109,6 +109,23 @@ describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
     await stream.end();
   });
 
+  it('is told when its ratio becomes infinite and when it is finite again, and no more while it stays so', async () => {
+    const stream = watch(alice, [id], '100');
+    await stream.next();
+    const told = async (price: string): Promise<unknown> => {
+      await publishPrices(service, { 'ASTER/BTCUSDT': price });
+      const { sequence, margin } = (await stream.next()) as Change;
+      return [sequence, margin['status'], margin['marginRatio']];
+    };
+    // 19,050 x 0.004 = 76.2 over 50.
+    expect(await told('19050')).toEqual([2, 'LIQUIDATION', '1.524']);
+    expect(await told('18900')).toEqual([3, 'LIQUIDATION', null]);
+    await publishPrices(service, { 'ASTER/BTCUSDT': '18800' });
+    await app.app.services.loop.idle();
+    expect(await told('19050')).toEqual([4, 'LIQUIDATION', '1.524']);
+    await stream.end();
+  });
+
   it('is told nothing twice with a minChange of 0, however often it is looked at', async () => {
     const first = watch(alice, [id], '0');
     expect((await first.next())?.sequence).toBe(1);
