@@ -181,15 +181,15 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
       if (!(Symbol.asyncIterator in source)) return shown(source, transport);
       // Whose `return` is heard at once, also while it is quiet.
       if (!(source instanceof PulledStream)) throw new Error('Expected the stream of a subscription to be pulled.');
-      return source.map(
-        (event) => {
+      return source.answerWith<ExecutionResult>({
+        answer: (event) => {
           const result = inTime(limits, (patience) => execute(argsOf(events.schema, perEvent, patience, event)));
           return isPromise(result) ? result.then((late) => shown(late, transport)) : shown(result, transport);
         },
-        (sent) => {
+        letGo: (sent) => {
           sent.data = null;
         },
-      );
+      });
     },
   };
 }

@@ -1,3 +1,14 @@
+/** What becomes of the items of a stream. */
+export interface Answering<T, U> {
+  answer(item: T): Promise<U> | U;
+  /**
+   * Empties an answer when the reader, who has used it up, asks for the next one. What waits for the next event is old
+   * (the promise of the last one, the loop that reads with its variable), and what the old refers to outlives the young
+   * generation's collections.
+   */
+  letGo(answer: U): void;
+}
+
 /**
  * A stream that its reader pulls. Written out: an async generator would hold back `return` until the next item comes,
  * and a stream that is quiet would stay open for ever.
@@ -5,8 +16,7 @@
 export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
   private readonly waiting: ((result: IteratorResult<T> | Promise<IteratorResult<T>>) => void)[] = [];
   private hasEnded = false;
-  private answer: ((item: T) => Promise<T> | T) | null = null;
-  private letGo: ((answer: T) => void) | null = null;
+  private answering: Answering<T, T> | null = null;
   /** The answer that was handed over last. */
   private last: { done: false; value: T | undefined } | null = null;
 
@@ -17,21 +27,16 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
   /**
    * From now on the reader gets what `answer` makes of each item, when it is taken. It is this stream and none in front
    * of it: of all that waits for every subscriber, a second promise would be a good part.
-   *
-   * A reader has to have used an answer up before it asks for the next one: then `letGo` empties it. What waits for the
-   * next event is old (the promise of the last one, the loop that reads with its variable), and what the old refers to
-   * outlives the young generation's collections.
    */
-  map<U>(answer: (item: T) => Promise<U> | U, letGo: (answer: U) => void): AsyncIterableIterator<U> {
-    const mapped = this as unknown as AsyncIterableIterator<U> & { answer: typeof answer; letGo: typeof letGo };
-    mapped.answer = answer;
-    mapped.letGo = letGo;
-    return mapped;
+  answerWith<U>(answering: Answering<T, U>): AsyncIterableIterator<U> {
+    const answered = this as unknown as AsyncIterableIterator<U> & { answering: Answering<T, U> };
+    answered.answering = answering;
+    return answered;
   }
 
   next(): Promise<IteratorResult<T>> {
     if (this.last?.value !== undefined) {
-      this.letGo?.(this.last.value);
+      this.answering?.letGo(this.last.value);
       this.last.value = undefined;
     }
     return new Promise((resolve) => {
@@ -73,9 +78,9 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
   }
 
   private resultOf(item: T): IteratorResult<T> | Promise<IteratorResult<T>> {
-    if (this.answer === null) return { done: false, value: item };
+    if (this.answering === null) return { done: false, value: item };
     try {
-      const answer = this.answer(item);
+      const answer = this.answering.answer(item);
       if (!(answer instanceof Promise)) return this.resultWith(answer);
       return answer.then(
         (late) => this.resultWith(late),

@@ -27,14 +27,14 @@ interface Answer {
 it('answers each item when it is taken, and empties an answer when the next one is asked for', async () => {
   const numbers = new Numbers();
   const asked: number[] = [];
-  const answers = numbers.map<Answer>(
-    (item) => {
+  const answers = numbers.answerWith<Answer>({
+    answer: (item) => {
       asked.push(item);
       const answer = { data: item * 10 };
       return item % 2 === 0 ? Promise.resolve(answer) : answer;
     },
-    (used) => void (used.data = null),
-  );
+    letGo: (used) => void (used.data = null),
+  });
   numbers.offer(1);
   numbers.offer(2);
   expect(asked).toEqual([]);
@@ -63,7 +63,7 @@ it.each([
   ['late', (): Promise<Answer> => Promise.reject(new Error('No answer.'))],
 ])('fails for the reader alone what cannot be answered, %s, and ends', async (_when, answer) => {
   const numbers = new Numbers();
-  const answers = numbers.map<Answer>(answer, () => undefined);
+  const answers = numbers.answerWith<Answer>({ answer, letGo: () => undefined });
   const waiting = answers.next();
   expect(() => numbers.offer(1)).not.toThrow();
   await expect(waiting).rejects.toThrow('No answer.');
