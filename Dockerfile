@@ -16,7 +16,7 @@ COPY --from=build /app/dist dist
 COPY package.json ./
 # Migrations, reference data and recorded prices, and the files of the pages.
 COPY prisma prisma
-COPY src/graphql/page src/graphql/page
+COPY src/site src/site
 USER node
 EXPOSE 4000
 CMD ["node", "dist/src/main.js"]

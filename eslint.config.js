@@ -4,12 +4,16 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'data/', 'coverage/', 'src/platform/prisma/', 'src/graphql/page/', '.ci/suites/']),
+  globalIgnores(['dist/', 'data/', 'coverage/', 'src/platform/prisma/', 'src/site/', '.ci/suites/']),
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ['*.js', 'test/support/*.js', '.ci/*.mjs'] } },
+      parserOptions: {
+        projectService: {
+          allowDefaultProject: ['*.js', 'test/support/*.js', 'test/support/services/*.js', '.ci/*.mjs'],
+        },
+      },
     },
   },
   {
@@ -36,7 +40,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['test/support/*.js', '.ci/*.mjs'],
+    files: ['test/support/**/*.js', '.ci/*.mjs'],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'off' },
     languageOptions: { globals: { process: 'readonly', URL: 'readonly' } },

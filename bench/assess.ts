@@ -6,7 +6,7 @@
  */
 import { Decimal as DecimalJs } from 'decimal.js';
 
-import { assessMargin } from '../src/margin/assess.js';
+import { assessMargin } from '../src/margin/state/assess.js';
 import { decimal } from '../src/margin/decimal.js';
 import type { AccountState, CollateralSchedule, InstrumentRules, Market, Policy } from '../src/margin/model.js';
 

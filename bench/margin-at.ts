@@ -11,18 +11,18 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
-import { createLoaders } from '../src/graphql/loaders.js';
+import { createLoaders } from '../src/api/execution/loaders.js';
 import { openAccount, type NewAccount } from '../src/ledger/accounts.js';
-import type { LedgerParts } from '../src/ledger/batch.js';
+import type { LedgerParts } from '../src/ledger/ledger-checks.js';
 import type { AccountRecord } from '../src/ledger/records.js';
 import { decimal } from '../src/margin/decimal.js';
 import { Prices } from '../src/market/prices.js';
-import { createBus } from '../src/platform/bus.js';
+import { createBus } from '../src/platform/events.js';
 import { openDatabase, type Database } from '../src/platform/database.js';
 import { PACKAGE_ROOT } from '../src/platform/package-root.js';
-import { readReferenceData } from '../src/policy/reference-data.js';
-import { storeReferenceData } from '../src/policy/reference-store.js';
-import { Rulebook } from '../src/policy/rulebook.js';
+import { readReferenceData } from '../src/policy/reference/reference-data.js';
+import { storeReferenceData } from '../src/policy/reference/reference-store.js';
+import { Rulebook } from '../src/policy/rulebook/rulebook.js';
 import { createDatabase } from './database.js';
 
 const FILLS = 10_000;

@@ -9,11 +9,11 @@
  * dealt out again and again. `assessMargin` is timed on 2,000 of them and scaled.
  */
 import { textOf } from '../src/ledger/account-text.js';
-import { assessMargin } from '../src/margin/assess.js';
+import { assessMargin } from '../src/margin/state/assess.js';
 import { decimal, type Decimal } from '../src/margin/decimal.js';
 import type { AccountState, CollateralSchedule, InstrumentRules, Market, Policy } from '../src/margin/model.js';
-import { Bitmap } from '../src/monitor/book/bitmap.js';
-import { Book } from '../src/monitor/book/book.js';
+import { Bitmap } from '../src/risk/columns/bitmap.js';
+import { Book } from '../src/risk/columns/account-columns.js';
 import {
   BUCKET_HALVES,
   BUCKET_WORDS,
@@ -24,16 +24,16 @@ import {
   POSITIONS,
   POSITION_AMOUNTS,
   RULE_SET,
-} from '../src/monitor/book/columns.js';
-import { corridorOf, type Corridor } from '../src/monitor/book/corridor.js';
-import { PriceColumn } from '../src/monitor/book/price-column.js';
+} from '../src/risk/columns/columns.js';
+import { corridorOf, type Corridor } from '../src/risk/columns/quiet-range.js';
+import { PriceColumn } from '../src/risk/columns/price-column.js';
 import {
   COLLATERAL_STRIDE,
   MAINTENANCE_STRIDE,
   RuleColumns,
   statusBoundaries,
-} from '../src/monitor/book/rule-columns.js';
-import { screen } from '../src/monitor/book/screen.js';
+} from '../src/risk/columns/rule-columns.js';
+import { screen } from '../src/risk/columns/prefilter.js';
 
 const SIZES = process.argv.slice(2).map(Number);
 const PORTFOLIOS = 10_000;

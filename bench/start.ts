@@ -12,9 +12,9 @@ import { startApp } from '../src/app.js';
 import { readConfig } from '../src/config.js';
 import { Prices } from '../src/market/prices.js';
 import { openDatabase } from '../src/platform/database.js';
-import { readReferenceData } from '../src/policy/reference-data.js';
-import { storeReferenceData } from '../src/policy/reference-store.js';
-import { Rulebook } from '../src/policy/rulebook.js';
+import { readReferenceData } from '../src/policy/reference/reference-data.js';
+import { storeReferenceData } from '../src/policy/reference/reference-store.js';
+import { Rulebook } from '../src/policy/rulebook/rulebook.js';
 import { createDatabase } from './database.js';
 import { insertAccounts, quotes } from './portfolios.js';
 

@@ -19,15 +19,15 @@ import { WebSocket, WebSocketServer } from 'ws';
 
 import { startApp } from '../src/app.js';
 import { readConfig } from '../src/config.js';
-import { globalId } from '../src/graphql/global-id.js';
-import { assessMargin, type MarginReport } from '../src/margin/assess.js';
+import { globalId } from '../src/api/types/global-id.js';
+import { assessMargin, type MarginReport } from '../src/margin/state/assess.js';
 import { decimal, roundDown, roundUp, toPlain } from '../src/margin/decimal.js';
 import type { AccountState, Market } from '../src/margin/model.js';
-import { signToken } from '../src/platform/auth.js';
+import { signToken } from '../src/platform/tokens.js';
 import { openDatabase } from '../src/platform/database.js';
-import { Rulebook } from '../src/policy/rulebook.js';
-import { readReferenceData } from '../src/policy/reference-data.js';
-import { storeReferenceData } from '../src/policy/reference-store.js';
+import { Rulebook } from '../src/policy/rulebook/rulebook.js';
+import { readReferenceData } from '../src/policy/reference/reference-data.js';
+import { storeReferenceData } from '../src/policy/reference/reference-store.js';
 import { INDEX, MARKS, accountId, accountInMemory, insertAccounts, quotes } from './portfolios.js';
 
 const SECRET = 'a secret of the benchmark, and of nothing else';

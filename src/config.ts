@@ -5,8 +5,8 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 
-import { readLimits, type Limits } from './graphql/limits.js';
-import type { TrustMode } from './graphql/trusted-documents.js';
+import { readLimits, type Limits } from './api/execution/limits.js';
+import type { TrustMode } from './api/execution/trusted-documents.js';
 import { PACKAGE_ROOT } from './platform/package-root.js';
 
 export interface Config {

@@ -7,7 +7,7 @@ import { DatabaseUnavailableError } from './platform/database.js';
 import { DiskFullError } from './platform/disk-watch.js';
 import { FolderLockedError } from './platform/folder-lock.js';
 import { onStop } from './platform/stop.js';
-import { ReferenceDataError } from './policy/reference-data.js';
+import { ReferenceDataError } from './policy/reference/reference-data.js';
 
 if (existsSync('.env')) process.loadEnvFile('.env');
 

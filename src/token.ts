@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 
 import { readConfig } from './config.js';
-import { ROLES, ownSecret, signToken, type Role } from './platform/auth.js';
+import { ROLES, ownSecret, signToken, type Role } from './platform/tokens.js';
 
 if (existsSync('.env')) process.loadEnvFile('.env');
 

@@ -3,7 +3,7 @@ import { ApolloServer } from '@apollo/server';
 import { defineIntegrationTestSuite } from '@apollo/server-integration-testsuite';
 
 import { readConfig } from '../../dist/src/config.js';
-import { createHttp, serveApollo } from '../../dist/src/graphql/http.js';
+import { createHttp, serveApollo } from '../../dist/src/api/server/http.js';
 import { createLogger } from '../../dist/src/platform/log.js';
 
 defineIntegrationTestSuite(async (config, options) => {

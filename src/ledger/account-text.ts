@@ -13,7 +13,7 @@ import type {
 } from '../margin/model.js';
 import type { Database } from '../platform/database.js';
 import { Prisma } from '../platform/prisma/client.js';
-import type { InstrumentRecord, Rulebook } from '../policy/rulebook.js';
+import type { InstrumentRecord, Rulebook } from '../policy/rulebook/rulebook.js';
 import { accountState, settingOf, type Holdings, type SettingRecord } from './records.js';
 
 /** Amounts in plain notation, without zeros at their end. */

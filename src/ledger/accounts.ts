@@ -1,14 +1,14 @@
 /** Opening accounts, and finding them. */
 import type { CollateralMode, PositionMode } from '../margin/model.js';
 import type { Refusal } from '../margin/refusal.js';
-import type { Bus } from '../platform/bus.js';
+import type { Bus } from '../platform/events.js';
 import type { Database } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
 import type { Prisma } from '../platform/prisma/client.js';
-import type { Audit } from '../policy/audit.js';
-import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/problems.js';
-import type { Rulebook } from '../policy/rulebook.js';
+import type { Audit } from '../policy/changes/audit.js';
+import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/changes/problems.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { accountRecord, readAccounts, type AccountRecord } from './records.js';
 
 export interface NewAccount {

@@ -1,15 +1,15 @@
 /** Fills of the matching engine (rules: 1 and 6): facts, each taken once. */
 import { toPlain, type Decimal } from '../margin/decimal.js';
-import { applyFill } from '../margin/fill.js';
+import { applyFill } from '../margin/change/fill.js';
 import { SETTLEMENT_ASSET, type PositionSide, type TradeSide } from '../margin/model.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
 import { LARGEST_PRICE } from '../market/quote-check.js';
 import type { LedgerKind } from '../platform/prisma/enums.js';
-import type { InstrumentRecord, Rulebook } from '../policy/rulebook.js';
-import { LARGEST_QUANTITY, type BatchResult, type LedgerParts, type PositionRef } from './batch.js';
-import type { OpenBook } from './books.js';
-import { bookAutoExchange } from './exchange.js';
-import { recordFacts, type BookedFact, type FactKind, type FieldOf } from './facts.js';
+import type { InstrumentRecord, Rulebook } from '../policy/rulebook/rulebook.js';
+import { LARGEST_QUANTITY, type BatchResult, type LedgerParts, type PositionRef } from './ledger-checks.js';
+import type { OpenBook } from './locked-accounts.js';
+import { bookAutoExchange } from './auto-exchange.js';
+import { recordFacts, type BookedFact, type FactKind, type FieldOf } from './reported-events.js';
 import { settingOf } from './records.js';
 
 export interface NewFill {

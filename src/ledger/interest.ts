@@ -4,11 +4,11 @@
  * every hour is booked once whatever restarts and however many processes try.
  */
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
-import { interestDue } from '../margin/interest.js';
+import { interestDue } from '../margin/change/interest.js';
 import { transact, type Transaction } from '../platform/database.js';
-import { lookAgain, type LedgerParts } from './batch.js';
-import { openBooks, writeBooks, type OpenBook } from './books.js';
-import { bookAutoExchange } from './exchange.js';
+import { lookAgain, type LedgerParts } from './ledger-checks.js';
+import { openBooks, writeBooks, type OpenBook } from './locked-accounts.js';
+import { bookAutoExchange } from './auto-exchange.js';
 
 const HOUR_MS = 60 * 60 * 1000;
 

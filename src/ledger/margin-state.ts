@@ -1,6 +1,6 @@
-import { assessMargin, type MarginReport } from '../margin/assess.js';
+import { assessMargin, type MarginReport } from '../margin/state/assess.js';
 import type { AccountState, Market, Policy } from '../margin/model.js';
-import type { Rulebook } from '../policy/rulebook.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { accountState, type AccountRecord, type Holdings } from './records.js';
 
 /** Where prices come from: the board, or the snapshot of a round. */

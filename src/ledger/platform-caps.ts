@@ -6,16 +6,16 @@
  * The order of locks is the same everywhere: idempotency key, then caps by ratio key, then accounts by id. Facts (fills,
  * the venue's own entries) and withdrawals take no lock of a cap: the first are not refused, the others only make room.
  */
-import { withBalanceChanges } from '../margin/account.js';
+import { withBalanceChanges } from '../margin/state/account.js';
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import type { CollateralMode } from '../margin/model.js';
-import { checkPlatformCaps, platformUse } from '../margin/platform-cap.js';
+import { checkPlatformCaps, platformUse } from '../margin/change/platform-cap.js';
 import type { Refusal } from '../margin/refusal.js';
 import type { Transaction } from '../platform/database.js';
-import { platformUsed } from '../policy/ratio-change.js';
-import { ratioKey, type RatioVersion } from '../policy/ratio-version.js';
-import type { Rulebook } from '../policy/rulebook.js';
-import type { OpenBook } from './books.js';
+import { platformUsed } from '../policy/changes/ratio-change.js';
+import { ratioKey, type RatioVersion } from '../policy/versions/ratio-version.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
+import type { OpenBook } from './locked-accounts.js';
 
 /** The ratios in force that have a cap, by key. */
 export function cappedRatios(

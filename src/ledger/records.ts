@@ -6,7 +6,7 @@ import { decimal, min, type Decimal } from '../margin/decimal.js';
 import type { AccountState, CollateralMode, MarginMode, PositionMode, PositionSide } from '../margin/model.js';
 import type { Database, Transaction } from '../platform/database.js';
 import { Prisma } from '../platform/prisma/client.js';
-import type { InstrumentRecord, Rulebook } from '../policy/rulebook.js';
+import type { InstrumentRecord, Rulebook } from '../policy/rulebook/rulebook.js';
 
 export interface AccountRecord {
   readonly id: string;

@@ -2,13 +2,19 @@
 import { toPlain, type Decimal } from '../margin/decimal.js';
 import { SETTLEMENT_ASSET } from '../margin/model.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
-import { bookOnMargin } from '../margin/settle-isolated.js';
+import { bookOnMargin } from '../margin/change/settle-isolated.js';
 import type { LedgerKind } from '../platform/prisma/enums.js';
-import type { Rulebook } from '../policy/rulebook.js';
-import { LARGEST_QUANTITY, positionNotFound, type BatchResult, type LedgerParts, type PositionRef } from './batch.js';
-import type { OpenBook } from './books.js';
-import { bookAutoExchange } from './exchange.js';
-import { recordFacts, type FactKind, type FieldOf } from './facts.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
+import {
+  LARGEST_QUANTITY,
+  positionNotFound,
+  type BatchResult,
+  type LedgerParts,
+  type PositionRef,
+} from './ledger-checks.js';
+import type { OpenBook } from './locked-accounts.js';
+import { bookAutoExchange } from './auto-exchange.js';
+import { recordFacts, type FactKind, type FieldOf } from './reported-events.js';
 import { positionKey, settingOf } from './records.js';
 
 /** All other kinds come from what this server books itself. */

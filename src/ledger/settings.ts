@@ -1,16 +1,16 @@
 /** Leverage and modes of an account, as its trader sets them (rules: 6 and 7). */
-import { checkLeverage } from '../margin/leverage.js';
-import { allowsIsolated, checkCollateralMode, checkMarginMode, checkPositionMode } from '../margin/modes.js';
+import { checkLeverage } from '../margin/change/leverage.js';
+import { allowsIsolated, checkCollateralMode, checkMarginMode, checkPositionMode } from '../margin/change/modes.js';
 import type { Decimal } from '../margin/decimal.js';
 import type { CollateralMode, MarginMode, PositionMode } from '../margin/model.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
 import { isUuid } from '../platform/ids.js';
-import type { LedgerParts } from './batch.js';
-import type { OpenBook } from './books.js';
-import { bookAutoExchange } from './exchange.js';
+import type { LedgerParts } from './ledger-checks.js';
+import type { OpenBook } from './locked-accounts.js';
+import { bookAutoExchange } from './auto-exchange.js';
 import { bookInterest, markInterest } from './interest.js';
 import { rulesOf } from './margin-state.js';
-import { changeOwnAccount, type OwnAccount } from './own-account.js';
+import { changeOwnAccount, type OwnAccount } from './owner-commands.js';
 import { CapRoom, cappedRatios, lockCaps } from './platform-caps.js';
 import { readAccounts, settingOf } from './records.js';
 

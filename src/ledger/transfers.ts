@@ -1,14 +1,14 @@
 /** Deposits and withdrawals that began elsewhere (rules: 8). */
 import { ZERO, toPlain, type Decimal } from '../margin/decimal.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
-import { checkTransferOut } from '../margin/transferable.js';
+import { checkTransferOut } from '../margin/solve/transferable.js';
 import type { Transaction } from '../platform/database.js';
 import { isUuid } from '../platform/ids.js';
-import { ratioKey, type RatioVersion } from '../policy/ratio-version.js';
-import type { Rulebook } from '../policy/rulebook.js';
-import { LARGEST_QUANTITY, type BatchResult, type LedgerParts } from './batch.js';
-import type { OpenBook } from './books.js';
-import { recordFacts, type FactKind, type FieldOf } from './facts.js';
+import { ratioKey, type RatioVersion } from '../policy/versions/ratio-version.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
+import { LARGEST_QUANTITY, type BatchResult, type LedgerParts } from './ledger-checks.js';
+import type { OpenBook } from './locked-accounts.js';
+import { recordFacts, type FactKind, type FieldOf } from './reported-events.js';
 import { rulesOf } from './margin-state.js';
 import { CapRoom, cappedRatios, lockCaps } from './platform-caps.js';
 import { readAccounts } from './records.js';

@@ -1,15 +1,15 @@
 /** What an account would be: the rules' simulation and stress on a margin state, with what they take beyond it. */
-import type { MarginReport } from '../margin/assess.js';
+import type { MarginReport } from '../margin/state/assess.js';
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
-import { simulation, type SimulatedChanges } from '../margin/simulate.js';
-import { stress } from '../margin/stress.js';
+import { simulation, type SimulatedChanges } from '../margin/change/simulate.js';
+import { stress } from '../margin/solve/stress.js';
 import { LARGEST_PRICE } from '../market/quote-check.js';
 import type { Database } from '../platform/database.js';
-import { turn } from '../platform/turns.js';
-import { platformUsed } from '../policy/ratio-change.js';
-import type { Rulebook } from '../policy/rulebook.js';
-import { LARGEST_QUANTITY } from './batch.js';
+import { turn } from '../platform/yielding.js';
+import { platformUsed } from '../policy/changes/ratio-change.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
+import { LARGEST_QUANTITY } from './ledger-checks.js';
 import type { MarginState } from './margin-state.js';
 import { cappedRatios } from './platform-caps.js';
 import type { Holdings } from './records.js';

@@ -3,7 +3,7 @@
  * instrument its mark. Reads are synchronous. Writes have two steps, so that what is stored and what is on the board
  * are the same: `compose` says what a round of quotes would change, `apply` puts it on the board.
  */
-import { compositeIndex } from '../margin/composite-index.js';
+import { compositeIndex } from '../margin/state/composite-index.js';
 import { ONE, type Decimal } from '../margin/decimal.js';
 import { SETTLEMENT_ASSET, type Market } from '../margin/model.js';
 import {

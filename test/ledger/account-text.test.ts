@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { readTextsAfter, recordedAccount, stateOf, textOf } from '../../src/ledger/account-text.js';
 import { accountState, readHoldings } from '../../src/ledger/records.js';
 import type { Database } from '../../src/platform/database.js';
-import { Rulebook } from '../../src/policy/rulebook.js';
-import { openTestDatabase } from '../support/database.js';
+import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
+import { openTestDatabase } from '../support/services/database.js';
 
 const MOST = `${'9'.repeat(30)}.${'9'.repeat(18)}`;
 const COST = `-${'9'.repeat(30)}.${'1'.repeat(36)}`;

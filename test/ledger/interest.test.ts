@@ -4,15 +4,15 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import { openAccount, type NewAccount } from '../../src/ledger/accounts.js';
-import type { LedgerParts } from '../../src/ledger/batch.js';
+import type { LedgerParts } from '../../src/ledger/ledger-checks.js';
 import { chargeInterest } from '../../src/ledger/interest.js';
 import { recordLedgerEntries } from '../../src/ledger/reported-entries.js';
 import { setCollateralMode } from '../../src/ledger/settings.js';
 import { decimal } from '../../src/margin/decimal.js';
 import { PriceBoard } from '../../src/market/price-board.js';
-import { createBus } from '../../src/platform/bus.js';
-import { Rulebook } from '../../src/policy/rulebook.js';
-import { SERVER_URL, createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createBus } from '../../src/platform/events.js';
+import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
+import { SERVER_URL, createTestDatabase, type TestDatabase } from '../support/services/database.js';
 
 let database: TestDatabase;
 let closers: (() => Promise<void>)[] = [];

@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { assessMargin } from '../../src/margin/assess.js';
-import { autoExchange } from '../../src/margin/auto-exchange.js';
-import { assessBalance } from '../../src/margin/collateral.js';
+import { assessMargin } from '../../src/margin/state/assess.js';
+import { autoExchange } from '../../src/margin/change/auto-exchange.js';
+import { assessBalance } from '../../src/margin/state/collateral.js';
 import { decimal, toPlain, type Decimal } from '../../src/margin/decimal.js';
-import { interestOfOneHour } from '../../src/margin/interest.js';
-import { assetLiquidationPrice, positionLiquidationPrice } from '../../src/margin/liquidation-price.js';
+import { interestOfOneHour } from '../../src/margin/change/interest.js';
+import { assetLiquidationPrice, positionLiquidationPrice } from '../../src/margin/solve/liquidation-price.js';
 import type { CollateralSchedule, InstrumentRules, PositionSide } from '../../src/margin/model.js';
-import { requirement } from '../../src/margin/requirement.js';
-import { statusOf } from '../../src/margin/status.js';
-import { maxTransferable } from '../../src/margin/transferable.js';
+import { requirement } from '../../src/margin/state/requirement.js';
+import { statusOf } from '../../src/margin/state/status.js';
+import { maxTransferable } from '../../src/margin/solve/transferable.js';
 import {
   account,
   BITGET_BTC,
@@ -21,9 +21,9 @@ import {
   policy,
   position,
   schedule,
-} from '../support/margin-builders.js';
+} from '../support/oracle/margin-builders.js';
 import type { Portfolio } from '../support/oracle/portfolio.js';
-import { toMargin } from '../support/portfolio-to-margin.js';
+import { toMargin } from '../support/oracle/portfolio-to-margin.js';
 
 function golden<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), 'utf8')) as T;

@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import { assessMargin } from '../../src/margin/assess.js';
+import { assessMargin } from '../../src/margin/state/assess.js';
 import { decimal, toPlain, type Decimal } from '../../src/margin/decimal.js';
-import { assetLiquidationPrice, positionLiquidationPrice } from '../../src/margin/liquidation-price.js';
-import { checkTransferOut, maxTransferable } from '../../src/margin/transferable.js';
+import { assetLiquidationPrice, positionLiquidationPrice } from '../../src/margin/solve/liquidation-price.js';
+import { checkTransferOut, maxTransferable } from '../../src/margin/solve/transferable.js';
 import { assetBounds, isBound, positionBounds, type Bounds } from '../support/oracle/liquidation.js';
 import type { Portfolio } from '../support/oracle/portfolio.js';
 import { plainText, rational, type Rational } from '../support/oracle/rational.js';
 import { isolatedState, asQuoted, stateOf } from '../support/oracle/state.js';
 import { maxTransferableBy } from '../support/oracle/transferable.js';
-import { toMargin } from '../support/portfolio-to-margin.js';
-import { randomPortfolio } from '../support/random-portfolio.js';
+import { toMargin } from '../support/oracle/portfolio-to-margin.js';
+import { randomPortfolio } from '../support/oracle/random-portfolio.js';
 
 /** `ORACLE_RUNS=100000 npx jest test/margin/oracle` for the long run; ORACLE_SEED repeats one. */
 const RUNS = Number(process.env['ORACLE_RUNS'] ?? 700);

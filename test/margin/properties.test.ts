@@ -1,15 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import { withBalanceChanges, withPositions } from '../../src/margin/account.js';
-import { assessMargin, type MarginReport } from '../../src/margin/assess.js';
+import { withBalanceChanges, withPositions } from '../../src/margin/state/account.js';
+import { assessMargin, type MarginReport } from '../../src/margin/state/assess.js';
 import { decimal, sum, toPlain, ZERO } from '../../src/margin/decimal.js';
-import { applyFill } from '../../src/margin/fill.js';
+import { applyFill } from '../../src/margin/change/fill.js';
 import type { AccountState, TradeSide } from '../../src/margin/model.js';
-import { maintenanceMargin } from '../../src/margin/requirement.js';
-import { account, position } from '../support/margin-builders.js';
-import { toMargin } from '../support/portfolio-to-margin.js';
-import { randomPortfolio } from '../support/random-portfolio.js';
+import { maintenanceMargin } from '../../src/margin/state/requirement.js';
+import { account, position } from '../support/oracle/margin-builders.js';
+import { toMargin } from '../support/oracle/portfolio-to-margin.js';
+import { randomPortfolio } from '../support/oracle/random-portfolio.js';
 
 const RUNS = { numRuns: 150 };
 const portfolios = fc.array(fc.nat(), { maxLength: 600, size: 'max' }).map(randomPortfolio);

@@ -7,8 +7,8 @@ import { pricesAt, pricesOfRound } from '../../src/market/price-history.js';
 import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
 import { Prices, type QuoteInput } from '../../src/market/prices.js';
 import type { Database } from '../../src/platform/database.js';
-import { Rulebook } from '../../src/policy/rulebook.js';
-import { openTestDatabase } from '../support/database.js';
+import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
+import { openTestDatabase } from '../support/services/database.js';
 import { forgetPrices, shown } from './price-database.js';
 
 const NOON = Date.parse('2026-01-01T12:00:00Z');

@@ -4,8 +4,8 @@ import { decimal, toPlain } from '../../src/margin/decimal.js';
 import { Prices, type PublishResult, type QuoteInput } from '../../src/market/prices.js';
 import type { PriceChanges } from '../../src/market/quote.js';
 import type { Database } from '../../src/platform/database.js';
-import { Rulebook } from '../../src/policy/rulebook.js';
-import { openTestDatabase } from '../support/database.js';
+import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
+import { openTestDatabase } from '../support/services/database.js';
 import { forgetPrices, storedPrices } from './price-database.js';
 
 const NOON = Date.parse('2026-01-01T12:00:00Z');

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { runToExit, startServerProcess } from '../support/process.js';
+import { createTestDatabase, type TestDatabase } from '../support/services/database.js';
+import { runToExit, startServerProcess } from '../support/services/process.js';
 
 interface Reply {
   readonly done?: true;
@@ -28,7 +28,7 @@ interface Holder {
 const holders: ChildProcess[] = [];
 
 function startHolder(): Holder {
-  const child = fork(join(PACKAGE_ROOT, 'test', 'support', 'lock-holder.js'), { execArgv: [] });
+  const child = fork(join(PACKAGE_ROOT, 'test', 'support', 'services', 'lock-holder.js'), { execArgv: [] });
   holders.push(child);
   const tell = async (message: object): Promise<Reply> => {
     const answered = once(child, 'message') as Promise<[Reply]>;

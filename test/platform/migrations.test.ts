@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { openDatabase, type Database } from '../../src/platform/database.js';
 import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
-import { SERVER_URL, copyTemplate, onServer, urlOf } from '../support/database.js';
+import { SERVER_URL, copyTemplate, onServer, urlOf } from '../support/services/database.js';
 
 interface Column {
   readonly place: string;

@@ -10,8 +10,8 @@ import pg from 'pg';
 
 import { openDatabase } from '../../dist/src/platform/database.js';
 import { PACKAGE_ROOT } from '../../dist/src/platform/package-root.js';
-import { readReferenceData } from '../../dist/src/policy/reference-data.js';
-import { storeReferenceData } from '../../dist/src/policy/reference-store.js';
+import { readReferenceData } from '../../dist/src/policy/reference/reference-data.js';
+import { storeReferenceData } from '../../dist/src/policy/reference/reference-store.js';
 
 /** A thousand small files a database: in memory, where there is plenty, they take half the time. */
 const MEMORY = '/dev/shm';

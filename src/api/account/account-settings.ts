@@ -1,0 +1,176 @@
+/** Leverage and modes, as traders set them on their own accounts. */
+import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
+
+import type { OwnAccount } from '../../ledger/owner-commands.js';
+import type { AccountRecord } from '../../ledger/records.js';
+import { setCollateralMode, setLeverage, setMarginMode, setPositionMode } from '../../ledger/settings.js';
+import type { Decimal } from '../../margin/decimal.js';
+import type { Refusal } from '../../margin/refusal.js';
+import { Access, viewerOf } from '../types/access.js';
+import { Account } from './account.js';
+import { changedAccounts } from './changed-accounts.js';
+import type { Context } from '../execution/context.js';
+import { CollateralMode, MarginMode, PositionMode } from '../types/enums.js';
+import { localId } from '../types/global-id.js';
+import { UserError, userErrors } from '../types/refusals.js';
+import { DecimalScalar } from '../types/scalars.js';
+
+const OWN_ACCOUNT = "One of the trader's own accounts; any other is answered as if it did not exist.";
+const INSTRUMENT = "Symbol of an instrument of the account's venue.";
+
+@InputType({ description: 'A leverage for one instrument.' })
+export class SetLeverageInput {
+  @Field(() => ID, { description: OWN_ACCOUNT })
+  accountId!: string;
+
+  @Field(() => String, { description: INSTRUMENT })
+  instrument!: string;
+
+  @Field(() => DecimalScalar, {
+    description: 'A whole number from 1 to the maximum for the present notional: `InstrumentSetting.maxLeverage`.',
+  })
+  leverage!: Decimal;
+}
+
+@InputType({ description: 'A margin mode for one instrument.' })
+export class SetMarginModeInput {
+  @Field(() => ID, { description: OWN_ACCOUNT })
+  accountId!: string;
+
+  @Field(() => String, { description: INSTRUMENT })
+  instrument!: string;
+
+  @Field(() => MarginMode, { description: 'What shall stand behind positions that are opened from now on.' })
+  marginMode!: keyof typeof MarginMode;
+}
+
+@InputType({ description: 'A position mode for an account.' })
+export class SetPositionModeInput {
+  @Field(() => ID, { description: OWN_ACCOUNT })
+  accountId!: string;
+
+  @Field(() => PositionMode, { description: 'How fills of one instrument shall add up.' })
+  positionMode!: keyof typeof PositionMode;
+}
+
+@InputType({ description: 'A collateral mode for an account.' })
+export class SetCollateralModeInput {
+  @Field(() => ID, { description: OWN_ACCOUNT })
+  accountId!: string;
+
+  @Field(() => CollateralMode, { description: 'How its collateral shall count.' })
+  collateralMode!: keyof typeof CollateralMode;
+}
+
+const ACCOUNT_AFTER = 'The account after the change; null when it was refused.';
+const WHY_REFUSED = 'Why it was refused; empty when it holds as asked.';
+
+@ObjectType({ description: 'What became of a leverage.', simpleResolvers: true })
+export class SetLeveragePayload {
+  @Field(() => Account, { nullable: true, description: ACCOUNT_AFTER })
+  account!: AccountRecord | null;
+
+  @Field(() => [UserError], { description: WHY_REFUSED })
+  errors!: readonly UserError[];
+}
+
+@ObjectType({ description: 'What became of a margin mode.', simpleResolvers: true })
+export class SetMarginModePayload {
+  @Field(() => Account, { nullable: true, description: ACCOUNT_AFTER })
+  account!: AccountRecord | null;
+
+  @Field(() => [UserError], { description: WHY_REFUSED })
+  errors!: readonly UserError[];
+}
+
+@ObjectType({ description: 'What became of a position mode.', simpleResolvers: true })
+export class SetPositionModePayload {
+  @Field(() => Account, { nullable: true, description: ACCOUNT_AFTER })
+  account!: AccountRecord | null;
+
+  @Field(() => [UserError], { description: WHY_REFUSED })
+  errors!: readonly UserError[];
+}
+
+@ObjectType({ description: 'What became of a collateral mode.', simpleResolvers: true })
+export class SetCollateralModePayload {
+  @Field(() => Account, { nullable: true, description: ACCOUNT_AFTER })
+  account!: AccountRecord | null;
+
+  @Field(() => [UserError], { description: WHY_REFUSED })
+  errors!: readonly UserError[];
+}
+
+interface Payload {
+  readonly account: AccountRecord | null;
+  readonly errors: readonly UserError[];
+}
+
+@Resolver()
+export class AccountSettingsResolver {
+  @Access('TRADER')
+  @Mutation(() => SetLeveragePayload, {
+    description:
+      "Traders, on their own accounts. Up and down to the tier's maximum for the present notional. With a cross position: " +
+      'allowed when the margin balance covers the new total initial margin, or when that does not rise. Isolated: moves ' +
+      'no margin; allowed when margin + min(0, unrealised PnL) covers the new initial margin.',
+  })
+  setLeverage(
+    @Arg('input', () => SetLeverageInput, { description: 'The leverage.' }) input: SetLeverageInput,
+    @Ctx() context: Context,
+  ): Promise<Payload> {
+    return change(context, input, (own) => setLeverage(context, { ...input, ...own }, context.now));
+  }
+
+  @Access('TRADER')
+  @Mutation(() => SetMarginModePayload, {
+    description:
+      'Traders, on their own accounts. Refused while the instrument has a position, and to ISOLATED in multi-asset mode ' +
+      'where the policy does not allow it. Open orders are not known here: a venue that refuses because of them does so itself.',
+  })
+  setMarginMode(
+    @Arg('input', () => SetMarginModeInput, { description: 'The margin mode.' }) input: SetMarginModeInput,
+    @Ctx() context: Context,
+  ): Promise<Payload> {
+    return change(context, input, (own) => setMarginMode(context, { ...input, ...own }, context.now));
+  }
+
+  @Access('TRADER')
+  @Mutation(() => SetPositionModePayload, {
+    description:
+      'Traders, on their own accounts. Refused while the account has a position. Open orders are not known here.',
+  })
+  setPositionMode(
+    @Arg('input', () => SetPositionModeInput, { description: 'The position mode.' }) input: SetPositionModeInput,
+    @Ctx() context: Context,
+  ): Promise<Payload> {
+    return change(context, input, (own) => setPositionMode(context, { ...input, ...own }, context.now));
+  }
+
+  @Access('TRADER')
+  @Mutation(() => SetCollateralModePayload, {
+    description:
+      'Traders, on their own accounts. To SINGLE_ASSET: refused while anything but USDT is owed, or when the margin ' +
+      'balance would not cover the initial margin. To MULTI_ASSET: refused while an isolated position stands where the ' +
+      'policy has none in that mode (all instruments then become CROSS), or when a platform cap is reached. Interest due ' +
+      'is booked before, and debts past their thresholds are exchanged after.',
+  })
+  setCollateralMode(
+    @Arg('input', () => SetCollateralModeInput, { description: 'The collateral mode.' }) input: SetCollateralModeInput,
+    @Ctx() context: Context,
+  ): Promise<Payload> {
+    return change(context, input, (own) => setCollateralMode(context, { ...input, ...own }, context.now));
+  }
+}
+
+async function change(
+  context: Context,
+  input: { readonly accountId: string },
+  make: (own: OwnAccount) => Promise<readonly Refusal[]>,
+): Promise<Payload> {
+  const own = { accountId: localId('Account', input.accountId), owner: viewerOf(context).subject };
+  const refusals = await make(own);
+  if (refusals.length > 0) return { account: null, errors: userErrors(refusals) };
+  const [account = null] = await changedAccounts([own.accountId], context);
+  return { account, errors: [] };
+}

@@ -1,0 +1,332 @@
+import {
+  Arg,
+  Ctx,
+  Field,
+  FieldResolver,
+  ID,
+  InputType,
+  Int,
+  Mutation,
+  ObjectType,
+  Query,
+  Resolver,
+  Root,
+} from 'type-graphql';
+
+import { countAccounts, findAccounts, openAccount, type AccountCursor } from '../../ledger/accounts.js';
+import type { MarginState } from '../../ledger/margin-state.js';
+import type { AccountRecord, Holdings } from '../../ledger/records.js';
+import { worstStatus } from '../../margin/state/assess.js';
+import type { MarginStatus as MarginStatusCode } from '../../margin/model.js';
+import {
+  accountsByRisk,
+  accountsOfStatus,
+  idsOfStatus,
+  type Rank,
+  type RankedAccount,
+  type RiskQuery,
+} from '../../risk/engine/risk-order.js';
+import { isUuid } from '../../platform/ids.js';
+import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.js';
+import { Chain } from '../venue/chain.js';
+import type { Context } from '../execution/context.js';
+import { AccountOrder, CollateralMode, MarginStatus, PositionMode } from '../types/enums.js';
+import { badUserInput } from '../execution/errors.js';
+import { globalId, localId } from '../types/global-id.js';
+import { requestOf } from '../execution/idempotent-request.js';
+import { MarginSummary, marginSummary } from './margin-summary.js';
+import { ID_DESCRIPTION, Node } from '../types/node.js';
+import {
+  AFTER_DESCRIPTION,
+  FIRST_DESCRIPTION,
+  PAGE_DEFAULT,
+  connectionOf,
+  pageOf,
+  type Page,
+} from '../types/pagination.js';
+import { UserError, userErrors } from '../types/refusals.js';
+import { DateTimeScalar } from '../types/scalars.js';
+import { Venue } from '../venue/venue.js';
+
+@ObjectType({
+  implements: Node,
+  description:
+    'A portfolio at one venue, on one chain. Its owner, admins and services; to anybody else it does not exist.',
+  simpleResolvers: true,
+})
+export class Account {
+  @Field(() => String, { description: 'The name that it was opened with.' })
+  name!: string;
+
+  @Field(() => String, { description: 'Subject of the trader that owns it.' })
+  owner!: string;
+
+  @Field(() => CollateralMode, { description: 'How its collateral counts.' })
+  collateralMode!: string;
+
+  @Field(() => PositionMode, { description: 'How fills of one instrument add up.' })
+  positionMode!: string;
+
+  @Field(() => Int, { description: 'Rises by one with every change of the account; from 1.' })
+  version!: number;
+
+  @Field(() => DateTimeScalar, { description: 'When it was opened.' })
+  openedAt!: Date;
+}
+
+export const Accounts = connectionOf('Account', () => Account, 'accounts');
+
+@InputType({ description: 'Which accounts; all conditions must hold. Traders see their own, whatever the filter.' })
+export class AccountFilter {
+  @Field(() => String, { nullable: true, description: "The venue's code." })
+  venue?: string | null;
+
+  @Field(() => String, { nullable: true, description: "The chain's code." })
+  chain?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Subject of the owner.' })
+  owner?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The whole name, letter for letter.' })
+  name?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Symbol of an asset that the account holds or owes.' })
+  asset?: string | null;
+
+  @Field(() => [MarginStatus], {
+    nullable: true,
+    description:
+      'One of these statuses (the worst of the cross state and of every isolated position), as the live monitor has ' +
+      'last evaluated it. Null: any.',
+  })
+  status?: readonly MarginStatusCode[] | null;
+}
+
+@InputType({ description: 'An account to be opened.' })
+export class OpenAccountInput {
+  @Field(() => String, { description: 'A name for people, of 1 to 200 characters.' })
+  name!: string;
+
+  @Field(() => String, { description: 'Subject of the trader that shall own it, of 1 to 200 characters.' })
+  owner!: string;
+
+  @Field(() => String, { description: "The venue's code." })
+  venue!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The chain's code: required where the venue has chains, refused where it has none.",
+  })
+  chain?: string | null;
+
+  @Field(() => CollateralMode, {
+    nullable: true,
+    defaultValue: 'MULTI_ASSET',
+    description: 'How its collateral counts. Null: MULTI_ASSET.',
+  })
+  collateralMode!: 'SINGLE_ASSET' | 'MULTI_ASSET' | null;
+
+  @Field(() => PositionMode, {
+    nullable: true,
+    defaultValue: 'ONE_WAY',
+    description: 'How fills of one instrument add up. Null: ONE_WAY.',
+  })
+  positionMode!: 'ONE_WAY' | 'HEDGE' | null;
+
+  @Field(() => ID, { description: 'Sent again with the same input within 24 hours it answers the same account.' })
+  idempotencyKey!: string;
+}
+
+@ObjectType({ description: 'What became of the opening of an account.', simpleResolvers: true })
+export class OpenAccountPayload {
+  @Field(() => Account, { nullable: true, description: 'The account; null when it was refused.' })
+  account!: AccountRecord | null;
+
+  @Field(() => [UserError], { description: 'Why it was refused; empty when it was opened.' })
+  errors!: readonly UserError[];
+}
+
+type AccountPage = Page<AccountRecord> & { readonly query: RiskQuery };
+
+@Resolver(() => Account)
+export class AccountResolver {
+  @FieldResolver(() => ID, { description: ID_DESCRIPTION })
+  id(@Root() account: AccountRecord): string {
+    return globalId('Account', account.id);
+  }
+
+  @FieldResolver(() => Venue, { description: 'Where it trades.' })
+  venue(@Root() account: AccountRecord, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.venues.get(account.venue);
+  }
+
+  @FieldResolver(() => Chain, {
+    nullable: true,
+    description: 'Where its collateral lies; null where the venue has none.',
+  })
+  chain(@Root() account: AccountRecord, @Ctx() { rulebook }: Context): unknown {
+    return account.chain === null ? null : rulebook.chains.get(account.chain);
+  }
+
+  @FieldResolver(() => MarginStatus, { description: 'The worst of the cross state and of every isolated position.' })
+  async status(@Root() account: AccountRecord, @Ctx() context: Context): Promise<string> {
+    return worstStatus((await marginOf(account.id, context)).report);
+  }
+
+  @FieldResolver(() => MarginSummary, { description: 'The cross-margin state now, with what explains every number.' })
+  async margin(@Root() account: AccountRecord, @Ctx() context: Context): Promise<MarginSummary> {
+    return marginSummary(await marginOf(account.id, context));
+  }
+
+  @Access(...ANY_ROLE)
+  @Query(() => Account, {
+    nullable: true,
+    description:
+      "One account. Its owner, admins, services; null where there is none, or it is not the viewer's to see.",
+  })
+  account(
+    @Arg('id', () => ID, { description: 'The global id of the account.' }) id: string,
+    @Ctx() context: Context,
+  ): Promise<AccountRecord | null> {
+    return visibleAccount(localId('Account', id), context);
+  }
+
+  @Access(...ANY_ROLE)
+  @Query(() => Accounts.Connection, {
+    description: 'Accounts, oldest first unless an order is named. Traders: their own. Admins and services: all.',
+  })
+  accounts(
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
+    @Arg('where', () => AccountFilter, { nullable: true, description: 'Which; null: all.' })
+    where: AccountFilter | null | undefined,
+    @Arg('orderBy', () => AccountOrder, { nullable: true, description: 'The order; null: by id, oldest first.' })
+    orderBy: 'NAME' | 'RISK_DESC' | null | undefined,
+    @Ctx() context: Context,
+  ): Promise<AccountPage> {
+    const { status, ...rest } = where ?? {};
+    const statuses = status == null ? null : new Set(status);
+    const query = { ...rest, statuses, visibleTo: confinedTo(viewerOf(context)) };
+    if (orderBy === 'RISK_DESC') return riskPage(context, { ...query, orderBy: 'ID' }, first, after);
+    return accountPage(context, { ...query, orderBy: orderBy ?? 'ID' }, first, after);
+  }
+
+  @Access('ADMIN', 'SERVICE')
+  @Mutation(() => OpenAccountPayload, { description: 'Admins and services. Opens an account for a trader.' })
+  async openAccount(
+    @Arg('input', () => OpenAccountInput, { description: 'The account.' }) input: OpenAccountInput,
+    @Ctx() context: Context,
+  ): Promise<OpenAccountPayload> {
+    const { idempotencyKey, ...asked } = input;
+    const account = {
+      ...asked,
+      chain: asked.chain ?? null,
+      collateralMode: asked.collateralMode ?? 'MULTI_ASSET',
+      positionMode: asked.positionMode ?? 'ONE_WAY',
+    };
+    const { roles } = viewerOf(context);
+    const opened = await openAccount(
+      context,
+      account,
+      requestOf('openAccount', idempotencyKey, account, context),
+      context.now,
+      roles.includes('ADMIN') ? context.audit : null,
+    );
+    return { account: opened.account, errors: userErrors(opened.refusals) };
+  }
+}
+
+@Resolver(() => Accounts.Connection)
+export class AccountConnectionResolver {
+  @FieldResolver(() => Int, {
+    nullable: true,
+    description:
+      'How many there are on all pages; counted only when asked for. Null where more than 10,000 accounts have the ' +
+      'statuses that are asked for.',
+  })
+  async totalCount(@Root() { query }: AccountPage, @Ctx() { db, loop }: Context): Promise<number | null> {
+    if (query.statuses === null) return countAccounts(db, query);
+    const ids = await idsOfStatus(loop.accounts, query);
+    return ids === null ? null : countAccounts(db, { ...query, ids });
+  }
+}
+
+export async function accountPage(
+  { db, loop }: Context,
+  query: RiskQuery,
+  first: number | null,
+  after: string | null | undefined,
+): Promise<AccountPage> {
+  checkFilters(query);
+  const page = await pageOf<AccountRecord, [string, string]>({
+    first,
+    after,
+    cursorOf: ({ id, name }) => [id, name],
+    read: (cursor, limit) =>
+      query.statuses === null
+        ? findAccounts(db, query, accountCursor(cursor), limit)
+        : accountsOfStatus(db, loop.accounts, query, accountCursor(cursor), limit),
+  });
+  return { ...page, query };
+}
+
+/** By health, the lowest first. */
+async function riskPage(
+  { db, loop }: Context,
+  query: RiskQuery,
+  first: number | null,
+  after: string | null | undefined,
+): Promise<AccountPage> {
+  checkFilters(query);
+  const { edges, pageInfo } = await pageOf<RankedAccount, [string, string]>({
+    first,
+    after,
+    cursorOf: ({ rank }) => [rank.id, String(rank.health)],
+    read: (cursor, limit) => accountsByRisk(db, loop.accounts, query, riskCursor(cursor), limit),
+  });
+  const accounts = edges.map(({ cursor, node }) => ({ cursor, node: node.account }));
+  return { edges: accounts, nodes: accounts.map(({ node }) => node), pageInfo, query };
+}
+
+function checkFilters(query: RiskQuery): void {
+  const filters = [query.venue, query.chain, query.owner, query.name, query.asset];
+  if (filters.some((filter) => filter?.includes('\0'))) throw badUserInput('A filter cannot contain NUL.');
+}
+
+function riskCursor(cursor: readonly [string, string] | null): Rank | null {
+  if (cursor === null) return null;
+  const [id, health] = cursor;
+  if (!isUuid(id) || health === undefined || health === '' || Number.isNaN(Number(health))) {
+    throw badUserInput('Expected a cursor that an earlier page of this order gave out.');
+  }
+  return { id, health: Number(health) };
+}
+
+function accountCursor(cursor: readonly [string, string] | null): AccountCursor | null {
+  if (cursor === null) return null;
+  const [id, name] = cursor;
+  if (!isUuid(id) || typeof name !== 'string') throw badUserInput('Expected a cursor that an earlier page gave out.');
+  return { id, name };
+}
+
+/** The account, if it exists and is the viewer's to see. */
+export async function visibleAccount(id: string, context: Context): Promise<AccountRecord | null> {
+  if (!isUuid(id)) return null;
+  const holdings = await context.loaders.holdings.load(id);
+  return holdings !== null && maySee(viewerOf(context), holdings.account) ? holdings.account : null;
+}
+
+/** The margin state of an account that is known to exist. */
+export async function marginOf(id: string, { loaders }: Context): Promise<MarginState> {
+  const state = await loaders.margin.load(id);
+  if (state === null) throw new Error(`The account ${id} is missing.`);
+  return state;
+}
+
+/** What an account that is known to exist holds; of the same reading as its margin state. */
+export async function holdingsOf(id: string, { loaders }: Context): Promise<Holdings> {
+  const holdings = await loaders.holdings.load(id);
+  if (holdings === null) throw new Error(`The account ${id} is missing.`);
+  return holdings;
+}

@@ -1,0 +1,74 @@
+import { Arg, Ctx, Field, FieldResolver, ObjectType, Resolver, Root } from 'type-graphql';
+
+import type { MarginState } from '../../ledger/margin-state.js';
+import type { AccountRecord } from '../../ledger/records.js';
+import type { CollateralContribution } from '../../margin/state/collateral.js';
+import type { Decimal } from '../../margin/decimal.js';
+import { assetLiquidationPrice } from '../../margin/solve/liquidation-price.js';
+import { maxTransferable } from '../../margin/solve/transferable.js';
+import { turn } from '../../platform/yielding.js';
+import { Account, marginOf } from './account.js';
+import { Asset } from '../venue/asset.js';
+import type { Context } from '../execution/context.js';
+import { LiquidationPrice } from './liquidation-price.js';
+import { DecimalScalar } from '../types/scalars.js';
+
+@ObjectType({ description: 'What an account holds or owes of one asset.', simpleResolvers: true })
+export class Balance {
+  @Field(() => DecimalScalar, { description: 'In units of the asset, without isolated margin. Negative: owed.' })
+  quantity!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description: 'In USDT at index price, before any ratio. Null without a price.',
+  })
+  value!: Decimal | null;
+}
+
+/** A balance with the margin state that it is part of. */
+interface AccountBalance extends CollateralContribution {
+  readonly state: MarginState;
+}
+
+@Resolver(() => Balance)
+export class BalanceResolver {
+  @FieldResolver(() => Asset, { description: 'The asset that is held or owed.' })
+  asset(@Root() { asset }: AccountBalance, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.assets.get(asset);
+  }
+
+  @FieldResolver(() => LiquidationPrice, {
+    description:
+      'The index price of this asset at which the account would be liquidated, tiers and caps included. What is priced ' +
+      'as it moves along; all other prices, marks too, stay. USDT, which is always 1: NOT_REACHABLE.',
+  })
+  liquidationPrice(@Root() { asset, state }: AccountBalance): LiquidationPrice {
+    const { holds, report, market, policy } = state;
+    return assetLiquidationPrice(asset, holds, report, market, policy);
+  }
+}
+
+@Resolver(() => Account)
+export class AccountBalancesResolver {
+  @FieldResolver(() => [Balance], { description: 'All balances other than 0, by symbol.' })
+  async balances(@Root() account: AccountRecord, @Ctx() context: Context): Promise<AccountBalance[]> {
+    const state = await marginOf(account.id, context);
+    return state.report.collateral.map((contribution) => ({ ...contribution, state }));
+  }
+
+  @FieldResolver(() => DecimalScalar, {
+    description:
+      'What can be taken out of the asset without breaking the initial margin, in units of the asset, rounded down; ' +
+      'unrealised profit cannot leave. 0 when there is nothing, when the asset cannot leave, when a price that it takes ' +
+      'is stale or missing, and for a symbol that no asset has.',
+  })
+  async maxTransferable(
+    @Root() account: AccountRecord,
+    @Arg('asset', () => String, { description: 'Symbol of the asset.' }) asset: string,
+    @Ctx() context: Context,
+  ): Promise<Decimal> {
+    const { holds, market, policy } = await marginOf(account.id, context);
+    await turn();
+    return maxTransferable(asset, holds, market, policy);
+  }
+}

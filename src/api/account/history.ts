@@ -1,0 +1,183 @@
+import { Arg, Ctx, Field, FieldResolver, ID, Int, ObjectType, Resolver, Root } from 'type-graphql';
+
+import type { FillRecord, LedgerEntryRecord } from '../../ledger/history.js';
+import type { AccountRecord } from '../../ledger/records.js';
+import type { Decimal } from '../../margin/decimal.js';
+import { Account } from './account.js';
+import { Asset } from '../venue/asset.js';
+import type { Context } from '../execution/context.js';
+import { LedgerKind, PositionSide, TradeSide } from '../types/enums.js';
+import { badUserInput } from '../execution/errors.js';
+import { globalId } from '../types/global-id.js';
+import { ID_DESCRIPTION, Node } from '../types/node.js';
+import {
+  AFTER_DESCRIPTION,
+  FIRST_DESCRIPTION,
+  PAGE_DEFAULT,
+  connectionOf,
+  pageOf,
+  sequenceOf,
+  type Page,
+} from '../types/pagination.js';
+import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+import { Instrument } from '../venue/venue.js';
+
+@ObjectType({
+  implements: Node,
+  description: "One change of a balance. A balance is the sum of its entries. The account's owner, admins, services.",
+  simpleResolvers: true,
+})
+export class LedgerEntry {
+  @Field(() => DecimalScalar, { description: 'In units of the asset; positive: the balance rose.' })
+  quantity!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'The balance of the asset after this entry.' })
+  balanceAfter!: Decimal;
+
+  @Field(() => LedgerKind, { description: 'Why the balance changed.' })
+  kind!: string;
+
+  @Field(() => String, {
+    description:
+      "What it comes from: the venue's id of the fill, transfer or entry; of what this server books itself such as " +
+      '"interest:2026-04-09T11:00:00.000Z", "withdrawal:...", "position:BTCUSDT/LONG", "collateralMode:MULTI_ASSET". An ' +
+      'automatic exchange carries the reference of what led to it.',
+  })
+  reference!: string;
+
+  @Field(() => DateTimeScalar, { description: 'When it was recorded: the state of the account follows this instant.' })
+  at!: Date;
+
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description: 'When the venue says it happened; null for what this server made itself.',
+  })
+  reportedAt!: Date | null;
+}
+
+@ObjectType({
+  implements: Node,
+  description: "A trade that the venue reported. The account's owner, admins, services.",
+  simpleResolvers: true,
+})
+export class Fill {
+  @Field(() => ID, { description: "The venue's own id of the fill." })
+  fillId!: string;
+
+  @Field(() => TradeSide, { description: 'The direction.' })
+  side!: string;
+
+  @Field(() => PositionSide, { nullable: true, description: 'Which side of a hedged account; null in one-way mode.' })
+  positionSide!: string | null;
+
+  @Field(() => DecimalScalar, { description: 'In the base asset; above 0.' })
+  size!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'In USDT; above 0.' })
+  price!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'In USDT; positive: paid, negative: a rebate.' })
+  fee!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'Of what it closed, in USDT, without the fee; negative: a loss.' })
+  realizedPnl!: Decimal;
+
+  @Field(() => DateTimeScalar, { description: 'As the venue reported it.' })
+  at!: Date;
+
+  @Field(() => DateTimeScalar, { description: 'When it was recorded: the state of the account follows this instant.' })
+  recordedAt!: Date;
+}
+
+const Entries = connectionOf('LedgerEntry', () => LedgerEntry, 'ledger entries');
+const Fills = connectionOf('Fill', () => Fill, 'fills');
+
+@Resolver(() => LedgerEntry)
+export class LedgerEntryResolver {
+  @FieldResolver(() => ID, { description: ID_DESCRIPTION })
+  id(@Root() entry: LedgerEntryRecord): string {
+    return globalId('LedgerEntry', String(entry.seq));
+  }
+
+  @FieldResolver(() => Account, { description: 'The account whose balance changed.' })
+  account(@Root() entry: LedgerEntryRecord, @Ctx() context: Context): Promise<AccountRecord> {
+    return accountOf(entry.accountId, context);
+  }
+
+  @FieldResolver(() => Asset, { description: 'The asset whose balance changed.' })
+  asset(@Root() entry: LedgerEntryRecord, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.assets.get(entry.asset);
+  }
+}
+
+@Resolver(() => Fill)
+export class FillResolver {
+  @FieldResolver(() => ID, { description: ID_DESCRIPTION })
+  id(@Root() fill: FillRecord): string {
+    return globalId('Fill', String(fill.seq));
+  }
+
+  @FieldResolver(() => Account, { description: 'The account that traded.' })
+  account(@Root() fill: FillRecord, @Ctx() context: Context): Promise<AccountRecord> {
+    return accountOf(fill.accountId, context);
+  }
+
+  @FieldResolver(() => Instrument, { description: 'What was traded.' })
+  instrument(@Root() fill: FillRecord, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.instrument(fill.venue, fill.instrument);
+  }
+}
+
+@Resolver(() => Account)
+export class AccountHistoryResolver {
+  @FieldResolver(() => Entries.Connection, { description: 'Every change of its balances, newest first.' })
+  ledger(
+    @Root() account: AccountRecord,
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
+    @Arg('asset', () => String, { nullable: true, description: 'Only of this asset; null: of all.' })
+    asset: string | null | undefined,
+    @Ctx() { loaders }: Context,
+  ): Promise<Page<LedgerEntryRecord>> {
+    refuseNul(asset);
+    return pageOf({
+      first,
+      after,
+      cursorOf: ({ seq }) => [String(seq)],
+      read: (cursor, limit) =>
+        loaders.ledgerPage.load({ accountId: account.id, before: sequenceOf(cursor), limit, only: asset ?? null }),
+    });
+  }
+
+  @FieldResolver(() => Fills.Connection, { description: 'Its trades, newest first.' })
+  fills(
+    @Root() account: AccountRecord,
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
+    @Arg('instrument', () => String, { nullable: true, description: 'Only in this instrument; null: in all.' })
+    instrument: string | null | undefined,
+    @Ctx() { loaders }: Context,
+  ): Promise<Page<FillRecord>> {
+    refuseNul(instrument);
+    return pageOf({
+      first,
+      after,
+      cursorOf: ({ seq }) => [String(seq)],
+      read: (cursor, limit) =>
+        loaders.fillPage.load({ accountId: account.id, before: sequenceOf(cursor), limit, only: instrument ?? null }),
+    });
+  }
+}
+
+function refuseNul(filter: string | null | undefined): void {
+  if (filter?.includes('\0')) throw badUserInput('A filter cannot contain NUL.');
+}
+
+/** The account of a row that refers to it. */
+async function accountOf(id: string, { loaders }: Context): Promise<AccountRecord> {
+  const holdings = await loaders.holdings.load(id);
+  if (holdings === null) throw new Error(`The account ${id} is missing.`);
+  return holdings.account;
+}

@@ -1,0 +1,156 @@
+import { Ctx, Field, FieldResolver, Int, ObjectType, Resolver, Root } from 'type-graphql';
+
+import type { MarginState } from '../../ledger/margin-state.js';
+import type { CollateralContribution as Contribution } from '../../margin/state/collateral.js';
+import { roundUp, type Decimal } from '../../margin/decimal.js';
+import { Asset } from '../venue/asset.js';
+import { CollateralRatio } from '../venue/collateral-ratio.js';
+import type { Context } from '../execution/context.js';
+import { MarginStatus } from '../types/enums.js';
+import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+
+@ObjectType({ description: 'What the part of a balance in one tier counts.', simpleResolvers: true })
+export class TierContribution {
+  @Field(() => DecimalScalar, { description: "In the ratio's unit." })
+  floor!: Decimal;
+
+  @Field(() => DecimalScalar, { nullable: true, description: "In the ratio's unit. Null: without end." })
+  cap!: Decimal | null;
+
+  @Field(() => DecimalScalar, { description: 'From 0 to 1.' })
+  ratio!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'The part of the value that lies in this tier, in USDT.' })
+  value!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'value x ratio, in USDT.' })
+  collateralValue!: Decimal;
+}
+
+@ObjectType({ description: 'Why an asset counts for what it counts.', simpleResolvers: true })
+export class CollateralContribution {
+  @Field(() => DecimalScalar, { description: 'In units of the asset; negative: owed.' })
+  quantity!: Decimal;
+
+  @Field(() => DecimalScalar, { nullable: true, description: 'In USDT. Null without a price.' })
+  indexPrice!: Decimal | null;
+
+  @Field(() => DecimalScalar, { nullable: true, description: 'quantity x indexPrice, in USDT. Null without a price.' })
+  value!: Decimal | null;
+
+  @Field(() => DecimalScalar, { description: 'Part of the quantity above a cap, which counts nothing.' })
+  uncountedQuantity!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    description: 'In USDT: the sum over the tiers; of a debt its whole value, negative; 0 for what does not count.',
+  })
+  collateralValue!: Decimal;
+
+  @Field(() => [TierContribution], {
+    description: 'The tiers that the balance reaches into; empty for a debt and for what does not count.',
+  })
+  tiers!: readonly TierContribution[];
+}
+
+@Resolver(() => CollateralContribution)
+export class CollateralContributionResolver {
+  @FieldResolver(() => Asset, { description: 'The asset that is held or owed.' })
+  asset(@Root() contribution: Contribution, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.assets.get(contribution.asset);
+  }
+
+  @FieldResolver(() => CollateralRatio, {
+    nullable: true,
+    description: 'The version that was applied. Null for a debt, and where no ratio of the account’s chain applies.',
+  })
+  collateralRatio(@Root() contribution: Contribution, @Ctx() { rulebook }: Context): unknown {
+    return contribution.scheduleId === null ? null : rulebook.ratioVersion(contribution.scheduleId);
+  }
+}
+
+@ObjectType({
+  description: 'The cross-margin state of an account at one instant. Amounts in USDT. The owner, admins, services.',
+  simpleResolvers: true,
+})
+export class MarginSummary {
+  @Field(() => DateTimeScalar, { description: 'The instant of the prices and rules that were used.' })
+  asOf!: Date;
+
+  @Field(() => Int, { description: 'The version of the account that was assessed.' })
+  accountVersion!: number;
+
+  @Field(() => Int, { description: "The version of the venue's policy that was used." })
+  policyVersion!: number;
+
+  @Field(() => MarginStatus, { description: 'Of the cross account, without its isolated positions.' })
+  status!: string;
+
+  @Field(() => DecimalScalar, {
+    description: 'All balances at index price, before ratios and caps; debts are negative.',
+  })
+  walletValue!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'Balances after ratios, tiers and caps; debts count in full.' })
+  collateralValue!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'Of cross positions, at mark price; negative: a loss.' })
+  unrealizedPnl!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'collateralValue + unrealizedPnl; may be negative.' })
+  marginBalance!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'What open positions need to be opened; rounded up.' })
+  initialMargin!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'What open positions need to be kept; rounded up.' })
+  maintenanceMargin!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'max(0, marginBalance - initialMargin); 0 while UNPRICED.' })
+  availableMargin!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description:
+      'maintenanceMargin / marginBalance: 1 is liquidation; rounded up. Null when nothing is required, when the margin ' +
+      'balance is not positive, and while UNPRICED.',
+  })
+  marginRatio!: Decimal | null;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description:
+      'marginBalance / maintenanceMargin: above 1 is safe; rounded down. Null when nothing is required, and while UNPRICED.',
+  })
+  healthFactor!: Decimal | null;
+
+  @Field(() => [CollateralContribution], { description: 'One for every balance other than 0, by symbol.' })
+  collateral!: readonly Contribution[];
+
+  @Field(() => [String], { description: 'Symbols of the account without a usable price.' })
+  unpriced!: readonly string[];
+
+  @Field(() => [String], { description: 'Symbols of the account whose price is older than the limit.' })
+  stale!: readonly string[];
+}
+
+/** A margin state as the API answers it. Field by field: a spread is dear where every event of a subscription has one. */
+export function marginSummary({ account, report, policy, asOf }: MarginState): MarginSummary {
+  return {
+    asOf,
+    accountVersion: account.version,
+    policyVersion: policy.version,
+    status: report.status,
+    walletValue: report.walletValue,
+    collateralValue: report.collateralValue,
+    unrealizedPnl: report.unrealizedPnl,
+    marginBalance: report.marginBalance,
+    initialMargin: roundUp(report.initialMargin),
+    maintenanceMargin: roundUp(report.maintenanceMargin),
+    availableMargin: report.availableMargin,
+    marginRatio: report.marginRatio,
+    healthFactor: report.healthFactor,
+    collateral: report.collateral,
+    unpriced: report.unpriced,
+    stale: report.stale,
+  };
+}

@@ -1,0 +1,66 @@
+import { Arg, Ctx, FieldResolver, ID, ObjectType, Resolver, Root } from 'type-graphql';
+
+import type { AccountRecord } from '../../ledger/records.js';
+import type { Decimal } from '../../margin/decimal.js';
+import { maxRemovableMargin } from '../../margin/change/isolated.js';
+import { Account, marginOf } from './account.js';
+import type { Context } from '../execution/context.js';
+import { globalId } from '../types/global-id.js';
+import { ID_DESCRIPTION, Node } from '../types/node.js';
+import { PositionFields, positionFieldsResolver, positionsIn, type AccountPosition } from './position-fields.js';
+import { DecimalScalar } from '../types/scalars.js';
+
+export type { AccountPosition } from './position-fields.js';
+
+@ObjectType({
+  implements: Node,
+  description:
+    'An open position: one instrument, one side. Amounts in USDT. Its id is that of its account, instrument and side, ' +
+    "stable for life; `node` answers null while its size is 0. The account's owner, admins, services.",
+  simpleResolvers: true,
+})
+export class Position extends PositionFields {}
+
+export const PositionFieldsResolver = positionFieldsResolver(() => Position);
+
+@Resolver(() => Position)
+export class PositionResolver {
+  @FieldResolver(() => ID, { description: ID_DESCRIPTION })
+  id(@Root() { account, instrument, side }: AccountPosition): string {
+    return globalId('Position', account.id, instrument, side);
+  }
+
+  @FieldResolver(() => Account, { description: 'The account that holds it.' })
+  account(@Root() { account }: AccountPosition): AccountRecord {
+    return account;
+  }
+
+  @FieldResolver(() => DecimalScalar, {
+    nullable: true,
+    description:
+      'What `adjustPositionMargin` can take out at most, in USDT, rounded down: the rest covers maintenance margin, and ' +
+      'with the unrealised PnL initial margin. 0 while the mark price is stale or missing. Null in cross margin.',
+  })
+  maxRemovableMargin(@Root() position: AccountPosition): Decimal | null {
+    return maxRemovableMargin(position, position.state.market);
+  }
+}
+
+@Resolver(() => Account)
+export class AccountPositionsResolver {
+  @FieldResolver(() => [Position], { description: 'The open positions, by symbol.' })
+  async positions(
+    @Root() account: AccountRecord,
+    @Arg('instrument', () => String, { nullable: true, description: 'Only in this instrument; null: in all.' })
+    instrument: string | null | undefined,
+    @Ctx() context: Context,
+  ): Promise<AccountPosition[]> {
+    const positions = await positionsOf(account.id, context);
+    return instrument == null ? positions : positions.filter((position) => position.instrument === instrument);
+  }
+}
+
+/** The open positions of an account that is known to exist. */
+export async function positionsOf(accountId: string, context: Context): Promise<AccountPosition[]> {
+  return positionsIn(await marginOf(accountId, context));
+}

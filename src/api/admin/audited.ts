@@ -1,0 +1,50 @@
+/** Mutations of admins that somebody else sends: refused by their roles, and kept in the audit all the same. */
+import {
+  GraphQLError,
+  defaultFieldResolver,
+  getNamedType,
+  isInputObjectType,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  type GraphQLSchema,
+} from 'graphql';
+
+import type { Context } from '../execution/context.js';
+
+/** To be called when the guards of roles are in place. */
+export function auditForbidden(schema: GraphQLSchema): GraphQLSchema {
+  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+    const roles = field.extensions['roles'] as readonly string[];
+    if (roles.includes('ADMIN')) field.resolve = audited(field as Field, field.resolve ?? defaultFieldResolver);
+  }
+  return schema;
+}
+
+type Arguments = Readonly<Record<string, unknown>>;
+type Field = GraphQLField<unknown, Context, Arguments>;
+type Resolver = GraphQLFieldResolver<unknown, Context, Arguments>;
+
+function audited(field: Field, inner: Resolver): Resolver {
+  return async (source, args, context, info) => {
+    try {
+      return await inner(source, args, context, info);
+    } catch (error) {
+      const { viewer, audit, now } = context;
+      if (viewer !== null && error instanceof GraphQLError && error.extensions['code'] === 'FORBIDDEN') {
+        const subjectKey = subjectKeyOf(field, args['input']);
+        const fact = { actor: viewer.subject, action: field.name, subject: null, subjectKey, reason: null, at: now };
+        await audit.refused(fact, [{ code: 'FORBIDDEN', message: error.message }], undefined);
+      }
+      throw error;
+    }
+  };
+}
+
+/** Venue, chain and what it is about, as far as they were named; a chain that could be named keeps its place. */
+function subjectKeyOf({ args: [argument] }: Field, input: unknown): string {
+  const type = argument === undefined ? undefined : getNamedType(argument.type);
+  const hasChain = isInputObjectType(type) && Object.hasOwn(type.getFields(), 'chain');
+  const { venue, chain, asset, instrument, name, id } = input as Readonly<Record<string, string | null | undefined>>;
+  const parts = [venue, hasChain ? (chain ?? '') : null, asset ?? instrument ?? name ?? id];
+  return parts.filter((part) => part != null).join('/');
+}

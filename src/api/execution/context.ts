@@ -1,0 +1,84 @@
+import type { LedgerParts } from '../../ledger/ledger-checks.js';
+import type { Prices } from '../../market/prices.js';
+import type { AlertFeed } from '../../risk/alerts/alert-feed.js';
+import type { MarginLoop } from '../../risk/engine/margin-loop.js';
+import type { RatioFeed } from '../../risk/streams/ratio-feed.js';
+import type { Viewer } from '../../platform/tokens.js';
+import type { Logger } from '../../platform/log.js';
+import type { Audit } from '../../policy/changes/audit.js';
+import { createLoaders, type Loaders } from './loaders.js';
+
+/** The parts that resolvers call. */
+export interface Services extends LedgerParts {
+  readonly prices: Prices;
+  readonly loop: MarginLoop;
+  readonly alertFeed: AlertFeed;
+  readonly ratioFeed: RatioFeed;
+  readonly audit: Audit;
+  readonly log: Logger;
+  readonly clock: () => number;
+}
+
+/** One for every request, and for every event of a subscription, so that no loader answers old data. */
+export interface Context extends Services {
+  readonly viewer: Viewer | null;
+  /** The instant as of which the whole request is answered. */
+  readonly now: Date;
+  readonly loaders: Loaders;
+  readonly patience: Patience;
+}
+
+/** Whether somebody still waits for the answer. Not an AbortSignal, which is dear where every event has one. */
+export class Patience {
+  isOver = false;
+
+  /** To be called where long work gives way: what nobody waits for any more ends there. */
+  check(): void {
+    if (this.isOver) throw new Error('Nobody waits for this answer any more.');
+  }
+}
+
+export function createContext(services: Services, viewer: Viewer | null, patience = new Patience()): Context {
+  return new RequestContext(services, viewer, patience);
+}
+
+/** Field by field: a spread is dear where every event of a subscription has one. */
+class RequestContext implements Context {
+  readonly db: Context['db'];
+  readonly rulebook: Context['rulebook'];
+  readonly board: Context['board'];
+  readonly bus: Context['bus'];
+  readonly prices: Context['prices'];
+  readonly loop: Context['loop'];
+  readonly alertFeed: Context['alertFeed'];
+  readonly ratioFeed: Context['ratioFeed'];
+  readonly audit: Context['audit'];
+  readonly log: Context['log'];
+  readonly clock: Context['clock'];
+  readonly now: Date;
+  private made: Loaders | null = null;
+
+  constructor(
+    services: Services,
+    readonly viewer: Viewer | null,
+    readonly patience: Patience,
+  ) {
+    this.db = services.db;
+    this.rulebook = services.rulebook;
+    this.board = services.board;
+    this.bus = services.bus;
+    this.prices = services.prices;
+    this.loop = services.loop;
+    this.alertFeed = services.alertFeed;
+    this.ratioFeed = services.ratioFeed;
+    this.audit = services.audit;
+    this.log = services.log;
+    this.clock = services.clock;
+    this.now = new Date(services.clock());
+  }
+
+  /** Few events of a subscription need any. */
+  get loaders(): Loaders {
+    return (this.made ??= createLoaders(this, this.now));
+  }
+}

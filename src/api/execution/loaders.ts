@@ -1,0 +1,89 @@
+/** Batching: what a request asks for many times is read once, for all that it asks it of. */
+import DataLoader from 'dataloader';
+
+import { readAlertRules, readAlertRulesOf, type AlertRuleRecord } from '../../risk/alerts/alert-rules.js';
+import { marginsAsOf, type MarginAsOf, type PastAccount } from '../../ledger/margin-at.js';
+import type { LedgerParts } from '../../ledger/ledger-checks.js';
+import {
+  readFillPages,
+  readFills,
+  readLedgerEntries,
+  readLedgerPages,
+  type FillRecord,
+  type HistoryPage,
+  type LedgerEntryRecord,
+} from '../../ledger/history.js';
+import { marginState, type MarginState } from '../../ledger/margin-state.js';
+import { readHoldings, type Holdings } from '../../ledger/records.js';
+import { decimal, type Decimal } from '../../margin/decimal.js';
+import { readAlertPages, readAlerts, type AlertPage, type AlertRecord } from '../../risk/alerts/alert-records.js';
+import { turn } from '../../platform/yielding.js';
+import { platformUsed } from '../../policy/changes/ratio-change.js';
+import type { RatioVersion } from '../../policy/versions/ratio-version.js';
+
+export interface Loaders {
+  /** By account id; null where there is none. */
+  readonly holdings: DataLoader<string, Holdings | null>;
+  readonly margin: DataLoader<string, MarginState | null>;
+  readonly marginAsOf: DataLoader<PastAccount, MarginAsOf, string>;
+  readonly platformUsed: DataLoader<RatioVersion, Decimal>;
+  readonly ledgerPage: DataLoader<HistoryPage, LedgerEntryRecord[]>;
+  readonly fillPage: DataLoader<HistoryPage, FillRecord[]>;
+  readonly ledgerEntry: DataLoader<bigint, LedgerEntryRecord | null>;
+  readonly fill: DataLoader<bigint, FillRecord | null>;
+  readonly alertPage: DataLoader<AlertPage, AlertRecord[]>;
+  readonly alert: DataLoader<bigint, AlertRecord | null>;
+  /** By account id. */
+  readonly alertRules: DataLoader<string, AlertRuleRecord[]>;
+  readonly alertRule: DataLoader<string, AlertRuleRecord | null>;
+}
+
+export function createLoaders(parts: LedgerParts, now: Date): Loaders {
+  const { db, rulebook, board } = parts;
+  const holdings = new DataLoader<string, Holdings | null>(async (ids) => {
+    const found = await readHoldings(db, ids);
+    return ids.map((id) => found.get(id) ?? null);
+  });
+  return {
+    holdings,
+    margin: new DataLoader(async (ids) => {
+      const found = await holdings.loadMany(ids);
+      const states: (MarginState | Error | null)[] = [];
+      for (const held of found) {
+        await turn();
+        states.push(held === null || held instanceof Error ? held : marginState(held, rulebook, board, now));
+      }
+      return states;
+    }),
+    marginAsOf: new DataLoader((asked) => marginsAsOf(parts, asked, now), {
+      cacheKeyFn: ({ account, at }) => `${account.id} ${at.getTime()}`,
+    }),
+    platformUsed: new DataLoader(async (versions) => {
+      const used = await platformUsed(db, versions);
+      return versions.map(({ id }) => decimal(used.get(id) ?? 0));
+    }),
+    ledgerPage: new DataLoader((pages) => readLedgerPages(db, pages)),
+    fillPage: new DataLoader((pages) => readFillPages(db, pages)),
+    ledgerEntry: new DataLoader(async (seqs) => {
+      const found = new Map((await readLedgerEntries(db, seqs)).map((entry) => [entry.seq, entry]));
+      return seqs.map((seq) => found.get(seq) ?? null);
+    }),
+    fill: new DataLoader(async (seqs) => {
+      const found = new Map((await readFills(db, seqs)).map((fill) => [fill.seq, fill]));
+      return seqs.map((seq) => found.get(seq) ?? null);
+    }),
+    alertPage: new DataLoader((pages) => readAlertPages(db, pages)),
+    alert: new DataLoader(async (seqs) => {
+      const found = new Map((await readAlerts(db, seqs)).map((alert) => [alert.seq, alert]));
+      return seqs.map((seq) => found.get(seq) ?? null);
+    }),
+    alertRules: new DataLoader(async (accountIds) => {
+      const found = await readAlertRulesOf(db, accountIds);
+      return accountIds.map((id) => found.filter(({ accountId }) => accountId === id));
+    }),
+    alertRule: new DataLoader(async (ids) => {
+      const found = new Map((await readAlertRules(db, ids)).map((rule) => [rule.id, rule]));
+      return ids.map((id) => found.get(id) ?? null);
+    }),
+  };
+}

@@ -1,0 +1,237 @@
+/** What the venue's own systems report: prices, fills, transfers. */
+import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
+
+import type { BatchResult } from '../../ledger/ledger-checks.js';
+import { recordFills } from '../../ledger/fills.js';
+import type { AccountRecord } from '../../ledger/records.js';
+import { recordTransfers } from '../../ledger/transfers.js';
+import { ZERO, type Decimal } from '../../margin/decimal.js';
+import { Access } from '../types/access.js';
+import { Account } from '../account/account.js';
+import { changedAccounts } from '../account/changed-accounts.js';
+import type { Context } from '../execution/context.js';
+import { PositionSide, TradeSide } from '../types/enums.js';
+import { localId } from '../types/global-id.js';
+import { LONGEST_BATCH, boundedList } from '../types/lists.js';
+import { Position, positionsOf, type AccountPosition } from '../account/position.js';
+import { UserError, userErrors } from '../types/refusals.js';
+import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+
+@InputType({
+  description: 'What one source says of one price: either of an `asset`, or of an `instrument` of a `venue`.',
+})
+export class QuoteInput {
+  @Field(() => String, { nullable: true, description: 'Symbol of the asset whose index the source quotes.' })
+  asset?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Code of the venue whose mark price it is.' })
+  venue?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Symbol of the instrument whose mark price it is.' })
+  instrument?: string | null;
+
+  @Field(() => DecimalScalar, { description: 'In USDT; above 0, at most 1e12.' })
+  price!: Decimal;
+
+  @Field(() => String, { description: 'Who says so, in 1 to 100 characters.' })
+  source!: string;
+
+  @Field(() => DateTimeScalar, { description: 'When it held; at most a minute ahead of this server.' })
+  at!: Date;
+}
+
+@InputType({ description: 'One round of quotes.' })
+export class PublishPricesInput {
+  @Field(() => [QuoteInput], { description: 'At most 1,000.' })
+  quotes!: QuoteInput[];
+}
+
+@ObjectType({ description: 'What became of a round of quotes.', simpleResolvers: true })
+export class PublishPricesPayload {
+  @Field(() => Int, {
+    description: 'How many were taken. One that is older than the newest of its source is taken, and changes no price.',
+  })
+  accepted!: number;
+
+  @Field(() => [UserError], { description: 'One for each quote that was refused, with its path.' })
+  errors!: readonly UserError[];
+}
+
+@InputType({ description: 'A trade of the matching engine.' })
+export class FillInput {
+  @Field(() => ID, { description: "The venue's id of the fill; unique at the venue for ever." })
+  fillId!: string;
+
+  @Field(() => ID, { description: 'The account that traded.' })
+  accountId!: string;
+
+  @Field(() => String, { description: "Symbol of an instrument of the account's venue." })
+  instrument!: string;
+
+  @Field(() => TradeSide, { description: 'The direction.' })
+  side!: 'BUY' | 'SELL';
+
+  @Field(() => PositionSide, {
+    nullable: true,
+    description: 'Which side of a hedged account, required there; ignored in one-way mode.',
+  })
+  positionSide?: 'LONG' | 'SHORT' | null;
+
+  @Field(() => DecimalScalar, { description: 'In the base asset; above 0, at most 1e15.' })
+  size!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'In USDT; above 0, at most 1e12.' })
+  price!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    defaultValue: ZERO,
+    description: 'In USDT; positive: paid, negative: a rebate. Null: 0.',
+  })
+  fee!: Decimal | null;
+
+  @Field(() => DateTimeScalar, { description: 'When it happened at the venue; at most a minute ahead of this server.' })
+  at!: Date;
+}
+
+@InputType({ description: 'Fills, recorded in the order of the list.' })
+export class RecordFillsInput {
+  @Field(() => [FillInput], { description: 'At most 1,000.' })
+  fills!: FillInput[];
+}
+
+@ObjectType({ description: 'What became of a batch of fills.', simpleResolvers: true })
+export class RecordFillsPayload {
+  @Field(() => Int, { description: 'How many are recorded now.' })
+  recorded!: number;
+
+  @Field(() => Int, { description: 'How many were recorded before, with the same content.' })
+  alreadyKnown!: number;
+
+  @Field(() => [Position], {
+    description: 'The open positions in the instruments of the fills that were taken or known.',
+  })
+  positions!: readonly AccountPosition[];
+
+  @Field(() => [UserError], { description: 'One for each fill that was refused, with its path.' })
+  errors!: readonly UserError[];
+}
+
+@InputType({ description: 'A movement of money that began elsewhere.' })
+export class TransferInput {
+  @Field(() => ID, { description: "The venue's id of the transfer; unique at the venue for ever." })
+  transferId!: string;
+
+  @Field(() => ID, { description: 'The account that it goes to, or comes from.' })
+  accountId!: string;
+
+  @Field(() => String, { description: 'Symbol of the asset.' })
+  asset!: string;
+
+  @Field(() => DecimalScalar, {
+    description: 'In units of the asset, at most 1e15 either way. Positive: a deposit; negative: a withdrawal; not 0.',
+  })
+  quantity!: Decimal;
+
+  @Field(() => DateTimeScalar, { description: 'When it happened at the venue; at most a minute ahead of this server.' })
+  at!: Date;
+}
+
+@InputType({ description: 'Transfers, recorded in the order of the list.' })
+export class RecordTransfersInput {
+  @Field(() => [TransferInput], { description: 'At most 1,000.' })
+  transfers!: TransferInput[];
+}
+
+@ObjectType({ description: 'What became of a batch of transfers.', simpleResolvers: true })
+export class RecordTransfersPayload {
+  @Field(() => Int, { description: 'How many are recorded now.' })
+  recorded!: number;
+
+  @Field(() => Int, { description: 'How many were recorded before, with the same content.' })
+  alreadyKnown!: number;
+
+  @Field(() => [Account], { description: 'The accounts that changed now.' })
+  accounts!: readonly AccountRecord[];
+
+  @Field(() => [UserError], { description: 'One for each transfer that was refused, with its path.' })
+  errors!: readonly UserError[];
+}
+
+@Resolver()
+export class RecordFactsResolver {
+  @Access('SERVICE')
+  @Mutation(() => PublishPricesPayload, {
+    description:
+      'Services. Quotes per source. An index price is composed from its sources; a mark price is taken as it is. Each ' +
+      'quote is taken or refused by itself; what is acknowledged is stored.',
+  })
+  async publishPrices(
+    @Arg('input', () => PublishPricesInput, { description: 'The quotes.' }) input: PublishPricesInput,
+    @Ctx() { prices }: Context,
+  ): Promise<PublishPricesPayload> {
+    const quotes = boundedList('quotes', input.quotes, LONGEST_BATCH).map((quote) => ({
+      ...quote,
+      asset: quote.asset ?? null,
+      venue: quote.venue ?? null,
+      instrument: quote.instrument ?? null,
+    }));
+    const { accepted, refusals } = await prices.publish(quotes);
+    return { accepted, errors: userErrors(refusals) };
+  }
+
+  @Access('SERVICE')
+  @Mutation(() => RecordFillsPayload, {
+    description:
+      'Services. Records fills: exactly once per `fillId`, however often it is sent. A fill is a fact: no margin is ' +
+      'asked for. In hedge mode a fill that closes more than its side is refused. After each fill, debts past the ' +
+      "venue's thresholds are exchanged; those ledger entries name the fill.",
+  })
+  async recordFills(
+    @Arg('input', () => RecordFillsInput, { description: 'The fills.' }) input: RecordFillsInput,
+    @Ctx() context: Context,
+  ): Promise<RecordFillsPayload> {
+    const fills = boundedList('fills', input.fills, LONGEST_BATCH).map((fill) => ({
+      ...fill,
+      accountId: localId('Account', fill.accountId),
+      positionSide: fill.positionSide ?? null,
+      fee: fill.fee ?? ZERO,
+    }));
+    const result = await recordFills(context, fills, context.now);
+    const wanted = new Set(result.positions.map(({ accountId, instrument }) => `${accountId}/${instrument}`));
+    const accountIds = [...new Set(result.positions.map(({ accountId }) => accountId))];
+    await changedAccounts(accountIds, context);
+    const positions = await Promise.all(accountIds.map((id) => positionsOf(id, context)));
+    return {
+      ...counts(result),
+      positions: positions.flat().filter(({ account, instrument }) => wanted.has(`${account.id}/${instrument}`)),
+    };
+  }
+
+  @Access('SERVICE')
+  @Mutation(() => RecordTransfersPayload, {
+    description:
+      'Services. Records deposits and withdrawals: exactly once per `transferId`. A withdrawal must leave what the ' +
+      'positions need, and a deposit must fit under the platform cap; one that is refused is not remembered, and its id ' +
+      'may come again.',
+  })
+  async recordTransfers(
+    @Arg('input', () => RecordTransfersInput, { description: 'The transfers.' }) input: RecordTransfersInput,
+    @Ctx() context: Context,
+  ): Promise<RecordTransfersPayload> {
+    const transfers = boundedList('transfers', input.transfers, LONGEST_BATCH).map((transfer) => ({
+      ...transfer,
+      accountId: localId('Account', transfer.accountId),
+    }));
+    const result = await recordTransfers(context, transfers, context.now);
+    return { ...counts(result), accounts: await changedAccounts(result.changed, context) };
+  }
+}
+
+function counts(result: BatchResult): { recorded: number; alreadyKnown: number; errors: UserError[] } {
+  return {
+    recorded: result.recorded,
+    alreadyKnown: result.alreadyKnown,
+    errors: userErrors(result.refusals),
+  };
+}

@@ -1,0 +1,91 @@
+/** What else the venue's own systems book. */
+import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
+
+import type { AccountRecord } from '../../ledger/records.js';
+import { recordLedgerEntries } from '../../ledger/reported-entries.js';
+import type { Decimal } from '../../margin/decimal.js';
+import { Access } from '../types/access.js';
+import { Account } from '../account/account.js';
+import { changedAccounts } from '../account/changed-accounts.js';
+import type { Context } from '../execution/context.js';
+import { LedgerKind } from '../types/enums.js';
+import { localId } from '../types/global-id.js';
+import { LONGEST_BATCH, boundedList } from '../types/lists.js';
+import { positionRef } from '../account/position-ref.js';
+import { UserError, userErrors } from '../types/refusals.js';
+import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+
+@InputType({ description: 'Something that the venue has booked.' })
+export class LedgerEntryInput {
+  @Field(() => ID, { description: "The venue's id of the entry; unique at the venue for ever." })
+  entryId!: string;
+
+  @Field(() => ID, { description: 'The account that it is booked to.' })
+  accountId!: string;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'An open position of the account in isolated margin: its margin takes the entry, and the insurance fund what that ' +
+      'lacks; the balance stays. Null: the balance takes it.',
+  })
+  positionId?: string | null;
+
+  @Field(() => String, { description: 'Symbol of the asset; USDT where a position is named.' })
+  asset!: string;
+
+  @Field(() => DecimalScalar, {
+    description: 'In units of the asset, at most 1e15 either way. Positive: the account gains; not 0.',
+  })
+  quantity!: Decimal;
+
+  @Field(() => LedgerKind, { description: 'FUNDING, LIQUIDATION_FEE, INSURANCE, EARN or ADJUSTMENT.' })
+  kind!: keyof typeof LedgerKind;
+
+  @Field(() => DateTimeScalar, { description: 'When it happened at the venue; at most a minute ahead of this server.' })
+  at!: Date;
+}
+
+@InputType({ description: 'Entries, recorded in the order of the list.' })
+export class RecordLedgerEntriesInput {
+  @Field(() => [LedgerEntryInput], { description: 'At most 1,000.' })
+  entries!: LedgerEntryInput[];
+}
+
+@ObjectType({ description: 'What became of a batch of entries.', simpleResolvers: true })
+export class RecordLedgerEntriesPayload {
+  @Field(() => Int, { description: 'How many are recorded now.' })
+  recorded!: number;
+
+  @Field(() => Int, { description: 'How many were recorded before, with the same content.' })
+  alreadyKnown!: number;
+
+  @Field(() => [Account], { description: 'The accounts that changed now.' })
+  accounts!: readonly AccountRecord[];
+
+  @Field(() => [UserError], { description: 'One for each entry that was refused, with its path.' })
+  errors!: readonly UserError[];
+}
+
+@Resolver()
+export class RecordLedgerEntriesResolver {
+  @Access('SERVICE')
+  @Mutation(() => RecordLedgerEntriesPayload, {
+    description:
+      'Services. Records everything else that the venue books: FUNDING, LIQUIDATION_FEE, INSURANCE, EARN, ADJUSTMENT. ' +
+      'Exactly once per `entryId`, however often it is sent; with a position, against its isolated margin. An entry is a ' +
+      'fact: no margin is asked for.',
+  })
+  async recordLedgerEntries(
+    @Arg('input', () => RecordLedgerEntriesInput, { description: 'The entries.' }) input: RecordLedgerEntriesInput,
+    @Ctx() context: Context,
+  ): Promise<RecordLedgerEntriesPayload> {
+    const entries = boundedList('entries', input.entries, LONGEST_BATCH).map(({ positionId, ...entry }) => ({
+      ...entry,
+      accountId: localId('Account', entry.accountId),
+      position: positionId == null ? null : positionRef(positionId),
+    }));
+    const { recorded, alreadyKnown, refusals, changed } = await recordLedgerEntries(context, entries, context.now);
+    return { recorded, alreadyKnown, accounts: await changedAccounts(changed, context), errors: userErrors(refusals) };
+  }
+}

@@ -1,0 +1,81 @@
+import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
+
+import { isUuid } from '../platform/ids.js';
+import { readAuditEntry } from '../policy/changes/audit.js';
+import { ANY_ROLE, Access } from './types/access.js';
+import { visibleAccount } from './account/account.js';
+import type { Context } from './execution/context.js';
+import { parseGlobalId, sequenceId, type NodeType } from './types/global-id.js';
+import { boundedList } from './types/lists.js';
+import { Node } from './types/node.js';
+import { positionsOf } from './account/position.js';
+
+/** How each type is found by the parts of its local id; null where there is none, or it is not the viewer's to see. */
+const FINDERS: Record<NodeType, (local: string[], context: Context) => unknown> = {
+  Venue: ([code = ''], { rulebook }) => rulebook.venues.get(code),
+  Chain: ([code = ''], { rulebook }) => rulebook.chains.get(code),
+  Asset: ([symbol = ''], { rulebook }) => rulebook.assets.get(symbol),
+  Instrument: ([venue = '', symbol = ''], { rulebook }) => rulebook.instrument(venue, symbol),
+  CollateralRatio: ([id = ''], { rulebook }) => rulebook.ratioVersion(id),
+  Account: ([id = ''], context) => visibleAccount(id, context),
+  Position: async ([accountId = '', instrument, side], context) => {
+    if ((await visibleAccount(accountId, context)) === null) return null;
+    const positions = await positionsOf(accountId, context);
+    return positions.find((position) => position.instrument === instrument && position.side === side);
+  },
+  LedgerEntry: ([seq], context) => ofVisibleAccount(context.loaders.ledgerEntry, sequenceId(seq), context),
+  Fill: ([seq], context) => ofVisibleAccount(context.loaders.fill, sequenceId(seq), context),
+  RiskAlert: ([seq], context) => ofVisibleAccount(context.loaders.alert, sequenceId(seq), context),
+  AlertRule: ([id = ''], context) => ofVisibleAccount(context.loaders.alertRule, isUuid(id) ? id : null, context),
+  AuditEntry: ([local], { db, viewer }) => {
+    const seq = sequenceId(local);
+    return viewer?.roles.includes('ADMIN') === true && seq !== null ? readAuditEntry(db, seq) : null;
+  },
+};
+
+/** How many parts a local id has: an id has one spelling, and what comes after it is not overlooked. */
+const PARTS: Partial<Record<NodeType, number>> = { Instrument: 2, Position: 3 };
+
+/** A row that belongs to an account, if the account is the viewer's to see. */
+async function ofVisibleAccount<K>(
+  loader: { load(key: K): Promise<{ readonly accountId: string } | null> },
+  key: K | null,
+  context: Context,
+): Promise<unknown> {
+  if (key === null) return null;
+  const row = await loader.load(key);
+  return row !== null && (await visibleAccount(row.accountId, context)) !== null ? row : null;
+}
+
+@Resolver()
+export class NodeResolver {
+  @Access(...ANY_ROLE)
+  @Query(() => Node, {
+    nullable: true,
+    description: "The object with this id. Any role; null where there is none, or it is not the viewer's to see.",
+  })
+  async node(
+    @Arg('id', () => ID, { description: 'A global id.' }) id: string,
+    @Ctx() context: Context,
+  ): Promise<unknown> {
+    const parsed = parseGlobalId(id);
+    if (parsed === null || !Object.hasOwn(FINDERS, parsed.type)) return null;
+    const type = parsed.type as NodeType;
+    if (parsed.local.length !== (PARTS[type] ?? 1)) return null;
+    const found = await FINDERS[type](parsed.local, context);
+    return found === undefined || found === null ? null : { ...found, __typename: type };
+  }
+
+  @Access(...ANY_ROLE)
+  @Query(() => [Node], {
+    nullable: 'items',
+    description:
+      "The objects with these ids, in the order asked. Any role; null where there is none, or it is not the viewer's to see.",
+  })
+  nodes(
+    @Arg('ids', () => [ID], { description: 'Global ids, at most 100.' }) ids: string[],
+    @Ctx() context: Context,
+  ): Promise<unknown[]> {
+    return Promise.all(boundedList('ids', ids).map((id) => this.node(id, context)));
+  }
+}

@@ -1,0 +1,184 @@
+/** How alerts are read, listened to and acknowledged. */
+import {
+  Arg,
+  Ctx,
+  Field,
+  FieldResolver,
+  ID,
+  InputType,
+  Int,
+  Mutation,
+  ObjectType,
+  Query,
+  Resolver,
+  Root,
+  Subscription,
+} from 'type-graphql';
+
+import { readAccounts, type AccountRecord } from '../../ledger/records.js';
+import { acknowledgeAlert, findAlerts, type AlertRecord } from '../../risk/alerts/alert-records.js';
+import type { ToldAlert } from '../../risk/alerts/alert-stream.js';
+import { EmptyStream } from '../../platform/pull-stream.js';
+import { isUuid } from '../../platform/ids.js';
+import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.js';
+import { Account } from '../account/account.js';
+import type { Context } from '../execution/context.js';
+import { RiskAlertKind } from '../types/enums.js';
+import { badUserInput } from '../execution/errors.js';
+import { localId, sequenceId } from '../types/global-id.js';
+import { LONGEST_LIST } from '../types/lists.js';
+import {
+  AFTER_DESCRIPTION,
+  FIRST_DESCRIPTION,
+  PAGE_DEFAULT,
+  pageOf,
+  readCursor,
+  sequenceOf,
+  type Page,
+} from '../types/pagination.js';
+import { UserError, userErrors } from '../types/refusals.js';
+import { Alerts, RiskAlert } from './risk-alert.js';
+
+@InputType({ description: 'An alert that was seen.' })
+export class AcknowledgeRiskAlertInput {
+  @Field(() => ID, {
+    description: "An alert of one of the trader's own accounts; any other is answered as if it did not exist.",
+  })
+  id!: string;
+}
+
+@ObjectType({ description: 'What became of an acknowledgement.', simpleResolvers: true })
+export class AcknowledgeRiskAlertPayload {
+  @Field(() => RiskAlert, { nullable: true, description: 'The alert as it is now; null when it was refused.' })
+  alert!: AlertRecord | null;
+
+  @Field(() => [UserError], { description: 'Why it was refused; empty when it is acknowledged.' })
+  errors!: readonly UserError[];
+}
+
+const ACCOUNT_IDS =
+  `Only of these accounts, from 1 to ${LONGEST_LIST}; those that the viewer may not see are passed over. Null: of all that ` +
+  'the viewer may see.';
+
+@Resolver()
+export class RiskAlertsResolver {
+  @Access(...ANY_ROLE)
+  @Query(() => Alerts.Connection, {
+    description:
+      'Stored alerts, newest first. Any role; of the accounts that the viewer may see: traders their own, admins and ' +
+      'services all.',
+  })
+  riskAlerts(
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
+    @Arg('accountIds', () => [ID], { nullable: true, description: ACCOUNT_IDS })
+    accountIds: string[] | null | undefined,
+    @Arg('kinds', () => [RiskAlertKind], {
+      nullable: true,
+      description: 'Only of these kinds, at least one; null: of all.',
+    })
+    kinds: (keyof typeof RiskAlertKind)[] | null | undefined,
+    @Ctx() context: Context,
+  ): Promise<Page<AlertRecord>> {
+    if (kinds?.length === 0) throw badUserInput('Expected at least one kind in `kinds`, or null for all.');
+    const filter = {
+      owner: confinedTo(viewerOf(context)),
+      accountIds: accountIds == null ? null : localAccountIds(accountIds),
+      kinds: kinds == null ? null : [...new Set(kinds)],
+    };
+    return pageOf({
+      first,
+      after,
+      cursorOf: ({ seq }) => [String(seq)],
+      read: (cursor, limit) => findAlerts(context.db, filter, sequenceOf(cursor), limit),
+    });
+  }
+
+  @Access('TRADER')
+  @Mutation(() => AcknowledgeRiskAlertPayload, {
+    description: 'Traders, on their own accounts. Says that an alert was seen; again: it keeps its first instant.',
+  })
+  async acknowledgeRiskAlert(
+    @Arg('input', () => AcknowledgeRiskAlertInput, { description: 'Which alert.' }) input: AcknowledgeRiskAlertInput,
+    @Ctx() context: Context,
+  ): Promise<AcknowledgeRiskAlertPayload> {
+    const seq = sequenceId(localId('RiskAlert', input.id));
+    const refusal = await acknowledgeAlert(context.db, { seq, owner: viewerOf(context).subject }, context.now);
+    if (seq === null || refusal !== null) return { alert: null, errors: userErrors(refusal === null ? [] : [refusal]) };
+    // Whatever the same request has read before.
+    return { alert: await context.loaders.alert.clear(seq).load(seq), errors: [] };
+  }
+}
+
+@Resolver(() => RiskAlert)
+export class RiskAlertStreamResolver {
+  @Access(...ANY_ROLE)
+  @Subscription(() => RiskAlert, {
+    description:
+      'Alerts in order, none skipped and none twice: those after the cursor first, then live. Any role; of the accounts ' +
+      'that the viewer may see, those that are opened later too. After a lost connection, subscribe again with the ' +
+      '`cursor` of the last alert that came.',
+    subscribe: ({ args, context }) => listen(args as ListenArgs, context as Context),
+  })
+  riskAlerts(
+    @Root() alert: ToldAlert,
+    @Arg('accountIds', () => [ID], { nullable: true, description: ACCOUNT_IDS })
+    _accountIds: string[] | null | undefined,
+    @Arg('after', () => String, {
+      nullable: true,
+      description:
+        'A cursor of an alert: the stream begins after it. One beyond the last alert that is stored is BAD_USER_INPUT. ' +
+        'Null: live only.',
+    })
+    _after: string | null | undefined,
+  ): ToldAlert {
+    return alert;
+  }
+}
+
+interface ListenArgs {
+  readonly accountIds?: readonly string[] | null;
+  readonly after?: string | null;
+}
+
+async function listen(args: ListenArgs, context: Context): Promise<AsyncIterable<ToldAlert>> {
+  const viewer = viewerOf(context);
+  const after = args.after == null ? null : sequenceOf(readCursor(args.after));
+  const wanted = args.accountIds == null ? null : localAccountIds(args.accountIds);
+  const found = wanted === null ? null : await readAccounts(context.db, wanted);
+  const accountIds = found?.filter((account) => maySee(viewer, account)).map(({ id }) => id) ?? null;
+  if (accountIds?.length === 0) return new EmptyStream<ToldAlert>();
+  const stream = await context.alertFeed.stream({ owner: confinedTo(viewer), accountIds, after });
+  if (stream !== null) return stream;
+  throw badUserInput(
+    'The cursor lies beyond the last alert that is stored: it is of another server, or the database was put back to an ' +
+      'earlier state since. Read `riskAlerts` for what is stored, and subscribe with a cursor from there.',
+  );
+}
+
+function localAccountIds(ids: readonly string[]): string[] {
+  if (ids.length < 1 || ids.length > LONGEST_LIST) {
+    throw badUserInput(`Expected 1 to ${LONGEST_LIST} ids in \`accountIds\`, or null for all; got ${ids.length}.`);
+  }
+  return [...new Set(ids.map((id) => localId('Account', id)).filter(isUuid))];
+}
+
+@Resolver(() => Account)
+export class AccountAlertsResolver {
+  @FieldResolver(() => Alerts.Connection, { description: 'Its alerts, newest first.' })
+  alerts(
+    @Root() account: AccountRecord,
+    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+    first: number | null,
+    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
+    @Ctx() { loaders }: Context,
+  ): Promise<Page<AlertRecord>> {
+    return pageOf({
+      first,
+      after,
+      cursorOf: ({ seq }) => [String(seq)],
+      read: (cursor, limit) => loaders.alertPage.load({ accountId: account.id, before: sequenceOf(cursor), limit }),
+    });
+  }
+}

@@ -1,0 +1,114 @@
+import 'reflect-metadata';
+
+import { lexicographicSortSchema, printSchema, type GraphQLSchema } from 'graphql';
+import { buildSchemaSync } from 'type-graphql';
+
+import { guardRootFields } from './types/access.js';
+import { AccountConnectionResolver, AccountResolver } from './account/account.js';
+import { AccountSettingsResolver } from './account/account-settings.js';
+import { AccountAlertRulesResolver, AlertRuleResolver } from './risk/alert-rule.js';
+import { AssetResolver } from './venue/asset.js';
+import { AuditEntryResolver } from './admin/audit.js';
+import { auditForbidden } from './admin/audited.js';
+import { AccountBalancesResolver, BalanceResolver } from './account/balance.js';
+import { ChainResolver } from './venue/chain.js';
+import { CollateralRatioResolver } from './venue/collateral-ratio.js';
+import { CollateralRatioChangedResolver } from './venue/collateral-ratio-changed.js';
+import { CollateralRatioImpactResolver, RatioImpactResolver } from './admin/collateral-ratio-impact.js';
+import { CollateralRatioChanges } from './admin/collateral-ratio-changes.js';
+import { AssetRatiosResolver, CollateralRatioQueries } from './venue/collateral-ratio-queries.js';
+import { giveWay } from './execution/give-way.js';
+import { AccountHistoryResolver, FillResolver, LedgerEntryResolver } from './account/history.js';
+import { InstrumentSettingsResolver } from './account/instrument-setting.js';
+import { LIMITS, limitsInWords } from './execution/limits.js';
+import { MarginAsOfResolver } from './account/margin-at.js';
+import { MarginRatioChangedResolver } from './risk/margin-ratio-changed.js';
+import { CollateralContributionResolver } from './account/margin-summary.js';
+import { MoneyResolver } from './account/withdrawals.js';
+import { NodeResolver } from './node-query.js';
+import { PolicyChanges } from './admin/policy-changes.js';
+import { AccountPositionsResolver, PositionFieldsResolver, PositionResolver } from './account/position.js';
+import { RecordFactsResolver } from './ingest/record-events.js';
+import { RecordLedgerEntriesResolver } from './ingest/record-ledger-entries.js';
+import { RiskAlertResolver } from './risk/risk-alert.js';
+import { AccountAlertsResolver, RiskAlertStreamResolver, RiskAlertsResolver } from './risk/risk-alerts.js';
+import { RiskOverviewResolver } from './risk/risk-overview.js';
+import { InstrumentResolver, MarginPolicyResolver, VenueResolver } from './venue/venue.js';
+import { ViewerResolver } from './account/viewer.js';
+import { SimulatedPositionFieldsResolver, WhatIfResolver } from './account/what-if.js';
+
+/** The library has no place where the roots could be described. */
+const ROOTS: Record<string, string> = {
+  Query: 'What can be asked: over HTTP, WebSocket or server-sent events.',
+  Mutation: 'What can be done: over HTTP POST only, one after the other in the order of the document.',
+  Subscription: 'What can be followed: over WebSocket or server-sent events.',
+};
+
+/** The executable schema, with the check of roles in front of every root field, and a wait before what takes long. */
+export function createSchema(): GraphQLSchema {
+  const schema = buildSchemaSync({
+    resolvers: [
+      AccountAlertRulesResolver,
+      AccountAlertsResolver,
+      AccountBalancesResolver,
+      AccountConnectionResolver,
+      AccountHistoryResolver,
+      AccountPositionsResolver,
+      AccountResolver,
+      AccountSettingsResolver,
+      AlertRuleResolver,
+      AssetRatiosResolver,
+      AssetResolver,
+      AuditEntryResolver,
+      BalanceResolver,
+      ChainResolver,
+      CollateralContributionResolver,
+      CollateralRatioChangedResolver,
+      CollateralRatioChanges,
+      CollateralRatioImpactResolver,
+      CollateralRatioQueries,
+      CollateralRatioResolver,
+      FillResolver,
+      InstrumentResolver,
+      InstrumentSettingsResolver,
+      LedgerEntryResolver,
+      MarginPolicyResolver,
+      MarginAsOfResolver,
+      MarginRatioChangedResolver,
+      MoneyResolver,
+      NodeResolver,
+      PolicyChanges,
+      PositionFieldsResolver,
+      PositionResolver,
+      RatioImpactResolver,
+      RecordFactsResolver,
+      RecordLedgerEntriesResolver,
+      RiskAlertResolver,
+      RiskAlertStreamResolver,
+      RiskAlertsResolver,
+      RiskOverviewResolver,
+      SimulatedPositionFieldsResolver,
+      VenueResolver,
+      ViewerResolver,
+      WhatIfResolver,
+    ],
+    validate: false,
+    // Subscriptions bring their own sources; the library only wants to have a pub/sub at hand.
+    pubSub: { publish: () => undefined, subscribe: () => neverYields() },
+  });
+  for (const [name, description] of Object.entries(ROOTS)) {
+    const root = schema.getType(name);
+    if (root !== undefined) root.description = description;
+  }
+  schema.description = limitsInWords(LIMITS);
+  return giveWay(auditForbidden(guardRootFields(schema)));
+}
+
+/** What stands in schema.graphql: sorted, so that a change of the API is a small difference. */
+export function printedSchema(): string {
+  return `${printSchema(lexicographicSortSchema(createSchema()))}\n`;
+}
+
+async function* neverYields(): AsyncGenerator<never> {
+  // Every subscription names its own source.
+}

@@ -1,0 +1,135 @@
+/**
+ * HTTP as it is at all routes: how long things may take, what browsers may do, and errors in one form. What is served on
+ * it is server.ts.
+ */
+import { STATUS_CODES } from 'node:http';
+
+import type { ApolloServer, BaseContext } from '@apollo/server';
+import { fastifyApolloHandler } from '@as-integrations/fastify';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { GraphQLError } from 'graphql';
+
+import type { Logger } from '../../platform/log.js';
+import { ApiError, asAnswer, presentable, unexpected } from '../execution/errors.js';
+import type { Limits } from '../execution/limits.js';
+
+export interface HttpOptions {
+  readonly limits: Limits;
+  /** Of pages that may use the API beside this server's own, such as "https://app.example". */
+  readonly origins: readonly string[];
+  readonly log: Logger;
+}
+
+export async function createHttp({ limits, origins, log }: HttpOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    bodyLimit: limits.serviceBodyBytes,
+    // What runs is given time to end; connections without a request are closed at once.
+    forceCloseConnections: 'idle',
+    requestTimeout: limits.requestSeconds * 1_000,
+    keepAliveTimeout: limits.idleSeconds * 1_000,
+    // An answer that nobody takes in; while the server works on one nothing is heard either.
+    connectionTimeout: (limits.operationSeconds + limits.unreadSeconds) * 1_000,
+    http: { headersTimeout: limits.headersSeconds * 1_000, connectionsCheckingInterval: 1_000 },
+    frameworkErrors: (error, _request, reply) => void answerError(error, reply, log),
+    clientErrorHandler: (error, socket) => {
+      const status = CLIENT_ERRORS[error.code] ?? 400;
+      const body = JSON.stringify(asAnswer(new ApiError('BAD_USER_INPUT', `${STATUS_CODES[status]}.`)));
+      if (!socket.writable) return void socket.destroy();
+      socket.end(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +
+          `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      );
+    },
+  });
+  await app.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY_POLICY } });
+  if (origins.length > 0) {
+    await app.register(cors, {
+      origin: [...origins],
+      methods: ['GET', 'POST'],
+      exposedHeaders: ['retry-after'],
+      maxAge: PREFLIGHT_SECONDS,
+      strictPreflight: false,
+    });
+  }
+  app.setErrorHandler<FastifyError>((error, _request, reply) => answerError(error, reply, log));
+  app.setNotFoundHandler((request, reply) => {
+    const message = `There is nothing at ${request.method} ${request.url.slice(0, 200)}.`;
+    return reply.code(404).send(asAnswer(new ApiError('BAD_USER_INPUT', message)));
+  });
+  return app;
+}
+
+export interface ApolloRoute<C extends BaseContext> {
+  readonly path: string;
+  /** Before anything is read. */
+  readonly onRequest?: (request: FastifyRequest) => Promise<void>;
+  /** Once the body is read, and before Apollo sees it. */
+  readonly preHandler?: (request: FastifyRequest) => Promise<void>;
+  readonly context: (request: FastifyRequest) => Promise<C>;
+}
+
+/** Operations by HTTP; Apollo reads the request and writes the answer. */
+export function serveApollo<C extends BaseContext>(
+  app: FastifyInstance,
+  apollo: ApolloServer<C>,
+  { path, context, ...hooks }: ApolloRoute<C>,
+): void {
+  app.route({
+    url: path,
+    method: ['GET', 'POST', 'OPTIONS'],
+    ...hooks,
+    handler: fastifyApolloHandler(apollo, { context }),
+  });
+}
+
+/** The pages need nothing but what this server has; GraphiQL's editor sets styles in its markup. */
+const CONTENT_SECURITY_POLICY = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  imgSrc: ["'self'", 'data:'],
+  fontSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'self'"],
+  frameAncestors: ["'none'"],
+};
+
+/** How long a browser remembers what it may send. */
+const PREFLIGHT_SECONDS = 600;
+
+/** Of requests that are no HTTP, or too slow; all others are 400. */
+const CLIENT_ERRORS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+const GRAPHQL_RESPONSE = 'application/graphql-response+json';
+
+interface HttpOfError {
+  readonly status?: number;
+  readonly headers?: ReadonlyMap<string, string>;
+}
+
+/** Everything that does not reach Apollo, in the form of everything that does. */
+function answerError(error: FastifyError | Error, reply: FastifyReply, log: Logger): FastifyReply {
+  // Clients of GraphQL over HTTP read the errors of a refusal only under this name.
+  if (reply.request.headers.accept?.includes(GRAPHQL_RESPONSE) === true)
+    reply.type(`${GRAPHQL_RESPONSE}; charset=utf-8`);
+  if (error instanceof GraphQLError) {
+    const { status = 200, headers = [] } = (error.extensions['http'] ?? {}) as HttpOfError;
+    if (status === 413) reply.header('connection', 'close');
+    return reply.code(status).headers(Object.fromEntries(headers)).send(asAnswer(error));
+  }
+  const { statusCode: status = 500, code: reason } = error as Partial<FastifyError>;
+  if (status === 413) reply.header('connection', 'close');
+  if (status < 500) {
+    const code = status === 413 ? 'LIMIT_EXCEEDED' : 'BAD_USER_INPUT';
+    const message =
+      reason === 'FST_ERR_CTP_INVALID_JSON_BODY' ? 'Invalid JSON in the body.' : presentable(error.message);
+    return reply.code(status).send(asAnswer(new ApiError(code, message)));
+  }
+  return reply.code(500).send(asAnswer(unexpected(error, log)));
+}

@@ -1,0 +1,67 @@
+/**
+ * Who may call what. Every root field names its roles; a guard in front of its resolver checks them, and a field that
+ * names none is refused. Which accounts a viewer may see is answered here too, and nowhere else.
+ */
+import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
+import { Extensions } from 'type-graphql';
+
+import { ROLES, type Role, type Viewer } from '../../platform/tokens.js';
+import type { Context } from '../execution/context.js';
+import { ApiError } from '../execution/errors.js';
+
+export const ANY_ROLE: readonly Role[] = ROLES;
+
+/** The roles that may call a root field. */
+export function Access(...roles: readonly Role[]): MethodDecorator {
+  return Extensions({ roles });
+}
+
+/** Puts the check of roles in front of every root field. */
+export function guardRootFields(schema: GraphQLSchema): GraphQLSchema {
+  for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
+    for (const field of Object.values(root?.getFields() ?? {})) {
+      const roles = field.extensions['roles'] as readonly Role[] | undefined;
+      if (roles === undefined) throw new Error(`${root?.name}.${field.name} does not say who may call it.`);
+      // A subscription is checked once, where it is opened; its events reach only who opened it.
+      if (root === schema.getSubscriptionType()) field.subscribe = guarded(roles, field.subscribe);
+      else field.resolve = guarded(roles, field.resolve);
+    }
+  }
+  return schema;
+}
+
+type Resolver = GraphQLFieldResolver<unknown, Context>;
+
+function guarded(roles: readonly Role[], resolve: Resolver | undefined): Resolver {
+  const inner = resolve ?? defaultFieldResolver;
+  return (source, args, context, info) => {
+    requireRole(context.viewer, roles);
+    return inner(source, args, context, info);
+  };
+}
+
+function requireRole(viewer: Viewer | null, roles: readonly Role[]): void {
+  if (viewer === null) {
+    throw new ApiError('UNAUTHENTICATED', 'Send a token: "Authorization: Bearer ...".');
+  }
+  if (!viewer.roles.some((role) => roles.includes(role))) {
+    throw new ApiError('FORBIDDEN', `This needs one of the roles ${roles.join(', ')}.`);
+  }
+}
+
+/** The viewer of a guarded field. */
+export function viewerOf(context: Context): Viewer {
+  if (context.viewer === null) throw new ApiError('UNAUTHENTICATED', 'Send a token: "Authorization: Bearer ...".');
+  return context.viewer;
+}
+
+/** The owner whose accounts the viewer is confined to; null: all accounts. */
+export function confinedTo(viewer: Viewer): string | null {
+  return viewer.roles.includes('ADMIN') || viewer.roles.includes('SERVICE') ? null : viewer.subject;
+}
+
+/** Whether the viewer may see an account; if not, it is answered as if it did not exist. */
+export function maySee(viewer: Viewer, account: { readonly owner: string }): boolean {
+  const owner = confinedTo(viewer);
+  return owner === null || owner === account.owner;
+}

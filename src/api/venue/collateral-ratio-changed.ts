@@ -1,0 +1,35 @@
+/** Collateral ratios as something becomes of them. */
+import { Arg, Resolver, Root, Subscription } from 'type-graphql';
+
+import type { RatioVersion } from '../../policy/versions/ratio-version.js';
+import { ANY_ROLE, Access } from '../types/access.js';
+import { CollateralRatio } from './collateral-ratio.js';
+import type { Context } from '../execution/context.js';
+
+interface WatchArgs {
+  readonly venue?: string | null;
+  readonly chain?: string | null;
+}
+
+@Resolver()
+export class CollateralRatioChangedResolver {
+  @Access(...ANY_ROLE)
+  @Subscription(() => CollateralRatio, {
+    description:
+      'Any role. A version when it is scheduled, when it takes effect, and when it is cancelled: its `status` says which. ' +
+      'A client that reads slowly is told how each version stands by then. An unknown code stays silent.',
+    subscribe: ({ args, context }) => {
+      const { venue, chain } = args as WatchArgs;
+      return (context as Context).ratioFeed.watch({ venue: venue ?? null, chain: chain ?? null });
+    },
+  })
+  collateralRatioChanged(
+    @Root() version: RatioVersion,
+    @Arg('venue', () => String, { nullable: true, description: 'Only of this venue; null: of all.' })
+    _venue: string | null | undefined,
+    @Arg('chain', () => String, { nullable: true, description: 'Only on this chain; null: on all, and on none.' })
+    _chain: string | null | undefined,
+  ): RatioVersion {
+    return version;
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * News between the processes that share a database, by Redis. It carries nudges only (see nudge.ts), so that it may lose
+ * some, as long as somebody is told: whoever was cut off resyncs when the line is up again, and whoever could not send
+ * makes all others resync.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+
+import type { Database } from '../platform/database.js';
+import type { Logger } from '../platform/log.js';
+import { readNudge, writeNudge, type Gap, type Nudge } from './notice.js';
+import { RedisLine } from './redis-connection.js';
+
+export interface RelayOptions {
+  readonly url: string;
+  /** Of `relayChannel`. */
+  readonly channel: string;
+  readonly log: Logger;
+  /** What another process has told. */
+  readonly onMessage: (nudge: Nudge) => void;
+  /**
+   * Nudges may have been lost: this process listens now, for the first time or again, or another one could not send.
+   */
+  readonly onGap: () => void;
+}
+
+export interface Relay {
+  /** Whether news go out and come in. */
+  readonly connected: boolean;
+  /** Tells the other processes; never throws and never waits. While Redis is away it drops, and owes them a gap. */
+  send(nudge: Nudge): void;
+  close(): Promise<void>;
+}
+
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 1_000;
+/** Of one message; what is longer is none of ours. */
+const LONGEST_TEXT = 100_000;
+
+/**
+ * One channel to a database, whatever name it is reached by: the migrations' first row has a random id, and a copy of
+ * the database on the same server another name.
+ */
+export async function relayChannel(db: Database): Promise<string> {
+  const [row] = await db.$queryRaw<{ identity: string }[]>`
+    SELECT id || '/' || current_database() AS identity FROM _prisma_migrations ORDER BY started_at, id LIMIT 1`;
+  if (row === undefined) throw new Error('Expected a database that is migrated; _prisma_migrations has no row.');
+  return `plimsoll:${createHash('sha256').update(row.identity).digest('hex').slice(0, 32)}`;
+}
+
+/** Answers at once; the connection is made, and made again for ever, behind it. */
+export function openRelay(options: RelayOptions): Relay {
+  return new RedisRelay(options);
+}
+
+class RedisRelay implements Relay {
+  private readonly id = randomUUID();
+  private line: RedisLine;
+  private retry: NodeJS.Timeout | undefined;
+  private closed = false;
+  /** Attempts since the line was up. */
+  private attempts = 0;
+  private owesGap = false;
+
+  constructor(private readonly options: RelayOptions) {
+    this.line = this.dial();
+  }
+
+  get connected(): boolean {
+    return this.line.isUp;
+  }
+
+  send(nudge: Nudge): void {
+    this.publish(nudge);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.retry);
+    await this.line.close();
+  }
+
+  private publish(nudge: Nudge | Gap): void {
+    for (const text of writeNudge(this.id, nudge)) if (!this.line.publish(text)) this.owesGap = true;
+  }
+
+  private dial(): RedisLine {
+    const { url, channel } = this.options;
+    return new RedisLine({
+      url,
+      channel,
+      pulseChannel: `${channel}:${this.id}`,
+      onUp: () => this.onUp(),
+      onMessage: (text) => this.hear(text),
+      onPulse: () => this.payGap(),
+      onDown: (reason) => this.onDown(reason),
+    });
+  }
+
+  private onUp(): void {
+    if (this.attempts > 0) this.options.log.info('Redis answers: news go between the processes again.');
+    this.attempts = 0;
+    this.payGap();
+    this.options.onGap();
+  }
+
+  /** Also while the line stands: news may have come faster than Redis took them. */
+  private payGap(): void {
+    if (!this.owesGap) return;
+    this.owesGap = false;
+    this.publish({ kind: 'gap' });
+  }
+
+  private onDown(reason: string): void {
+    if (this.line.hasUnanswered) this.owesGap = true;
+    if (this.closed) return;
+    const { log } = this.options;
+    const what = 'Redis does not answer: this process neither tells nor hears news; trying again.';
+    if (this.attempts === 0) log.warn({ reason }, what);
+    else log.debug({ reason }, what);
+    // A little at random, so that all processes do not come back at the same moment.
+    const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.attempts) * (0.5 + Math.random() / 2);
+    this.attempts = Math.min(this.attempts + 1, 10);
+    this.retry = setTimeout(() => (this.line = this.dial()), wait);
+  }
+
+  private hear(text: string): void {
+    const { log, onMessage, onGap } = this.options;
+    const heard = text.length > LONGEST_TEXT ? null : readNudge(text);
+    if (heard === null) {
+      log.debug({ text: text.slice(0, 200) }, 'What came by Redis is no news; it is ignored.');
+      return;
+    }
+    if (heard.from === this.id) return;
+    if (heard.nudge.kind === 'gap') onGap();
+    else onMessage(heard.nudge);
+  }
+}

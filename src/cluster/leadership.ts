@@ -1,0 +1,161 @@
+/**
+ * Who writes alerts and runs timed jobs: one process of all that share the database. It has a term, a number that only
+ * rises; every transaction that it makes on duty checks the term first, so that a process that was replaced and does not
+ * know it yet writes nothing more.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Database, Transaction } from '../platform/database.js';
+import type { Logger } from '../platform/log.js';
+import { DutySession } from './leader-session.js';
+
+/** The time in which this process is on duty. */
+export interface Term {
+  readonly number: bigint;
+  /** Aborted when the duty is lost. */
+  readonly ended: AbortSignal;
+}
+
+/** Another process is on duty by now. */
+export class DeposedError extends Error {
+  constructor(term: bigint) {
+    super(`Term ${term} is over: another process is on duty.`);
+    this.name = 'DeposedError';
+  }
+}
+
+/** What the row of the duty says, while the transaction holds it. */
+export interface DutyState {
+  readonly takenRound: bigint;
+  readonly doneRound: bigint;
+  readonly lastAlert: bigint;
+}
+
+/** To be called first in every transaction on duty: holds the row to its end. Throws DeposedError. */
+export async function holdTerm(tx: Transaction, term: Term): Promise<DutyState> {
+  const [row] = await tx.$queryRaw<DutyState[]>`
+    SELECT taken_round AS "takenRound", done_round AS "doneRound", last_alert AS "lastAlert"
+    FROM duty WHERE id = 1 AND term = ${term.number} FOR UPDATE`;
+  if (row === undefined || term.ended.aborted) throw new DeposedError(term.number);
+  return row;
+}
+
+export interface DutyOptions {
+  readonly db: Database;
+  /** Null: PGlite, which no other process has open. */
+  readonly databaseUrl: string | null;
+  readonly log: Logger;
+  /** At the beginning of each term, also before `openDuty` has answered; must not throw and must not wait. */
+  readonly onTerm: (term: Term) => void;
+}
+
+export interface Duty {
+  /** Null while another process is on duty, or nobody. */
+  readonly term: Term | null;
+  /** Ends the term; another process may begin the next one. */
+  close(): Promise<void>;
+}
+
+/** Answers after the first attempt; a process that is alone is on duty then. Later attempts go on behind it. */
+export async function openDuty(options: DutyOptions): Promise<Duty> {
+  if (options.databaseUrl === null) return openAlone(options);
+  const candidate = new Candidate(options, options.databaseUrl);
+  await candidate.hasTried;
+  return candidate;
+}
+
+async function openAlone({ db, onTerm }: DutyOptions): Promise<Duty> {
+  const [row] = await db.$queryRaw<{ number: bigint }[]>`
+    UPDATE duty SET term = term + 1 WHERE id = 1 RETURNING term AS number`;
+  if (row === undefined) throw new Error('Expected the one row of the duty, got none; are the migrations applied?');
+  const ending = new AbortController();
+  const term: Term = { number: row.number, ended: ending.signal };
+  onTerm(term);
+  return {
+    get term() {
+      return ending.signal.aborted ? null : term;
+    },
+    close: async () => ending.abort(),
+  };
+}
+
+/** How often the lock is tried, after a failure too, and how often it is made sure of. */
+const TRY_MS = 500;
+const CHECK_MS = 1_000;
+
+/** Tries to be on duty for as long as it is open. */
+class Candidate implements Duty {
+  term: Term | null = null;
+  readonly hasTried: Promise<void>;
+  private tried: () => void = () => undefined;
+  private readonly closing = new AbortController();
+  private readonly running: Promise<void>;
+  private session: DutySession | null = null;
+  /** Told in the log, once an outage. */
+  private failing = false;
+
+  constructor(
+    private readonly options: DutyOptions,
+    private readonly url: string,
+  ) {
+    this.hasTried = new Promise((resolve) => (this.tried = resolve));
+    this.running = this.run();
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.session?.close();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.closing.signal.aborted) {
+      const session = new DutySession(this.url);
+      this.session = session;
+      try {
+        await session.open();
+        await this.stand(session, AbortSignal.any([this.closing.signal, session.ended]));
+      } catch (error) {
+        this.onFailure(error);
+      }
+      await session.close();
+      this.tried();
+      await sleep(TRY_MS, undefined, { signal: this.closing.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Until the session is lost, or this is closed: it ends by an error, whatever the end. */
+  private async stand(session: DutySession, ended: AbortSignal): Promise<never> {
+    while (!(await session.tryLock())) {
+      this.failing = false;
+      this.tried();
+      await sleep(TRY_MS, undefined, { signal: ended });
+    }
+    const number = await session.raiseTerm();
+    this.failing = false;
+    const ending = new AbortController();
+    this.term = { number, ended: ending.signal };
+    try {
+      this.options.log.info({ term: String(number) }, 'On duty: this process writes alerts and runs timed jobs.');
+      this.options.onTerm(this.term);
+      this.tried();
+      for (;;) {
+        await sleep(CHECK_MS, undefined, { signal: ended });
+        await session.check(number);
+      }
+    } finally {
+      this.term = null;
+      ending.abort();
+      this.options.log.info({ term: String(number) }, 'Off duty.');
+    }
+  }
+
+  private onFailure(error: unknown): void {
+    if (this.closing.signal.aborted) return;
+    const { log } = this.options;
+    const what = 'No session with PostgreSQL that decides who is on duty; trying again.';
+    if (this.failing) log.debug({ err: error }, what);
+    else log.warn({ err: error }, what);
+    this.failing = true;
+  }
+}

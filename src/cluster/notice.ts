@@ -1,0 +1,93 @@
+/**
+ * What processes that share a database tell each other: that something is to be read there, never what it is. A nudge
+ * that is lost, doubled or late costs a read, not a fact.
+ */
+import type { News } from '../platform/events.js';
+import { isUuid } from '../platform/ids.js';
+
+export type Nudge =
+  /** Prices up to this round are stored. */
+  | { readonly kind: 'prices'; readonly round: bigint }
+  /** These accounts may have changed. */
+  | { readonly kind: 'accounts'; readonly ids: readonly string[]; readonly cause: Cause }
+  /** There are new versions of ratios or policies. */
+  | { readonly kind: 'rules' }
+  /** Alerts up to this number are stored. */
+  | { readonly kind: 'alerts'; readonly last: bigint };
+
+/** The sender has dropped nudges: whoever hears it compares all copies with the database. */
+export interface Gap {
+  readonly kind: 'gap';
+}
+
+type Cause = News['accounts'][0]['cause'];
+
+/** Every cause, checked by the compiler to be all. */
+const CAUSES: Readonly<Record<Cause, true>> = { ACCOUNT: true, INTEREST: true };
+
+/** Ids of one message; a batch of fills may have touched a thousand accounts. */
+export const MAX_IDS = 500;
+
+/** As texts, each with the sender's id; many ids make several. */
+export function writeNudge(from: string, nudge: Nudge | Gap): string[] {
+  if (nudge.kind !== 'accounts' || nudge.ids.length <= MAX_IDS) return [toText(from, nudge)];
+  const parts = Math.ceil(nudge.ids.length / MAX_IDS);
+  return Array.from({ length: parts }, (_part, index) =>
+    toText(from, { ...nudge, ids: nudge.ids.slice(index * MAX_IDS, (index + 1) * MAX_IDS) }),
+  );
+}
+
+function toText(from: string, nudge: Nudge | Gap): string {
+  return JSON.stringify({ from, ...nudge }, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+}
+
+/**
+ * Null for what is no nudge: anybody may write to the channel, and while servers are being replaced so does another
+ * edition of this one.
+ */
+export function readNudge(text: string): { readonly from: string; readonly nudge: Nudge | Gap } | null {
+  const found = parsed(text);
+  if (typeof found !== 'object' || found === null) return null;
+  const fields = found as Readonly<Record<string, unknown>>;
+  const from = fields['from'];
+  const nudge = nudgeOf(fields);
+  return typeof from === 'string' && nudge !== null ? { from, nudge } : null;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function nudgeOf({ kind, round, ids, cause, last }: Readonly<Record<string, unknown>>): Nudge | Gap | null {
+  switch (kind) {
+    case 'prices':
+      return isNumber(round) ? { kind, round: BigInt(round) } : null;
+    case 'accounts':
+      return areIds(ids) && isCause(cause) ? { kind, ids, cause } : null;
+    case 'alerts':
+      return isNumber(last) ? { kind, last: BigInt(last) } : null;
+    case 'rules':
+    case 'gap':
+      return { kind };
+    default:
+      return null;
+  }
+}
+
+function isNumber(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{1,18}$/.test(value);
+}
+
+function areIds(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length <= MAX_IDS && value.every((id) => typeof id === 'string' && isUuid(id));
+}
+
+function isCause(value: unknown): value is Cause {
+  return typeof value === 'string' && Object.hasOwn(CAUSES, value);
+}

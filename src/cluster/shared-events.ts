@@ -1,0 +1,158 @@
+/**
+ * Joins the bus of this process to those of the others: what happens here is told by the relay, what is heard from there
+ * is read from the database and then told here, and never sent on.
+ */
+import type { Prices } from '../market/prices.js';
+import type { Bus } from '../platform/events.js';
+import type { Database } from '../platform/database.js';
+import type { Logger } from '../platform/log.js';
+import type { Nudge } from './notice.js';
+import { openRelay, relayChannel, type Relay } from './channel.js';
+import { tellRatio } from '../policy/rulebook/rule-events.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
+
+export interface RelayNewsParts {
+  readonly redisUrl: string;
+  readonly db: Database;
+  readonly bus: Bus;
+  readonly prices: Pick<Prices, 'board' | 'catchUp'>;
+  readonly rulebook: Rulebook;
+  readonly log: Logger;
+  readonly clock: () => number;
+}
+
+export interface RelayNews {
+  /** Whether news go out and come in. */
+  readonly connected: boolean;
+  close(): Promise<void>;
+}
+
+/** To be called when prices and rules are loaded: what happens until the relay listens is made up for then. */
+export async function openRelayNews(parts: RelayNewsParts): Promise<RelayNews> {
+  return new JoinedNews(parts, await relayChannel(parts.db));
+}
+
+const RETRY_MS = 500;
+
+/** What has to be read: much of it asked for in a short while is read once. */
+interface Wanted {
+  prices: boolean;
+  rules: boolean;
+  resync: boolean;
+}
+
+class JoinedNews implements RelayNews {
+  private readonly relay: Relay;
+  /** While news from elsewhere are told here; listeners are called within `emit`. */
+  private isHeard = false;
+  /** The newest round of which this process was told, or has told. */
+  private knownRound: bigint;
+  private wanted: Wanted = { prices: false, rules: false, resync: false };
+  private running: Promise<void> | null = null;
+  private closed = false;
+
+  constructor(
+    private readonly parts: RelayNewsParts,
+    channel: string,
+  ) {
+    const { redisUrl, bus, prices, log } = parts;
+    this.knownRound = prices.board.round;
+    this.relay = openRelay({
+      url: redisUrl,
+      channel,
+      log,
+      onMessage: (nudge) => this.hear(nudge),
+      onGap: () => this.want('resync'),
+    });
+    bus.on('prices', () => this.tellPrices());
+    bus.on('accounts', ({ ids, cause }) => this.tell({ kind: 'accounts', ids, cause }));
+    bus.on('collateralRatio', () => this.tell({ kind: 'rules' }));
+    bus.on('policy', () => this.tell({ kind: 'rules' }));
+    bus.on('alerts', ({ last }) => this.tell({ kind: 'alerts', last }));
+  }
+
+  get connected(): boolean {
+    return this.relay.connected;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.relay.close();
+    await this.running;
+  }
+
+  private tell(nudge: Nudge): void {
+    if (!this.isHeard && !this.closed) this.relay.send(nudge);
+  }
+
+  /** A round that was heard of is not told again; nor are prices that have only aged, as they do everywhere. */
+  private tellPrices(): void {
+    const { round } = this.parts.prices.board;
+    if (round <= this.knownRound) return;
+    this.knownRound = round;
+    this.tell({ kind: 'prices', round });
+  }
+
+  private hear(nudge: Nudge): void {
+    const { bus, prices } = this.parts;
+    switch (nudge.kind) {
+      case 'prices':
+        if (nudge.round > this.knownRound) this.knownRound = nudge.round;
+        if (nudge.round > prices.board.round) this.want('prices');
+        break;
+      case 'accounts':
+        this.emitHeard(() => bus.emit('accounts', { ids: nudge.ids, cause: nudge.cause }));
+        break;
+      case 'alerts':
+        this.emitHeard(() => bus.emit('alerts', { last: nudge.last }));
+        break;
+      case 'rules':
+        this.want('rules');
+        break;
+    }
+  }
+
+  private emitHeard(emit: () => void): void {
+    this.isHeard = true;
+    try {
+      emit();
+    } finally {
+      this.isHeard = false;
+    }
+  }
+
+  private want(what: keyof Wanted): void {
+    this.wanted[what] = true;
+    if (this.running === null && !this.closed) this.running = this.run().finally(() => (this.running = null));
+  }
+
+  private async run(): Promise<void> {
+    while (!this.closed && Object.values(this.wanted).includes(true)) {
+      const wanted = this.wanted;
+      this.wanted = { prices: false, rules: false, resync: false };
+      try {
+        await this.read(wanted);
+      } catch (error) {
+        for (const what of ['prices', 'rules', 'resync'] as const) this.wanted[what] ||= wanted[what];
+        this.parts.log.error({ err: error }, 'News of other processes could not be read; trying again.');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  private async read({ prices, rules, resync }: Wanted): Promise<void> {
+    if (prices || resync) await this.parts.prices.catchUp();
+    if (rules || resync) await this.readRules();
+    if (resync && !this.closed) this.parts.bus.emit('resync');
+  }
+
+  private async readRules(): Promise<void> {
+    const { rulebook, db, bus, clock } = this.parts;
+    const { ratios, venues } = await rulebook.refresh(db);
+    const now = new Date(clock());
+    this.emitHeard(() => {
+      for (const version of ratios) tellRatio(bus, version, now);
+      for (const venue of venues) bus.emit('policy', { venue });
+    });
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * A feed for demonstrations: plays the recording over and over, faster than it happened, its instants moved to the
+ * present. Every step publishes every price, so that none becomes stale while the feed runs.
+ */
+import type { Decimal } from '../margin/decimal.js';
+import type { QuoteInput } from '../market/prices.js';
+import { MINUTE_MS, pricesAt, type RecordedPrice, type Recording } from './recording.js';
+
+/** Four hours before USDC is at its lowest: at the default speed it falls within the first half minute. */
+export const LOOP_START: number = Date.parse('2023-03-11T04:00:00Z');
+
+/** A step costs a transaction and an evaluation of every account; eyes need no more than ten a second. */
+const SHORTEST_STEP_MS = 100;
+/** Well below the age at which a price is stale by default. */
+const LONGEST_STEP_MS = 10_000;
+/** After an error, which is most likely a database that is away. */
+const PAUSE_AFTER_ERROR_MS = 1_000;
+
+export interface ReplayOptions {
+  readonly recording: Recording;
+  /** Recorded time by real time: at 600, a recorded minute takes 100 ms. Greater than 0. */
+  readonly speed: number;
+  readonly instruments: readonly ReplayedInstrument[];
+  /** Awaited: while it is slow the feed skips records; it never queues them. */
+  readonly publish: (quotes: readonly QuoteInput[]) => Promise<unknown>;
+  /** Awaited at the end of the recording, before its first step comes again. */
+  readonly onSeam: () => Promise<void>;
+  /** Of `publish` and `onSeam`; the feed goes on, and tries what failed again. */
+  readonly onError: (error: unknown) => void;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+}
+
+export interface ReplayedInstrument {
+  readonly venue: string;
+  readonly symbol: string;
+  readonly baseAsset: string;
+}
+
+/** Where the replay stands: what it plays at the instant `at`. */
+export interface ReplayPosition {
+  readonly speed: number;
+  readonly at: Date;
+  readonly recordedAt: Date;
+}
+
+export interface Replay {
+  position(): ReplayPosition;
+  /** Resolves when the step under way has ended; no further one begins. */
+  stop(): Promise<void>;
+}
+
+/** Publishes the first step at once. */
+export function startReplay(options: ReplayOptions): Replay {
+  const { recording, speed, clock } = options;
+  const stepMs = Math.min(Math.max(MINUTE_MS / speed, SHORTEST_STEP_MS), LONGEST_STEP_MS);
+  let stopped = false;
+  let began = clock();
+  let wake = (): void => undefined;
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  const play = async (): Promise<void> => {
+    let due = began;
+    while (!stopped) {
+      try {
+        if (LOOP_START + (clock() - began) * speed >= recording.end) {
+          await options.onSeam();
+          began = due = clock();
+        }
+        const now = clock();
+        const prices = pricesAt(recording, LOOP_START + (now - began) * speed);
+        await options.publish(quotesOf(prices, options.instruments, new Date(now)));
+        due = nextDue(due, stepMs, clock());
+      } catch (error) {
+        options.onError(error);
+        due = clock() + Math.max(stepMs, PAUSE_AFTER_ERROR_MS);
+      }
+      if (!stopped) await pause(Math.max(0, due - clock()));
+    }
+  };
+
+  const played = play();
+  return {
+    position: () => {
+      const now = clock();
+      return { speed, at: new Date(now), recordedAt: new Date(LOOP_START + (now - began) * speed) };
+    },
+    stop: (): Promise<void> => {
+      stopped = true;
+      wake();
+      return played;
+    },
+  };
+}
+
+/** The first instant after `now` that lies a whole number of steps after `due`: steps that are late are left out. */
+function nextDue(due: number, stepMs: number, now: number): number {
+  const steps = Math.floor(Math.max(0, now - due) / stepMs) + 1;
+  return due + steps * stepMs;
+}
+
+/** Index quotes as recorded, and as the mark of every instrument the index of its base asset. */
+export function quotesOf(
+  prices: readonly RecordedPrice[],
+  instruments: readonly ReplayedInstrument[],
+  at: Date,
+): QuoteInput[] {
+  const byAsset = new Map(prices.map((recorded) => [recorded.asset, recorded]));
+  const marks = instruments.flatMap(({ venue, symbol, baseAsset }) => {
+    const recorded = byAsset.get(baseAsset);
+    return recorded === undefined ? [] : [mark(venue, symbol, recorded, at)];
+  });
+  return [...prices.map((recorded) => ({ ...recorded, at })), ...marks];
+}
+
+function mark(venue: string, instrument: string, recorded: { price: Decimal; source: string }, at: Date): QuoteInput {
+  return { venue, instrument, price: recorded.price, source: recorded.source, at };
+}

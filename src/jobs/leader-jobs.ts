@@ -1,0 +1,95 @@
+/**
+ * What a process does while it is on duty: it keeps alerts, books interest, and lets old prices go. All of it begins with
+ * the term and ends with it.
+ */
+import { once } from 'node:events';
+
+import type { LedgerParts } from '../ledger/ledger-checks.js';
+import { thinPriceHistory } from '../market/history-thinning.js';
+import type { Logger } from '../platform/log.js';
+import { AlertKeeper } from '../risk/alerts/alert-writer.js';
+import { DeposedError, type Term } from '../cluster/leadership.js';
+import { InterestJob } from './interest-job.js';
+import type { MarginLoop } from '../risk/engine/margin-loop.js';
+
+export interface OnDutyParts extends LedgerParts {
+  readonly loop: MarginLoop;
+  readonly log: Logger;
+  readonly clock: () => number;
+  /** How long every round of prices is kept. */
+  readonly priceHistoryMs: number;
+  /** Other processes leave what they have changed in the outbox. */
+  readonly isShared: boolean;
+}
+
+const RETRY_MS = 500;
+/** How often the outbox is looked at that other processes write to. */
+const OUTBOX_MS = 200;
+/** How often old prices go, and how many in one transaction. */
+const THIN_MS = 60_000;
+const THIN_ROWS = 500;
+
+/** Resolves when the term is over and nothing of it is under way any more. */
+export async function goOnDuty(parts: OnDutyParts, term: Term): Promise<void> {
+  const { loop, isShared } = parts;
+  const interest = new InterestJob(parts);
+  const outbox = isShared ? setInterval(() => loop.nudge(), OUTBOX_MS) : undefined;
+  let thinned = 0n;
+  let thinning: Promise<void> = Promise.resolve();
+  let isThinning = false;
+  const thinningTimer = setInterval(() => {
+    if (isThinning) return;
+    isThinning = true;
+    thinning = thin(parts, term, thinned).then((after) => {
+      thinned = after;
+      isThinning = false;
+    });
+  }, THIN_MS);
+  await keepAlerts(parts, term);
+  if (!term.ended.aborted) await once(term.ended, 'abort');
+  clearInterval(outbox);
+  clearInterval(thinningTimer);
+  loop.setKeeper(null);
+  await interest.close();
+  await thinning;
+}
+
+async function keepAlerts(parts: OnDutyParts, term: Term): Promise<void> {
+  while (!term.ended.aborted) {
+    try {
+      const keeper = await AlertKeeper.begin(parts, term);
+      if (!term.ended.aborted) parts.loop.setKeeper(keeper);
+      return;
+    } catch (error) {
+      if (error instanceof DeposedError) return;
+      parts.log.error({ err: error }, 'Alerts could not be taken over; trying again.');
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+/** Answers where the next run goes on. */
+async function thin(
+  { db, log, clock, priceHistoryMs, isShared }: OnDutyParts,
+  term: Term,
+  from: bigint,
+): Promise<bigint> {
+  let after = from;
+  let deleted = 0;
+  try {
+    while (!term.ended.aborted) {
+      const asked = { now: new Date(clock()), fullMs: priceHistoryMs, after, limit: THIN_ROWS };
+      const thinned = await thinPriceHistory(db, asked);
+      after = thinned.after;
+      deleted += thinned.deleted;
+      if (thinned.deleted === 0) break;
+    }
+    // PGlite has nobody who gives the room of deleted rows back by itself.
+    if (deleted > 0 && !isShared) {
+      for (const table of ['price_changes', 'price_rounds', 'outbox']) await db.$executeRawUnsafe(`VACUUM ${table}`);
+    }
+  } catch (error) {
+    if (!term.ended.aborted) log.error({ err: error }, 'Old prices could not be let go; trying again.');
+  }
+  return after;
+}

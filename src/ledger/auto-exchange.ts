@@ -1,0 +1,25 @@
+/**
+ * The exchange of other assets for debts past their thresholds (rules: 11), booked in the transaction of what led to it.
+ */
+import { autoExchange } from '../margin/change/auto-exchange.js';
+import type { LedgerParts } from './ledger-checks.js';
+import type { OpenBook } from './locked-accounts.js';
+import { rulesOf } from './margin-state.js';
+
+/**
+ * Books what has to be exchanged now, by fresh prices only; nothing where nothing is owed past a threshold. To be called
+ * after each single fill, fee, run of interest and change of mode.
+ *
+ * @param reference what led to it: the entries of the exchange carry it
+ */
+export function bookAutoExchange(
+  book: OpenBook,
+  reference: string,
+  parts: Pick<LedgerParts, 'rulebook' | 'board'>,
+  now: Date,
+): void {
+  const { market, policy } = rulesOf(book.account, parts, now);
+  for (const { asset, quantity } of autoExchange(book.state(parts.rulebook), market, policy)) {
+    book.post(asset, quantity, { kind: 'AUTO_EXCHANGE', reference, reportedAt: null });
+  }
+}

@@ -1,0 +1,79 @@
+/** What traders change on their own accounts: one account, one transaction, all or nothing. */
+import type { Refusal } from '../margin/refusal.js';
+import { transact, type Transaction } from '../platform/database.js';
+import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
+import { isUuid } from '../platform/ids.js';
+import { keyReused, problemOfKey } from '../policy/changes/problems.js';
+import { accountNotFound, lookAgain, type LedgerParts } from './ledger-checks.js';
+import { openBooks, writeBooks, type OpenBook } from './locked-accounts.js';
+
+/** An account as its trader names it; somebody else's is answered as if it did not exist. */
+export interface OwnAccount {
+  readonly accountId: string;
+  readonly owner: string;
+}
+
+/** Changes the book in memory, or says why not; then nothing is written. */
+export type AccountChange = (book: OpenBook, tx: Transaction) => Refusal | null | Promise<Refusal | null>;
+
+/** What traders send in a mutation of an account that they do not have. */
+const NO_SUCH_ACCOUNT = accountNotFound(['input', 'accountId']);
+
+/**
+ * Changes an account; a change to what is there already changes nothing, its version neither.
+ *
+ * @param prepare runs before the account is locked, for locks that come first
+ */
+export async function changeOwnAccount(
+  { db, bus }: LedgerParts,
+  own: OwnAccount,
+  now: Date,
+  change: AccountChange,
+  prepare: (tx: Transaction) => Promise<void> = () => Promise.resolve(),
+): Promise<readonly Refusal[]> {
+  const { refusal, changed } = await transact(db, async (tx) => {
+    await prepare(tx);
+    return changeBook(tx, own, now, change);
+  }).catch(lookAgain(bus, [own]));
+  if (changed.length > 0) bus.emit('accounts', { ids: changed, cause: 'ACCOUNT' });
+  return refusal === null ? [] : [refusal];
+}
+
+/** The same for money that moves: once by its key. `entry` is the sequence number of the ledger entry, booked now or then. */
+export async function moveOwnMoney(
+  { db, bus }: LedgerParts,
+  own: OwnAccount,
+  request: IdempotentRequest,
+  now: Date,
+  change: AccountChange,
+): Promise<{ readonly entry: bigint | null; readonly refusals: readonly Refusal[] }> {
+  const problem = problemOfKey(request.key);
+  if (problem !== null) return { entry: null, refusals: [problem] };
+  const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
+    const { refusal } = await changeBook(tx, own, now, change);
+    if (refusal !== null) return { refusals: [refusal] };
+    // The account is locked, so that its newest entry is the one that was just booked.
+    const { seq } = await tx.ledgerEntry.findFirstOrThrow({
+      where: { accountId: own.accountId },
+      orderBy: { seq: 'desc' },
+    });
+    return { made: String(seq) };
+  }).catch(lookAgain(bus, [own]));
+  if (outcome.kind === 'refused') return { entry: null, refusals: outcome.refusals };
+  if (outcome.kind === 'reused') return { entry: null, refusals: [keyReused()] };
+  if (outcome.isNew) bus.emit('accounts', { ids: [own.accountId], cause: 'ACCOUNT' });
+  return { entry: BigInt(outcome.made), refusals: [] };
+}
+
+async function changeBook(
+  tx: Transaction,
+  { accountId, owner }: OwnAccount,
+  now: Date,
+  change: AccountChange,
+): Promise<{ readonly refusal: Refusal | null; readonly changed: readonly string[] }> {
+  const books = isUuid(accountId) ? await openBooks(tx, [accountId], owner) : null;
+  const book = books?.get(accountId);
+  if (book === undefined) return { refusal: NO_SUCH_ACCOUNT, changed: [] };
+  const refusal = await change(book, tx);
+  return { refusal, changed: refusal === null ? await writeBooks(tx, [book], now) : [] };
+}

@@ -1,0 +1,98 @@
+/** Money that traders move themselves: out of an account, and in and out of isolated margin (rules: 6 and 8). */
+import { assessMargin } from '../margin/state/assess.js';
+import { ZERO, type Decimal } from '../margin/decimal.js';
+import { checkMarginAdjustment } from '../margin/change/isolated.js';
+import { SETTLEMENT_ASSET } from '../margin/model.js';
+import { refuse, type Refusal } from '../margin/refusal.js';
+import { checkTransferOut } from '../margin/solve/transferable.js';
+import type { IdempotentRequest } from '../platform/idempotency.js';
+import { uuidv7 } from '../platform/ids.js';
+import { LARGEST_QUANTITY, positionNotFound, type LedgerParts, type PositionRef } from './ledger-checks.js';
+import { rulesOf } from './margin-state.js';
+import { moveOwnMoney, type OwnAccount } from './owner-commands.js';
+import { positionKey } from './records.js';
+
+export interface Withdrawal extends OwnAccount {
+  readonly asset: string;
+  /** In units of the asset, above 0. */
+  readonly quantity: Decimal;
+}
+
+export interface MarginAdjustment extends PositionRef {
+  readonly owner: string;
+  /** In USDT; positive: into the margin. */
+  readonly quantity: Decimal;
+}
+
+export interface MovedMoney {
+  /** The ledger entry of the account; null when it was refused. */
+  readonly entry: bigint | null;
+  readonly refusals: readonly Refusal[];
+}
+
+/** Exactly what is transferable may leave, and not one unit of the 18th digit more. The ledger entry is the record. */
+export function withdraw(
+  parts: LedgerParts,
+  own: Withdrawal,
+  request: IdempotentRequest,
+  now: Date,
+): Promise<MovedMoney> {
+  return moveOwnMoney(parts, own, request, now, (book) => {
+    if (!parts.rulebook.assets.has(own.asset)) {
+      return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: ['input', 'asset'] };
+    }
+    if (!own.quantity.gt(ZERO) || own.quantity.gt(LARGEST_QUANTITY)) {
+      const message = 'Expected a quantity above 0, of at most 1e15.';
+      return { ...refuse('INVALID_INPUT', message), field: ['input', 'quantity'] };
+    }
+    const { market, policy } = rulesOf(book.account, parts, now);
+    const refusal = checkTransferOut(own.asset, own.quantity, book.state(parts.rulebook), market, policy);
+    if (refusal !== null) return { ...refusal, field: ['input', 'quantity'] };
+    book.post(own.asset, own.quantity.negated(), {
+      kind: 'WITHDRAWAL',
+      reference: `withdrawal:${uuidv7()}`,
+      reportedAt: null,
+    });
+    return null;
+  });
+}
+
+/** Leverage stays; what the position can lose, and its liquidation price, follow the margin. */
+export async function adjustPositionMargin(
+  parts: LedgerParts,
+  own: MarginAdjustment,
+  request: IdempotentRequest,
+  now: Date,
+): Promise<MovedMoney> {
+  const field = ['input', 'positionId'];
+  const moved = await moveOwnMoney(parts, own, request, now, (book) => {
+    const key = positionKey(own.instrument, own.side);
+    const position = book.positions.get(key);
+    const { market, policy } = rulesOf(book.account, parts, now);
+    const state = book.state(parts.rulebook);
+    const report = assessMargin(state, market, policy).positions.find(
+      ({ instrument, side }) => positionKey(instrument, side) === key,
+    );
+    if (position === undefined || report === undefined) return positionNotFound(field);
+    if (own.quantity.isZero() || own.quantity.abs().gt(LARGEST_QUANTITY)) {
+      const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
+      return { ...refuse('INVALID_INPUT', message), field: ['input', 'quantity'] };
+    }
+    const refusal = checkMarginAdjustment(report, own.quantity, state, market, policy);
+    if (refusal !== null) {
+      return { ...refusal, field: refusal.code === 'ISOLATED_ONLY' ? field : ['input', 'quantity'] };
+    }
+    book.post(SETTLEMENT_ASSET, own.quantity.negated(), {
+      kind: 'MARGIN_ADJUSTMENT',
+      reference: `position:${key}`,
+      reportedAt: null,
+    });
+    book.setPosition({ ...position, isolatedMargin: position.isolatedMargin.plus(own.quantity) });
+    return null;
+  });
+  // The input names a position: an account that is not there is a position that is not there.
+  const refusals = moved.refusals.map((refusal) =>
+    refusal.code === 'ACCOUNT_NOT_FOUND' ? positionNotFound(field) : refusal,
+  );
+  return { ...moved, refusals };
+}

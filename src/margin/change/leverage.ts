@@ -1,0 +1,71 @@
+/**
+ * How much leverage an instrument may have (rules: 7; source: 004, section V).
+ */
+import { checkInitialMargin } from './acceptance.js';
+import { assessMargin } from '../state/assess.js';
+import { ONE, ZERO, decimal, max, min, type Decimal } from '../decimal.js';
+import type { AccountState, InstrumentRules, Market, Policy } from '../model.js';
+import { refuse, type Refusal } from '../refusal.js';
+import { tierOf } from '../state/requirement.js';
+
+const STARTING_LEVERAGE: Decimal = decimal(20);
+
+/** What an instrument starts with: 20, or its maximum where that is less. */
+export function startingLeverage(rules: InstrumentRules): Decimal {
+  return min(STARTING_LEVERAGE, rules.maxLeverage);
+}
+
+/**
+ * The most that the tier of the present notional allows; in hedge mode that of the larger side. Without a mark price
+ * what the position was filled for stands for its notional.
+ */
+export function maxLeverage(rules: InstrumentRules, account: AccountState, market: Market): Decimal {
+  const mark = market.mark(rules.symbol);
+  let notional = ZERO;
+  for (const { instrument, size, cost } of account.positions) {
+    if (instrument === rules.symbol) notional = max(notional, mark === null ? cost : size.times(mark.price));
+  }
+  return min(rules.maxLeverage, tierOf(notional, rules.tiers).maxLeverage);
+}
+
+/** The account with the leverage on every position of the instrument. */
+export function withLeverage(account: AccountState, instrument: string, leverage: Decimal): AccountState {
+  const positions = account.positions.map((position) =>
+    position.instrument === instrument ? { ...position, leverage } : position,
+  );
+  return { ...account, positions };
+}
+
+/**
+ * Whether the leverage may be set; null: it may. A whole number from 1 to `maxLeverage`. With a cross position: the
+ * margin balance covers the new total initial margin, or that does not rise. Isolated: margin + min(0, PnL) covers
+ * the position's new initial margin; no margin moves.
+ */
+export function checkLeverage(
+  rules: InstrumentRules,
+  leverage: Decimal,
+  account: AccountState,
+  market: Market,
+  policy: Policy,
+): Refusal | null {
+  const most = maxLeverage(rules, account, market);
+  if (!leverage.isInteger() || leverage.lt(ONE) || leverage.gt(most)) {
+    const message = `Leverage is a whole number from 1 to ${most.toFixed()}, the maximum for the present notional.`;
+    return refuse('LEVERAGE_OUT_OF_RANGE', message, leverage, most);
+  }
+  const after = assessMargin(withLeverage(account, rules.symbol, leverage), market, policy);
+  const positions = after.positions.filter(({ instrument }) => instrument === rules.symbol);
+  if (positions.some(({ markPrice }) => markPrice === null)) {
+    return refuse('PRICE_UNAVAILABLE', `${rules.symbol} has a position and no mark price.`);
+  }
+  for (const { marginMode, isolatedMargin, unrealizedPnl, initialMargin } of positions) {
+    if (marginMode === 'CROSS' || unrealizedPnl === null || initialMargin === null) continue;
+    const covered = isolatedMargin.plus(min(ZERO, unrealizedPnl));
+    if (covered.lt(initialMargin)) {
+      const message = 'The margin of the isolated position, less its loss, would not cover its initial margin.';
+      return refuse('INSUFFICIENT_MARGIN', message, initialMargin, covered);
+    }
+  }
+  const before = assessMargin(account, market, policy);
+  return after.initialMargin.lte(before.initialMargin) ? null : checkInitialMargin(after);
+}

@@ -1,0 +1,76 @@
+/**
+ * When an account may change its modes (rules: 6 and 7; sources: 001 and 002). Orders that are still open are not
+ * known here: a venue that refuses a change because of them has to do so itself.
+ */
+import { checkInitialMargin } from './acceptance.js';
+import { assessMargin } from '../state/assess.js';
+import { ZERO } from '../decimal.js';
+import {
+  SETTLEMENT_ASSET,
+  type AccountState,
+  type CollateralMode,
+  type MarginMode,
+  type Market,
+  type Policy,
+} from '../model.js';
+import { refuse, type Refusal } from '../refusal.js';
+
+/** Isolated margin: in single-asset mode, and in multi-asset mode where the policy says so. */
+export function allowsIsolated(mode: CollateralMode, policy: Policy): boolean {
+  return mode === 'SINGLE_ASSET' || policy.isolatedInMultiAsset;
+}
+
+/** The margin mode of an instrument changes only while it has no position. */
+export function checkMarginMode(
+  instrument: string,
+  mode: MarginMode,
+  account: AccountState,
+  policy: Policy,
+): Refusal | null {
+  if (mode === 'ISOLATED' && !allowsIsolated(account.collateralMode, policy)) {
+    return refuse('ISOLATED_NOT_ALLOWED', 'This venue has no isolated margin in multi-asset mode.');
+  }
+  if (account.positions.some((position) => position.instrument === instrument)) {
+    return refuse('MARGIN_MODE_LOCKED', `The margin mode cannot change while ${instrument} has a position.`);
+  }
+  return null;
+}
+
+/** One-way and hedge change only while the account has no position at all. */
+export function checkPositionMode(account: AccountState): Refusal | null {
+  if (account.positions.length === 0) return null;
+  return refuse('POSITION_MODE_LOCKED', 'The position mode cannot change while the account has a position.');
+}
+
+/**
+ * To multi-asset: not while an isolated position stands where that mode has none (the settings of all instruments
+ * then become CROSS). To single-asset: not while anything but USDT is owed, and not when the margin balance would not
+ * cover the initial margin; the marks that this takes have to be fresh.
+ */
+export function checkCollateralMode(
+  mode: CollateralMode,
+  account: AccountState,
+  market: Market,
+  policy: Policy,
+): Refusal | null {
+  if (mode === account.collateralMode) return null;
+  if (mode === 'MULTI_ASSET') {
+    const isolated = account.positions.find(({ marginMode }) => marginMode === 'ISOLATED');
+    if (isolated === undefined || allowsIsolated(mode, policy)) return null;
+    const message = `Multi-asset mode has no isolated margin here: close the isolated position in ${isolated.instrument} first.`;
+    return refuse('COLLATERAL_MODE_LOCKED', message);
+  }
+  const owed = account.balances.find(({ asset, quantity }) => asset !== SETTLEMENT_ASSET && quantity.lt(ZERO));
+  if (owed !== undefined) {
+    const message = `In single-asset mode nothing but USDT may be owed: cover the debt in ${owed.asset} first.`;
+    return refuse('COLLATERAL_MODE_LOCKED', message, owed.quantity.negated(), ZERO);
+  }
+  const after = assessMargin({ ...account, collateralMode: mode }, market, policy);
+  const stale = account.positions.find(
+    ({ instrument, marginMode }) => marginMode === 'CROSS' && market.mark(instrument)?.stale === true,
+  );
+  if (stale !== undefined) {
+    return refuse('PRICE_UNAVAILABLE', `The mark price of ${stale.instrument} is too old for a change of mode.`);
+  }
+  return checkInitialMargin(after);
+}

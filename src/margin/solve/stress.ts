@@ -1,0 +1,53 @@
+/**
+ * The margin state under a shock of prices.
+ */
+import { assessMargin, type MarginReport } from '../state/assess.js';
+import { indexPrice, pricedBy } from '../state/collateral.js';
+import { ONE, type Decimal } from '../decimal.js';
+import { SETTLEMENT_ASSET, type AccountState, type Market, type Policy, type PriceState } from '../model.js';
+
+/**
+ * The report for every shock, in their order: the index of the named assets, of what is priced as one of them, and
+ * the marks on any of these are multiplied by 1 + shock; everything else stays. USDT, the measure, never moves.
+ *
+ * @param shocks from -1 (everything worthless) on
+ * @param assets null: all but USDT
+ */
+export function stress(
+  account: AccountState,
+  market: Market,
+  policy: Policy,
+  shocks: readonly Decimal[],
+  assets: readonly string[] | null,
+): MarginReport[] {
+  const named = assets === null ? null : new Set(assets);
+  const moves = (asset: string): boolean => {
+    const priced = pricedBy(asset, policy);
+    if (priced === SETTLEMENT_ASSET) return false;
+    return named === null || named.has(asset) || named.has(priced);
+  };
+  // What is priced as another may move without it: for this question each asset has its own price.
+  const separate: Policy = {
+    ...policy,
+    assets: new Map(Array.from(policy.assets, ([asset, rules]) => [asset, { ...rules, pricedAs: null }])),
+  };
+  return shocks.map((shock) => {
+    const factor = ONE.plus(shock);
+    const shocked: Market = {
+      index(asset) {
+        const price = indexPrice(asset, market, policy);
+        return moves(asset) ? times(price, factor) : price;
+      },
+      mark(instrument) {
+        const base = policy.instruments.get(instrument)?.baseAsset;
+        const price = market.mark(instrument);
+        return base !== undefined && moves(base) ? times(price, factor) : price;
+      },
+    };
+    return assessMargin(account, shocked, separate);
+  });
+}
+
+function times(price: PriceState | null, factor: Decimal): PriceState | null {
+  return price === null ? null : { ...price, price: price.price.times(factor) };
+}

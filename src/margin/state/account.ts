@@ -1,0 +1,45 @@
+/**
+ * How an account changes: balances by entries, positions by being replaced. What the ledger books for real and what a
+ * simulation tries goes through these few functions, so that both end in the same state.
+ */
+import { ZERO, type Decimal } from '../decimal.js';
+import type { AccountState, BalanceState, PositionState } from '../model.js';
+
+export type BalanceChangeKind =
+  | 'AUTO_EXCHANGE'
+  | 'FEE'
+  | 'FUNDING'
+  | 'INSURANCE'
+  | 'INTEREST'
+  | 'LIQUIDATION_FEE'
+  | 'MARGIN_ADJUSTMENT'
+  | 'REALIZED_PNL'
+  | 'TRANSFER';
+
+/** One entry of the ledger to be: 18 digits, never 0. */
+export interface BalanceChange {
+  readonly asset: string;
+  readonly quantity: Decimal;
+  readonly kind: BalanceChangeKind;
+}
+
+/** What the account holds of the asset, without isolated margin; 0 where it never held any. */
+export function balanceOf(account: AccountState, asset: string): Decimal {
+  return account.balances.find((balance) => balance.asset === asset)?.quantity ?? ZERO;
+}
+
+/** The account after the entries; balances that they lack are added at the end. */
+export function withBalanceChanges(account: AccountState, changes: readonly BalanceChange[]): AccountState {
+  const quantities = new Map(account.balances.map(({ asset, quantity }) => [asset, quantity]));
+  for (const { asset, quantity } of changes) quantities.set(asset, (quantities.get(asset) ?? ZERO).plus(quantity));
+  const balances: BalanceState[] = Array.from(quantities, ([asset, quantity]) => ({ asset, quantity }));
+  return { ...account, balances };
+}
+
+/** The account with these positions in place of those of the same instrument and side; size 0 takes one away. */
+export function withPositions(account: AccountState, changed: readonly PositionState[]): AccountState {
+  const replaced = (position: PositionState): boolean =>
+    changed.some(({ instrument, side }) => instrument === position.instrument && side === position.side);
+  const positions = [...account.positions.filter((position) => !replaced(position)), ...changed];
+  return { ...account, positions: positions.filter(({ size }) => !size.isZero()) };
+}

@@ -1,0 +1,44 @@
+/**
+ * Where a margin balance stands against what is required (rules: 5).
+ */
+import { ZERO, quotientDown, quotientUp, type Decimal } from '../decimal.js';
+import { MARGIN_STATUSES, type MarginStatus, type Policy } from '../model.js';
+
+/**
+ * The status of one margin balance. Thresholds are compared by cross-multiplication, so that a value that sits
+ * exactly on a boundary is on it. `liquidatesAtEquality` is the venue's choice of the boundary's side.
+ */
+export function statusOf(marginBalance: Decimal, maintenanceMargin: Decimal, policy: Policy): MarginStatus {
+  if (maintenanceMargin.isZero()) return marginBalance.lt(ZERO) ? 'LIQUIDATION' : 'NO_EXPOSURE';
+  const order = marginBalance.cmp(maintenanceMargin);
+  if (order < 0 || (order === 0 && policy.liquidatesAtEquality)) return 'LIQUIDATION';
+  if (maintenanceMargin.gte(marginBalance.times(policy.marginCallRatio))) return 'MARGIN_CALL';
+  if (maintenanceMargin.gte(marginBalance.times(policy.warningRatio))) return 'WARNING';
+  return 'HEALTHY';
+}
+
+/**
+ * What a status is worth when a positive balance that would count has no price: the margin balance is then only a
+ * lower bound, so that what is calm stays calm and anything worse cannot be told (rules: 2).
+ */
+export function statusOfLowerBound(status: MarginStatus): MarginStatus {
+  return status === 'NO_EXPOSURE' || status === 'HEALTHY' ? status : 'UNPRICED';
+}
+
+export function isWorse(a: MarginStatus, b: MarginStatus): boolean {
+  return MARGIN_STATUSES.indexOf(a) > MARGIN_STATUSES.indexOf(b);
+}
+
+/**
+ * maintenance / balance, rounded up at 18 digits; 1 is liquidation. Null when nothing is required, or when the
+ * balance is not positive: the ratio is then infinite.
+ */
+export function marginRatio(marginBalance: Decimal, maintenanceMargin: Decimal): Decimal | null {
+  if (maintenanceMargin.isZero() || !marginBalance.gt(ZERO)) return null;
+  return quotientUp(maintenanceMargin, marginBalance);
+}
+
+/** balance / maintenance, rounded down at 18 digits; above 1 is safe. Null when nothing is required. */
+export function healthFactor(marginBalance: Decimal, maintenanceMargin: Decimal): Decimal | null {
+  return maintenanceMargin.isZero() ? null : quotientDown(marginBalance, maintenanceMargin);
+}

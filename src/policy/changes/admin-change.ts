@@ -1,0 +1,67 @@
+/** What all changes by admins have in common: once by their key, and in the audit whether they are made or refused. */
+import type { Refusal } from '../../margin/refusal.js';
+import type { Bus } from '../../platform/events.js';
+import type { Database, Transaction } from '../../platform/database.js';
+import { doOnce, type IdempotentRequest } from '../../platform/idempotency.js';
+import type { Audit } from './audit.js';
+import { keyReused, problemOfKey } from './problems.js';
+import type { Rulebook } from '../rulebook/rulebook.js';
+
+export interface AdminParts {
+  readonly db: Database;
+  readonly rulebook: Rulebook;
+  readonly bus: Bus;
+  readonly audit: Audit;
+  readonly clock: () => number;
+}
+
+/** What the audit says that the change is about. */
+export interface ChangeSubject {
+  /** Type and local id, where it is known before; null where only the change makes it. */
+  readonly subject: string | null;
+  readonly subjectKey: string;
+  readonly reason: string | null;
+}
+
+/** What the change has made, by which the payload can be answered again, and what the audit says of it. */
+export interface Made {
+  readonly made: string;
+  readonly subject?: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+export type ChangeOutcome =
+  | { readonly made: string; readonly isNew: boolean; readonly refusals: readonly [] }
+  | { readonly made: null; readonly refusals: readonly Refusal[] };
+
+/** Does the work in one transaction, with its entry in the audit; the same key again writes no second one. */
+export async function changeOnce(
+  { db, audit }: Pick<AdminParts, 'db' | 'audit'>,
+  request: IdempotentRequest,
+  about: ChangeSubject,
+  now: Date,
+  work: (tx: Transaction) => Promise<Made | { readonly refusals: readonly Refusal[] }>,
+): Promise<ChangeOutcome> {
+  const fact = { actor: request.viewer, action: request.mutation, ...about, at: now };
+  const refused = async (refusals: readonly Refusal[]): Promise<ChangeOutcome> => {
+    await audit.refused(fact, refusals, request.input);
+    return { made: null, refusals };
+  };
+  const problemOfRequest = problemOfKey(request.key);
+  if (problemOfRequest !== null) return refused([problemOfRequest]);
+  const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
+    const done = await work(tx);
+    if ('refusals' in done) return done;
+    await audit.done(tx, { ...fact, subject: done.subject ?? fact.subject }, done.before, done.after);
+    return { made: done.made };
+  });
+  if (outcome.kind === 'refused') return refused(outcome.refusals);
+  if (outcome.kind === 'reused') return refused([keyReused()]);
+  return { made: outcome.made, isNew: outcome.isNew, refusals: [] };
+}
+
+/** Of two admins at the same rules one waits here, and then finds the other's version. Held to the transaction's end. */
+export async function lockRules(tx: Transaction, key: string): Promise<void> {
+  await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))::text`;
+}

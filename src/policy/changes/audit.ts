@@ -1,0 +1,137 @@
+/**
+ * Who changed which rule, or tried to, when and why. Entries of what was done are written in the transaction of the
+ * effect; those of what was refused in one of their own. The database refuses to change or delete an entry.
+ */
+import type { Database, Transaction } from '../../platform/database.js';
+import { isStorable } from '../../platform/text.js';
+
+/** What was done, or attempted. */
+export interface AuditFact {
+  /** Subject of the token. */
+  readonly actor: string;
+  /** The mutation. */
+  readonly action: string;
+  /** Type and local id, such as "CollateralRatio:018f…"; null: there is nothing that it was done to. */
+  readonly subject: string | null;
+  /** The same in words: "ASTER/BNB_CHAIN/LISTA". */
+  readonly subjectKey: string;
+  readonly reason: string | null;
+  readonly at: Date;
+}
+
+/** Why something was refused. */
+interface Problem {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface AuditEntry {
+  readonly seq: bigint;
+  readonly actor: string;
+  readonly action: string;
+  readonly done: boolean;
+  readonly subject: string | null;
+  readonly subjectKey: string;
+  /** JSON text. */
+  readonly before: string | null;
+  readonly after: string | null;
+  readonly reason: string | null;
+  readonly at: Date;
+}
+
+/** Of one actor in one minute and process: nobody fills the database with what is refused anyway. */
+export const REFUSALS_A_MINUTE = 60;
+const MINUTE_MS = 60_000;
+
+const LONGEST_KEY = 300;
+const LONGEST_REASON = 1_000;
+/** Of the input of a refused mutation. */
+const LONGEST_INPUT = 4_000;
+
+export class Audit {
+  private minute = -Infinity;
+  /** Refusals in this minute, by actor. */
+  private readonly refusals = new Map<string, number>();
+
+  constructor(private readonly db: Database) {}
+
+  /** To be called in the transaction of the effect. */
+  async done(tx: Transaction, fact: AuditFact, before: unknown, after: unknown): Promise<void> {
+    await insert(tx, fact, true, before, after);
+  }
+
+  /** Never in a transaction: what was refused is rolled back, and this stays. */
+  async refused(fact: AuditFact, refusals: readonly Problem[], asked: unknown): Promise<void> {
+    const count = this.count(fact);
+    if (count > REFUSALS_A_MINUTE + 1) return;
+    if (count <= REFUSALS_A_MINUTE) {
+      const errors = refusals.map(({ code, message }) => ({ code, message }));
+      await insert(this.db, fact, false, null, { errors, ...bounded(asked) });
+      return;
+    }
+    const until = new Date((this.minute + 1) * MINUTE_MS).toISOString();
+    const reason = `More than ${REFUSALS_A_MINUTE} refusals in a minute: more of this actor are dropped until ${until}.`;
+    await insert(this.db, { ...fact, subject: null, subjectKey: '', reason }, false, null, null);
+  }
+
+  /** How many refusals of the actor there were in this minute, with this one. */
+  private count({ actor, at }: AuditFact): number {
+    const minute = Math.floor(at.getTime() / MINUTE_MS);
+    if (minute > this.minute) {
+      this.minute = minute;
+      this.refusals.clear();
+    }
+    const count = (this.refusals.get(actor) ?? 0) + 1;
+    this.refusals.set(actor, count);
+    return count;
+  }
+}
+
+/** Newest first. */
+export async function readAuditEntries(
+  db: Database,
+  page: { readonly before: bigint | null; readonly limit: number; readonly subject: string | null },
+): Promise<AuditEntry[]> {
+  return db.auditEntry.findMany({
+    where: {
+      ...(page.before === null ? {} : { seq: { lt: page.before } }),
+      ...(page.subject === null ? {} : { subject: page.subject }),
+    },
+    orderBy: { seq: 'desc' },
+    take: page.limit,
+  });
+}
+
+export async function readAuditEntry(db: Database, seq: bigint): Promise<AuditEntry | null> {
+  return db.auditEntry.findUnique({ where: { seq } });
+}
+
+async function insert(
+  db: Database | Transaction,
+  fact: AuditFact,
+  done: boolean,
+  before: unknown,
+  after: unknown,
+): Promise<void> {
+  await db.auditEntry.create({
+    data: {
+      ...fact,
+      done,
+      subjectKey: storable(fact.subjectKey, LONGEST_KEY),
+      reason: fact.reason === null ? null : storable(fact.reason, LONGEST_REASON),
+      before: before === null ? null : JSON.stringify(before),
+      after: after === null ? null : JSON.stringify(after),
+    },
+  });
+}
+
+/** What a client sent, as far as it can be kept. */
+function storable(text: string, longest: number): string {
+  const start = text.slice(0, longest);
+  return isStorable(start) ? start : JSON.stringify(start);
+}
+
+function bounded(asked: unknown): { readonly asked?: unknown } {
+  if (asked === undefined) return {};
+  return JSON.stringify(asked).length <= LONGEST_INPUT ? { asked } : { asked: 'More than is kept of what is refused.' };
+}

@@ -1,0 +1,49 @@
+/** Refusals that several mutations share. */
+import { refuse, type Refusal } from '../../margin/refusal.js';
+import { isStorable } from '../../platform/text.js';
+import type { Rulebook } from '../rulebook/rulebook.js';
+
+const LONGEST_KEY = 200;
+const LONGEST_REASON = 1_000;
+const KEY_FIELD = ['input', 'idempotencyKey'];
+
+export function keyReused(): Refusal {
+  const message = 'This key was used with another request within 24 hours; send a new key for a new request.';
+  return { ...refuse('IDEMPOTENCY_KEY_REUSED', message), field: KEY_FIELD };
+}
+
+export function problemOfKey(key: string): Refusal | null {
+  return problemOfText(key, LONGEST_KEY, KEY_FIELD);
+}
+
+/** Why an admin changes something: everybody can read it. */
+export function problemOfReason(reason: string): Refusal[] {
+  const problem = problemOfText(reason, LONGEST_REASON, ['input', 'reason']);
+  return problem === null ? [] : [problem];
+}
+
+export function problemOfVenueCode(rulebook: Rulebook, code: string): Refusal[] {
+  if (rulebook.venues.has(code)) return [];
+  const known = [...rulebook.venues.keys()].join(', ');
+  return [{ ...refuse('VENUE_NOT_FOUND', `There is no such venue; there are ${known}.`), field: ['input', 'venue'] }];
+}
+
+/** The venue must exist; a chain is named where the venue has chains, and only there. */
+export function problemOfVenue(rulebook: Rulebook, code: string, chain: string | null): Refusal | null {
+  const venue = rulebook.venues.get(code);
+  if (venue === undefined) return problemOfVenueCode(rulebook, code)[0] ?? null;
+  if (venue.chains.length === 0 ? chain === null : chain !== null && venue.chains.includes(chain)) return null;
+  const message =
+    venue.chains.length === 0
+      ? `${venue.code} has no chains; leave \`chain\` out.`
+      : `Expected a chain of ${venue.code}: ${venue.chains.join(', ')}.`;
+  return { ...refuse('CHAIN_NOT_FOUND', message), field: ['input', 'chain'] };
+}
+
+/** Free text of a client: names, reasons, subjects. */
+export function problemOfText(text: string, longest: number, field: readonly string[]): Refusal | null {
+  if (text.length >= 1 && text.length <= longest && isStorable(text)) return null;
+  const got = isStorable(text) ? `got ${text.length}` : 'got one of those';
+  const message = `Expected 1 to ${longest} characters without NUL or half a surrogate pair, ${got}.`;
+  return { ...refuse('INVALID_INPUT', message), field };
+}

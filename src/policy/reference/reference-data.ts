@@ -1,0 +1,112 @@
+/**
+ * The venues' rules as files: chains.json, assets.json and one file a venue (prisma/reference/README.md is their
+ * manual). A further folder adds chains, assets and venues, or replaces those of the same name as a whole.
+ */
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+import { SETTLEMENT_ASSET } from '../../margin/model.js';
+import { type JsonValue, ReferenceDataError, readJson } from './reference-json.js';
+import type { AssetData, ChainData, ReferenceData } from './reference-model.js';
+import { readVenue, requireDistinct } from './reference-venue.js';
+
+export { ReferenceDataError } from './reference-json.js';
+
+/** Throws ReferenceDataError at the first thing that is not as it should be. */
+export async function readReferenceData(folders: readonly string[]): Promise<ReferenceData> {
+  const chains = new Map<string, ChainData>();
+  const assets = new Map<string, { readonly asset: AssetData; readonly file: JsonValue }>();
+  const venueFiles = new Map<string, JsonValue>();
+  for (const folder of folders) {
+    const files = await readFolder(folder);
+    for (const chain of files.chains === null ? [] : readChains(files.chains)) chains.set(chain.code, chain);
+    for (const entry of files.assets === null ? [] : readAssets(files.assets)) assets.set(entry.asset.symbol, entry);
+    for (const file of files.venues) venueFiles.set(codeOf(file), file);
+  }
+  // Only now is everything known that a file may refer to: a later folder may bring the asset of an earlier one.
+  for (const { asset, file } of assets.values()) checkPricedAs(asset, assets.get(asset.pricedAs ?? '')?.asset, file);
+  if (!assets.has(SETTLEMENT_ASSET)) {
+    throw new ReferenceDataError(
+      folders.join(', '),
+      '',
+      `expected an asset ${SETTLEMENT_ASSET}, which all is valued in`,
+    );
+  }
+  const known = { chains: new Set(chains.keys()), assets: new Set(assets.keys()) };
+  return {
+    chains: [...chains.values()],
+    assets: [...assets.values()].map(({ asset }) => asset),
+    venues: [...venueFiles.values()].map((file) => readVenue(file, known)),
+  };
+}
+
+interface FolderFiles {
+  readonly chains: JsonValue | null;
+  readonly assets: JsonValue | null;
+  readonly venues: readonly JsonValue[];
+}
+
+async function readFolder(folder: string): Promise<FolderFiles> {
+  const names = await readdir(join(folder, 'venues')).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new ReferenceDataError(folder, 'venues', `cannot be read (${error.message})`);
+  });
+  const paths = names.filter((name) => name.endsWith('.json')).sort();
+  const venues = await Promise.all(paths.map((name) => readJson(join(folder, 'venues', name))));
+  const files = {
+    chains: await readJson(join(folder, 'chains.json')),
+    assets: await readJson(join(folder, 'assets.json')),
+    venues: venues.filter((file) => file !== null),
+  };
+  if (files.chains === null && files.assets === null && files.venues.length === 0) {
+    throw new ReferenceDataError(folder, '', 'expected chains.json, assets.json or venues/*.json, found none of them');
+  }
+  return files;
+}
+
+function readChains(file: JsonValue): ChainData[] {
+  const chains = file.list().map((value) => {
+    const field = value.record(['code', 'name']);
+    return { code: field('code').text(), name: field('name').text() };
+  });
+  requireDistinct(
+    file,
+    chains.map(({ code }) => code),
+  );
+  return chains;
+}
+
+function readAssets(file: JsonValue): { asset: AssetData; file: JsonValue }[] {
+  const assets = file.list().map((value) => {
+    const field = value.record(['symbol', 'name'], ['pricedAs', 'transferable', 'convertible']);
+    const flag = (name: string): boolean => field(name).isAbsent || field(name).flag();
+    const asset: AssetData = {
+      symbol: field('symbol').text(),
+      name: field('name').text(),
+      pricedAs: field('pricedAs').isAbsent || field('pricedAs').isNull ? null : field('pricedAs').text(),
+      transferable: flag('transferable'),
+      convertible: flag('convertible'),
+    };
+    return { asset, file: value };
+  });
+  requireDistinct(
+    file,
+    assets.map(({ asset }) => asset.symbol),
+  );
+  return assets;
+}
+
+/** One step, never a chain of them: a price is looked up under one name. */
+function checkPricedAs(asset: AssetData, parent: AssetData | undefined, file: JsonValue): void {
+  if (asset.pricedAs === null) return;
+  if (asset.symbol === SETTLEMENT_ASSET) throw file.refuse(`${SETTLEMENT_ASSET} is 1 and takes no other price`);
+  if (parent === undefined) throw file.refuse(`there is no asset "${asset.pricedAs}" to be priced as`);
+  if (parent.pricedAs !== null) throw file.refuse(`"${parent.symbol}" has no price of its own to be priced as`);
+}
+
+/** The file is named for the venue, so that one folder cannot hold two of one code. */
+function codeOf(file: JsonValue): string {
+  const code = basename(file.file, '.json');
+  file.record(['code'], ['name', 'chains', 'policies', 'instruments', 'collateralRatios'])('code').oneOf(code);
+  return code;
+}

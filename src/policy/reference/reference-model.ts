@@ -1,0 +1,82 @@
+/** Reference data as it is read from files: checked, with decimals, ready to be stored. */
+import type { Decimal } from '../../margin/decimal.js';
+import type {
+  AssetRules,
+  AutoExchangeThreshold,
+  CollateralTier,
+  InterestRule,
+  MaintenanceMethod,
+  MaintenanceTier,
+  TierUnit,
+} from '../../margin/model.js';
+
+export interface ReferenceData {
+  readonly chains: readonly ChainData[];
+  readonly assets: readonly AssetData[];
+  readonly venues: readonly VenueData[];
+}
+
+export interface ChainData {
+  readonly code: string;
+  readonly name: string;
+}
+
+export interface AssetData extends AssetRules {
+  readonly symbol: string;
+  readonly name: string;
+}
+
+export interface VenueData {
+  readonly code: string;
+  readonly name: string;
+  /** Empty: the venue has no chains. */
+  readonly chains: readonly string[];
+  /** At least one; oldest first, as all versions here. */
+  readonly policies: readonly PolicyData[];
+  readonly instruments: readonly InstrumentData[];
+  readonly ratios: readonly RatioData[];
+}
+
+export interface Version {
+  /** From 1. */
+  readonly version: number;
+  readonly effectiveFrom: Date;
+  readonly reason: string;
+  readonly source: string;
+}
+
+export interface PolicyData extends Version {
+  readonly liquidatesAtEquality: boolean;
+  readonly maintenanceMethod: MaintenanceMethod;
+  readonly liquidationFeeRate: Decimal;
+  readonly warningRatio: Decimal;
+  readonly marginCallRatio: Decimal;
+  readonly isolatedInMultiAsset: boolean;
+  readonly debtMarginRate: Decimal;
+  readonly guardMaxStep: Decimal;
+  readonly guardMinNoticeHours: number;
+  readonly interest: readonly InterestRule[];
+  readonly autoExchange: readonly AutoExchangeThreshold[];
+}
+
+export interface InstrumentData {
+  readonly symbol: string;
+  readonly baseAsset: string;
+  readonly quoteAsset: string;
+  readonly maxLeverage: Decimal;
+  readonly schedules: readonly ScheduleData[];
+}
+
+export interface ScheduleData extends Version {
+  readonly tiers: readonly MaintenanceTier[];
+}
+
+export interface RatioData extends Version {
+  readonly key: string;
+  readonly chain: string | null;
+  readonly asset: string;
+  readonly tierUnit: TierUnit;
+  readonly userCap: Decimal | null;
+  readonly platformCap: Decimal | null;
+  readonly tiers: readonly CollateralTier[];
+}

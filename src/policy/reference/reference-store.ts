@@ -1,0 +1,162 @@
+/**
+ * Brings reference data into the database. Names and flags are brought up to date; versions are never edited: of what
+ * is stored already, only versions are added that are later than its newest one, in number and in time.
+ */
+import { toPlain, type Decimal } from '../../margin/decimal.js';
+import { transact, type Database, type Transaction } from '../../platform/database.js';
+import { uuidv7 } from '../../platform/ids.js';
+import type { AssetData, ReferenceData, VenueData } from './reference-model.js';
+
+/** Taken by whoever stores reference data: two processes that start at once must not both find a version missing. */
+const LOCK = 7_465_001;
+
+/** One transaction. What other processes have stored in the meantime stands. */
+export async function storeReferenceData(db: Database, data: ReferenceData): Promise<void> {
+  await transact(db, async (tx) => {
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
+    await tx.$executeRaw`
+      INSERT INTO chains (code, name)
+      SELECT * FROM unnest(${column(data.chains, 'code')}::text[], ${column(data.chains, 'name')}::text[])
+      ON CONFLICT (code) DO UPDATE SET name = excluded.name`;
+    await storeAssets(tx, data.assets);
+    await tx.$executeRaw`
+      INSERT INTO venues (code, name)
+      SELECT * FROM unnest(${column(data.venues, 'code')}::text[], ${column(data.venues, 'name')}::text[])
+      ON CONFLICT (code) DO UPDATE SET name = excluded.name`;
+    await tx.venueChain.createMany({
+      data: data.venues.flatMap(({ code, chains }) => chains.map((chainCode) => ({ venueCode: code, chainCode }))),
+      skipDuplicates: true,
+    });
+    await storePolicies(tx, data.venues);
+    await storeInstruments(tx, data.venues);
+    await storeRatios(tx, data.venues);
+  });
+}
+
+async function storeAssets(tx: Transaction, assets: readonly AssetData[]): Promise<void> {
+  await tx.$executeRaw`
+    INSERT INTO assets (symbol, name, priced_as, transferable, convertible)
+    SELECT * FROM unnest(
+      ${column(assets, 'symbol')}::text[], ${column(assets, 'name')}::text[], ${column(assets, 'pricedAs')}::text[],
+      ${column(assets, 'transferable')}::boolean[], ${column(assets, 'convertible')}::boolean[])
+    ON CONFLICT (symbol) DO UPDATE SET name = excluded.name, priced_as = excluded.priced_as,
+      transferable = excluded.transferable, convertible = excluded.convertible`;
+}
+
+async function storePolicies(tx: Transaction, venues: readonly VenueData[]): Promise<void> {
+  const stored = await tx.marginPolicy.findMany({ select: { venueCode: true, version: true, effectiveFrom: true } });
+  const isNew = laterThan(stored, (row) => row.venueCode);
+  const added = venues.flatMap(({ code, policies }) =>
+    policies.filter((policy) => isNew(code, policy)).map((policy) => ({ venueCode: code, ...policy })),
+  );
+  await tx.marginPolicy.createMany({
+    data: added.map(({ interest: _, autoExchange: __, ...policy }) => ({
+      ...policy,
+      liquidationFeeRate: toPlain(policy.liquidationFeeRate),
+      warningRatio: toPlain(policy.warningRatio),
+      marginCallRatio: toPlain(policy.marginCallRatio),
+      debtMarginRate: toPlain(policy.debtMarginRate),
+      guardMaxStep: toPlain(policy.guardMaxStep),
+    })),
+  });
+  await tx.interestRule.createMany({
+    data: added.flatMap(({ venueCode, version, interest }) =>
+      interest.map(({ asset, hourlyRate, freeThreshold }) => ({
+        ...{ venueCode, version, assetSymbol: asset },
+        ...{ hourlyRate: toPlain(hourlyRate), freeThreshold: toPlain(freeThreshold) },
+      })),
+    ),
+  });
+  await tx.autoExchangeThreshold.createMany({
+    data: added.flatMap(({ venueCode, version, autoExchange }) =>
+      autoExchange.map(({ asset, balance }) => ({ venueCode, version, assetSymbol: asset, balance: toPlain(balance) })),
+    ),
+  });
+}
+
+async function storeInstruments(tx: Transaction, venues: readonly VenueData[]): Promise<void> {
+  const instruments = venues.flatMap(({ code, instruments }) =>
+    instruments.map((instrument) => ({ venueCode: code, ...instrument, maxLeverage: toPlain(instrument.maxLeverage) })),
+  );
+  // What a symbol stands for cannot change under the positions in it; how far it may be levered can.
+  await tx.$executeRaw`
+    INSERT INTO instruments (venue_code, symbol, base_asset, quote_asset, max_leverage)
+    SELECT venue_code, symbol, base_asset, quote_asset, max_leverage::numeric FROM unnest(
+      ${column(instruments, 'venueCode')}::text[], ${column(instruments, 'symbol')}::text[],
+      ${column(instruments, 'baseAsset')}::text[], ${column(instruments, 'quoteAsset')}::text[],
+      ${column(instruments, 'maxLeverage')}::text[]) AS row (venue_code, symbol, base_asset, quote_asset, max_leverage)
+    ON CONFLICT (venue_code, symbol) DO UPDATE SET max_leverage = excluded.max_leverage`;
+  const stored = await tx.maintenanceSchedule.findMany({
+    select: { venueCode: true, instrument: true, version: true, effectiveFrom: true },
+  });
+  const isNew = laterThan(stored, (row) => `${row.venueCode}/${row.instrument}`);
+  const added = instruments.flatMap(({ venueCode, symbol, schedules }) =>
+    schedules
+      .filter((schedule) => isNew(`${venueCode}/${symbol}`, schedule))
+      .map((schedule) => ({ venueCode, instrument: symbol, ...schedule })),
+  );
+  await tx.maintenanceSchedule.createMany({ data: added.map(({ tiers: _, ...schedule }) => schedule) });
+  await tx.maintenanceTier.createMany({
+    data: added.flatMap(({ venueCode, instrument, version, tiers }) =>
+      tiers.map((tier) => ({
+        ...{ venueCode, instrument, version, tier: tier.tier },
+        ...{ floor: toPlain(tier.floor), cap: optional(tier.cap), maxLeverage: toPlain(tier.maxLeverage) },
+        ...{ maintenanceRate: toPlain(tier.maintenanceRate), maintenanceAmount: toPlain(tier.maintenanceAmount) },
+      })),
+    ),
+  });
+}
+
+async function storeRatios(tx: Transaction, venues: readonly VenueData[]): Promise<void> {
+  const stored = await tx.collateralRatio.findMany({ select: { ratioKey: true, version: true, effectiveFrom: true } });
+  const isNew = laterThan(stored, (row) => row.ratioKey);
+  const added = venues.flatMap(({ code, ratios }) =>
+    ratios.filter((ratio) => isNew(ratio.key, ratio)).map((ratio) => ({ id: uuidv7(), venueCode: code, ...ratio })),
+  );
+  await tx.collateralRatio.createMany({
+    data: added.map(({ key, chain, asset, tiers: _, ...ratio }) => ({
+      ...ratio,
+      ...{ ratioKey: key, chainCode: chain, assetSymbol: asset },
+      ...{ userCap: optional(ratio.userCap), platformCap: optional(ratio.platformCap) },
+    })),
+  });
+  await tx.collateralTier.createMany({
+    data: added.flatMap(({ id, tiers }) =>
+      tiers.map(({ floor, cap, ratio }) => ({
+        ...{ ratioId: id, floor: toPlain(floor), cap: optional(cap), ratio: toPlain(ratio) },
+      })),
+    ),
+  });
+}
+
+interface Dated {
+  readonly version: number;
+  readonly effectiveFrom: Date;
+}
+
+/** Whether a version comes after everything that is stored under its key. */
+function laterThan<T extends Dated>(
+  stored: readonly T[],
+  key: (row: T) => string,
+): (key: string, next: Dated) => boolean {
+  const newest = new Map<string, Dated>();
+  for (const row of stored) {
+    const before = newest.get(key(row)) ?? row;
+    newest.set(key(row), {
+      version: Math.max(before.version, row.version),
+      effectiveFrom: before.effectiveFrom > row.effectiveFrom ? before.effectiveFrom : row.effectiveFrom,
+    });
+  }
+  return (name, next) => {
+    const last = newest.get(name);
+    return last === undefined || (next.version > last.version && next.effectiveFrom > last.effectiveFrom);
+  };
+}
+
+function column<T, K extends keyof T>(rows: readonly T[], name: K): T[K][] {
+  return rows.map((row) => row[name]);
+}
+
+function optional(value: Decimal | null): string | null {
+  return value === null ? null : toPlain(value);
+}

@@ -1,0 +1,94 @@
+/** The versions of collateral ratios in the database. */
+import { decimal, toPlain } from '../../margin/decimal.js';
+import type { Database, Transaction } from '../../platform/database.js';
+import type { RatioVersion } from './ratio-version.js';
+
+/** By ratio, oldest version first: all, those of one ratio, or those with these ids. */
+export async function readRatioVersions(
+  db: Database | Transaction,
+  where: { readonly key?: string; readonly ids?: readonly string[] } = {},
+): Promise<RatioVersion[]> {
+  const rows = await db.collateralRatio.findMany({
+    where: {
+      ...(where.key === undefined ? {} : { ratioKey: where.key }),
+      ...(where.ids === undefined ? {} : { id: { in: [...where.ids] } }),
+    },
+    include: { tiers: { orderBy: { floor: 'asc' } } },
+    orderBy: [{ ratioKey: 'asc' }, { version: 'asc' }],
+  });
+  return rows.map((row) => ({
+    id: row.id,
+    ratioKey: row.ratioKey,
+    version: row.version,
+    venue: row.venueCode,
+    chain: row.chainCode,
+    asset: row.assetSymbol,
+    tierUnit: row.tierUnit,
+    tiers: row.tiers.map((tier) => ({
+      floor: decimal(tier.floor.toFixed()),
+      cap: tier.cap === null ? null : decimal(tier.cap.toFixed()),
+      ratio: decimal(tier.ratio.toFixed()),
+    })),
+    userCap: row.userCap === null ? null : decimal(row.userCap.toFixed()),
+    platformCap: row.platformCap === null ? null : decimal(row.platformCap.toFixed()),
+    effectiveFrom: row.effectiveFrom,
+    appliedAt: row.appliedAt,
+    cancelledAt: row.cancelledAt,
+    cancelledBy: row.cancelledBy,
+    cancelReason: row.cancelReason,
+    impact: row.impact,
+    reason: row.reason,
+    source: row.source,
+    changedBy: row.changedBy,
+    createdAt: row.createdAt,
+  }));
+}
+
+/** Rows of one statement. */
+const ROWS = 10_000;
+
+/** Leaves for the process on duty who is to be told of a version that is scheduled. */
+export async function announceRatioVersion(
+  tx: Transaction,
+  { id, effectiveFrom }: RatioVersion,
+  accountIds: readonly string[],
+  now: Date,
+): Promise<void> {
+  const ids = [...accountIds].sort();
+  for (let from = 0; from < ids.length; from += ROWS) {
+    await tx.$executeRaw`
+      INSERT INTO outbox (account_id, kind, ratio_id, effective_at, at)
+      SELECT account_id, 'RATIO_SCHEDULED', ${id}::uuid, ${effectiveFrom}::timestamptz, ${now}::timestamptz
+      FROM unnest(${ids.slice(from, from + ROWS)}::uuid[]) AS concerned(account_id)`;
+  }
+}
+
+export async function insertRatioVersion(tx: Transaction, version: RatioVersion): Promise<void> {
+  await tx.collateralRatio.create({
+    data: {
+      id: version.id,
+      ratioKey: version.ratioKey,
+      version: version.version,
+      venueCode: version.venue,
+      chainCode: version.chain,
+      assetSymbol: version.asset,
+      tierUnit: version.tierUnit,
+      userCap: version.userCap === null ? null : toPlain(version.userCap),
+      platformCap: version.platformCap === null ? null : toPlain(version.platformCap),
+      effectiveFrom: version.effectiveFrom,
+      appliedAt: version.appliedAt,
+      impact: version.impact,
+      reason: version.reason,
+      source: version.source,
+      changedBy: version.changedBy,
+      createdAt: version.createdAt,
+      tiers: {
+        create: version.tiers.map((tier) => ({
+          floor: toPlain(tier.floor),
+          cap: tier.cap === null ? null : toPlain(tier.cap),
+          ratio: toPlain(tier.ratio),
+        })),
+      },
+    },
+  });
+}

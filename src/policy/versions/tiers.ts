@@ -1,0 +1,94 @@
+/**
+ * What a list of tiers must be, wherever it comes from: a file of reference data, or an admin's change. Problems are
+ * data, so that each caller can say them in its own way.
+ */
+import { ONE, ZERO, decimal, toPlain, type Decimal } from '../../margin/decimal.js';
+import type { CollateralTier, MaintenanceMethod, MaintenanceTier } from '../../margin/model.js';
+
+/** Of one list: enough for every table that a venue publishes, and a bound on the work that one row can cause. */
+export const MAX_TIERS = 50;
+
+export interface TierProblem {
+  /** Index in the list; null: the list as a whole. */
+  readonly tier: number | null;
+  readonly field: 'floor' | 'cap' | 'ratio' | 'maintenanceRate' | 'maxLeverage' | null;
+  readonly code: 'TIERS_INVALID' | 'RATIO_OUT_OF_RANGE';
+  /** A sentence for people. */
+  readonly message: string;
+}
+
+export type MaintenanceTierDraft = Omit<MaintenanceTier, 'tier' | 'maintenanceAmount'>;
+
+/** Contiguous from 0, ratios from 0 to 1; a last cap means that nothing above it counts (rules: 3). */
+export function collateralTierProblems(tiers: readonly CollateralTier[]): TierProblem[] {
+  const problems = ladderProblems(tiers);
+  tiers.forEach(({ ratio }, tier) => {
+    if (ratio.gte(ZERO) && ratio.lte(ONE)) return;
+    const message = `The ratio of tier ${tier + 1} must be from 0 to 1, and is ${toPlain(ratio)}.`;
+    problems.push({ tier, field: 'ratio', code: 'RATIO_OUT_OF_RANGE', message });
+  });
+  return problems;
+}
+
+/** Contiguous from 0, rates above 0, at least 1x of leverage; above a last cap the last tier goes on (rules: 4). */
+export function maintenanceTierProblems(tiers: readonly MaintenanceTierDraft[]): TierProblem[] {
+  const problems = ladderProblems(tiers);
+  tiers.forEach(({ maintenanceRate, maxLeverage }, tier) => {
+    if (maintenanceRate.lte(ZERO)) {
+      const message = `must be above 0, and is ${toPlain(maintenanceRate)}.`;
+      problems.push(invalid(tier, 'maintenanceRate', `The maintenance rate of tier ${tier + 1} ${message}`));
+    }
+    if (maxLeverage.lt(ONE)) {
+      const message = `must be at least 1, and is ${toPlain(maxLeverage)}.`;
+      problems.push(invalid(tier, 'maxLeverage', `The maximum leverage of tier ${tier + 1} ${message}`));
+    }
+  });
+  return problems;
+}
+
+/**
+ * What is deducted in each tier. PROGRESSIVE: amount[n] = amount[n-1] + floor[n] x (rate[n] - rate[n-1]), the first is
+ * 0, so that maintenance margin does not jump at a floor; FLAT: nothing (rules: 4). In USDT, exact.
+ */
+export function maintenanceAmounts(method: MaintenanceMethod, tiers: readonly MaintenanceTierDraft[]): Decimal[] {
+  if (method === 'FLAT') return tiers.map(() => ZERO);
+  let amount = ZERO;
+  return tiers.map(({ floor, maintenanceRate }, index) => {
+    const before = tiers[index - 1]?.maintenanceRate ?? maintenanceRate;
+    amount = amount.plus(floor.times(maintenanceRate.minus(before)));
+    return amount;
+  });
+}
+
+interface Rung {
+  readonly floor: Decimal;
+  readonly cap: Decimal | null;
+}
+
+function ladderProblems(tiers: readonly Rung[]): TierProblem[] {
+  if (tiers.length === 0 || tiers.length > MAX_TIERS) {
+    return [invalid(null, null, `There must be from 1 to ${MAX_TIERS} tiers, and there are ${tiers.length}.`)];
+  }
+  const problems: TierProblem[] = [];
+  let floor: Decimal | null = decimal(0);
+  tiers.forEach((rung, tier) => {
+    if (floor === null) {
+      const message = `Tier ${tier} has no cap, so that no tier may follow it.`;
+      problems.push(invalid(tier - 1, 'cap', message));
+    } else if (!rung.floor.eq(floor)) {
+      const where = tier === 0 ? '' : `, where tier ${tier} ends`;
+      const message = `The floor of tier ${tier + 1} must be ${toPlain(floor)}${where}, and is ${toPlain(rung.floor)}.`;
+      problems.push(invalid(tier, 'floor', message));
+    }
+    if (rung.cap !== null && rung.cap.lte(rung.floor)) {
+      const message = `The cap of tier ${tier + 1} must be above its floor ${toPlain(rung.floor)}, and is ${toPlain(rung.cap)}.`;
+      problems.push(invalid(tier, 'cap', message));
+    }
+    floor = rung.cap;
+  });
+  return problems;
+}
+
+function invalid(tier: number | null, field: TierProblem['field'], message: string): TierProblem {
+  return { tier, field, code: 'TIERS_INVALID', message };
+}

@@ -1,0 +1,131 @@
+/** Margin ratios at which traders want to be alerted. */
+import { decimal, quotientHalfEven, toPlain, type Decimal } from '../../margin/decimal.js';
+import { refuse, type Refusal } from '../../margin/refusal.js';
+import { transact, type Database, type Transaction } from '../../platform/database.js';
+import { isUuid, uuidv7 } from '../../platform/ids.js';
+import { accountNotFound, lookAgain, type LedgerParts } from '../../ledger/ledger-checks.js';
+import type { OwnAccount } from '../../ledger/owner-commands.js';
+
+export interface AlertRuleRecord {
+  readonly id: string;
+  readonly accountId: string;
+  /** It fires when the margin ratio reaches this. */
+  readonly marginRatio: Decimal;
+  /** It arms again only when the margin ratio has fallen below this. */
+  readonly rearmBelow: Decimal;
+}
+
+/** Of one account. */
+export const MOST_RULES = 20;
+/** A margin ratio of 1 is liquidation; whoever is far beyond it may still want to know. */
+export const LARGEST_RULE_RATIO: Decimal = decimal(1_000);
+
+/**
+ * Adds a rule; one with the same numbers that is there already is answered as it is, so that a request may be sent
+ * again. Without `rearmBelow`: 0.95 of the ratio, to the nearest at 18 digits, ties to the even digit (rules: 13).
+ */
+export async function setAlertRule(
+  { db, bus }: LedgerParts,
+  own: OwnAccount & { readonly marginRatio: Decimal; readonly rearmBelow: Decimal | null },
+  now: Date,
+): Promise<{ readonly ruleId: string | null; readonly refusal: Refusal | null }> {
+  const { accountId, owner, marginRatio } = own;
+  const rearmBelow = own.rearmBelow ?? quotientHalfEven(marginRatio.times(95), decimal(100));
+  const problem = problemOfRatios(marginRatio, rearmBelow);
+  if (problem !== null) return { ruleId: null, refusal: problem };
+  const { ruleId, refusal, isNew } = await transact(db, async (tx) => {
+    // Locked, so that requests at the same time cannot make more rules together than each may alone.
+    if (!(await lockOwnAccount(tx, accountId, owner))) return refused(accountNotFound(['input', 'accountId']));
+    const rules = await readAlertRulesOf(tx, [accountId]);
+    const same = rules.find((rule) => rule.marginRatio.eq(marginRatio) && rule.rearmBelow.eq(rearmBelow));
+    if (same !== undefined) return { ruleId: same.id, refusal: null, isNew: false };
+    if (rules.length >= MOST_RULES) return refused(tooMany());
+    const id = uuidv7();
+    await tx.alertRule.create({
+      data: { id, accountId, marginRatio: toPlain(marginRatio), rearmBelow: toPlain(rearmBelow) },
+    });
+    await tellDuty(tx, accountId, now);
+    return { ruleId: id, refusal: null, isNew: true };
+  }).catch(lookAgain(bus, [own]));
+  if (isNew) bus.emit('accounts', { ids: [accountId], cause: 'ACCOUNT' });
+  return { ruleId, refusal };
+}
+
+/** Removes a rule of the owner's; the alerts that it fired stay, without it. */
+export async function removeAlertRule(
+  { db, bus }: LedgerParts,
+  { ruleId, owner }: { readonly ruleId: string; readonly owner: string },
+  now: Date,
+): Promise<Refusal | null> {
+  const [rule] = isUuid(ruleId) ? await readAlertRules(db, [ruleId]) : [];
+  if (rule === undefined) return noSuchRule();
+  const { accountId } = rule;
+  const isRemoved = await transact(db, async (tx) => {
+    const removed = await tx.alertRule.deleteMany({ where: { id: ruleId, account: { owner } } });
+    if (removed.count > 0) await tellDuty(tx, accountId, now);
+    return removed.count > 0;
+  }).catch(lookAgain(bus, [rule]));
+  if (!isRemoved) return noSuchRule();
+  bus.emit('accounts', { ids: [accountId], cause: 'ACCOUNT' });
+  return null;
+}
+
+/** The rules of the accounts, lowest ratio first. */
+export async function readAlertRulesOf(
+  db: Database | Transaction,
+  accountIds: readonly string[],
+): Promise<AlertRuleRecord[]> {
+  const rows = await db.alertRule.findMany({
+    where: { accountId: { in: [...accountIds] } },
+    orderBy: [{ marginRatio: 'asc' }, { rearmBelow: 'asc' }, { id: 'asc' }],
+  });
+  return rows.map(ruleRecord);
+}
+
+export async function readAlertRules(db: Database, ids: readonly string[]): Promise<AlertRuleRecord[]> {
+  return (await db.alertRule.findMany({ where: { id: { in: [...ids] } } })).map(ruleRecord);
+}
+
+function problemOfRatios(marginRatio: Decimal, rearmBelow: Decimal): Refusal | null {
+  if (!marginRatio.gt(0) || marginRatio.gt(LARGEST_RULE_RATIO)) {
+    const message = `Expected a ratio above 0, of at most ${toPlain(LARGEST_RULE_RATIO)}; got ${toPlain(marginRatio)}.`;
+    return { ...refuse('INVALID_INPUT', message), field: ['input', 'marginRatio'] };
+  }
+  if (rearmBelow.gt(0) && rearmBelow.lte(marginRatio)) return null;
+  const message = `Expected a ratio above 0, of at most \`marginRatio\`, ${toPlain(marginRatio)}; got ${toPlain(rearmBelow)}.`;
+  return { ...refuse('INVALID_INPUT', message), field: ['input', 'rearmBelow'] };
+}
+
+async function lockOwnAccount(tx: Transaction, accountId: string, owner: string): Promise<boolean> {
+  if (!isUuid(accountId)) return false;
+  const locked = await tx.$queryRaw<object[]>`
+    SELECT 1 AS locked FROM accounts WHERE id = ${accountId}::uuid AND owner = ${owner} FOR NO KEY UPDATE`;
+  return locked.length === 1;
+}
+
+/** The process on duty looks at the account, and so at its rules: one whose ratio is reached already fires at once. */
+async function tellDuty(tx: Transaction, accountId: string, now: Date): Promise<void> {
+  await tx.outboxItem.create({ data: { accountId, kind: 'CHANGED', at: now } });
+}
+
+function refused(refusal: Refusal): { ruleId: null; refusal: Refusal; isNew: false } {
+  return { ruleId: null, refusal, isNew: false };
+}
+
+function noSuchRule(): Refusal {
+  return { ...refuse('ALERT_RULE_NOT_FOUND', 'There is no such alert rule.'), field: ['input', 'id'] };
+}
+
+function tooMany(): Refusal {
+  const message = `An account has at most ${MOST_RULES} alert rules: remove one before you add another.`;
+  return { ...refuse('LIMIT_EXCEEDED', message), field: ['input', 'accountId'] };
+}
+
+interface RuleRow extends Pick<AlertRuleRecord, 'id' | 'accountId'> {
+  readonly marginRatio: { toFixed(): string };
+  readonly rearmBelow: { toFixed(): string };
+}
+
+function ruleRecord({ id, accountId, marginRatio, rearmBelow }: RuleRow): AlertRuleRecord {
+  return { id, accountId, marginRatio: decimal(marginRatio.toFixed()), rearmBelow: decimal(rearmBelow.toFixed()) };
+}

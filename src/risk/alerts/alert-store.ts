@@ -1,0 +1,264 @@
+/**
+ * The tables behind the keeper: alerts, what their machines remember, the outbox and the row of the duty. One statement
+ * a table, however many accounts. Numbers travel as text.
+ */
+import { decimal } from '../../margin/decimal.js';
+import type { MarginStatus, PositionSide } from '../../margin/model.js';
+import { transact, type Database, type Transaction } from '../../platform/database.js';
+import type { OutboxKind, RiskAlertKind } from '../../platform/prisma/enums.js';
+import { holdTerm, type DutyState, type Term } from '../../cluster/leadership.js';
+import type { AlertRule, MachineState } from './alert-machine.js';
+
+/** An alert that has no number yet. */
+export interface NewAlert {
+  readonly accountId: string;
+  readonly kind: RiskAlertKind;
+  /** Of the isolated position that it is about; null: the cross account. */
+  readonly instrument: string | null;
+  readonly side: PositionSide | null;
+  readonly status: MarginStatus;
+  readonly previousStatus: MarginStatus | null;
+  readonly marginRatio: string | null;
+  readonly marginBalance: string;
+  readonly maintenanceMargin: string;
+  readonly ruleId: string | null;
+  readonly ratioId: string | null;
+  readonly effectiveAt: Date | null;
+  readonly entries: readonly string[];
+  readonly round: bigint;
+}
+
+/** What the machine of a level remembers from now on; null: nothing any more. */
+export interface NewState {
+  readonly accountId: string;
+  readonly level: string;
+  readonly state: MachineState | null;
+}
+
+export interface OutboxRow {
+  readonly seq: bigint;
+  readonly accountId: string;
+  readonly kind: OutboxKind;
+  readonly ratioId: string | null;
+  readonly effectiveAt: Date | null;
+  readonly entries: readonly string[];
+}
+
+/** What is stored at once. */
+export interface Chunk {
+  readonly alerts: readonly NewAlert[];
+  readonly states: readonly NewState[];
+  /** Numbers of outbox rows that are done with it. */
+  readonly outbox: readonly bigint[];
+  /** The round whose alerts are all stored with it; null: more is to come. */
+  readonly doneRound: bigint | null;
+}
+
+/** Rows of one statement when everything is read. */
+const PAGE = 20_000;
+/** Before every id. */
+const FIRST = '00000000-0000-0000-0000-000000000000';
+
+/** The row of the duty, under the term. */
+export async function readDuty(db: Database, term: Term): Promise<DutyState> {
+  return transact(db, (tx) => holdTerm(tx, term));
+}
+
+/** One statement, unless something is amiss: it is made for every round. */
+export async function takeRound(db: Database, term: Term, round: bigint): Promise<void> {
+  if (!term.ended.aborted) {
+    const taken = await db.$executeRaw`
+      WITH held AS (UPDATE duty SET taken_round = ${round} WHERE id = 1 AND term = ${term.number} RETURNING id)
+      UPDATE price_rounds SET taken = true WHERE seq = ${round} AND EXISTS (SELECT FROM held)`;
+    if (taken === 1) return;
+  }
+  await transact(db, async (tx) => {
+    await holdTerm(tx, term);
+    await tx.$executeRaw`UPDATE price_rounds SET taken = true WHERE seq = ${round}`;
+    await tx.$executeRaw`UPDATE duty SET taken_round = ${round} WHERE id = 1`;
+  });
+}
+
+/** The oldest rows, by number. */
+export async function readOutbox(db: Database, limit: number): Promise<OutboxRow[]> {
+  return db.$queryRaw<OutboxRow[]>`
+    SELECT seq, account_id::text AS "accountId", kind::text AS kind, ratio_id::text AS "ratioId",
+      effective_at AS "effectiveAt", entries::text[] AS entries
+    FROM outbox ORDER BY seq LIMIT ${limit}`;
+}
+
+/** By account, then by level; accounts and levels without a row are left out. */
+export async function readStates(db: Database): Promise<Map<string, Map<string, MachineState>>> {
+  const states = new Map<string, Map<string, MachineState>>();
+  for (let after = { accountId: FIRST, level: '' }; ;) {
+    const rows: { accountId: string; level: string; status: MarginStatus; fired: string[] }[] = await db.$queryRaw`
+      SELECT account_id::text AS "accountId", level, status::text AS status, fired::text[] AS fired
+      FROM alert_states
+      WHERE (account_id, level) > (${after.accountId}::uuid, ${after.level})
+      ORDER BY account_id, level LIMIT ${PAGE}`;
+    for (const { accountId, level, status, fired } of rows) {
+      const own = states.get(accountId) ?? new Map<string, MachineState>();
+      states.set(accountId, own.set(level, { status, fired }));
+    }
+    if (rows.length < PAGE) return states;
+    after = rows.at(-1) ?? after;
+  }
+}
+
+interface RuleRow {
+  readonly id: string;
+  readonly accountId: string;
+  readonly marginRatio: string;
+  readonly rearmBelow: string;
+}
+
+/** By account: from the lowest ratio to the highest; accounts without rules are left out. */
+export async function readAllRules(db: Database): Promise<Map<string, AlertRule[]>> {
+  const rows: RuleRow[] = [];
+  for (let after = FIRST; ;) {
+    const page: RuleRow[] = await db.$queryRaw`
+      SELECT id::text AS id, account_id::text AS "accountId",
+        margin_ratio::text AS "marginRatio", rearm_below::text AS "rearmBelow"
+      FROM alert_rules WHERE id > ${after}::uuid ORDER BY id LIMIT ${PAGE}`;
+    rows.push(...page);
+    if (page.length < PAGE) return rulesByAccount(rows);
+    after = page.at(-1)?.id ?? after;
+  }
+}
+
+/** The same, of some accounts. */
+export async function readRules(db: Database, accountIds: readonly string[]): Promise<Map<string, AlertRule[]>> {
+  const rows = await db.$queryRaw<RuleRow[]>`
+    SELECT id::text AS id, account_id::text AS "accountId",
+      margin_ratio::text AS "marginRatio", rearm_below::text AS "rearmBelow"
+    FROM alert_rules WHERE account_id = ANY(${[...accountIds]}::uuid[])`;
+  return rulesByAccount(rows);
+}
+
+function rulesByAccount(rows: readonly RuleRow[]): Map<string, AlertRule[]> {
+  const rules = new Map<string, AlertRule[]>();
+  for (const { id, accountId, marginRatio, rearmBelow } of rows) {
+    const own = rules.get(accountId) ?? [];
+    own.push({ id, marginRatio: decimal(marginRatio), rearmBelow: decimal(rearmBelow) });
+    rules.set(accountId, own);
+  }
+  for (const own of rules.values()) own.sort((a, b) => a.marginRatio.cmp(b.marginRatio) || (a.id < b.id ? -1 : 1));
+  return rules;
+}
+
+/**
+ * Stores a chunk exactly once, however often it is tried. `lastAlert` is the number of the last alert before it: under
+ * the term nobody else numbers alerts, so that a row that is ahead by the chunk's alerts means that an earlier try was
+ * committed and only its answer was lost. All else in a chunk may be written twice without harm.
+ */
+export async function storeChunk(
+  db: Database,
+  term: Term,
+  chunk: Chunk,
+  { lastAlert, at }: { readonly lastAlert: bigint; readonly at: Date },
+): Promise<void> {
+  const last = lastAlert + BigInt(chunk.alerts.length);
+  if (chunk.alerts.length + chunk.states.length === 0 && (await isDone(db, term, chunk, lastAlert))) return;
+  await transact(db, async (tx) => {
+    const duty = await holdTerm(tx, term);
+    if (duty.lastAlert === last && last > lastAlert) return;
+    if (duty.lastAlert !== lastAlert) {
+      throw new Error(
+        `Expected the last alert to be ${lastAlert}; it is ${duty.lastAlert}. Alerts have another writer.`,
+      );
+    }
+    await lockAccounts(tx, chunk);
+    await writeAlerts(tx, chunk.alerts, lastAlert, at);
+    await writeStates(tx, chunk.states);
+    if (chunk.outbox.length > 0) {
+      await tx.$executeRaw`DELETE FROM outbox WHERE seq = ANY(${chunk.outbox.map(String)}::bigint[])`;
+    }
+    await tx.$executeRaw`
+      UPDATE duty SET last_alert = ${last}, done_round = COALESCE(${chunk.doneRound}::bigint, done_round) WHERE id = 1`;
+  });
+}
+
+/** Nothing came of it: one statement says so, for every turn. False: it has to be found out what is amiss. */
+async function isDone(db: Database, term: Term, { outbox, doneRound }: Chunk, lastAlert: bigint): Promise<boolean> {
+  if (term.ended.aborted) return false;
+  const held = await db.$executeRaw`
+    WITH held AS (
+      SELECT id FROM duty WHERE id = 1 AND term = ${term.number} AND last_alert = ${lastAlert} FOR UPDATE
+    ), gone AS (
+      DELETE FROM outbox WHERE seq = ANY(${outbox.map(String)}::bigint[]) AND EXISTS (SELECT FROM held)
+    )
+    UPDATE duty SET done_round = COALESCE(${doneRound}::bigint, done_round) WHERE id = 1 AND EXISTS (SELECT FROM held)`;
+  return held === 1;
+}
+
+/**
+ * Their rows are referred to, which locks them one by one. Locked in the order in which every transaction locks accounts,
+ * so that no two wait for each other.
+ */
+async function lockAccounts(tx: Transaction, { alerts, states }: Chunk): Promise<void> {
+  const ids = [...new Set([...alerts, ...states].map(({ accountId }) => accountId))];
+  if (ids.length === 0) return;
+  await tx.$queryRaw`SELECT FROM accounts WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR KEY SHARE`;
+}
+
+async function writeAlerts(tx: Transaction, alerts: readonly NewAlert[], lastAlert: bigint, at: Date): Promise<void> {
+  if (alerts.length === 0) return;
+  const rules = await lockRules(tx, alerts);
+  const rows = alerts.map((alert, position) => ({
+    seq: String(lastAlert + BigInt(position + 1)),
+    account_id: alert.accountId,
+    kind: alert.kind,
+    instrument: alert.instrument,
+    side: alert.side,
+    status: alert.status,
+    previous_status: alert.previousStatus,
+    margin_ratio: alert.marginRatio,
+    margin_balance: alert.marginBalance,
+    maintenance_margin: alert.maintenanceMargin,
+    rule_id: alert.ruleId !== null && rules.has(alert.ruleId) ? alert.ruleId : null,
+    ratio_id: alert.ratioId,
+    effective_at: alert.effectiveAt?.toISOString() ?? null,
+    entries: alert.entries,
+    round: String(alert.round),
+  }));
+  await tx.$executeRaw`
+    INSERT INTO risk_alerts
+      (seq, account_id, kind, instrument, side, status, previous_status, margin_ratio, margin_balance,
+        maintenance_margin, rule_id, ratio_id, effective_at, entries, round, at)
+    SELECT seq, account_id, kind, instrument, side, status, previous_status, margin_ratio, margin_balance,
+      maintenance_margin, rule_id, ratio_id, effective_at, entries, round, ${at}::timestamptz
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS alert(
+      seq bigint, account_id uuid, kind "RiskAlertKind", instrument text, side "PositionSide", status "MarginStatus",
+      previous_status "MarginStatus", margin_ratio numeric, margin_balance numeric, maintenance_margin numeric,
+      rule_id uuid, ratio_id uuid, effective_at timestamptz, entries bigint[], round bigint)`;
+}
+
+/** The rules that are still there, and stay until the transaction ends; an alert of one that was removed has none. */
+async function lockRules(tx: Transaction, alerts: readonly NewAlert[]): Promise<ReadonlySet<string>> {
+  const ids = [...new Set(alerts.flatMap(({ ruleId }) => ruleId ?? []))];
+  if (ids.length === 0) return new Set();
+  const rows = await tx.$queryRaw<{ id: string }[]>`
+    SELECT id::text AS id FROM alert_rules WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR KEY SHARE`;
+  return new Set(rows.map(({ id }) => id));
+}
+
+async function writeStates(tx: Transaction, states: readonly NewState[]): Promise<void> {
+  const kept = states.flatMap(({ accountId, level, state }) =>
+    state === null ? [] : [{ account_id: accountId, level, status: state.status, fired: state.fired }],
+  );
+  const gone = states.flatMap(({ accountId, level, state }) =>
+    state === null ? [{ account_id: accountId, level }] : [],
+  );
+  if (kept.length > 0) {
+    await tx.$executeRaw`
+      INSERT INTO alert_states (account_id, level, status, fired)
+      SELECT * FROM jsonb_to_recordset(${JSON.stringify(kept)}::jsonb)
+        AS state(account_id uuid, level text, status "MarginStatus", fired uuid[])
+      ON CONFLICT (account_id, level) DO UPDATE SET status = EXCLUDED.status, fired = EXCLUDED.fired`;
+  }
+  if (gone.length > 0) {
+    await tx.$executeRaw`
+      DELETE FROM alert_states USING jsonb_to_recordset(${JSON.stringify(gone)}::jsonb) AS gone(account_id uuid, level text)
+      WHERE alert_states.account_id = gone.account_id AND alert_states.level = gone.level`;
+  }
+}

@@ -1,0 +1,50 @@
+/** The levels of an account that have a machine each: the cross account, and every isolated position. */
+import { positionKey } from '../../ledger/records.js';
+import type { MarginReport } from '../../margin/state/assess.js';
+import { ZERO, type Decimal } from '../../margin/decimal.js';
+import type { PositionSide } from '../../margin/model.js';
+import type { Level } from '../columns/quiet-range.js';
+
+export interface AlertLevel extends Level {
+  /** Its name in `alert_states`: "" or "BTCUSDT/LONG". */
+  readonly name: string;
+  readonly marginRatio: Decimal | null;
+}
+
+/** The name of the cross account's level. */
+export const CROSS = '';
+
+/** The cross account first, then the isolated positions in the report's order. */
+export type Levels = readonly [cross: AlertLevel, ...isolated: AlertLevel[]];
+
+export function levelsOf(report: MarginReport): Levels {
+  const { status, marginRatio, marginBalance, maintenanceMargin } = report;
+  const levels: [AlertLevel, ...AlertLevel[]] = [
+    { name: CROSS, status, marginRatio, marginBalance, maintenanceMargin },
+  ];
+  for (const position of report.positions) {
+    if (position.marginMode === 'CROSS') continue;
+    levels.push({
+      name: positionKey(position.instrument, position.side),
+      status: position.status,
+      marginRatio: position.marginRatio,
+      // What has no price counts 0, as in the cross account.
+      marginBalance: position.isolatedMargin.plus(position.unrealizedPnl ?? ZERO),
+      maintenanceMargin: position.maintenanceMargin ?? ZERO,
+    });
+  }
+  return levels;
+}
+
+/** What is left of an isolated position that is closed. */
+export function closedLevel(name: string): AlertLevel {
+  return { name, status: 'NO_EXPOSURE', marginRatio: null, marginBalance: ZERO, maintenanceMargin: ZERO };
+}
+
+/** The isolated position that a level is about; nulls: the cross account. */
+export function positionOf(name: string): { readonly instrument: string | null; readonly side: PositionSide | null } {
+  if (name === CROSS) return { instrument: null, side: null };
+  // An instrument's symbol may have a slash in it, the side has none.
+  const end = name.lastIndexOf('/');
+  return { instrument: name.slice(0, end), side: name.slice(end + 1) as PositionSide };
+}

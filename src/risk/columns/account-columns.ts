@@ -1,0 +1,268 @@
+/**
+ * All accounts of the process, in columns: what the screen needs to value them, how they stood when they were last
+ * assessed, and who is touched by a price. An account is replaced whole when it changes; whoever adds or replaces one
+ * has it assessed, since what was known of it is forgotten.
+ */
+import type { AccountText, PositionText } from '../../ledger/account-text.js';
+import { decimal } from '../../margin/decimal.js';
+import { MARGIN_STATUSES, type CollateralMode, type MarginStatus } from '../../margin/model.js';
+import { AccountIds } from './account-ids.js';
+import { Bitmap } from './bitmap.js';
+import {
+  BUCKET_HALVES,
+  BUCKET_WORDS,
+  BucketColumns,
+  CORRIDOR,
+  FIRST_HOLDING,
+  FIRST_POSITION,
+  FREE,
+  HOLDINGS,
+  HoldingColumns,
+  POSITIONS,
+  POSITION_AMOUNTS,
+  PositionColumns,
+  RULE_SET,
+  STATUS,
+} from './columns.js';
+import type { Corridor } from './quiet-range.js';
+import { digitsOf } from './exact-sum.js';
+import type { RuleColumns } from './rule-columns.js';
+
+/** In the place of a status: none is known. */
+export const NOT_ASSESSED = MARGIN_STATUSES.length;
+const HEALTHY = MARGIN_STATUSES.indexOf('HEALTHY');
+
+export class Book {
+  readonly buckets = new BucketColumns();
+  readonly holdings = new HoldingColumns();
+  readonly positions = new PositionColumns();
+  private readonly ids = new AccountIds();
+  /** By the number of the price: the buckets that it values. */
+  private readonly holders: Bitmap[] = [];
+
+  constructor(readonly rules: RuleColumns) {}
+
+  /** How many accounts there are. */
+  get size(): number {
+    return this.ids.size;
+  }
+
+  /** What the columns take, with the room that they have to grow. */
+  get bytes(): number {
+    const holders = this.holders.reduce((bytes, bitmap) => bytes + bitmap.bytes, 0);
+    return this.buckets.bytes + this.holdings.bytes + this.positions.bytes + this.ids.bytes + holders;
+  }
+
+  /**
+   * Adds an account, or replaces it, with its rule set (`RuleColumns.setPolicy` says which). Answers its buckets: the
+   * cross one, then those of its isolated positions in the account's order. None of them sleeps until it is settled.
+   */
+  put(id: string, ruleSet: number, account: AccountText, version: number): number[] {
+    const [mode, , balances, open] = account;
+    const known = this.ids.find(id);
+    const cross = known ?? this.buckets.take();
+    if (known === null) {
+      this.ids.add(id, cross);
+      this.buckets.next[cross] = 0;
+    } else {
+      this.empty(cross);
+    }
+    this.buckets.version[cross] = version;
+    const numbers = [cross];
+    this.fill(cross, cross, ruleSet, mode, balances, open.filter(isCross));
+    for (const position of open) {
+      if (isCross(position)) continue;
+      const isolated = this.buckets.take();
+      const last = numbers.at(-1) ?? cross;
+      this.buckets.next[last] = isolated + 1;
+      this.buckets.next[isolated] = 0;
+      this.fill(isolated, cross, ruleSet, mode, [], [position]);
+      numbers.push(isolated);
+    }
+    return numbers;
+  }
+
+  /** Takes an account out; unknown ones are ignored. */
+  remove(id: string): void {
+    const cross = this.ids.find(id);
+    if (cross === null) return;
+    this.empty(cross);
+    this.ids.delete(id);
+    this.buckets.release(cross);
+  }
+
+  /** The buckets of an account, as `put` answered them; none for one that is unknown. */
+  bucketsOf(id: string): number[] {
+    const cross = this.ids.find(id);
+    return cross === null ? [] : this.chain(cross);
+  }
+
+  /** The account to which a bucket belongs. */
+  accountOf(bucket: number): string {
+    return this.ids.of(this.crossOf(bucket));
+  }
+
+  /** The cross bucket of the same account. */
+  crossOf(bucket: number): number {
+    return this.buckets.account[bucket] as number;
+  }
+
+  /** The buckets of the account whose cross bucket it is. */
+  bucketsAt(cross: number): number[] {
+    return this.chain(cross);
+  }
+
+  /** As it was put; null: the account is unknown. */
+  versionOf(id: string): number | null {
+    const cross = this.ids.find(id);
+    return cross === null ? null : (this.buckets.version[cross] as number);
+  }
+
+  ruleSetOf(bucket: number): number {
+    return this.buckets.halves[bucket * BUCKET_HALVES + RULE_SET] as number;
+  }
+
+  /** Adds every bucket to `marks` that stood worse than calm when it was settled, and those that were not settled. */
+  markUneasy(marks: Bitmap): void {
+    const { account, halves, end } = this.buckets;
+    for (let bucket = 0; bucket < end; bucket++) {
+      const status = halves[bucket * BUCKET_HALVES + STATUS] as number;
+      if (account[bucket] === FREE || status <= HEALTHY) continue;
+      this.wake(bucket);
+      marks.add(bucket);
+    }
+  }
+
+  /** How a bucket stands, after it was assessed: until when it may sleep. */
+  settle(bucket: number, { status, low, high }: Corridor): void {
+    this.buckets.halves[bucket * BUCKET_HALVES + STATUS] = MARGIN_STATUSES.indexOf(status);
+    this.buckets.corridors[bucket * CORRIDOR] = low;
+    this.buckets.corridors[bucket * CORRIDOR + 1] = high;
+  }
+
+  /** The status with which a bucket was settled; null: it was not since it last changed. */
+  statusOf(bucket: number): MarginStatus | null {
+    return MARGIN_STATUSES[this.buckets.halves[bucket * BUCKET_HALVES + STATUS] as number] ?? null;
+  }
+
+  /** Wakes a bucket, whatever it is worth, when it is next looked at. */
+  wake(bucket: number): void {
+    this.buckets.corridors[bucket * CORRIDOR] = Infinity;
+    this.buckets.corridors[bucket * CORRIDOR + 1] = 0;
+  }
+
+  /** Adds every bucket that a price values to `marks`. */
+  markHolders(price: number, marks: Bitmap): void {
+    const holders = this.holders[price];
+    if (holders !== undefined) marks.addAll(holders);
+  }
+
+  /** Whether one of the prices values the bucket. */
+  isValuedByAny(bucket: number, prices: ReadonlySet<number>): boolean {
+    let found = false;
+    this.forEachPrice(bucket, (price) => (found ||= prices.has(price)));
+    return found;
+  }
+
+  /** Adds every bucket under a rule set to `marks`; with `wake`, since its thresholds mean something else now. */
+  markRuleSet(ruleSet: number, marks: Bitmap, wake: boolean): void {
+    const { account, halves, end } = this.buckets;
+    for (let bucket = 0; bucket < end; bucket++) {
+      if (halves[bucket * BUCKET_HALVES + RULE_SET] !== ruleSet || account[bucket] === FREE) continue;
+      marks.add(bucket);
+      if (wake) this.wake(bucket);
+    }
+  }
+
+  private chain(cross: number): number[] {
+    const numbers = [cross];
+    for (let next = this.buckets.next[cross] as number; next !== 0; next = this.buckets.next[next - 1] as number) {
+      numbers.push(next - 1);
+    }
+    return numbers;
+  }
+
+  /** Lets go of all that an account holds, and of its isolated buckets. */
+  private empty(cross: number): void {
+    const { buckets } = this;
+    for (const bucket of this.chain(cross)) {
+      this.forEachPrice(bucket, (price) => this.holders[price]?.delete(bucket));
+      const { firstHolding, heldAssets, firstPosition, openPositions } = this.itemsOf(bucket);
+      this.holdings.release(firstHolding, heldAssets);
+      this.positions.release(firstPosition, openPositions);
+      buckets.halves[bucket * BUCKET_HALVES + HOLDINGS] = 0;
+      buckets.halves[bucket * BUCKET_HALVES + POSITIONS] = 0;
+      if (bucket !== cross) buckets.release(bucket);
+    }
+    buckets.next[cross] = 0;
+  }
+
+  private fill(
+    bucket: number,
+    cross: number,
+    ruleSet: number,
+    mode: CollateralMode,
+    balances: readonly string[],
+    open: readonly PositionText[],
+  ): void {
+    const { buckets, holdings, positions, rules } = this;
+    const heldAssets = balances.length / 2;
+    const firstHolding = holdings.take(heldAssets);
+    for (let item = 0; item < heldAssets; item++) {
+      const [asset, plain] = [balances[2 * item] as string, balances[2 * item + 1] as string];
+      const quantity = Number(plain);
+      holdings.row[firstHolding + item] = rules.collateralRow(ruleSet, mode, asset);
+      holdings.quantity[firstHolding + item] = quantity;
+      holdings.digits[firstHolding + item] = digitsOf(plain, quantity);
+    }
+    const firstPosition = positions.take(open.length);
+    open.forEach((position, index) => {
+      const [instrument, side, plain] = position;
+      const size = Number(plain);
+      positions.row[firstPosition + index] = rules.instrumentRow(ruleSet, instrument);
+      const amounts = (firstPosition + index) * POSITION_AMOUNTS;
+      positions.amounts[amounts] = side === 'LONG' ? size : -size;
+      positions.amounts[amounts + 1] = offsetOf(position);
+      positions.digits[firstPosition + index] = digitsOf(plain, size);
+    });
+    buckets.words[bucket * BUCKET_WORDS + FIRST_HOLDING] = firstHolding;
+    buckets.words[bucket * BUCKET_WORDS + FIRST_POSITION] = firstPosition;
+    buckets.halves.set([heldAssets, open.length, ruleSet, NOT_ASSESSED], bucket * BUCKET_HALVES + HOLDINGS);
+    buckets.account[bucket] = cross;
+    this.wake(bucket);
+    this.forEachPrice(bucket, (price) => (this.holders[price] ??= new Bitmap()).add(bucket));
+  }
+
+  private forEachPrice(bucket: number, visit: (price: number) => void): void {
+    const { holdings, positions, rules } = this;
+    const { firstHolding, heldAssets, firstPosition, openPositions } = this.itemsOf(bucket);
+    for (let item = firstHolding; item < firstHolding + heldAssets; item++) {
+      visit(rules.collateralPrice[holdings.row[item] as number] as number);
+    }
+    for (let item = firstPosition; item < firstPosition + openPositions; item++) {
+      visit(rules.instrumentPrice[positions.row[item] as number] as number);
+    }
+  }
+
+  private itemsOf(bucket: number): Record<'firstHolding' | 'heldAssets' | 'firstPosition' | 'openPositions', number> {
+    const { words, halves } = this.buckets;
+    return {
+      firstHolding: words[bucket * BUCKET_WORDS + FIRST_HOLDING] as number,
+      heldAssets: halves[bucket * BUCKET_HALVES + HOLDINGS] as number,
+      firstPosition: words[bucket * BUCKET_WORDS + FIRST_POSITION] as number,
+      openPositions: halves[bucket * BUCKET_HALVES + POSITIONS] as number,
+    };
+  }
+}
+
+function isCross([, , , , , marginMode]: PositionText): boolean {
+  return marginMode === 'CROSS';
+}
+
+/** What a position is worth at a price of 0: its margin where it is isolated, less what it was bought for. */
+function offsetOf(position: PositionText): number {
+  const [, side, , cost, , , isolatedMargin] = position;
+  if (isCross(position)) return side === 'LONG' ? 0 - Number(cost) : Number(cost);
+  const margin = decimal(isolatedMargin);
+  return (side === 'LONG' ? margin.minus(cost) : margin.plus(cost)).toNumber();
+}

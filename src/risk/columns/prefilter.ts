@@ -1,0 +1,178 @@
+/**
+ * Which buckets may have crossed something since they were last assessed exactly. The answer may name one for nothing;
+ * it never leaves one out whose status, or whose side of a boundary, `assessMargin` would now find to be another.
+ */
+import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
+import type { Book } from './account-columns.js';
+import {
+  BUCKET_HALVES,
+  BUCKET_WORDS,
+  CORRIDOR,
+  FIRST_HOLDING,
+  FIRST_POSITION,
+  POSITION_AMOUNTS,
+  RULE_SET,
+  STATUS,
+} from './columns.js';
+import { INTERVAL_STRIDE, LOWER_BOUND, OWES, REQUIRES, UNKNOWN, valueBuckets } from './valuation.js';
+
+const NO_EXPOSURE = MARGIN_STATUSES.indexOf('NO_EXPOSURE');
+const HEALTHY = MARGIN_STATUSES.indexOf('HEALTHY');
+const UNPRICED = MARGIN_STATUSES.indexOf('UNPRICED');
+
+/** So many buckets are valued before they are judged: their intervals stay in the processor's first cache. */
+const BATCH = 256;
+
+const intervals = new Float64Array(BATCH * INTERVAL_STRIDE);
+const flags = new Uint8Array(BATCH);
+
+/**
+ * Looks at the first `count` of `buckets` at the prices and rules of this moment and writes those that must be assessed
+ * to `awake`, in the same order; how many they are.
+ */
+export function screen(book: Book, buckets: Uint32Array, count: number, awake: Uint32Array): number {
+  const { halves, corridors } = book.buckets;
+  let woken = 0;
+  for (let from = 0; from < count; from += BATCH) {
+    const to = Math.min(count, from + BATCH);
+    sink[0] = touch(book, buckets, from, to);
+    valueBuckets(book, buckets, from, to, intervals, flags);
+    for (let index = from; index < to; index++) {
+      const bucket = buckets[index] as number;
+      const place = (index - from) * INTERVAL_STRIDE;
+      const sleeps = maySleep(
+        halves[bucket * BUCKET_HALVES + STATUS] as number,
+        corridors[bucket * CORRIDOR] as number,
+        corridors[bucket * CORRIDOR + 1] as number,
+        flags[index - from] as number,
+        intervals[place] as number,
+        intervals[place + 1] as number,
+        intervals[place + 2] as number,
+        intervals[place + 3] as number,
+      );
+      if (!sleeps) awake[woken++] = bucket;
+    }
+  }
+  return woken;
+}
+
+/** Written so that what is read for its own sake is read. */
+const sink = new Float64Array(1);
+
+/**
+ * Reads one number of every cache line that `valueBuckets` will want. Reads that wait for nothing overlap in the
+ * processor, where the sums of an account wait for each other: accounts that lie scattered in memory take half as long.
+ */
+function touch(
+  { buckets: columns, holdings, positions }: Book,
+  buckets: Uint32Array,
+  from: number,
+  to: number,
+): number {
+  const { words, corridors } = columns;
+  const { row: holdingRow, quantity } = holdings;
+  const { row: positionRow, amounts } = positions;
+  let sum = 0;
+  for (let index = from; index < to; index++) {
+    const bucket = buckets[index] as number;
+    sum += (words[bucket * BUCKET_WORDS] as number) + (corridors[bucket * CORRIDOR] as number);
+  }
+  for (let index = from; index < to; index++) {
+    const word = (buckets[index] as number) * BUCKET_WORDS;
+    const holding = words[word + FIRST_HOLDING] as number;
+    const position = words[word + FIRST_POSITION] as number;
+    sum += (holdingRow[holding] as number) + (quantity[holding] as number);
+    sum += (positionRow[position] as number) + (amounts[position * POSITION_AMOUNTS] as number);
+    // The second line of what eight numbers do not hold.
+    sum += (amounts[(position + 4) * POSITION_AMOUNTS] as number) || 0;
+  }
+  return sum;
+}
+
+/**
+ * Settles those of the buckets that are surely calm, whatever they were before: nothing is required of them, or they are
+ * surely below every ratio at which something happens. The others are written to `rest`; how many they are. The proof
+ * is the same as for sleeping: what may sleep in a corridor is in it.
+ */
+export function settleCalm(book: Book, buckets: Uint32Array, count: number, rest: Uint32Array): number {
+  const { halves } = book.buckets;
+  let left = 0;
+  for (let from = 0; from < count; from += BATCH) {
+    const to = Math.min(count, from + BATCH);
+    valueBuckets(book, buckets, from, to, intervals, flags);
+    for (let index = from; index < to; index++) {
+      const bucket = buckets[index] as number;
+      const place = (index - from) * INTERVAL_STRIDE;
+      const calmBelow = book.rules.calmBelow[halves[bucket * BUCKET_HALVES + RULE_SET] as number] as number;
+      const sleepsAs = (status: number, high: number): boolean =>
+        maySleep(
+          status,
+          0,
+          high,
+          flags[index - from] as number,
+          intervals[place] as number,
+          intervals[place + 1] as number,
+          intervals[place + 2] as number,
+          intervals[place + 3] as number,
+        );
+      if (sleepsAs(NO_EXPOSURE, Infinity)) book.settle(bucket, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
+      else if (sleepsAs(HEALTHY, calmBelow)) book.settle(bucket, { status: 'HEALTHY', low: 0, high: calmBelow });
+      else rest[left++] = bucket;
+    }
+  }
+  return left;
+}
+
+/**
+ * The status that a bucket surely has, where its interval and flags leave no doubt; null: it has to be assessed. Between
+ * which ratios a status holds is the policy's to say: `thresholds` are those of WARNING and of MARGIN_CALL.
+ */
+export function sureStatus(
+  thresholds: readonly [number, number],
+  known: number,
+  lowestBalance: number,
+  highestBalance: number,
+  lowestMaintenance: number,
+  highestMaintenance: number,
+): MarginStatus | null {
+  const sleepsAs = (status: number, low: number, high: number): boolean =>
+    maySleep(status, low, high, known, lowestBalance, highestBalance, lowestMaintenance, highestMaintenance);
+  if ((known & UNKNOWN) !== 0) return 'UNPRICED';
+  if (sleepsAs(NO_EXPOSURE, 0, Infinity)) return 'NO_EXPOSURE';
+  const [warning, marginCall] = thresholds;
+  const bounds = [0, warning, marginCall, 1, Infinity];
+  for (let zone = 0; zone < ZONES.length; zone++) {
+    const [low, high] = [(bounds[zone] as number) * (1 + NEAR), (bounds[zone + 1] as number) * (1 - NEAR)];
+    const status = ZONES[zone] as MarginStatus;
+    if (sleepsAs(MARGIN_STATUSES.indexOf(status), low, high)) return status;
+  }
+  return null;
+}
+
+const ZONES: readonly MarginStatus[] = ['HEALTHY', 'WARNING', 'MARGIN_CALL', 'LIQUIDATION'];
+/** More than the rounding of a threshold that became a float. */
+const NEAR = 2 ** -50;
+
+/** Every doubt, a NaN among them, ends in false. */
+function maySleep(
+  status: number,
+  low: number,
+  high: number,
+  known: number,
+  lowestBalance: number,
+  highestBalance: number,
+  lowestMaintenance: number,
+  highestMaintenance: number,
+): boolean {
+  // No corridor: new, changed, or exactly on a boundary.
+  if (!(low < high)) return false;
+  // The order of `assessMargin`: what has no price comes first (rules: 2).
+  if ((known & UNKNOWN) !== 0) return status === UNPRICED;
+  if (status === UNPRICED) return false;
+  if ((known & LOWER_BOUND) !== 0 && status !== HEALTHY && status !== NO_EXPOSURE) return false;
+  // Nothing is required: NO_EXPOSURE while the margin balance is not negative, which without debts it cannot be.
+  if (status === NO_EXPOSURE) return (known & REQUIRES) === 0 && ((known & OWES) === 0 || lowestBalance >= 0);
+  // maintenance > low x balance and maintenance < high x balance, whatever they are within their intervals. A low of 0
+  // asks that something be required: maintenance > 0.
+  return lowestMaintenance > low * highestBalance && (high === Infinity || highestMaintenance < high * lowestBalance);
+}

@@ -1,0 +1,285 @@
+/**
+ * The venues' rules as the screen needs them, in typed arrays. A rule set is the policy of one venue on one chain. An
+ * asset (in one collateral mode) and an instrument of a rule set are a row each, so that an item of an account needs
+ * to name its row only. Rows keep their numbers when a policy changes; their contents are written again.
+ */
+import { pricedBy, scheduleOf } from '../../margin/state/collateral.js';
+import { ONE, ZERO, type Decimal } from '../../margin/decimal.js';
+import type { CollateralMode, CollateralTier, MaintenanceTier, Policy } from '../../margin/model.js';
+import { grown } from './growth.js';
+import type { PriceColumn } from './price-column.js';
+
+interface RuleSet {
+  readonly venue: string;
+  policy: Policy;
+  readonly collateral: Map<string, { readonly row: number; readonly mode: CollateralMode; readonly asset: string }>;
+  readonly instruments: Map<string, number>;
+}
+
+/** Numbers of one collateral tier: where it ends, and value = ratio x amount + offset within it. */
+export const COLLATERAL_STRIDE = 3;
+/** Numbers of one maintenance tier: its sure end, its sure beginning, its rate with the fee, its amount. */
+export const MAINTENANCE_STRIDE = 4;
+
+/**
+ * Eight unit roundoffs. A notional in floats that lies farther from a tier's floor than this (relative) lies on the
+ * same side as the exact one; `valuation.ts` says why.
+ */
+const NEAR = 2 ** -50;
+
+/** More than the rounding of the scale itself can take away. */
+const GENEROUS = 1 + 2 ** -20;
+
+export class RuleColumns {
+  // --- By row of an asset ---
+  collateralPrice = new Uint32Array(0);
+  /** Index of the first tier in `collateralTiers`. */
+  collateralTier = new Uint32Array(0);
+  /** Coins that count at most; Infinity: all, 0: none does. */
+  userCap = new Float64Array(0);
+  /** 1: the tiers are in coins; 0: in USDT. */
+  inCoins = new Uint8Array(0);
+  /** 1: a positive quantity counts, so that it matters that it has no price. */
+  counts = new Uint8Array(0);
+  collateralTiers = new Float64Array(0);
+
+  // --- By row of an instrument ---
+  instrumentPrice = new Uint32Array(0);
+  /** Index of the first tier in `maintenanceTiers`. */
+  maintenanceTier = new Uint32Array(0);
+  maintenanceTiers = new Float64Array(0);
+
+  // --- By rule set ---
+  debtMarginRate = new Float64Array(0);
+  /** No maintenance margin, nor any step of its sum, is larger than this times notional (or debt). */
+  maintenanceScale = new Float64Array(0);
+  /** Surely below every ratio at which something happens. */
+  calmBelow = new Float64Array(0);
+
+  private readonly ruleSets: RuleSet[] = [];
+  private readonly numbers = new Map<string, number>();
+  private collateralRows = 0;
+  private instrumentRows = 0;
+  private readonly collateralRoom = new Room();
+  private readonly maintenanceRoom = new Room();
+
+  constructor(readonly prices: PriceColumn) {}
+
+  /**
+   * A copy with this policy in the place of a rule set's, and with the prices of this moment, for whoever wants to see
+   * what would be: nothing that happens afterwards changes it.
+   */
+  copyWith(ruleSet: number, policy: Policy): RuleColumns {
+    const copy = new RuleColumns(this.prices.copy());
+    const { collateralRoom, maintenanceRoom } = copy;
+    for (const [name, column] of Object.entries(this)) {
+      if (ArrayBuffer.isView(column)) Object.assign(copy, { [name]: (column as Float64Array).slice() });
+    }
+    collateralRoom.follow(this.collateralRoom);
+    maintenanceRoom.follow(this.maintenanceRoom);
+    for (const { row, mode, asset } of this.rules(ruleSet).collateral.values()) {
+      copy.writeCollateral(row, asset, mode, policy);
+    }
+    return copy;
+  }
+
+  /** Null: that venue and chain have no policy here yet. */
+  ruleSet(venue: string, chain: string | null): number | null {
+    return this.numbers.get(`${venue}\0${chain ?? ''}`) ?? null;
+  }
+
+  /**
+   * What is in force from now on; the number of the rule set, and whether ratios now mean other statuses than before.
+   *
+   * @param boundaries every ratio at which something happens, whatever the account
+   */
+  setPolicy(
+    venue: string,
+    chain: string | null,
+    policy: Policy,
+    boundaries: readonly Decimal[] = statusBoundaries(policy),
+  ): { ruleSet: number; thresholdsChanged: boolean } {
+    const known = this.ruleSet(venue, chain);
+    const ruleSet = known ?? this.ruleSets.length;
+    const before = this.ruleSets[ruleSet];
+    if (before === undefined) {
+      this.numbers.set(`${venue}\0${chain ?? ''}`, ruleSet);
+      this.ruleSets.push({ venue, policy, collateral: new Map(), instruments: new Map() });
+    }
+    const thresholdsChanged = before === undefined || !haveSameThresholds(before.policy, policy);
+    const rules = this.rules(ruleSet);
+    rules.policy = policy;
+    if (ruleSet >= this.debtMarginRate.length) {
+      this.debtMarginRate = grown(this.debtMarginRate, ruleSet + 1);
+      this.maintenanceScale = grown(this.maintenanceScale, ruleSet + 1);
+      this.calmBelow = grown(this.calmBelow, ruleSet + 1);
+    }
+    this.calmBelow[ruleSet] = Math.min(...boundaries.map((boundary) => boundary.toNumber())) * (1 - NEAR);
+    this.debtMarginRate[ruleSet] = policy.debtMarginRate.toNumber();
+    this.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
+    for (const { row, mode, asset } of rules.collateral.values()) this.writeCollateral(row, asset, mode, policy);
+    for (const [instrument, row] of rules.instruments) this.writeInstrument(row, instrument, rules);
+    return { ruleSet, thresholdsChanged };
+  }
+
+  collateralRow(ruleSet: number, mode: CollateralMode, asset: string): number {
+    const { collateral, policy } = this.rules(ruleSet);
+    const key = `${mode}\0${asset}`;
+    const known = collateral.get(key);
+    if (known !== undefined) return known.row;
+    const row = this.collateralRows++;
+    if (row >= this.collateralPrice.length) {
+      this.collateralPrice = grown(this.collateralPrice, row + 1);
+      this.collateralTier = grown(this.collateralTier, row + 1);
+      this.userCap = grown(this.userCap, row + 1);
+      this.inCoins = grown(this.inCoins, row + 1);
+      this.counts = grown(this.counts, row + 1);
+    }
+    this.collateralPrice[row] = this.prices.ofAsset(pricedBy(asset, policy));
+    collateral.set(key, { row, mode, asset });
+    this.writeCollateral(row, asset, mode, policy);
+    return row;
+  }
+
+  instrumentRow(ruleSet: number, instrument: string): number {
+    const rules = this.rules(ruleSet);
+    const known = rules.instruments.get(instrument);
+    if (known !== undefined) return known;
+    const row = this.instrumentRows++;
+    if (row >= this.instrumentPrice.length) {
+      this.instrumentPrice = grown(this.instrumentPrice, row + 1);
+      this.maintenanceTier = grown(this.maintenanceTier, row + 1);
+    }
+    rules.instruments.set(instrument, row);
+    // Without rules it is as without a price, now and until the process starts again.
+    this.instrumentPrice[row] = rules.policy.instruments.has(instrument)
+      ? this.prices.ofInstrument(rules.venue, instrument)
+      : this.prices.never;
+    this.writeInstrument(row, instrument, rules);
+    return row;
+  }
+
+  /** What a row of an asset stands for. */
+  assetAt(ruleSet: number, row: number): { readonly asset: string; readonly mode: CollateralMode } {
+    for (const item of this.rules(ruleSet).collateral.values()) if (item.row === row) return item;
+    throw new Error(`The rule set ${ruleSet} has no asset in row ${row}.`);
+  }
+
+  /** The symbol of an instrument's row. */
+  instrumentAt(ruleSet: number, row: number): string {
+    for (const [symbol, number] of this.rules(ruleSet).instruments) if (number === row) return symbol;
+    throw new Error(`The rule set ${ruleSet} has no instrument in row ${row}.`);
+  }
+
+  private rules(ruleSet: number): RuleSet {
+    const rules = this.ruleSets[ruleSet];
+    if (rules === undefined) throw new Error(`There is no rule set ${ruleSet}.`);
+    return rules;
+  }
+
+  private writeCollateral(row: number, asset: string, mode: CollateralMode, policy: Policy): void {
+    if (this.collateralPrice[row] !== this.prices.ofAsset(pricedBy(asset, policy))) {
+      throw new Error(`${asset} takes the price of another asset than before.`);
+    }
+    const schedule = scheduleOf(asset, mode, policy);
+    const tiers = schedule === null ? COUNTS_NOTHING : collateralNumbers(schedule.tiers);
+    const first = this.collateralRoom.place(row, tiers.length);
+    if (first + tiers.length > this.collateralTiers.length) {
+      this.collateralTiers = grown(this.collateralTiers, first + tiers.length);
+    }
+    this.collateralTiers.set(tiers, first);
+    this.collateralTier[row] = first;
+    this.userCap[row] = schedule === null ? 0 : (schedule.userCap?.toNumber() ?? Infinity);
+    this.inCoins[row] = schedule?.tierUnit === 'QUANTITY' ? 1 : 0;
+    this.counts[row] = schedule === null ? 0 : 1;
+  }
+
+  private writeInstrument(row: number, instrument: string, { policy }: RuleSet): void {
+    const rules = policy.instruments.get(instrument);
+    const hadRules = this.instrumentPrice[row] !== this.prices.never;
+    if ((rules !== undefined) !== hadRules) throw new Error(`The rules of ${instrument} came or went.`);
+    const tiers = maintenanceNumbers(rules?.tiers ?? [], policy.liquidationFeeRate);
+    const first = this.maintenanceRoom.place(row, tiers.length);
+    if (first + tiers.length > this.maintenanceTiers.length) {
+      this.maintenanceTiers = grown(this.maintenanceTiers, first + tiers.length);
+    }
+    this.maintenanceTiers.set(tiers, first);
+    this.maintenanceTier[row] = first;
+  }
+}
+
+/** Where the tiers of each row stand in one long array; more tiers than before move to its end. */
+class Room {
+  private readonly rooms: { readonly first: number; readonly length: number }[] = [];
+  private end = 0;
+
+  /** Takes over how another one is divided. */
+  follow(other: Room): void {
+    this.rooms.push(...other.rooms);
+    this.end = other.end;
+  }
+
+  place(row: number, length: number): number {
+    const room = this.rooms[row];
+    if (room !== undefined && room.length >= length) return room.first;
+    const first = this.end;
+    this.end += length;
+    this.rooms[row] = { first, length };
+    return first;
+  }
+}
+
+const COUNTS_NOTHING = [Infinity, 0, 0];
+
+/** value(amount) = ratio x amount + offset, with offset = value(floor) - ratio x floor, exact until it is a float. */
+function collateralNumbers(tiers: readonly CollateralTier[]): number[] {
+  const numbers: number[] = [];
+  /** What everything below the tier counts. */
+  let below = ZERO;
+  for (const { floor, cap, ratio } of tiers) {
+    const offset = below.minus(ratio.times(floor));
+    numbers.push(cap === null ? Infinity : cap.toNumber(), ratio.toNumber(), offset.toNumber());
+    if (cap !== null) below = below.plus(ratio.times(cap.minus(floor)));
+  }
+  // Nothing above a last cap counts.
+  if (tiers.at(-1)?.cap != null) numbers.push(Infinity, 0, below.toNumber());
+  return numbers;
+}
+
+function maintenanceNumbers(tiers: readonly MaintenanceTier[], feeRate: Decimal): number[] {
+  return tiers.flatMap(({ floor, cap, maintenanceRate, maintenanceAmount }, index) => {
+    const isLast = index === tiers.length - 1;
+    return [
+      isLast || cap === null ? Infinity : cap.toNumber() * (1 - NEAR),
+      index === 0 ? -Infinity : floor.toNumber() * (1 + NEAR),
+      maintenanceRate.plus(feeRate).toNumber(),
+      maintenanceAmount.toNumber(),
+    ];
+  });
+}
+
+/** The largest of (rate + fee + |amount| / floor) and of the debt margin rate. */
+function scaleOf(policy: Policy): number {
+  let scale = policy.debtMarginRate.toNumber();
+  for (const { tiers } of policy.instruments.values()) {
+    for (const { floor, maintenanceRate, maintenanceAmount } of tiers) {
+      const rate = maintenanceRate.plus(policy.liquidationFeeRate).toNumber();
+      const amount = maintenanceAmount.isZero() ? 0 : maintenanceAmount.abs().toNumber() / floor.toNumber();
+      scale = Math.max(scale, rate + amount);
+    }
+  }
+  return scale;
+}
+
+function haveSameThresholds(a: Policy, b: Policy): boolean {
+  return (
+    a.liquidatesAtEquality === b.liquidatesAtEquality &&
+    a.warningRatio.eq(b.warningRatio) &&
+    a.marginCallRatio.eq(b.marginCallRatio)
+  );
+}
+
+/** The ratios at which the status of a bucket changes (rules: 5). */
+export function statusBoundaries(policy: Policy): Decimal[] {
+  return [policy.warningRatio, policy.marginCallRatio, ONE];
+}

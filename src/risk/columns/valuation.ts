@@ -1,0 +1,192 @@
+/**
+ * Margin balance and maintenance margin of buckets in float64, each as an interval that surely holds the exact number.
+ *
+ * ## The bound
+ *
+ * u = 2^-53 is the unit roundoff: the float next to a decimal x, and the result of one float operation, are x(1 + d)
+ * with |d| <= u. Nothing here overflows or is subnormal: inputs have at most 30 integer and 18 fraction digits
+ * (rules: 1), so that no product leaves 1e-60..1e90. Terms of second order (u squared times the number of terms, which
+ * is far below 2^26) go into the slack at the end.
+ *
+ * *A debt* is quantity x price: two conversions and a product, 3u of its value.
+ *
+ * *A positive balance* counts F(amount), where F is continuous, piecewise linear, rises with a slope of at most 1 and
+ * starts at F(0) = 0; amount is the value, or the coins, of what `userCap` lets count (rounding keeps order, so that the
+ * smaller one in floats is the float of the smaller one). In USDT: amount is within 3u, and F passes that on at most
+ * unchanged: 3u. The float of a cap is off by u, so that the line of a neighbouring tier may be taken up to u beyond its
+ * end; F is continuous, so that this costs u x the difference of two ratios: 1u. The line is ratio x amount + offset with
+ * |offset| <= floor <= amount: conversion of the ratio, of the offset, product and sum: 4u. Together 8u of the value. In
+ * coins: amount u, tier u, line 4u, conversion of the price and the last product: 8u.
+ *
+ * *A position* is worth size x mark + offset: 3u of the notional and u of |offset|, which was summed exactly before it
+ * became a float.
+ *
+ * *The margin balance* is a sum of n = holdings + 2 x positions floats in a row, which adds at most (n - 1)u of the sum
+ * of their magnitudes S = values + notionals + |offsets|. S itself is summed in floats, short of the truth by less than
+ * (n + 3)u of it (second order). So |error| <= (n + 8) u S.
+ *
+ * *Maintenance* of a position is notional x rate - amount with |amount| <= scale' x notional and rate + scale' <= scale
+ * (`RuleColumns`). When the tier is the right one: 3u of the notional, conversion, product, amount, difference: 6u of
+ * scale x notional. The tier: a notional is within 3u, a cap within 1u, and their comparison with 8u in the table (a
+ * little over 1u lost in making it); a notional that lies between the sure beginning of its tier and the sure end is in
+ * that tier exactly. One that does not may belong to the tier before: then the difference between the two, and 8u for
+ * computing it, widens the interval, be it the jump of FLAT or the nothing of PROGRESSIVE, whose tiers meet at the
+ * floor. What debts require is (3 + n)u of their values for the sum, and 3u more for the rate, product and addition, all
+ * of it times scale. Adding up n terms: (n - 1)u. So |error| <= (2n + 8) u x scale x (notionals + debts), plus the
+ * widening.
+ *
+ * Both are taken with 2n + 24: at least 16u of the magnitudes are slack, for the second order, for the rounding of the
+ * bound and of the interval's ends themselves, for the three operations with which `screen.ts` compares them, and for
+ * engines that read a decimal of more than 20 digits a hair less than correctly, which ECMAScript allows.
+ */
+import type { Book } from './account-columns.js';
+import {
+  BUCKET_HALVES,
+  BUCKET_WORDS,
+  FIRST_HOLDING,
+  FIRST_POSITION,
+  HOLDINGS,
+  POSITIONS,
+  POSITION_AMOUNTS,
+  RULE_SET,
+} from './columns.js';
+import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE } from './rule-columns.js';
+
+const UNIT_ROUNDOFF = 2 ** -53;
+
+/** A debt or a position has no price: nothing can be promised. */
+export const UNKNOWN = 1;
+/** A positive balance that would count has no price: the margin balance is without it. */
+export const LOWER_BOUND = 2;
+/** There is a position, or a debt for which the policy requires margin. */
+export const REQUIRES = 4;
+/** Something is owed. */
+export const OWES = 8;
+
+/** What accounts hold, and the rules and prices by which it is valued: those of the book, or others to be tried. */
+export type Columns = Pick<Book, 'buckets' | 'holdings' | 'positions' | 'rules'>;
+
+/** Numbers of an interval pair in `intervals`. */
+export const INTERVAL_STRIDE = 4;
+
+/**
+ * Values `buckets[from]` to `buckets[to - 1]`. Writes of the k-th of them lowest and highest margin balance, lowest and
+ * highest maintenance margin to `intervals`, from 4k on, and the sum of what else is known to `flags[k]`. What has no
+ * price is left out of the sums, as `assessMargin` leaves it out.
+ */
+export function valueBuckets(
+  book: Columns,
+  buckets: Uint32Array,
+  from: number,
+  to: number,
+  intervals: Float64Array,
+  flags: Uint8Array,
+): void {
+  const { words, halves } = book.buckets;
+  const { row: holdingRow, quantity: quantities } = book.holdings;
+  const { row: positionRow, amounts } = book.positions;
+  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, counts } = book.rules;
+  const { instrumentPrice, maintenanceTier, maintenanceTiers, debtMarginRate, maintenanceScale } = book.rules;
+  const { values: prices } = book.rules.prices;
+
+  for (let index = from; index < to; index++) {
+    const bucket = buckets[index] as number;
+    const word = bucket * BUCKET_WORDS;
+    const half = bucket * BUCKET_HALVES;
+    let known = 0;
+    let balance = 0;
+    let values = 0;
+    let debts = 0;
+    const firstItem = words[word + FIRST_HOLDING] as number;
+    const endOfHoldings = firstItem + (halves[half + HOLDINGS] as number);
+    for (let item = firstItem; item < endOfHoldings; item++) {
+      const row = holdingRow[item] as number;
+      const quantity = quantities[item] as number;
+      const price = prices[collateralPrice[row] as number] as number;
+      if (Number.isNaN(price)) {
+        if (quantity < 0) known |= UNKNOWN | OWES;
+        else if (counts[row] === 1) known |= LOWER_BOUND;
+        continue;
+      }
+      if (quantity < 0) {
+        const debt = quantity * price;
+        balance += debt;
+        debts -= debt;
+        continue;
+      }
+      const cap = userCap[row] as number;
+      const counted = quantity < cap ? quantity : cap;
+      const value = counted * price;
+      values += value;
+      const coins = inCoins[row] === 1;
+      const amount = coins ? counted : value;
+      let tier = collateralTier[row] as number;
+      while (amount >= (collateralTiers[tier] as number)) tier += COLLATERAL_STRIDE;
+      const collateral = (collateralTiers[tier + 1] as number) * amount + (collateralTiers[tier + 2] as number);
+      balance += coins ? collateral * price : collateral;
+    }
+
+    const rules = halves[half + RULE_SET] as number;
+    const scale = maintenanceScale[rules] as number;
+    let maintenance = 0;
+    let notionals = 0;
+    let constants = 0;
+    let widening = 0;
+    const firstOpen = words[word + FIRST_POSITION] as number;
+    const endOfPositions = firstOpen + (halves[half + POSITIONS] as number);
+    for (let item = firstOpen; item < endOfPositions; item++) {
+      known |= REQUIRES;
+      const row = positionRow[item] as number;
+      const mark = prices[instrumentPrice[row] as number] as number;
+      if (Number.isNaN(mark)) {
+        known |= UNKNOWN;
+        continue;
+      }
+      const exposure = (amounts[item * POSITION_AMOUNTS] as number) * mark;
+      const offset = amounts[item * POSITION_AMOUNTS + 1] as number;
+      const notional = Math.abs(exposure);
+      balance += exposure;
+      balance += offset;
+      notionals += notional;
+      constants += Math.abs(offset);
+      let tier = maintenanceTier[row] as number;
+      while (notional >= (maintenanceTiers[tier] as number)) tier += MAINTENANCE_STRIDE;
+      maintenance += notional * (maintenanceTiers[tier + 2] as number) - (maintenanceTiers[tier + 3] as number);
+      if (notional < (maintenanceTiers[tier + 1] as number)) {
+        widening += differenceBelow(notional, tier, maintenanceTiers, scale);
+      }
+    }
+
+    if (debts > 0) {
+      known |= OWES;
+      const rate = debtMarginRate[rules] as number;
+      if (rate > 0) {
+        known |= REQUIRES;
+        maintenance += debts * rate;
+      }
+    }
+
+    const terms = endOfHoldings - firstItem + 2 * (endOfPositions - firstOpen);
+    const unit = (2 * terms + 24) * UNIT_ROUNDOFF;
+    const balanceError = unit * (values + debts + notionals + constants);
+    const maintenanceError = unit * scale * (notionals + debts) + widening;
+    const place = (index - from) * INTERVAL_STRIDE;
+    intervals[place] = balance - balanceError;
+    intervals[place + 1] = balance + balanceError;
+    intervals[place + 2] = maintenance - maintenanceError;
+    intervals[place + 3] = maintenance + maintenanceError;
+    flags[index - from] = known;
+  }
+}
+
+/** How far maintenance margin may be off because the notional may still be in a tier before this one. */
+function differenceBelow(notional: number, from: number, tiers: Float64Array, scale: number): number {
+  let difference = 0;
+  for (let tier = from; notional < (tiers[tier + 1] as number); tier -= MAINTENANCE_STRIDE) {
+    const before = tier - MAINTENANCE_STRIDE;
+    const here = notional * (tiers[tier + 2] as number) - (tiers[tier + 3] as number);
+    const there = notional * (tiers[before + 2] as number) - (tiers[before + 3] as number);
+    difference += Math.abs(here - there) + 8 * UNIT_ROUNDOFF * scale * notional;
+  }
+  return difference;
+}

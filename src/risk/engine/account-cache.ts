@@ -1,0 +1,169 @@
+/**
+ * All accounts of the database in memory: their columns for the screen, and their exact amounts, packed. Whatever is
+ * known here is of one version of the account; an older one never replaces a newer.
+ */
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+
+import { readTextsAfter, recordedAccount, type RecordedAccount } from '../../ledger/account-text.js';
+import { readHoldings, type Holdings } from '../../ledger/records.js';
+import type { AccountState, Policy } from '../../margin/model.js';
+import type { PriceSnapshot } from '../../market/price-snapshot.js';
+import type { Database } from '../../platform/database.js';
+import type { Rulebook } from '../../policy/rulebook/rulebook.js';
+import { alertBoundaries } from '../alerts/alert-machine.js';
+import type { Bitmap } from '../columns/bitmap.js';
+import { Book } from '../columns/account-columns.js';
+import { PackedAccounts } from '../columns/packed-accounts.js';
+import { PriceColumn } from '../columns/price-column.js';
+import { RuleColumns } from '../columns/rule-columns.js';
+
+/** Accounts that one statement reads: PGlite holds up the event loop while it answers. At start nobody waits for it. */
+const PAGE = 500;
+const FIRST_PAGE = 1_000;
+
+/** The rules of one venue on one chain, as the book has them. */
+interface RuleSet {
+  readonly venue: string;
+  readonly chain: string | null;
+  readonly policy: Policy;
+}
+
+export interface RuleChange extends RuleSet {
+  readonly cause: 'COLLATERAL_RATIO' | 'POLICY';
+}
+
+export class AccountBook {
+  readonly prices = new PriceColumn();
+  readonly columns = new Book(new RuleColumns(this.prices));
+  private readonly exact = new PackedAccounts();
+  /** By number. */
+  private readonly ruleSets: RuleSet[] = [];
+
+  constructor(
+    private readonly db: Database,
+    private readonly rulebook: Rulebook,
+  ) {}
+
+  get size(): number {
+    return this.columns.size;
+  }
+
+  /** What all accounts take in memory. */
+  get bytes(): number {
+    return this.columns.bytes + this.exact.bytes;
+  }
+
+  /** Reads every account that is not known yet, or only in an older version; `onPage` hears how many were read. */
+  async load(at: Date, onPage: (accounts: number) => void): Promise<void> {
+    let read = 0;
+    // The database looks for the next page while this one is taken over.
+    const { db, rulebook } = this;
+    let next = readTextsAfter(db, rulebook, null, FIRST_PAGE);
+    for (;;) {
+      const page: readonly RecordedAccount[] = await next;
+      const last = page.length < FIRST_PAGE ? null : (page.at(-1)?.id ?? null);
+      if (last !== null) {
+        next = readTextsAfter(db, rulebook, last, FIRST_PAGE);
+        // It is awaited later; until then a failure is nobody's.
+        next.catch(() => undefined);
+      }
+      for (const account of page) this.put(account, at);
+      read += page.length;
+      onPage(read);
+      if (last === null) return;
+      await yieldToEventLoop();
+    }
+  }
+
+  /** Reads these accounts anew; unknown ones are left out. */
+  async read(ids: readonly string[], at: Date): Promise<Map<string, Holdings>> {
+    const found = new Map<string, Holdings>();
+    for (let from = 0; from < ids.length; from += PAGE) {
+      if (from > 0) await yieldToEventLoop();
+      for (const [id, holdings] of await readHoldings(this.db, ids.slice(from, from + PAGE))) {
+        found.set(id, holdings);
+        this.put(recordedAccount(holdings, this.rulebook), at);
+      }
+    }
+    return found;
+  }
+
+  /** Those of which the database has another version than the book. */
+  async outdated(): Promise<string[]> {
+    const ids: string[] = [];
+    const VERSIONS = 10_000;
+    for (let last = '00000000-0000-0000-0000-000000000000'; ;) {
+      const rows: { id: string; version: number }[] = await this.db.$queryRaw`
+        SELECT id::text AS id, version FROM accounts WHERE id > ${last}::uuid ORDER BY id LIMIT ${VERSIONS}`;
+      for (const { id, version } of rows) if (this.columns.versionOf(id) !== version) ids.push(id);
+      const end = rows.at(-1);
+      if (end === undefined || rows.length < VERSIONS) return ids;
+      last = end.id;
+    }
+  }
+
+  /** The exact amounts of the account whose cross bucket it is. */
+  stateAt(cross: number): AccountState {
+    const state = this.exact.get(cross);
+    if (state === null) throw new Error(`Nothing is known of the bucket ${cross}.`);
+    return state;
+  }
+
+  ruleSetAt(cross: number): RuleSet {
+    return this.ruleSets[this.columns.ruleSetOf(cross)] as RuleSet;
+  }
+
+  /** The rules of a venue and chain, and their number in the columns; null: nobody has an account there. */
+  placeOf(venue: string, chain: string | null): { readonly ruleSet: number; readonly policy: Policy } | null {
+    const ruleSet = this.columns.rules.ruleSet(venue, chain);
+    return ruleSet === null ? null : { ruleSet, policy: (this.ruleSets[ruleSet] as RuleSet).policy };
+  }
+
+  /** Takes the policies in force over and marks whom they concern; what is another policy than before. */
+  takeRules(at: Date, marks: Bitmap): RuleChange[] {
+    const changed: RuleChange[] = [];
+    this.ruleSets.forEach(({ venue, chain, policy: before }, number) => {
+      const policy = this.rulebook.policy(venue, chain, at);
+      if (policy === before) return;
+      const { thresholdsChanged } = this.columns.rules.setPolicy(venue, chain, policy, alertBoundaries(policy, []));
+      this.ruleSets[number] = { venue, chain, policy };
+      this.columns.markRuleSet(number, marks, thresholdsChanged);
+      const cause = haveSameRatios(before, policy) ? 'POLICY' : 'COLLATERAL_RATIO';
+      changed.push({ venue, chain, policy, cause });
+    });
+    return changed;
+  }
+
+  /** Takes the prices over and marks whom they concern; the numbers of those that have become stale, or fresh again. */
+  takePrices(snapshot: PriceSnapshot, marks: Bitmap): ReadonlySet<number> {
+    const markets = new Map([...this.rulebook.venues.keys()].map((venue) => [venue, snapshot.marketOf(venue)]));
+    const [any] = markets.values();
+    const { moved, aged } = this.prices.take({
+      index: (asset) => any?.index(asset) ?? null,
+      mark: (venue, instrument) => markets.get(venue)?.mark(instrument) ?? null,
+    });
+    for (const price of moved) this.columns.markHolders(price, marks);
+    return aged;
+  }
+
+  /** Adds an account or replaces it, unless what is known is as new. */
+  put({ id, version, venue, chain, text }: RecordedAccount, at: Date): void {
+    if ((this.columns.versionOf(id) ?? 0) >= version) return;
+    const [cross = 0] = this.columns.put(id, this.ruleSetOf(venue, chain, at), text, version);
+    this.exact.set(cross, text);
+  }
+
+  private ruleSetOf(venue: string, chain: string | null, at: Date): number {
+    const { rules } = this.columns;
+    const known = rules.ruleSet(venue, chain);
+    if (known !== null) return known;
+    const policy = this.rulebook.policy(venue, chain, at);
+    const { ruleSet } = rules.setPolicy(venue, chain, policy, alertBoundaries(policy, []));
+    this.ruleSets[ruleSet] = { venue, chain, policy };
+    return ruleSet;
+  }
+}
+
+function haveSameRatios({ collateralRatios: before }: Policy, { collateralRatios: now }: Policy): boolean {
+  return before.size === now.size && [...now].every(([asset, { id }]) => before.get(asset)?.id === id);
+}

@@ -1,0 +1,192 @@
+/**
+ * Accounts by how they stand, as the loop has last evaluated them: which have a status, and which are nearest to
+ * liquidation. Health is taken from the columns, in floating point: it orders accounts, and is not shown to anybody.
+ */
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+
+import { accountIds, findAccounts, type AccountQuery } from '../../ledger/accounts.js';
+import type { AccountRecord } from '../../ledger/records.js';
+import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
+import { isWorse } from '../../margin/state/status.js';
+import type { Database } from '../../platform/database.js';
+import type { AccountBook } from './account-cache.js';
+import { FREE } from '../columns/columns.js';
+import { INTERVAL_STRIDE, REQUIRES, valueBuckets } from '../columns/valuation.js';
+
+/** Which accounts; what the database does not know of them stands beside its query. */
+export interface RiskQuery extends AccountQuery {
+  /** The worst of the cross account and its isolated positions; null: any. */
+  readonly statuses: ReadonlySet<MarginStatus> | null;
+}
+
+export interface RankedAccount {
+  readonly account: AccountRecord;
+  readonly rank: Rank;
+}
+
+/** Where an account stands in the order: by health, from the lowest on, then by id. */
+export interface Rank {
+  readonly id: string;
+  /** -Infinity: UNPRICED, or a negative balance with nothing required; Infinity: nothing is required. */
+  readonly health: number;
+}
+
+/** So many accounts are looked at before the event loop gets its turn. */
+const SLICE = 4_096;
+/** Accounts that one statement names. */
+const NAMED = 10_000;
+const CANDIDATES = 1_000;
+
+/** The worst status that is known of the account; null: it was not evaluated yet. */
+export function statusIn({ columns }: AccountBook, cross: number): MarginStatus | null {
+  let worst: MarginStatus | null = null;
+  for (const bucket of columns.bucketsAt(cross)) {
+    const status = columns.statusOf(bucket);
+    if (status !== null && (worst === null || isWorse(status, worst))) worst = status;
+  }
+  return worst;
+}
+
+/** The next accounts of the order by health. */
+export async function accountsByRisk(
+  db: Database,
+  book: AccountBook,
+  query: RiskQuery,
+  after: Rank | null,
+  limit: number,
+): Promise<RankedAccount[]> {
+  // A trader's accounts are few: the database says which, and only these are ranked.
+  const among = isConfined(query) ? new Set(await accountIds(db, query)) : null;
+  const found: RankedAccount[] = [];
+  for (let last = after; found.length < limit;) {
+    const ranks = await nextRanks(book, query, among, last, Math.max(limit, CANDIDATES));
+    const ids = ranks.map(({ id }) => id);
+    const accounts = new Map(
+      (await findAccounts(db, { ...query, ids, orderBy: 'ID' }, null, ids.length)).map((account) => [
+        account.id,
+        account,
+      ]),
+    );
+    for (const rank of ranks) {
+      const account = accounts.get(rank.id);
+      if (account !== undefined && found.length < limit) found.push({ account, rank });
+    }
+    last = ranks.at(-1) ?? null;
+    if (ranks.length < Math.max(limit, CANDIDATES)) break;
+  }
+  return found;
+}
+
+/** The next accounts of a status, in the order of the query. */
+export async function accountsOfStatus(
+  db: Database,
+  book: AccountBook,
+  query: RiskQuery,
+  after: { readonly id: string; readonly name: string } | null,
+  limit: number,
+): Promise<AccountRecord[]> {
+  const ids = await idsOfStatus(book, query);
+  if (ids !== null) return findAccounts(db, { ...query, ids }, after, limit);
+  // So many stand so that whoever reads on meets them soon.
+  const found: AccountRecord[] = [];
+  for (let last = after; found.length < limit;) {
+    const page = await findAccounts(db, query, last, CANDIDATES);
+    for (const account of page) {
+      const [cross] = book.columns.bucketsOf(account.id);
+      const status = cross === undefined ? null : statusIn(book, cross);
+      if (status !== null && query.statuses?.has(status) === true && found.length < limit) found.push(account);
+    }
+    last = page.at(-1) ?? null;
+    if (page.length < CANDIDATES) break;
+  }
+  return found;
+}
+
+/** The accounts that stand so; null: more than one statement can name. */
+export async function idsOfStatus(book: AccountBook, query: RiskQuery): Promise<string[] | null> {
+  const ids: string[] = [];
+  await forEachAccount(book, query, null, (cross) => {
+    if (ids.length <= NAMED) ids.push(book.columns.accountOf(cross));
+  });
+  return ids.length > NAMED ? null : ids;
+}
+
+function isConfined({ visibleTo, owner, name }: AccountQuery): boolean {
+  return visibleTo !== null || owner != null || name != null;
+}
+
+/** The `count` lowest ranks after the last one. */
+async function nextRanks(
+  book: AccountBook,
+  query: RiskQuery,
+  among: ReadonlySet<string> | null,
+  last: Rank | null,
+  count: number,
+): Promise<Rank[]> {
+  const lowest: Rank[] = [];
+  await forEachAccount(book, query, among, (cross) => {
+    const health = healthIn(book, cross);
+    const highest = lowest.at(-1);
+    if (lowest.length === count && highest !== undefined && health > highest.health) return;
+    const rank = { id: book.columns.accountOf(cross), health };
+    if (last !== null && !precedes(last, rank)) return;
+    let place = lowest.length;
+    while (place > 0 && precedes(rank, lowest[place - 1] as Rank)) place -= 1;
+    lowest.splice(place, 0, rank);
+    if (lowest.length > count) lowest.pop();
+  });
+  return lowest;
+}
+
+function precedes(a: Rank, b: Rank): boolean {
+  return a.health < b.health || (a.health === b.health && a.id < b.id);
+}
+
+async function forEachAccount(
+  book: AccountBook,
+  query: RiskQuery,
+  among: ReadonlySet<string> | null,
+  visit: (cross: number) => void,
+): Promise<void> {
+  const { columns } = book;
+  const isAsked = (cross: number): boolean => {
+    const { venue, chain } = book.ruleSetAt(cross);
+    if (query.venue != null && query.venue !== venue) return false;
+    if (query.chain != null && query.chain !== chain) return false;
+    if (query.statuses === null) return true;
+    const status = statusIn(book, cross);
+    return status !== null && query.statuses.has(status);
+  };
+  if (among !== null) {
+    for (const id of among) {
+      const [cross] = columns.bucketsOf(id);
+      if (cross !== undefined && isAsked(cross)) visit(cross);
+    }
+    return;
+  }
+  for (let bucket = 0; bucket < columns.buckets.end; bucket++) {
+    if (bucket % SLICE === SLICE - 1) await yieldToEventLoop();
+    // The bucket that is its own account's cross one stands for the account.
+    if (columns.crossOf(bucket) === bucket && columns.crossOf(bucket) !== FREE && isAsked(bucket)) visit(bucket);
+  }
+}
+
+const one = new Uint32Array(1);
+const interval = new Float64Array(INTERVAL_STRIDE);
+const flags = new Uint8Array(1);
+const UNPRICED = MARGIN_STATUSES.indexOf('UNPRICED');
+
+/** The lowest of the cross account's and of every isolated position's. */
+function healthIn({ columns }: AccountBook, cross: number): number {
+  let lowest = Infinity;
+  for (const bucket of columns.bucketsAt(cross)) {
+    if (MARGIN_STATUSES.indexOf(columns.statusOf(bucket) ?? 'NO_EXPOSURE') === UNPRICED) return -Infinity;
+    one[0] = bucket;
+    valueBuckets(columns, one, 0, 1, interval, flags);
+    const [low = 0, high = 0, least = 0, most = 0] = interval;
+    const isRequired = ((flags[0] ?? 0) & REQUIRES) !== 0;
+    const health = isRequired ? (low + high) / (least + most) : low < 0 ? -Infinity : Infinity;
+    lowest = Math.min(lowest, health);
+  }
+  return lowest;
+}

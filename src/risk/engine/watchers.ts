@@ -1,0 +1,81 @@
+/** Who watches which accounts. Those are held as objects, since they are assessed often. */
+import type { MarginState } from '../../ledger/margin-state.js';
+import { accountState, type AccountRecord, type Holdings } from '../../ledger/records.js';
+import type { Decimal } from '../../margin/decimal.js';
+import type { AccountState } from '../../margin/model.js';
+import type { Rulebook } from '../../policy/rulebook/rulebook.js';
+import type { RuleChange } from './account-cache.js';
+import type { Levels } from '../alerts/margin-units.js';
+import { WatchStream, type ChangeCause } from '../streams/watch-stream.js';
+
+/** An account that somebody watches. */
+export class Watched {
+  readonly streams = new Set<WatchStream>();
+  /** Null until it was read. */
+  record: AccountRecord | null = null;
+  holds: AccountState | null = null;
+  /** Why it is looked at next. */
+  cause: ChangeCause = 'PRICE';
+
+  /** Tells whoever watches it. What comes next is because of a price, unless something else happens. */
+  tell(state: MarginState, levels: Levels): void {
+    for (const stream of this.streams) stream.offer(state, levels, this.cause);
+    this.cause = 'PRICE';
+  }
+}
+
+export class Watchers {
+  private readonly watched = new Map<string, Watched>();
+
+  constructor(private readonly rulebook: Rulebook) {}
+
+  /** The ids of all accounts that are watched. */
+  get ids(): Iterable<string> {
+    return this.watched.keys();
+  }
+
+  of(id: string): Watched | undefined {
+    return this.watched.get(id);
+  }
+
+  open(accountIds: readonly string[], minChange: Decimal): WatchStream {
+    const stream = new WatchStream(accountIds, minChange, (ended) => this.forget(ended));
+    for (const id of accountIds) {
+      const watched = this.watched.get(id) ?? new Watched();
+      this.watched.set(id, watched);
+      watched.streams.add(stream);
+    }
+    return stream;
+  }
+
+  /**
+   * What was read of an account that was watched as `watched` before. Meanwhile it may have been forgotten and be watched
+   * anew: then this says nothing of the new watch.
+   */
+  hold(id: string, watched: Watched | undefined, holdings: Holdings, cause: ChangeCause): void {
+    if (watched === undefined || this.watched.get(id) !== watched) return;
+    watched.record = holdings.account;
+    watched.holds = accountState(holdings, this.rulebook);
+    watched.cause = cause;
+  }
+
+  /** A rule that has taken effect explains what its venue's accounts do next, unless they have changed themselves. */
+  explain({ venue, chain, cause }: RuleChange): void {
+    for (const watched of this.watched.values()) {
+      const { record } = watched;
+      if (watched.cause === 'PRICE' && record?.venue === venue && record.chain === chain) watched.cause = cause;
+    }
+  }
+
+  close(): void {
+    for (const { streams } of this.watched.values()) for (const stream of [...streams]) void stream.return();
+  }
+
+  private forget(stream: WatchStream): void {
+    for (const id of stream.accountIds) {
+      const watched = this.watched.get(id);
+      watched?.streams.delete(stream);
+      if (watched?.streams.size === 0) this.watched.delete(id);
+    }
+  }
+}

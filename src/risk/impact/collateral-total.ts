@@ -1,0 +1,102 @@
+/**
+ * What one asset counts as collateral over many accounts, exactly: within a tier, the value of all is the tier's line
+ * over the sum of their quantities. Whoever stands near the edge of a tier or at a cap is counted one by one.
+ */
+import { assessBalance, scheduleOf } from '../../margin/state/collateral.js';
+import { ZERO, type Decimal } from '../../margin/decimal.js';
+import type { CollateralMode, Market, Policy } from '../../margin/model.js';
+import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
+
+/** An amount in floats that is farther than this from an edge (relative) is on the same side as the exact one. */
+const NEAR = 2 ** -48;
+
+/** Where value = ratio x amount + offset; amount in USDT, or in coins. */
+interface Line {
+  readonly floor: number;
+  readonly cap: number;
+  readonly ratio: Decimal;
+  readonly offset: Decimal;
+  accounts: number;
+  readonly quantity: ExactSum;
+}
+
+export class CollateralTotal {
+  private readonly lines: Line[] = [];
+  private readonly inCoins: boolean;
+  private readonly userCap: number;
+  /** Null: without a price, or accepted nowhere: it counts nothing. */
+  private readonly price: Decimal | null;
+  private readonly priceFloat: number;
+  private capped = 0;
+  private oneByOne = ZERO;
+
+  constructor(
+    private readonly asset: string,
+    private readonly mode: CollateralMode,
+    private readonly market: Market,
+    private readonly policy: Policy,
+  ) {
+    const schedule = scheduleOf(asset, mode, policy);
+    const { indexPrice } = this.assess(ZERO);
+    this.price = schedule === null ? null : indexPrice;
+    this.priceFloat = this.price?.toNumber() ?? NaN;
+    this.inCoins = schedule?.tierUnit === 'QUANTITY';
+    this.userCap = schedule?.userCap?.toNumber() ?? Infinity;
+    let below = ZERO;
+    for (const { floor, cap, ratio } of schedule?.tiers ?? []) {
+      this.addLine(floor.toNumber(), cap?.toNumber() ?? Infinity, ratio, below.minus(ratio.times(floor)));
+      if (cap !== null) below = below.plus(ratio.times(cap.minus(floor)));
+    }
+    // Above a last cap nothing more counts.
+    const end = this.lines.at(-1)?.cap ?? Infinity;
+    if (end !== Infinity) this.addLine(end, Infinity, ZERO, below);
+  }
+
+  /**
+   * A positive quantity: as its float and `digitsOf` it.
+   *
+   * @param exact the quantity itself, asked for where the float does not tell enough
+   */
+  add(float: number, digits: number, exact: () => Decimal): void {
+    if (this.price === null) return;
+    if (float > this.userCap * (1 + NEAR)) {
+      this.capped += 1;
+      return;
+    }
+    const amount = this.inCoins ? float : float * this.priceFloat;
+    const line = this.lines.find(({ cap }) => amount < cap);
+    const isSure =
+      line !== undefined &&
+      float < this.userCap * (1 - NEAR) &&
+      amount < line.cap * (1 - NEAR) &&
+      (line.floor === 0 || amount > line.floor * (1 + NEAR));
+    if (!isSure || digits === UNTOLD) {
+      this.oneByOne = this.oneByOne.plus(this.assess(exact()).collateralValue);
+      return;
+    }
+    line.accounts += 1;
+    line.quantity.add(float, digits);
+  }
+
+  /** In USDT. */
+  get value(): Decimal {
+    const { price } = this;
+    if (price === null) return ZERO;
+    const cap = scheduleOf(this.asset, this.mode, this.policy)?.userCap ?? ZERO;
+    let value = this.oneByOne.plus(this.capped === 0 ? ZERO : this.assess(cap).collateralValue.times(this.capped));
+    for (const { ratio, offset, accounts, quantity } of this.lines) {
+      const amount = this.inCoins ? quantity.total : quantity.total.times(price);
+      const counted = ratio.times(amount).plus(offset.times(accounts));
+      value = value.plus(this.inCoins ? counted.times(price) : counted);
+    }
+    return value;
+  }
+
+  private assess(quantity: Decimal): ReturnType<typeof assessBalance> {
+    return assessBalance({ asset: this.asset, quantity }, this.mode, this.market, this.policy);
+  }
+
+  private addLine(floor: number, cap: number, ratio: Decimal, offset: Decimal): void {
+    this.lines.push({ floor, cap, ratio, offset, accounts: 0, quantity: new ExactSum() });
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * What a stream has to remember of the last state that it told of an account. It is written over in place: what is new
+ * for every subscriber at every tick outlives the young generation's collections, and that is what a push costs most.
+ */
+import type { MarginState } from '../../ledger/margin-state.js';
+import type { Decimal } from '../../margin/decimal.js';
+import type { MarginStatus, Policy } from '../../margin/model.js';
+import type { AlertLevel, Levels } from '../alerts/margin-units.js';
+import { KeptDecimal } from './mutable-decimal.js';
+
+export class ToldState {
+  private levels: readonly ToldLevel[] = [];
+  private stale: readonly string[] = [];
+  /** Null unless whatever is different is told. */
+  private readonly basis: Basis | null;
+
+  /** @param minChange how far a ratio must have moved to be told again, at least */
+  constructor(private readonly minChange: Decimal) {
+    this.basis = minChange.isZero() ? new Basis() : null;
+  }
+
+  /** @param levels of the state */
+  keep(state: MarginState, levels: Levels): void {
+    if (!this.hasLevels(levels)) this.levels = levels.map(({ name }) => new ToldLevel(name));
+    for (const [index, level] of levels.entries()) this.levels[index]?.keep(level);
+    if (!haveSameText(this.stale, state.report.stale)) this.stale = state.report.stale;
+    this.basis?.keep(state);
+  }
+
+  /** @param levels of the state */
+  differsFrom(state: MarginState, levels: Levels): boolean {
+    return (
+      // An isolated position that was opened or closed is a difference, too.
+      !this.hasLevels(levels) ||
+      levels.some((level, index) => this.levels[index]?.hasMoved(level, this.minChange)) ||
+      !haveSameText(this.stale, state.report.stale) ||
+      this.basis?.differsFrom(state) === true
+    );
+  }
+
+  /** The ratio of a level; null: it had none. */
+  ratioOf(level: string): Decimal | null {
+    return this.levels.find(({ name }) => name === level)?.marginRatio ?? null;
+  }
+
+  private hasLevels(levels: Levels): boolean {
+    return this.levels.length === levels.length && levels.every(({ name }, index) => name === this.levels[index]?.name);
+  }
+}
+
+/** How the cross account or an isolated position stood. */
+class ToldLevel {
+  private status: MarginStatus | null = null;
+  private hasRatio = false;
+  private readonly ratio = new KeptDecimal();
+
+  constructor(readonly name: string) {}
+
+  keep({ status, marginRatio }: AlertLevel): void {
+    this.status = status;
+    this.hasRatio = marginRatio !== null;
+    if (marginRatio !== null) this.ratio.keep(marginRatio);
+  }
+
+  hasMoved({ status, marginRatio }: AlertLevel, minChange: Decimal): boolean {
+    // Why there is no ratio the status says: nothing is required, the balance is not positive, or a price is missing.
+    if (status !== this.status || (marginRatio !== null) !== this.hasRatio) return true;
+    if (marginRatio === null || this.ratio.equals(marginRatio)) return false;
+    return minChange.isZero() || marginRatio.minus(this.ratio.value).abs().gte(minChange);
+  }
+
+  get marginRatio(): Decimal | null {
+    return this.hasRatio ? this.ratio.value : null;
+  }
+}
+
+/** What all else in a state follows from: where it is the same, an account was only looked at again. */
+class Basis {
+  private version = 0;
+  private policy: Policy | null = null;
+  private readonly walletValue = new KeptDecimal();
+  private readonly marginBalance = new KeptDecimal();
+  private readonly maintenanceMargin = new KeptDecimal();
+
+  keep({ account, policy, report }: MarginState): void {
+    this.version = account.version;
+    this.policy = policy;
+    this.walletValue.keep(report.walletValue);
+    this.marginBalance.keep(report.marginBalance);
+    this.maintenanceMargin.keep(report.maintenanceMargin);
+  }
+
+  differsFrom({ account, policy, report }: MarginState): boolean {
+    return (
+      this.version !== account.version ||
+      this.policy !== policy ||
+      !this.walletValue.equals(report.walletValue) ||
+      !this.marginBalance.equals(report.marginBalance) ||
+      !this.maintenanceMargin.equals(report.maintenanceMargin)
+    );
+  }
+}
+
+function haveSameText(before: readonly string[], now: readonly string[]): boolean {
+  return before.length === now.length && now.every((text, index) => text === before[index]);
+}

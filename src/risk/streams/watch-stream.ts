@@ -1,0 +1,100 @@
+/**
+ * What one subscriber is still to be told: at most one state an account, the newest. A subscriber that stops reading
+ * holds that much memory and delays nobody.
+ */
+import type { Decimal } from '../../margin/decimal.js';
+import type { MarginStatus } from '../../margin/model.js';
+import type { MarginState } from '../../ledger/margin-state.js';
+import type { Levels } from '../alerts/margin-units.js';
+import type { Watch } from '../columns/quiet-range.js';
+import { PulledStream } from '../../platform/pull-stream.js';
+import { ToldState } from './last-sent.js';
+
+export type ChangeCause = 'SNAPSHOT' | 'PRICE' | 'ACCOUNT' | 'COLLATERAL_RATIO' | 'POLICY' | 'INTEREST' | 'RESYNC';
+
+export interface MarginUpdate {
+  readonly state: MarginState;
+  /** What this stream said last of the account; null in its first state. */
+  readonly previousStatus: MarginStatus | null;
+  /** Rises by one with every state of the account; a gap means that states were skipped. */
+  readonly sequence: number;
+  readonly cause: ChangeCause;
+}
+
+/** An account of a stream. */
+interface Told {
+  /** The newest state that was queued. */
+  readonly last: ToldState;
+  sequence: number;
+  /** The newest state, while it is not handed over. */
+  queued: Queued | null;
+  /** Of the newest state that was handed over. */
+  deliveredStatus: MarginStatus | null;
+}
+
+interface Queued {
+  readonly state: MarginState;
+  readonly cause: ChangeCause;
+}
+
+export class WatchStream extends PulledStream<MarginUpdate> {
+  private readonly told = new Map<string, Told>();
+  /** Those with a state queued, in the order in which they became due. */
+  private due: Told[] = [];
+
+  constructor(
+    readonly accountIds: readonly string[],
+    /** How far a ratio must have moved since the last state, at least. */
+    readonly minChange: Decimal,
+    private readonly onEnd: (stream: WatchStream) => void,
+  ) {
+    super();
+  }
+
+  /**
+   * Queues the state if it is the first one of the account, or differs enough from the last.
+   *
+   * @param levels of the state
+   */
+  offer(state: MarginState, levels: Levels, cause: ChangeCause): void {
+    if (this.ended) return;
+    const { id } = state.account;
+    let told = this.told.get(id);
+    if (told === undefined) {
+      told = { last: new ToldState(this.minChange), sequence: 0, queued: null, deliveredStatus: null };
+      this.told.set(id, told);
+    } else if (cause !== 'RESYNC' && !told.last.differsFrom(state, levels)) {
+      // After a gap everybody is told, whether it has moved or not.
+      return;
+    }
+    told.last.keep(state, levels);
+    told.sequence += 1;
+    // A newer state takes the place of the older one.
+    if (told.queued === null) this.due.push(told);
+    // Until the first one was read, it is the first state that the subscriber sees.
+    told.queued = { state, cause: told.deliveredStatus === null ? 'SNAPSHOT' : cause };
+    this.handOver();
+  }
+
+  /** From where on the ratio of a level is to be told again. */
+  watchOf(accountId: string, level: string): Watch {
+    const { minChange } = this;
+    const told = minChange.isZero() ? null : (this.told.get(accountId)?.last.ratioOf(level) ?? null);
+    return { told, minChange };
+  }
+
+  protected take(): MarginUpdate | undefined {
+    const told = this.due.shift();
+    if (told === undefined || told.queued === null) return undefined;
+    const { state, cause } = told.queued;
+    const { deliveredStatus: previousStatus, sequence } = told;
+    told.queued = null;
+    told.deliveredStatus = state.report.status;
+    return { state, previousStatus, sequence, cause };
+  }
+
+  protected onReturn(): void {
+    this.due = [];
+    this.onEnd(this);
+  }
+}

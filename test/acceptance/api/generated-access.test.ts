@@ -1,0 +1,367 @@
+/**
+ * Who gets at whose accounts, asked by operations that are made of the schema itself: every root field, every argument
+ * that takes an id, every field that leads from one object to another. What is added to the schema fails here until
+ * it is said below whose it is.
+ */
+import { randomUUID } from 'node:crypto';
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { OperationTypeNode } from 'graphql';
+
+import type { Role } from '../../../src/platform/tokens.js';
+import { govern, newestVersion } from '../../support/calls/admin-calls.js';
+import { apiWith, type Api } from '../../support/services/api.js';
+import { startTestApp, type TestApp } from '../../support/services/app.js';
+import { fingerprint } from '../../support/calls/fingerprint.js';
+import {
+  argumentsOfType,
+  leadsTo,
+  operationOf,
+  publishedSchema,
+  rootFields,
+  type RootField,
+  type Values,
+} from '../../support/fuzz/generated-operations.js';
+import { connectSocket, post, type RawSocket } from '../../support/services/raw.js';
+import { tokenOf } from '../../support/services/tokens.js';
+import {
+  fill,
+  openAccount,
+  publishPrices,
+  recordFills,
+  recordTransfers,
+  transfer,
+} from '../../support/calls/venue-system.js';
+
+const ROLES: readonly Role[] = ['TRADER', 'ADMIN', 'SERVICE'];
+
+/** The contract: who may call what. */
+const CALLERS: Readonly<Record<string, readonly Role[]>> = {
+  ...Object.fromEntries(
+    [
+      ...[
+        'account',
+        'accounts',
+        'assets',
+        'collateralRatioHistory',
+        'collateralRatios',
+        'instruments',
+        'node',
+        'nodes',
+      ],
+      ...['riskAlerts', 'scheduledCollateralRatios', 'venues', 'viewer'],
+      ...['subscription riskAlerts', 'collateralRatioChanged', 'marginRatioChanged'],
+    ].map((name) => [name, ROLES]),
+  ),
+  ...Object.fromEntries(
+    [
+      ...['auditLog', 'previewCollateralRatios', 'riskOverview', 'cancelCollateralRatio', 'changeCollateralRatio'],
+      ...['changeInterestRate', 'changeMaintenanceTiers', 'changeMarginPolicy'],
+    ].map((name) => [name, ['ADMIN']]),
+  ),
+  ...Object.fromEntries(
+    ['publishPrices', 'recordFills', 'recordLedgerEntries', 'recordTransfers'].map((name) => [name, ['SERVICE']]),
+  ),
+  ...Object.fromEntries(
+    [
+      ...['acknowledgeRiskAlert', 'adjustPositionMargin', 'removeAlertRule', 'setAlertRule', 'setCollateralMode'],
+      ...['setLeverage', 'setMarginMode', 'setPositionMode', 'withdraw'],
+    ].map((name) => [name, ['TRADER']]),
+  ),
+  openAccount: ['ADMIN', 'SERVICE'],
+};
+
+/** What each argument that takes an id names: a kind of what belongs to an account; null: nothing that does. */
+const NAMED: Readonly<Record<string, OwnedKind | null>> = {
+  'account.id': 'Account',
+  'acknowledgeRiskAlert.input.id': 'RiskAlert',
+  'adjustPositionMargin.input.positionId': 'Position',
+  // For admins, who may see all.
+  'auditLog.subject': null,
+  'cancelCollateralRatio.input.id': null,
+  'marginRatioChanged.accountIds': 'Account',
+  'recordFills.input.fills.accountId': 'Account',
+  'recordLedgerEntries.input.entries.accountId': 'Account',
+  'recordLedgerEntries.input.entries.positionId': 'Position',
+  'recordTransfers.input.transfers.accountId': 'Account',
+  'removeAlertRule.input.id': 'AlertRule',
+  'riskAlerts.accountIds': 'Account',
+  'subscription riskAlerts.accountIds': 'Account',
+  'setAlertRule.input.accountId': 'Account',
+  'setCollateralMode.input.accountId': 'Account',
+  'setLeverage.input.accountId': 'Account',
+  'setMarginMode.input.accountId': 'Account',
+  'setPositionMode.input.accountId': 'Account',
+  'withdraw.input.accountId': 'Account',
+  // These take an id of any kind; below they are given one of each.
+  'node.id': 'Account',
+  'nodes.ids': 'Account',
+};
+/** Ids that their sender makes, and that belong to him or to the venue. */
+const MADE_BY_THE_SENDER = /\.(idempotencyKey|fillId|transferId|entryId)$/;
+
+/** Every type with an id; true: it belongs to an account. */
+const OWNED = {
+  Account: true,
+  AlertRule: true,
+  Fill: true,
+  LedgerEntry: true,
+  Position: true,
+  RiskAlert: true,
+  Asset: false,
+  // For admins only.
+  AuditEntry: false,
+  Chain: false,
+  CollateralRatio: false,
+  Instrument: false,
+  Venue: false,
+} as const;
+type OwnedKind = { [K in keyof typeof OWNED]: (typeof OWNED)[K] extends true ? K : never }[keyof typeof OWNED];
+const OWNED_KINDS = (Object.keys(OWNED) as (keyof typeof OWNED)[]).filter((kind): kind is OwnedKind => OWNED[kind]);
+
+/** Stands in every text of hers that is hers to choose: whoever else reads it has got at what is not his. */
+const CANARY = 'canary';
+const HERS = `${CANARY}-alice`;
+
+/** What the venue has, so that a call fails for nothing but what it is about. */
+const REAL: Values = {
+  ...{ venue: '"ASTER"', chain: '"ETHEREUM"', asset: '"BTC"', instrument: '"BTCUSDT"', first: '5' },
+  ...{ quantity: '"1"', leverage: '"5"', price: '"60000"', size: '"0.001"', side: 'BUY', kind: 'FUNDING' },
+  ...{ marginRatio: '"0.9"', ratio: '"0.1"', shocks: '"-0.1"', 'input.entries.asset': '"USDT"' },
+};
+
+/** Of the sender's making, and never used before. */
+const ownIds = (): Values =>
+  Object.fromEntries(['idempotencyKey', 'fillId', 'transferId', 'entryId'].map((name) => [name, `"${randomUUID()}"`]));
+
+const schema = publishedSchema();
+const roots = rootFields(schema);
+const nameOf = ({ operation, field }: RootField): string =>
+  operation === OperationTypeNode.SUBSCRIPTION && schema.getQueryType()?.getFields()[field.name] !== undefined
+    ? `subscription ${field.name}`
+    : field.name;
+const callersOf = (root: RootField): readonly Role[] => CALLERS[nameOf(root)] ?? [];
+const listed = roots.map((root) => [nameOf(root), root] as const);
+const idPaths = roots.flatMap((root) =>
+  argumentsOfType(root, 'ID')
+    .map((path) => ({ root, path, key: `${nameOf(root)}.${path}` }))
+    .filter(({ key }) => !MADE_BY_THE_SENDER.test(key)),
+);
+
+let app: TestApp;
+let alice: Api;
+let bob: Api;
+let bobs: string;
+let admin: Api;
+let service: Api;
+/** Of hers. */
+const ids = {} as Record<OwnedKind, string>;
+
+beforeAll(async () => {
+  const bounds = { TOKENS: '100000', DEPTH: '100', ALIASES: '10000', COST: '100000000', COST_PER_MINUTE: '1000000000' };
+  const env = Object.entries(bounds).map(([name, value]) => [`LIMIT_${name}`, value]);
+  app = await startTestApp({ env: Object.fromEntries(env) as Record<string, string> });
+  alice = await app.as(HERS, 'TRADER');
+  bob = await app.as('bob', 'TRADER');
+  admin = await app.as('root', 'ADMIN');
+  service = await app.as('venue', 'SERVICE');
+  const place = { venue: 'ASTER', chain: 'ETHEREUM' };
+  ids.Account = await openAccount(service, { ...place, name: HERS, owner: HERS });
+  bobs = await openAccount(service, { ...place, name: 'of bob', owner: 'bob' });
+  await publishPrices(service, { BTC: '60000', 'ASTER/BTCUSDT': '60000' });
+  for (const [account, name] of [
+    [ids.Account, CANARY],
+    [bobs, 'bob'],
+  ] as const) {
+    await recordTransfers(
+      service,
+      transfer(account, 'USDT', '10000', `${name}-USDT`),
+      transfer(account, 'BTC', '1', `${name}-BTC`),
+    );
+    await recordFills(service, fill(account, 'BTCUSDT', 'BUY', '0.1', '60000', { fee: '3', fillId: `${name}-fill` }));
+  }
+  const ratio = { ...place, asset: 'BTC', ratio: '0.9' };
+  const expectedVersion = await newestVersion(admin, ratio);
+  await govern(admin, 'changeCollateralRatio', { ...ratio, expectedVersion, force: true });
+  const later = {
+    effectiveFrom: new Date(Date.now() + 86_400_000).toISOString(),
+    expectedVersion: expectedVersion + 1,
+  };
+  await govern(admin, 'changeCollateralRatio', { ...ratio, ratio: '0.8', ...later, force: true });
+  // A rule that holds already fires at the next price.
+  await alice.ask('mutation ($input: SetAlertRuleInput!) { setAlertRule(input: $input) { errors { code } } }', {
+    input: { accountId: ids.Account, marginRatio: '0.001' },
+  });
+  await findIds();
+});
+
+afterAll(() => app.close());
+
+/** One of each kind that she has; the alert comes when the server has looked at her account. */
+async function findIds(): Promise<void> {
+  const query = `query ($id: ID!) { account(id: $id) { alertRules { id } positions { id } fills { nodes { id } }
+    ledger { nodes { id } } alerts { nodes { id } } } }`;
+  type Some = readonly { id: string }[];
+  type Found = Record<'alertRules' | 'positions', Some> & Record<'fills' | 'ledger' | 'alerts', { nodes: Some }>;
+  for (let price = 60_000; ids.RiskAlert === undefined; price -= 10) {
+    await publishPrices(service, { BTC: String(price), 'ASTER/BTCUSDT': String(price) });
+    const { account } = await alice.ask<{ account: Found }>(query, { id: ids.Account });
+    const { alertRules, positions, fills, ledger, alerts } = account;
+    const first = { AlertRule: alertRules, Position: positions, Fill: fills.nodes, LedgerEntry: ledger.nodes };
+    for (const [kind, found] of Object.entries({ ...first, RiskAlert: alerts.nodes })) {
+      if (found[0] !== undefined) ids[kind as OwnedKind] = found[0].id;
+    }
+    if (price < 59_000) throw new Error('She was not alerted.');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** An id of the same form that nothing has. */
+function nobodys(id: string): string {
+  const text = Buffer.from(id, 'base64url').toString();
+  const other = text.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/, randomUUID()).replace(/:\d+$/, ':999999');
+  if (other === text) throw new Error(`Expected an id with a UUID or a number, got ${text}.`);
+  return Buffer.from(other).toString('base64url');
+}
+
+/** How long a stream has to say what it has to say; what is silent for that long is taken to be silent. */
+const SILENCE_MS = 500;
+
+/** What is answered, to the byte; of a subscription all that comes at first. */
+async function answerTo(api: Api, { operation }: RootField, query: string): Promise<string> {
+  if (operation !== OperationTypeNode.SUBSCRIPTION) return (await post(api, query)).text;
+  const socket: RawSocket = await connectSocket(api);
+  socket.send({ id: '1', type: 'subscribe', payload: { query } });
+  const frames: string[] = [];
+  const heard = (async () => {
+    for (;;) {
+      const { type, payload } = await socket.next();
+      frames.push(JSON.stringify({ type, payload }));
+      if (type === 'complete' || type === 'error') return;
+    }
+  })().catch(() => undefined);
+  await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, SILENCE_MS))]);
+  socket.close();
+  return frames.join('\n');
+}
+
+function codesIn(text: string): string[] {
+  return ['UNAUTHENTICATED', 'FORBIDDEN'].filter((code) => text.includes(`"code":"${code}"`));
+}
+
+describe('everything in the schema is classified', () => {
+  it('root fields, by who may call them', () => {
+    expect(roots.map(nameOf).sort()).toEqual(Object.keys(CALLERS).sort());
+  });
+
+  it('arguments that take an id, by what they name', () => {
+    expect(idPaths.map(({ key }) => key).sort()).toEqual(Object.keys(NAMED).sort());
+  });
+
+  it('types that have an id, by whether they belong to an account', () => {
+    const node = schema.getType('Node');
+    const kinds = schema.getPossibleTypes(node as Parameters<typeof schema.getPossibleTypes>[0]);
+    expect(kinds.map(({ name }) => name).sort()).toEqual(Object.keys(OWNED).sort());
+    expect(Object.keys(ids).sort()).toEqual([...OWNED_KINDS].sort());
+  });
+});
+
+describe('a root field', () => {
+  const call = (root: RootField): string => operationOf(schema, root, {}, 'name');
+
+  it.each(listed)('is answered to those who may call it: %s', async (_name, root) => {
+    for (const role of callersOf(root)) {
+      const answer = await answerTo(await app.as('somebody', role), root, call(root));
+      expect([role, codesIn(answer)]).toEqual([role, []]);
+    }
+  });
+
+  it.each(listed)('is refused to everybody else, and does nothing: %s', async (_name, root) => {
+    const before = await fingerprint(app.app.services.db);
+    const anonymous = await answerTo(app.anonymous(), root, call(root));
+    expect(codesIn(anonymous)).toEqual(['UNAUTHENTICATED']);
+    const others = ROLES.filter((role) => !callersOf(root).includes(role));
+    // All the roles there are but those that may; one of them alone; and none that this server knows.
+    for (const roles of [others, ...others.map((role) => [role]), [], ['OWNER', 'trader']]) {
+      const token = await tokenOf({ sub: HERS, roles });
+      const answer = await answerTo(apiWith(app.url, `Bearer ${token}`), root, call(root));
+      expect([roles, codesIn(answer)]).toEqual([roles, ['FORBIDDEN']]);
+    }
+    expect(await fingerprint(app.app.services.db)).toEqual(before);
+  });
+});
+
+describe('whatever can be followed from a root field', () => {
+  const queries = listed.filter(
+    ([, { operation, field }]) => operation === OperationTypeNode.QUERY && leadsTo(schema, field.type, 'Account'),
+  );
+  const call = (root: RootField, id: string): string =>
+    operationOf(schema, root, { ...REAL, id: JSON.stringify(id), ids: JSON.stringify(id) }, 'everything');
+
+  it.each(queries)('leads another trader to nothing of hers: %s', async (_name, root) => {
+    const answer = await answerTo(bob, root, call(root, bobs));
+    for (const hers of [CANARY, ...Object.values(ids)]) expect(answer).not.toContain(hers);
+  });
+
+  it.each(queries)('leads those who may see her account to it: %s', async (name, root) => {
+    // A viewer's own accounts are the viewer's.
+    const answers = await Promise.all(
+      [alice, admin].map(async (api) =>
+        (await answerTo(api, root, call(root, ids.Account))).includes(HERS) ? api : null,
+      ),
+    );
+    expect([name, answers.some((api) => api !== null)]).toEqual([name, true]);
+  });
+});
+
+describe('an id', () => {
+  interface Asked {
+    readonly key: string;
+    readonly kind: OwnedKind;
+    readonly root: RootField;
+    readonly path: string;
+  }
+  const asked: Asked[] = idPaths.flatMap(({ root, path, key }) => {
+    const kinds = /^nodes?\./.test(key) ? OWNED_KINDS : NAMED[key] === null ? [] : [NAMED[key] as OwnedKind];
+    return kinds.map((kind) => ({ key, kind, root, path }));
+  });
+  const cases = asked.map((each) => [each.key, each.kind, each] as const);
+  const call = ({ root, path }: Asked, id: string, others: Values = {}): string => {
+    const values = { ...REAL, ...ownIds(), ...others, [path]: JSON.stringify(id) };
+    return operationOf(schema, root, values, root.operation === OperationTypeNode.MUTATION ? 'near' : 'everything');
+  };
+  const isForTraders = ({ root }: Asked): boolean => callersOf(root).includes('TRADER');
+
+  it.each(cases.filter(([, , each]) => isForTraders(each)))(
+    "that is another trader's is answered like one that nothing has: %s (%s)",
+    async (_key, kind, each) => {
+      const before = await fingerprint(app.app.services.db);
+      const callers = [bob];
+      // An admin who trades as well sees her account, and changes it no more than anybody else.
+      if (each.root.operation === OperationTypeNode.MUTATION) callers.push(await app.as('bob', ...ROLES));
+      for (const caller of callers) {
+        const theirs = await answerTo(caller, each.root, call(each, ids[kind]));
+        expect(theirs).toBe(await answerTo(caller, each.root, call(each, nobodys(ids[kind]))));
+        expect(theirs).not.toContain(CANARY);
+        expect(codesIn(theirs)).toEqual([]);
+      }
+      expect(await fingerprint(app.app.services.db)).toEqual(before);
+    },
+  );
+
+  it("of another account's position is answered like one that nothing has, to the venue's systems too", async () => {
+    const each = asked.find(({ key }) => key === 'recordLedgerEntries.input.entries.positionId') as Asked;
+    const withHis = { accountId: JSON.stringify(bobs) };
+    const theirs = await answerTo(service, each.root, call(each, ids.Position, withHis));
+    expect(theirs).toBe(await answerTo(service, each.root, call(each, nobodys(ids.Position), withHis)));
+    expect(theirs).toContain('POSITION_NOT_FOUND');
+  });
+
+  // Last, because she does change her account.
+  it.each(cases)('is found by those whose it is: %s (%s)', async (_key, kind, each) => {
+    const owner = isForTraders(each) ? alice : service;
+    const withHers = kind === 'Position' && !isForTraders(each) ? { accountId: JSON.stringify(ids.Account) } : {};
+    const nothing = await answerTo(owner, each.root, call(each, nobodys(ids[kind]), withHers));
+    expect(await answerTo(owner, each.root, call(each, ids[kind], withHers))).not.toBe(nothing);
+  });
+});

@@ -1,0 +1,272 @@
+/**
+ * Relays over a Redis of this test's own, which is killed, silenced and flooded: on no other is that anybody's right.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+
+import { createLogger } from '../../src/platform/log.js';
+import { MAX_IDS, readNudge, writeNudge, type Nudge } from '../../src/cluster/notice.js';
+import { openRelay, relayChannel, type Relay } from '../../src/cluster/channel.js';
+import { SERVER_URL, createTestDatabase } from '../support/services/database.js';
+import { HAS_REDIS, startOwnRedis, type OwnRedis } from '../support/services/own-redis.js';
+import { until } from '../support/until.js';
+
+const withRedis = HAS_REDIS ? describe : describe.skip;
+
+const uuid = (index: number): string => `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`;
+const silent = createLogger('silent');
+
+describe('a nudge', () => {
+  it.each<[Nudge]>([
+    [{ kind: 'prices', round: 9_007_199_254_740_993n }],
+    [{ kind: 'accounts', ids: [uuid(1), uuid(2)], cause: 'INTEREST' }],
+    [{ kind: 'rules' }],
+    [{ kind: 'alerts', last: 0n }],
+  ])('is read as it was written: %p', (nudge) => {
+    expect(writeNudge('me', nudge).map(readNudge)).toEqual([{ from: 'me', nudge }]);
+  });
+
+  it('of many accounts is several, of which none is long', () => {
+    const ids = Array.from({ length: 2 * MAX_IDS + 1 }, (_id, index) => uuid(index));
+    const texts = writeNudge('me', { kind: 'accounts', ids, cause: 'ACCOUNT' });
+    expect(texts).toHaveLength(3);
+    expect(Math.max(...texts.map((text) => text.length))).toBeLessThan(50_000);
+    const read = texts.map((text) => readNudge(text)?.nudge);
+    expect(read.flatMap((nudge) => (nudge?.kind === 'accounts' ? nudge.ids : []))).toEqual(ids);
+  });
+
+  it.each([
+    '',
+    'garbage',
+    'null',
+    '7',
+    '[]',
+    '{"kind":"rules"}',
+    '{"from":"x","kind":"of tomorrow"}',
+    '{"from":"x","kind":"prices"}',
+    '{"from":"x","kind":"prices","round":1}',
+    '{"from":"x","kind":"prices","round":"-1"}',
+    '{"from":"x","kind":"prices","round":"1e9"}',
+    `{"from":"x","kind":"prices","round":"${'9'.repeat(19)}"}`,
+    '{"from":"x","kind":"alerts","last":"0x1"}',
+    '{"from":"x","kind":"accounts","ids":["1 OR 1=1"],"cause":"ACCOUNT"}',
+    `{"from":"x","kind":"accounts","ids":"${uuid(1)}","cause":"ACCOUNT"}`,
+    `{"from":"x","kind":"accounts","ids":["${uuid(1)}"],"cause":"toString"}`,
+  ])('is nothing else: %s', (text) => {
+    expect(readNudge(text)).toBeNull();
+  });
+});
+
+// Skipped without TEST_DATABASE_URL: nobody shares a database in PGlite, and no relay is opened for one.
+describe('the channel', () => {
+  (SERVER_URL === null ? it.skip : it)('is one for a database, and another for its copy', async () => {
+    const databases = [await createTestDatabase(), await createTestDatabase()];
+    const opened = await Promise.all(databases.map((database) => database.open()));
+    const [first, again, copy] = await Promise.all(
+      [opened[0], opened[0], opened[1]].map((each) => relayChannel(each!.db)),
+    );
+    expect(first).toMatch(/^plimsoll:[0-9a-f]{32}$/);
+    expect(again).toBe(first);
+    expect(copy).not.toBe(first);
+    for (const { close } of opened) await close();
+    for (const database of databases) await database.drop();
+  });
+});
+
+interface Listener extends Relay {
+  readonly heard: Nudge[];
+  gaps: number;
+}
+
+// Skipped where there is no program "redis-server".
+withRedis('relays', () => {
+  let redis: OwnRedis;
+  const open: Listener[] = [];
+  const unhandled: unknown[] = [];
+  const onUnhandled = (reason: unknown): number => unhandled.push(reason);
+
+  function listen(options: { channel?: string; url?: string; log?: typeof silent } = {}): Listener {
+    const heard: Nudge[] = [];
+    const relay = openRelay({
+      url: options.url ?? redis.url,
+      channel: options.channel ?? 'plimsoll:test',
+      log: options.log ?? silent,
+      onMessage: (nudge) => heard.push(nudge),
+      onGap: () => (listener.gaps += 1),
+    });
+    const listener: Listener = {
+      heard,
+      gaps: 0,
+      get connected() {
+        return relay.connected;
+      },
+      send: (nudge) => relay.send(nudge),
+      close: () => relay.close(),
+    };
+    open.push(listener);
+    return listener;
+  }
+
+  async function pair(): Promise<[Listener, Listener]> {
+    const both: [Listener, Listener] = [listen(), listen()];
+    await until(() => both.every(({ connected }) => connected));
+    return both;
+  }
+
+  beforeAll(async () => {
+    redis = await startOwnRedis();
+    process.on('unhandledRejection', onUnhandled);
+  });
+
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((relay) => relay.close()));
+    expect(unhandled).toEqual([]);
+  });
+
+  afterAll(async () => {
+    process.off('unhandledRejection', onUnhandled);
+    await redis.kill();
+  });
+
+  it('tell each other, and not themselves, in the order in which it was told', async () => {
+    const [one, two] = await pair();
+    const told: Nudge[] = [
+      { kind: 'prices', round: 1n },
+      { kind: 'accounts', ids: [uuid(1)], cause: 'ACCOUNT' },
+      { kind: 'rules' },
+      { kind: 'alerts', last: 2n },
+    ];
+    for (const nudge of told) one.send(nudge);
+    await until(() => two.heard.length === told.length);
+    expect(two.heard).toEqual(told);
+    two.send({ kind: 'rules' });
+    await until(() => one.heard.length > 0);
+    expect(one.heard).toEqual([{ kind: 'rules' }]);
+    // Each reads once what happened before it listened.
+    expect([one.gaps, two.gaps]).toEqual([1, 1]);
+  });
+
+  it('of another database hear nothing', async () => {
+    const [one, two] = await pair();
+    const other = listen({ channel: 'plimsoll:other' });
+    await until(() => other.connected);
+    one.send({ kind: 'rules' });
+    await until(() => two.heard.length === 1);
+    expect(other.heard).toEqual([]);
+  });
+
+  it('ignore what is no news, and go on', async () => {
+    const [one, two] = await pair();
+    const stranger = new Redis(redis.url);
+    for (const text of ['garbage', '{"from":"x","kind":"of tomorrow"}', 'x'.repeat(2_000_000)]) {
+      await stranger.publish('plimsoll:test', text);
+    }
+    one.send({ kind: 'rules' });
+    await until(() => two.heard.length > 0);
+    expect(two.heard).toEqual([{ kind: 'rules' }]);
+    await stranger.quit();
+  });
+
+  it('open while Redis is away, drop what they are told, and make up for it when it comes', async () => {
+    await redis.kill();
+    const [one, two] = [listen(), listen()];
+    for (let round = 0n; round < 100_000n; round++) one.send({ kind: 'prices', round });
+    expect([one.connected, two.connected]).toEqual([false, false]);
+    expect([one.gaps, two.gaps]).toEqual([0, 0]);
+    await redis.start();
+    // Two has lost nothing of its own; that one could not send, it hears.
+    await until(() => one.gaps === 1 && two.gaps >= 1);
+    two.send({ kind: 'rules' });
+    await until(() => one.connected && two.connected);
+    one.send({ kind: 'prices', round: 100_000n });
+    await until(() => two.heard.length > 0);
+    expect(two.heard).toEqual([{ kind: 'prices', round: 100_000n }]);
+  });
+
+  it('notice that Redis died, resync when it is back, and make the others resync who did not notice', async () => {
+    const [one, two] = await pair();
+    await redis.kill();
+    await until(() => !one.connected && !two.connected, 3_000);
+    one.send({ kind: 'rules' });
+    await redis.start();
+    await until(() => one.connected && two.connected, 6_000);
+    await until(() => one.gaps >= 2 && two.gaps >= 2);
+    one.send({ kind: 'alerts', last: 7n });
+    await until(() => two.heard.length > 0);
+    expect(two.heard).toEqual([{ kind: 'alerts', last: 7n }]);
+  });
+
+  it('that were cut off alone make the others resync for what they could not send', async () => {
+    const [one, two] = await pair();
+    const admin = new Redis(redis.url);
+    const named = String(await admin.client('LIST'))
+      .split('\n')
+      .filter((line) => line.includes('name=plimsoll'))
+      .map((line) => Number(/^id=(\d+)/.exec(line)?.[1]));
+    // The first of the four is the publisher of the first relay.
+    await admin.client('KILL', 'ID', Math.min(...named));
+    await until(() => !one.connected);
+    expect(two.connected).toBe(true);
+    one.send({ kind: 'rules' });
+    await until(() => one.connected);
+    await until(() => two.gaps === 2 && one.gaps === 2);
+    expect(two.heard).toEqual([]);
+    await admin.quit();
+  });
+
+  it('notice within seconds that Redis keeps the connection and is silent', async () => {
+    const [one, two] = await pair();
+    redis.freeze();
+    try {
+      one.send({ kind: 'rules' });
+      await until(() => !one.connected && !two.connected, 4_000);
+    } finally {
+      redis.thaw();
+    }
+    await until(() => one.connected && two.connected, 5_000);
+    await until(() => one.gaps >= 2 && two.gaps >= 2);
+  });
+
+  it('hold no more than a bounded number of messages for a Redis that is slow, and owe the rest', async () => {
+    const [one, two] = await pair();
+    for (let round = 0n; round < 50_000n; round++) one.send({ kind: 'prices', round });
+    await until(() => two.gaps === 2);
+    expect(one.connected).toBe(true);
+    // The first thousand at most were under way at once.
+    expect(two.heard.length).toBeLessThanOrEqual(1_000);
+  });
+
+  it('tell the log of an outage once, and nothing of the password', async () => {
+    const lines: string[] = [];
+    const record = (_fields: object, text?: string): number => lines.push(JSON.stringify([_fields, text]));
+    const log = { ...silent, warn: record, info: (text: string) => lines.push(text), debug: () => undefined };
+    const admin = new Redis(redis.url);
+    await admin.config('SET', 'requirepass', 'right');
+    const relay = listen({ url: redis.url.replace('//', '//:hunter2@'), log: log as unknown as typeof silent });
+    await sleep(700);
+    expect(relay.connected).toBe(false);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('WRONGPASS');
+    expect(lines.join()).not.toContain('hunter2');
+    await admin.config('SET', 'requirepass', 'hunter2');
+    await until(() => relay.connected);
+    expect(lines).toHaveLength(2);
+    await admin.config('SET', 'requirepass', '');
+    await admin.quit();
+  });
+
+  it('that are closed have sent what they were told, and end', async () => {
+    const [one, two] = await pair();
+    const ids = Array.from({ length: 20 * MAX_IDS }, () => randomUUID());
+    one.send({ kind: 'accounts', ids, cause: 'ACCOUNT' });
+    await one.close();
+    await until(() => two.heard.length === 20);
+    expect(one.connected).toBe(false);
+    one.send({ kind: 'rules' });
+    await sleep(100);
+    expect(two.heard).toHaveLength(20);
+  });
+});

@@ -1,0 +1,236 @@
+/**
+ * Who is on duty: on PGlite the one process that there is, on PostgreSQL one of several, whatever becomes of it. The
+ * processes are real ones where they are killed or stand still.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+
+import { DeposedError, holdTerm, openDuty, type Duty, type Term } from '../../src/cluster/leadership.js';
+import { transact, type OpenDatabase } from '../../src/platform/database.js';
+import { createLogger } from '../../src/platform/log.js';
+import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
+import { SERVER_URL, createTestDatabase, onServer, type TestDatabase } from '../support/services/database.js';
+import { startTcpProxy, type TcpProxy } from '../support/services/tcp-proxy.js';
+import { until } from '../support/until.js';
+
+const log = createLogger('silent');
+const withServer = SERVER_URL === null ? describe.skip : describe;
+
+let database: TestDatabase;
+let opened: OpenDatabase;
+const duties: Duty[] = [];
+const processes: ChildProcess[] = [];
+/** Of all processes, in the order in which they began. */
+const terms: bigint[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  opened = await database.open();
+});
+
+afterEach(async () => {
+  for (const child of processes.splice(0)) child.kill('SIGKILL');
+  for (const duty of duties.splice(0)) await duty.close();
+});
+
+afterAll(async () => {
+  await opened.close();
+  await database.drop();
+});
+
+async function open(url = database.env.DATABASE_URL ?? null, logger = log): Promise<Duty> {
+  const duty = await openDuty({
+    db: opened.db,
+    databaseUrl: url,
+    log: logger,
+    onTerm: ({ number }) => terms.push(number),
+  });
+  duties.push(duty);
+  return duty;
+}
+
+const hold = (term: Term): Promise<unknown> => transact(opened.db, (tx) => holdTerm(tx, term));
+
+function termOf(duty: Duty): Term {
+  if (duty.term === null) throw new Error('Expected it to be on duty.');
+  return duty.term;
+}
+
+describe('alone', () => {
+  it('is on duty at once, until it is closed, and in a new term the next time', async () => {
+    const first = await open();
+    const term = termOf(first);
+    expect(terms.at(-1)).toBe(term.number);
+    expect(await hold(term)).toEqual({ takenRound: 0n, doneRound: 0n, lastAlert: 0n });
+    await first.close();
+    expect([first.term, term.ended.aborted]).toEqual([null, true]);
+    await expect(hold(term)).rejects.toThrow(DeposedError);
+
+    const second = await open();
+    expect(termOf(second).number).toBe(term.number + 1n);
+    await hold(termOf(second));
+    // Whoever has not noticed that it was replaced is told by the row.
+    const unaware = { number: term.number, ended: new AbortController().signal };
+    await expect(hold(unaware)).rejects.toThrow(`Term ${term.number} is over`);
+  });
+});
+
+// Skipped without TEST_DATABASE_URL: no two processes open one PGlite.
+withServer('of several', () => {
+  /** Ends the session that holds the lock, as an administrator would. */
+  const terminate = (): Promise<void> =>
+    onServer(`SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON oid = database
+              WHERE locktype = 'advisory' AND granted AND datname = '${databaseName()}'`);
+  const databaseName = (): string => new URL(database.env.DATABASE_URL ?? '').pathname.slice(1);
+  const onDuty = (): Duty[] => duties.filter(({ term }) => term !== null);
+
+  afterEach(() => {
+    // Nobody begins a term that another had: each is one higher than the one before.
+    terms.forEach((term, index) => {
+      if (index > 0) expect(term).toBeGreaterThan(terms[index - 1] ?? 0n);
+    });
+  });
+
+  it('exactly one is on duty; when it leaves, another one', async () => {
+    for (let index = 0; index < 3; index++) await open();
+    for (let left = 3; left > 0; left--) {
+      await until(() => onDuty().length === 1, 5_000);
+      await sleep(50);
+      const [leader] = onDuty();
+      expect(onDuty()).toHaveLength(1);
+      await leader?.close();
+    }
+    expect(onDuty()).toEqual([]);
+  });
+
+  it('that lost its session ends its term at once, writes nothing more, and tries again', async () => {
+    const duty = await open();
+    const term = termOf(duty);
+    const ended = once(term.ended, 'abort');
+    await terminate();
+    await ended;
+    expect(duty.term).toBeNull();
+    await expect(hold(term)).rejects.toThrow(DeposedError);
+    await until(() => duty.term !== null, 5_000);
+    expect(termOf(duty).number).toBeGreaterThan(term.number);
+  });
+
+  it('a term begins only after what the one before has under way', async () => {
+    const first = await open();
+    let began = false;
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const term = termOf(first);
+    const writing = transact(opened.db, async (tx) => {
+      await holdTerm(tx, term);
+      began = true;
+      await held;
+      await tx.$executeRaw`UPDATE duty SET last_alert = 7 WHERE id = 1`;
+    });
+    await until(() => began);
+    await first.close();
+    const opening = open();
+    await sleep(300);
+    expect(onDuty()).toEqual([]);
+    release();
+    await writing;
+    const second = await opening;
+    expect(await hold(termOf(second))).toMatchObject({ lastAlert: 7n });
+  });
+
+  it('is not on duty twice through a pooler of transactions, and says what is wrong', async () => {
+    const warnings: string[] = [];
+    const warn = ({ err }: { err: Error }): number => warnings.push(err.message);
+    const first = await open(undefined, { ...log, info: () => undefined, warn });
+    // What such a pooler does: another session answers than the one that took the lock.
+    const other = new pg.Client({ connectionString: database.env.DATABASE_URL });
+    await other.connect();
+    await other.query('UPDATE duty SET term = term + 1 WHERE id = 1');
+    await other.end();
+    await until(() => warnings.length > 0, 5_000);
+    expect(warnings[0]).toContain('DATABASE_URL must lead to the server itself');
+    expect(first.term).toBeNull();
+  });
+
+  describe('with a wire that can be cut', () => {
+    let proxy: TcpProxy;
+    let url: string;
+    beforeAll(async () => {
+      const direct = new URL(database.env.DATABASE_URL ?? '');
+      proxy = await startTcpProxy({ host: direct.hostname, port: Number(direct.port || '5432') });
+      url = Object.assign(new URL(direct), { hostname: '127.0.0.1', port: String(proxy.port) }).href;
+    });
+    afterAll(() => proxy.close());
+
+    it('hands over to one that still has the database, and waits for its own', async () => {
+      const [cut, other] = [await open(url), await open()];
+      const term = termOf(cut);
+      await proxy.cut();
+      await until(() => cut.term === null && other.term !== null, 5_000);
+      expect(term.ended.aborted).toBe(true);
+      await proxy.restore();
+      await other.close();
+      await until(() => cut.term !== null, 5_000);
+    });
+
+    it('opens while the database is away, and is on duty when it is there', async () => {
+      await proxy.cut();
+      const duty = await open(url);
+      expect(duty.term).toBeNull();
+      await proxy.restore();
+      await until(() => duty.term !== null, 5_000);
+    });
+  });
+
+  describe('processes', () => {
+    interface Process {
+      readonly child: ChildProcess;
+      term: bigint | null;
+    }
+
+    async function start(): Promise<Process> {
+      const child = fork(
+        join(PACKAGE_ROOT, 'test', 'support', 'services', 'leader-holder.js'),
+        [database.env.DATABASE_URL ?? ''],
+        {
+          execArgv: [],
+        },
+      );
+      processes.push(child);
+      const started: Process = { child, term: null };
+      child.on('message', (message: { term: string | null }) => {
+        started.term = message.term === null ? null : BigInt(message.term);
+        if (started.term !== null) terms.push(started.term);
+      });
+      await once(child, 'message');
+      return started;
+    }
+
+    it('that is killed is followed within two seconds', async () => {
+      const all = [await start(), await start(), await start()];
+      for (let left = 3; left > 1; left--) {
+        const [leader] = all.filter(({ term }) => term !== null);
+        expect(all.filter(({ term }) => term !== null)).toHaveLength(1);
+        leader?.child.kill('SIGKILL');
+        all.splice(all.indexOf(leader!), 1);
+        await until(() => all.some(({ term }) => term !== null), 5_000);
+      }
+    });
+
+    it('that stands still is followed, and knows it when it goes on', async () => {
+      const [first, second] = [await start(), await start()];
+      expect([first.term === null, second.term]).toEqual([false, null]);
+      first.child.kill('SIGSTOP');
+      await until(() => second.term !== null, 12_000);
+      const frozen = { number: first.term ?? 0n, ended: new AbortController().signal };
+      await expect(hold(frozen)).rejects.toThrow(DeposedError);
+      first.child.kill('SIGCONT');
+      await until(() => first.term === null, 5_000);
+    });
+  });
+});

@@ -1,0 +1,89 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { decimal, toPlain } from '../../../src/margin/decimal.js';
+import { checkLeverage, maxLeverage, startingLeverage, withLeverage } from '../../../src/margin/change/leverage.js';
+import type { AccountState, Market } from '../../../src/margin/model.js';
+import { account, BTC_PERP, instrument, market, policy, position } from '../../support/oracle/margin-builders.js';
+
+const FLAT = policy({ instruments: [BTC_PERP], maintenanceMethod: 'FLAT', isolatedInMultiAsset: true });
+const at = (price: string): Market => market({ 'BTC-PERP': price });
+const held = (text: Omit<Parameters<typeof position>[0], 'instrument'>) =>
+  position({ instrument: 'BTC-PERP', ...text });
+
+function check(state: AccountState, leverage: string, prices: Market = at('10000')) {
+  return checkLeverage(BTC_PERP, decimal(leverage), state, prices, FLAT);
+}
+
+describe('leverage (rules: 7)', () => {
+  it("starts at 20, or at the instrument's maximum where that is less", () => {
+    expect(toPlain(startingLeverage(BTC_PERP))).toBe('20');
+    expect(toPlain(startingLeverage(instrument('X', 'X', [['0', '0.1', '0', '5']])))).toBe('5');
+  });
+
+  it('goes up to the maximum of the tier of the present notional, of the larger side', () => {
+    // 1 at 10,000: tier 1; 20 at 10,000 = 200,000: tier 3.
+    const small = held({ size: '1', entry: '10000' });
+    const large = held({ side: 'SHORT', size: '20', entry: '10000' });
+    expect(toPlain(maxLeverage(BTC_PERP, account({}), at('10000')))).toBe('100');
+    expect(toPlain(maxLeverage(BTC_PERP, account({}, [small]), at('10000')))).toBe('100');
+    expect(toPlain(maxLeverage(BTC_PERP, account({}, [small, large]), at('10000')))).toBe('25');
+    // Without a mark, what it was filled for: 200,000.
+    expect(toPlain(maxLeverage(BTC_PERP, account({}, [large]), market({})))).toBe('25');
+  });
+
+  it.each(['0', '-1', '20.5', '101', '201'])('is not %s', (leverage) => {
+    expect(check(account({}), leverage)).toMatchObject({ code: 'LEVERAGE_OUT_OF_RANGE', available: decimal(100) });
+  });
+
+  it('is 1 and the maximum', () => {
+    expect(check(account({}), '1')).toBeNull();
+    expect(check(account({}), '100')).toBeNull();
+  });
+
+  it('rises in cross margin whatever the balance, and falls while the balance covers it', () => {
+    // 10,000 at 20x: 500. At 10x: 1,000; at 9x: 1,111.11….
+    const state = account({ USDT: '1000' }, [held({ size: '1', entry: '10000' })]);
+    expect(check(state, '10')).toBeNull();
+    expect(check(state, '9')).toMatchObject({
+      code: 'INSUFFICIENT_MARGIN',
+      required: decimal('1111.111111111111111112'),
+      available: decimal(1000),
+    });
+    const poor = account({ USDT: '400' }, [held({ size: '1', entry: '10000' })]);
+    expect(check(poor, '21')).toBeNull();
+    expect(check(poor, '20')).toBeNull();
+    expect(check(poor, '19')?.code).toBe('INSUFFICIENT_MARGIN');
+  });
+
+  it('needs margin less loss over the new initial margin in isolated margin', () => {
+    // Margin 1,000, entry 10,000. At 10,000: 10x needs 1,000. At 9,900: 900 for 990 at 10x; 11x: 900 = 9,900 / 11.
+    const isolated = {
+      size: '1',
+      entry: '10000',
+      leverage: '10',
+      marginMode: 'ISOLATED',
+      isolatedMargin: '1000',
+    } as const;
+    const state = account({ USDT: '1000000' }, [held(isolated)]);
+    expect(check(state, '10')).toBeNull();
+    expect(check(state, '9')?.code).toBe('INSUFFICIENT_MARGIN');
+    expect(check(state, '11', at('9900'))).toBeNull();
+    expect(check(state, '10', at('9900'))).toMatchObject({ required: decimal(990), available: decimal(900) });
+    // A profit does not help: at 10,100 10x needs 1,010, and 1,000 is set aside.
+    expect(check(state, '10', at('10100'))).toMatchObject({ required: decimal(1010), available: decimal(1000) });
+  });
+
+  it('cannot be told without the mark of a position', () => {
+    expect(check(account({ USDT: '1' }, [held({ size: '1', entry: '1' })]), '10', market({}))?.code).toBe(
+      'PRICE_UNAVAILABLE',
+    );
+  });
+
+  it('is set on both sides of its instrument and on no other', () => {
+    const state = account({}, [held({ size: '1', entry: '1' }), position({ size: '1', entry: '1' })]);
+    expect(withLeverage(state, 'BTC-PERP', decimal(3)).positions.map(({ leverage }) => toPlain(leverage))).toEqual([
+      '3',
+      '20',
+    ]);
+  });
+});

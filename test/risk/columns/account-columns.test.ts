@@ -1,0 +1,176 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+
+import { textOf } from '../../../src/ledger/account-text.js';
+import { decimal } from '../../../src/margin/decimal.js';
+import type { AccountState, PositionState } from '../../../src/margin/model.js';
+import { Bitmap } from '../../../src/risk/columns/bitmap.js';
+import { Book } from '../../../src/risk/columns/account-columns.js';
+import { PriceColumn } from '../../../src/risk/columns/price-column.js';
+import { RuleColumns } from '../../../src/risk/columns/rule-columns.js';
+import { screen } from '../../../src/risk/columns/prefilter.js';
+import { valueBuckets } from '../../../src/risk/columns/valuation.js';
+import { account, flat, instrument, policy, position } from '../../support/oracle/margin-builders.js';
+
+const ASSETS = ['A', 'B', 'C', 'D', 'E'] as const;
+const INSTRUMENTS = ['P', 'Q', 'R'] as const;
+const POLICY = policy({
+  ratios: Object.fromEntries(ASSETS.map((asset) => [asset, flat('1')])),
+  instruments: INSTRUMENTS.map((symbol) => instrument(symbol, 'A', [['0', '0.5', '0', '10']])),
+  assets: { LIKE_A: { pricedAs: 'A' } },
+});
+
+function idOf(index: number): string {
+  return `01900000-0000-7000-8000-${index.toString(16).padStart(12, '0')}`;
+}
+
+function emptyBook(): { book: Book; ruleSet: number } {
+  const rules = new RuleColumns(new PriceColumn());
+  const { ruleSet } = rules.setPolicy('VENUE', 'CHAIN', POLICY);
+  for (const asset of ASSETS) rules.prices.set(rules.prices.ofAsset(asset), decimal(1));
+  for (const symbol of INSTRUMENTS) rules.prices.set(rules.prices.ofInstrument('VENUE', symbol), decimal(1));
+  return { book: new Book(rules), ruleSet };
+}
+
+function holders(book: Book, price: number): number[] {
+  const marks = new Bitmap();
+  book.markHolders(price, marks);
+  const out = new Uint32Array(10_000);
+  return [...out.subarray(0, marks.take(out))];
+}
+
+/** Everything at 1, so that a bucket is worth the sum of its quantities. */
+function balanceOf(book: Book, bucket: number): number {
+  const interval = new Float64Array(4);
+  valueBuckets(book, Uint32Array.of(bucket), 0, 1, interval, new Uint8Array(1));
+  return ((interval[0] as number) + (interval[1] as number)) / 2;
+}
+
+function isolated(symbol: string, margin: string): PositionState {
+  return position({ instrument: symbol, size: '1', entry: '1', marginMode: 'ISOLATED', isolatedMargin: margin });
+}
+
+describe('the book', () => {
+  it('gives an account a bucket, and one more for each isolated position', () => {
+    const { book, ruleSet } = emptyBook();
+    const cross = position({ instrument: 'P', size: '2', entry: '1' });
+    const state = account({ USDT: '10', A: '5' }, [isolated('Q', '3'), cross, isolated('R', '4')]);
+    const buckets = book.put(idOf(1), ruleSet, textOf(state), 1);
+    expect(buckets.map((bucket) => book.accountOf(bucket))).toEqual([idOf(1), idOf(1), idOf(1)]);
+    expect(book.bucketsOf(idOf(1))).toEqual(buckets);
+    // 10 + 5, and 2 x 1 - 2; then margin + 1 x 1 - 1 of each isolated position
+    expect(buckets.map((bucket) => balanceOf(book, bucket))).toEqual([15, 3, 4]);
+    const { prices } = book.rules;
+    expect(holders(book, prices.ofAsset('A'))).toEqual([buckets[0]]);
+    expect(holders(book, prices.ofInstrument('VENUE', 'R'))).toEqual([buckets[2]]);
+    expect(holders(book, prices.ofInstrument('OTHER', 'R'))).toEqual([]);
+  });
+
+  it('touches those who hold an asset that is priced as another', () => {
+    const { book, ruleSet } = emptyBook();
+    const [bucket] = book.put(idOf(1), ruleSet, textOf(account({ LIKE_A: '5' })), 1);
+    expect(holders(book, book.rules.prices.ofAsset('A'))).toEqual([bucket]);
+  });
+
+  it('forgets what was known of an account that changes, and of a rule set whose thresholds do', () => {
+    const { book, ruleSet } = emptyBook();
+    const out = new Uint32Array(1);
+    const buckets = Uint32Array.from(book.put(idOf(1), ruleSet, textOf(account({ A: '5' })), 1));
+    const settle = (): void => book.settle(buckets[0] as number, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
+    expect(screen(book, buckets, 1, out)).toBe(1);
+    settle();
+    expect(screen(book, buckets, 1, out)).toBe(0);
+    expect(book.statusOf(buckets[0] as number)).toBe('NO_EXPOSURE');
+    book.put(idOf(1), ruleSet, textOf(account({ A: '6' })), 1);
+    expect(screen(book, buckets, 1, out)).toBe(1);
+    expect(book.statusOf(buckets[0] as number)).toBeNull();
+    settle();
+    const { thresholdsChanged } = book.rules.setPolicy('VENUE', 'CHAIN', { ...POLICY, warningRatio: decimal('0.4') });
+    expect(thresholdsChanged).toBe(true);
+    const marks = new Bitmap();
+    book.markRuleSet(ruleSet, marks, thresholdsChanged);
+    expect(marks.take(out)).toBe(1);
+    expect(screen(book, buckets, 1, out)).toBe(1);
+  });
+
+  it('knows after any changes what a book that was filled at once knows', () => {
+    const change = fc.record({
+      id: fc.nat(30),
+      remove: fc.boolean(),
+      held: fc.array(fc.constantFrom(...ASSETS), { maxLength: 12 }),
+      open: fc.array(fc.constantFrom(...INSTRUMENTS), { maxLength: 12 }),
+      isolated: fc.array(fc.constantFrom(...INSTRUMENTS), { maxLength: 3 }),
+      quantity: fc.integer({ min: 1, max: 1_000 }),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 120, size: 'max' }), (changes) => {
+        const { book, ruleSet } = emptyBook();
+        const model = new Map<string, AccountState>();
+        for (const { id, remove, held, open, isolated: alone, quantity } of changes) {
+          if (remove) {
+            book.remove(idOf(id));
+            model.delete(idOf(id));
+            continue;
+          }
+          const cross = open.map((symbol) => position({ instrument: symbol, size: `${quantity}`, entry: '1' }));
+          const state: AccountState = {
+            ...account({}, [...cross, ...alone.map((symbol) => isolated(symbol, `${quantity}`))]),
+            balances: held.map((asset) => ({ asset, quantity: decimal(quantity) })),
+          };
+          book.put(idOf(id), ruleSet, textOf(state), 1);
+          model.set(idOf(id), state);
+        }
+        expect(book.size).toBe(model.size);
+        const used = new Set<number>();
+        for (const [id, { balances, positions }] of model) {
+          const [cross, ...others] = book.bucketsOf(id) as [number, ...number[]];
+          for (const bucket of [cross, ...others]) {
+            expect(book.accountOf(bucket)).toBe(id);
+            expect(used.has(bucket)).toBe(false);
+            used.add(bucket);
+          }
+          const total = balances.reduce((sum, { quantity }) => sum + quantity.toNumber(), 0);
+          expect(balanceOf(book, cross)).toBe(total);
+          const margins = positions.filter(({ marginMode }) => marginMode === 'ISOLATED');
+          expect(others.map((bucket) => balanceOf(book, bucket))).toEqual(
+            margins.map(({ isolatedMargin }) => isolatedMargin.toNumber()),
+          );
+        }
+        for (const asset of ASSETS) {
+          const expected = [...model].filter(([, { balances }]) => balances.some((b) => b.asset === asset));
+          const found = holders(book, book.rules.prices.ofAsset(asset)).map((bucket) => book.accountOf(bucket));
+          expect(found.sort()).toEqual(expected.map(([id]) => id).sort());
+        }
+        const marks = new Bitmap();
+        book.markRuleSet(ruleSet, marks, false);
+        const out = new Uint32Array(1_000);
+        expect([...out.subarray(0, marks.take(out))]).toEqual([...used].sort((a, b) => a - b));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('keeps the ids of many accounts apart', () => {
+    const { book, ruleSet } = emptyBook();
+    const state = account({ A: '1' });
+    for (let index = 0; index < 2_000; index++) book.put(idOf(index), ruleSet, textOf(state), 1);
+    for (let index = 0; index < 2_000; index += 3) book.remove(idOf(index));
+    for (let index = 0; index < 2_000; index++) {
+      const expected = index % 3 === 0 ? [] : [idOf(index)];
+      expect(book.bucketsOf(idOf(index)).map((bucket) => book.accountOf(bucket))).toEqual(expected);
+    }
+  });
+});
+
+describe('marks', () => {
+  it('are taken in ascending order, in parts, and go on where the last part ended', () => {
+    const marks = new Bitmap();
+    for (const bit of [900, 3, 31, 32, 64, 3]) marks.add(bit);
+    const out = new Uint32Array(3);
+    expect([marks.take(out), ...out]).toEqual([3, 3, 31, 32]);
+    // A lower one that comes back waits for its turn.
+    marks.add(3);
+    expect([marks.take(out), ...out]).toEqual([3, 64, 900, 3]);
+    expect(marks.take(out)).toBe(0);
+  });
+});

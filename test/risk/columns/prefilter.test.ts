@@ -1,0 +1,243 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+
+import { textOf } from '../../../src/ledger/account-text.js';
+import { assessMargin } from '../../../src/margin/state/assess.js';
+import { Decimal, decimal } from '../../../src/margin/decimal.js';
+import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
+import { Book } from '../../../src/risk/columns/account-columns.js';
+import { corridorOf, type Watch } from '../../../src/risk/columns/quiet-range.js';
+import { PriceColumn } from '../../../src/risk/columns/price-column.js';
+import { RuleColumns, statusBoundaries } from '../../../src/risk/columns/rule-columns.js';
+import { screen, settleCalm } from '../../../src/risk/columns/prefilter.js';
+import { valueBuckets } from '../../../src/risk/columns/valuation.js';
+import { toMargin } from '../../support/oracle/portfolio-to-margin.js';
+import { randomPortfolio } from '../../support/oracle/random-portfolio.js';
+import { BOUNDARIES, exactly, levelsOf, moved, onBoundary, type KnownLevel, type Move } from './adversary.js';
+import { ordinaryAccounts, ordinaryMarkets, ordinaryPolicy } from './ordinary.js';
+
+/** `SCREEN_RUNS=100000 npx jest test/risk/columns/prefilter` for the long run; SCREEN_SEED repeats one. */
+const RUNS = Number(process.env['SCREEN_RUNS'] ?? 400);
+const SEED = process.env['SCREEN_SEED'];
+
+const ID = '00000000-0000-4000-8000-000000000001';
+
+/** One account in a book of its own, with what is known of each of its buckets. */
+class Watched {
+  readonly book = new Book(new RuleColumns(new PriceColumn()));
+  private readonly buckets: number[];
+  private known: readonly KnownLevel[] = [];
+  private told: readonly (Decimal | null)[] = [];
+
+  constructor(
+    readonly account: AccountState,
+    private policy: Policy,
+    private readonly minChange: Decimal | null,
+  ) {
+    const { ruleSet } = this.book.rules.setPolicy('VENUE', null, policy);
+    this.buckets = this.book.put(ID, ruleSet, textOf(account), 1);
+  }
+
+  setPolicy(policy: Policy): void {
+    this.policy = policy;
+    const { ruleSet, thresholdsChanged } = this.book.rules.setPolicy('VENUE', null, policy);
+    if (thresholdsChanged) for (const bucket of this.buckets) this.book.settle(bucket, AWAKE);
+    expect(ruleSet).toBe(0);
+  }
+
+  setPrices(market: Market): void {
+    const { prices } = this.book.rules;
+    for (const { asset } of this.account.balances) {
+      if (asset !== 'USDT') prices.set(prices.ofAsset(asset), market.index(asset)?.price ?? null);
+    }
+    for (const { instrument } of this.account.positions) {
+      prices.set(prices.ofInstrument('VENUE', instrument), market.mark(instrument)?.price ?? null);
+    }
+  }
+
+  /** How many buckets a fresh book calls calm at these prices; each of them must be. */
+  calm(market: Market): number {
+    const fresh = new Book(this.book.rules);
+    const buckets = Uint32Array.from(fresh.put(ID, 0, textOf(this.account), 1));
+    const rest = settleCalm(fresh, buckets, buckets.length, new Uint32Array(buckets.length));
+    const levels = levelsOf(assessMargin(this.account, market, this.policy));
+    const lowest = Decimal.min(...statusBoundaries(this.policy));
+    buckets.forEach((bucket, index) => {
+      const level = levels[index] as KnownLevel;
+      const status = fresh.statusOf(bucket);
+      if (status === null) return;
+      expect(status).toBe(level.status);
+      if (status === 'HEALTHY') expect(sideOf(level, lowest)).toBe(-1);
+      else expect(status).toBe('NO_EXPOSURE');
+    });
+    return buckets.length - rest;
+  }
+
+  /** Buckets that the screen wakes, that something happened to, and that are not within their interval. */
+  look(market: Market): { awake: boolean[]; due: boolean[]; outside: number[] } {
+    this.setPrices(market);
+    const awake = new Uint32Array(this.buckets.length);
+    const count = screen(this.book, Uint32Array.from(this.buckets), this.buckets.length, awake);
+    const woken = new Set(awake.subarray(0, count));
+    const levels = levelsOf(assessMargin(this.account, market, this.policy));
+    if (levels.length !== this.buckets.length) throw new Error('There is not a bucket for each level.');
+    const answer = {
+      awake: this.buckets.map((bucket) => woken.has(bucket)),
+      due: levels.map((level, index) => this.isDue(this.known[index], this.told[index] ?? null, level)),
+      outside: this.buckets.filter((bucket, index) => !this.isWithin(bucket, levels[index] as KnownLevel)),
+    };
+    // What woke is settled as it stands now, what sleeps stays as it was known.
+    this.known = levels.map((level, index) => (answer.awake[index] === true ? level : (this.known[index] ?? level)));
+    this.told = levels.map((level, index) =>
+      answer.awake[index] === true ? level.marginRatio : (this.told[index] ?? null),
+    );
+    this.buckets.forEach((bucket, index) => {
+      if (answer.awake[index] !== true) return;
+      const watches: Watch[] =
+        this.minChange === null ? [] : [{ told: this.told[index] ?? null, minChange: this.minChange }];
+      const boundaries = [...BOUNDARIES, ...statusBoundaries(this.policy)];
+      this.book.settle(bucket, corridorOf(this.known[index] as KnownLevel, boundaries, watches));
+    });
+    return answer;
+  }
+
+  private isDue(before: KnownLevel | undefined, told: Decimal | null, now: KnownLevel): boolean {
+    if (before === undefined || before.status !== now.status) return true;
+    if (now.status === 'UNPRICED' || now.status === 'NO_EXPOSURE') return false;
+    // Below, on and above are three sides: whichever of them a boundary counts as its own is then covered.
+    if (BOUNDARIES.some((boundary) => sideOf(before, boundary) !== sideOf(now, boundary))) return true;
+    if (this.minChange === null) return false;
+    if (told === null || now.marginRatio === null) return told !== now.marginRatio;
+    return now.marginRatio.minus(told).abs().gte(this.minChange);
+  }
+
+  private isWithin(bucket: number, { status, marginBalance, maintenanceMargin }: KnownLevel): boolean {
+    // An isolated position without a price has no amounts; a cross account has what `assessMargin` could add up.
+    if (status === 'UNPRICED' && bucket !== this.buckets[0]) return true;
+    const interval = new Float64Array(4);
+    valueBuckets(this.book, Uint32Array.of(bucket), 0, 1, interval, new Uint8Array(1));
+    const [low, high, least, most] = [...interval].map(exactly) as [Decimal, Decimal, Decimal, Decimal];
+    return (
+      marginBalance.gte(low) && marginBalance.lte(high) && maintenanceMargin.gte(least) && maintenanceMargin.lte(most)
+    );
+  }
+}
+
+const AWAKE = { status: 'HEALTHY', low: Infinity, high: 0 } as const;
+
+function sideOf({ marginBalance, maintenanceMargin }: KnownLevel, boundary: Decimal): number {
+  return maintenanceMargin.cmp(marginBalance.times(boundary));
+}
+
+const sign = fc.constantFrom(-1, 1);
+const step = fc.record({
+  /** Which of the symbols move, a bit each. */
+  which: fc.nat(255),
+  sign,
+  /** The price moves by 10^-digits of itself; 19: not at all. */
+  digits: fc.integer({ min: 1, max: 19 }),
+  lastDigits: fc.integer({ min: -2, max: 2 }),
+  /** This one has no price, where there is such a symbol. */
+  unpriced: fc.oneof({ arbitrary: fc.constant(999), weight: 5 }, { arbitrary: fc.nat(7), weight: 1 }),
+  /** What happens to the rules: mostly nothing. */
+  rules: fc.constantFrom('', '', '', '', '', '', 'debtMarginRate', 'dropRatio', 'swapRatios', 'warningRatio'),
+});
+const scenario = fc.record({
+  tape: fc.array(fc.nat(), { maxLength: 400, size: 'max' }),
+  boundary: fc.option(fc.constantFrom(...BOUNDARIES), { freq: 4 }),
+  beside: fc.tuple(fc.integer({ min: -3, max: 3 }), fc.integer({ min: 6, max: 18 })),
+  minChange: fc.constantFrom(null, '0.001', '0.000001', '0.000000000000000001', '0'),
+  steps: fc.array(step, { minLength: 2, maxLength: 6, size: 'max' }),
+});
+
+function changedPolicy(policy: Policy, how: string): Policy {
+  const ratios = [...policy.collateralRatios];
+  switch (how) {
+    case 'debtMarginRate':
+      return { ...policy, debtMarginRate: policy.debtMarginRate.isZero() ? decimal('0.05') : decimal(0) };
+    case 'dropRatio':
+      return { ...policy, collateralRatios: new Map(ratios.slice(1)) };
+    case 'swapRatios':
+      return {
+        ...policy,
+        collateralRatios: new Map(ratios.map(([asset], index) => [asset, (ratios.at(index - 1) as Ratio)[1]])),
+      };
+    case 'warningRatio':
+      return { ...policy, warningRatio: decimal('0.4') };
+    default:
+      return policy;
+  }
+}
+type Ratio = Policy['collateralRatios'] extends ReadonlyMap<infer K, infer V> ? [K, V] : never;
+
+describe('the screen', () => {
+  it(
+    `never lets a bucket sleep to which something happened, in ${RUNS} scenarios`,
+    () => {
+      let [slept, due, calm] = [0, 0, 0];
+      fc.assert(
+        fc.property(scenario, ({ tape, boundary, beside: [units, exponent], minChange, steps }) => {
+          const { account: held, market, policy } = toMargin(randomPortfolio(tape));
+          const beside = decimal(units).times(decimal(10).pow(-exponent));
+          const account = boundary === null ? held : onBoundary(held, market, policy, boundary, beside);
+          const watched = new Watched(account, policy, minChange === null ? null : decimal(minChange));
+          const symbols = [
+            ...account.balances.map(({ asset }) => asset),
+            ...account.positions.map(({ instrument }) => instrument),
+          ];
+          let rules = policy;
+          const problems: string[] = [];
+          for (const { which, sign, digits, lastDigits, unpriced, rules: how } of [...steps, STAY]) {
+            const relative = decimal(1).plus(digits === 19 ? 0 : decimal(10).pow(-digits).times(sign));
+            const move: Move = { relative, absolute: decimal('1e-18').times(lastDigits) };
+            const moves = symbols.filter((_, index) => (which >> (index % 8)) % 2 === 1).map((s) => [s, move] as const);
+            const next = changedPolicy(rules, how);
+            if (next !== rules) watched.setPolicy(next);
+            rules = next;
+            const {
+              awake,
+              due: happened,
+              outside,
+            } = watched.look(moved(market, new Map(moves), symbols[unpriced] ?? null));
+            if (outside.length > 0) problems.push('The exact amounts are outside their interval.');
+            if (happened.some((is, index) => is && awake[index] !== true)) problems.push('It slept.');
+            slept += awake.filter((is) => !is).length;
+            due += happened.filter((is) => is).length;
+            calm += watched.calm(moved(market, new Map(moves), symbols[unpriced] ?? null));
+          }
+          expect(problems).toEqual([]);
+        }),
+        { numRuns: RUNS, endOnFailure: SEED === undefined, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
+      );
+      // It would be easy never to let anybody sleep.
+      expect(slept).toBeGreaterThan(RUNS);
+      expect(due).toBeGreaterThan(RUNS);
+      expect(calm).toBeGreaterThan(RUNS / 10);
+    },
+    60_000 + RUNS * 20,
+  );
+
+  it('wakes nobody for nothing among ordinary accounts', () => {
+    const policy = ordinaryPolicy();
+    const watched = ordinaryAccounts(120).map((account) => new Watched(account, policy, decimal('0.001')));
+    let [looks, due, forNothing, calm] = [0, 0, 0, 0];
+    ordinaryMarkets(20).forEach((market, round) => {
+      for (const account of watched) {
+        const { awake, due: happened, outside } = account.look(market);
+        expect(outside).toEqual([]);
+        if (round === 0) continue;
+        calm += account.calm(market);
+        looks += awake.length;
+        due += happened.filter((is) => is).length;
+        forNothing += awake.filter((is, index) => is && happened[index] === false).length;
+      }
+    });
+    expect(looks).toBeGreaterThan(3_000);
+    expect(calm).toBeGreaterThan(looks / 4);
+    expect(due).toBeGreaterThan(50);
+    expect(due).toBeLessThan(looks / 2);
+    expect(forNothing).toBe(0);
+  });
+});
+
+const STAY = { which: 0, sign: 1, digits: 19, lastDigits: 0, unpriced: 999, rules: '' };

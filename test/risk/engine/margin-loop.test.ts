@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+
+import { startApp } from '../../../src/app.js';
+import { decimal } from '../../../src/margin/decimal.js';
+import { AlertKeeper } from '../../../src/risk/alerts/alert-writer.js';
+import { MarginLoop } from '../../../src/risk/engine/margin-loop.js';
+import type { MarginUpdate, WatchStream } from '../../../src/risk/streams/watch-stream.js';
+import { createBus } from '../../../src/platform/events.js';
+import type { Database } from '../../../src/platform/database.js';
+import type { Api } from '../../support/services/api.js';
+import { startTestApp, type TestApp } from '../../support/services/app.js';
+import {
+  fill,
+  openAccount,
+  publishPrices,
+  recordFills,
+  recordTransfers,
+  transfer,
+} from '../../support/calls/venue-system.js';
+import { newTerm } from '../alerts/writer-world.js';
+
+let app: TestApp;
+let service: Api;
+
+beforeAll(async () => {
+  app = await startTestApp({ startApp });
+  service = await app.as('venue', 'SERVICE');
+});
+
+afterAll(() => app.close());
+
+/** A database whose reads wait for `open()`. */
+function gated(db: Database): { db: Database; open(): void; shut(): void } {
+  let release = (): void => undefined;
+  let gate: Promise<void> = Promise.resolve();
+  const db_ = new Proxy(db, {
+    get: (target, name) => {
+      if (name !== '$queryRaw') return Reflect.get(target, name) as unknown;
+      return async (...args: Parameters<Database['$queryRaw']>) => {
+        const rows: unknown = await target.$queryRaw(...args);
+        await gate;
+        return rows;
+      };
+    },
+  });
+  return {
+    db: db_,
+    open: () => release(),
+    shut: () => {
+      gate = new Promise((resolve) => (release = resolve));
+    },
+  };
+}
+
+async function newest(stream: WatchStream): Promise<string> {
+  const { value } = (await stream.next()) as { value: MarginUpdate };
+  return value.state.report.marginBalance.toFixed();
+}
+
+it('does not take what was read for a watcher that left for what a new one is to see', async () => {
+  const { services } = app.app;
+  const gate = gated(services.db);
+  const live = new MarginLoop({ ...services, db: gate.db });
+  const id = await openAccount(service);
+  const local = Buffer.from(id, 'base64url').toString().slice('Account:'.length);
+
+  const left = live.watch([local], decimal(0));
+  // Each change before the first read is one more that an old count would cover up.
+  for (let change = 0; change < 5; change++) await recordTransfers(service, transfer(id, 'USDT', '1'));
+  gate.shut();
+  await recordTransfers(service, transfer(id, 'USDT', '1'));
+  await left.return();
+  const stayed = live.watch([local], decimal(0));
+  gate.open();
+  let balance = await newest(stayed);
+  for (let change = 0; change < 3; change++) await recordTransfers(service, transfer(id, 'USDT', '100'));
+  while (balance !== '306') balance = await newest(stayed);
+  expect(balance).toBe('306');
+  await live.close();
+}, 15_000);
+
+it('goes on telling those who watch when the duty begins, also what was read while a round of a predecessor was ended', async () => {
+  const { services } = app.app;
+  // News come when the test says so.
+  const bus = createBus();
+  const live = new MarginLoop({ ...services, bus });
+  const keeper = async (): Promise<AlertKeeper> => {
+    const { number } = await newTerm(services.db);
+    return AlertKeeper.begin({ ...services, bus }, { number, ended: new AbortController().signal });
+  };
+  const id = await openAccount(service, { venue: 'ASTER', chain: 'ETHEREUM', collateralMode: 'SINGLE_ASSET' });
+  const local = Buffer.from(id, 'base64url').toString().slice('Account:'.length);
+  await publishPrices(service, { 'ASTER/BTCUSDT': '20000' });
+  await recordTransfers(service, transfer(id, 'USDT', '1000'));
+  await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '1', '20000'));
+  await live.start();
+  const stream = live.watch([local], decimal('0.001'));
+  expect(await newest(stream)).toBe('1000');
+
+  const predecessor = await keeper();
+  await publishPrices(service, { 'ASTER/BTCUSDT': '20000' });
+  await predecessor.startTurn(services.prices.snapshot().round);
+  await recordTransfers(service, transfer(id, 'USDT', '500'));
+  const successor = await keeper();
+  expect(successor.unfinishedRound).not.toBeNull();
+  live.setKeeper(successor);
+  bus.emit('accounts', { ids: [local], cause: 'ACCOUNT' });
+  expect(await newest(stream)).toBe('1500');
+  await live.idle();
+  // 80 / 1,500 = 0.0533… and 79.6 / 1,400 = 0.0568…: calm both times.
+  await publishPrices(service, { 'ASTER/BTCUSDT': '19900' });
+  live.nudge();
+  expect(await newest(stream)).toBe('1400');
+  await live.close();
+}, 15_000);

@@ -1,0 +1,27 @@
+/** All that mutations can change, in one value: equal before and after whatever was refused. */
+import type { Database } from '../../../src/platform/database.js';
+
+export async function fingerprint(db: Database): Promise<unknown> {
+  const [row] = await db.$queryRaw<object[]>`
+    SELECT
+      (SELECT count(*)::text FROM accounts) AS accounts,
+      (SELECT coalesce(string_agg(id::text || ' ' || version, ',' ORDER BY id), '') FROM accounts) AS versions,
+      (SELECT coalesce(string_agg(account_id || asset_symbol || quantity, ',' ORDER BY account_id, asset_symbol), '')
+        FROM balances) AS balances,
+      (SELECT coalesce(string_agg(account_id || instrument || side || size || ' ' || cost, ','
+        ORDER BY account_id, instrument, side), '') FROM positions) AS positions,
+      (SELECT count(*)::text FROM ledger_entries) AS entries,
+      (SELECT count(*)::text FROM fills) AS fills,
+      (SELECT count(*)::text FROM transfers) AS transfers,
+      (SELECT count(*)::text FROM collateral_ratios) AS ratios,
+      (SELECT count(*)::text FROM collateral_tiers) AS tiers,
+      (SELECT count(cancelled_at)::text FROM collateral_ratios) AS cancelled,
+      (SELECT count(*)::text FROM margin_policies) AS policies,
+      (SELECT count(*)::text FROM maintenance_schedules) AS schedules,
+      (SELECT count(*)::text FROM idempotency_keys) AS keys,
+      (SELECT coalesce(string_agg(asset_symbol || source || price || at, ',' ORDER BY asset_symbol, source), '')
+        FROM index_quotes) AS quotes,
+      (SELECT coalesce(string_agg(venue_code || instrument || price || at, ',' ORDER BY venue_code, instrument), '')
+        FROM mark_prices) AS marks`;
+  return row;
+}

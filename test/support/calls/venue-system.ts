@@ -1,0 +1,101 @@
+/** What a venue's own systems do, in one line each. */
+import { randomUUID } from 'node:crypto';
+
+import type { Api } from '../services/api.js';
+
+export interface AccountChoice {
+  readonly name?: string;
+  readonly owner?: string;
+  readonly venue?: string;
+  readonly chain?: string | null;
+  readonly collateralMode?: 'SINGLE_ASSET' | 'MULTI_ASSET';
+  readonly positionMode?: 'ONE_WAY' | 'HEDGE';
+}
+
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly field: string[] | null;
+  readonly required: string | null;
+  readonly available: string | null;
+}
+
+export interface Batch {
+  readonly recorded: number;
+  readonly alreadyKnown: number;
+  readonly errors: readonly Problem[];
+}
+
+const ERRORS = 'errors { code message field required available }';
+
+/** Opens an account (at BITGET, unless another venue is named) and answers its id. */
+export async function openAccount(service: Api, choice: AccountChoice = {}): Promise<string> {
+  const input = { name: 'Test', owner: 'alice', venue: 'BITGET', idempotencyKey: randomUUID(), ...choice };
+  const { openAccount: payload } = await service.ask<{
+    openAccount: { account: { id: string } | null; errors: Problem[] };
+  }>(`mutation ($input: OpenAccountInput!) { openAccount(input: $input) { account { id } ${ERRORS} } }`, { input });
+  if (payload.account === null) throw new Error(`The account was refused: ${JSON.stringify(payload.errors)}`);
+  return payload.account.id;
+}
+
+export function transfer(
+  accountId: string,
+  asset: string,
+  quantity: string,
+  transferId: string = randomUUID(),
+): object {
+  return { transferId, accountId, asset, quantity, at: new Date().toISOString() };
+}
+
+export async function recordTransfers(service: Api, ...transfers: object[]): Promise<Batch> {
+  const { recordTransfers: payload } = await service.ask<{ recordTransfers: Batch }>(
+    `mutation ($input: RecordTransfersInput!) { recordTransfers(input: $input) { recorded alreadyKnown ${ERRORS} } }`,
+    { input: { transfers } },
+  );
+  return payload;
+}
+
+export interface FillChoice {
+  readonly fillId?: string;
+  readonly positionSide?: 'LONG' | 'SHORT';
+  readonly fee?: string;
+  readonly at?: string;
+}
+
+export function fill(
+  accountId: string,
+  instrument: string,
+  side: 'BUY' | 'SELL',
+  size: string,
+  price: string,
+  choice: FillChoice = {},
+): object {
+  return { fillId: randomUUID(), accountId, instrument, side, size, price, at: new Date().toISOString(), ...choice };
+}
+
+export async function recordFills(service: Api, ...fills: object[]): Promise<Batch> {
+  const { recordFills: payload } = await service.ask<{ recordFills: Batch }>(
+    `mutation ($input: RecordFillsInput!) { recordFills(input: $input) { recorded alreadyKnown ${ERRORS} } }`,
+    { input: { fills } },
+  );
+  return payload;
+}
+
+/** Index prices by asset ("BTC") and mark prices by venue and instrument ("BITGET/BTCUSDT"). */
+export async function publishPrices(
+  service: Api,
+  prices: Readonly<Record<string, string>>,
+  choice: { source?: string; at?: string } = {},
+): Promise<{ accepted: number; errors: readonly Problem[] }> {
+  const quotes = Object.entries(prices).map(([symbol, price]) => {
+    const [venue, instrument] = symbol.split('/');
+    const what = instrument === undefined ? { asset: symbol } : { venue, instrument };
+    return { ...what, price, source: 'test', at: new Date().toISOString(), ...choice };
+  });
+  const { publishPrices: payload } = await service.ask<{
+    publishPrices: { accepted: number; errors: readonly Problem[] };
+  }>(`mutation ($input: PublishPricesInput!) { publishPrices(input: $input) { accepted ${ERRORS} } }`, {
+    input: { quotes },
+  });
+  return payload;
+}

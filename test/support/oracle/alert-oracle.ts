@@ -1,0 +1,70 @@
+/**
+ * Which alerts a sequence of rounds should have brought (rules: 13), written down the long way round and without the
+ * server's machines: all boundaries are looked at one by one, from what `assessMargin` says on each round.
+ */
+import { assessMargin } from '../../../src/margin/state/assess.js';
+import { decimal, type Decimal } from '../../../src/margin/decimal.js';
+import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
+
+export interface OracleRule {
+  readonly id: string;
+  readonly marginRatio: Decimal;
+  readonly rearmBelow: Decimal;
+}
+
+/** One line for each alert: round, level, kind, status, what was before or the rule, ratio. */
+export class AlertOracle {
+  readonly alerts: string[] = [];
+  private readonly alerted = new Map<string, string>();
+  private readonly fired = new Set<string>();
+
+  constructor(
+    private readonly account: AccountState,
+    private readonly policy: Policy,
+    private readonly rules: readonly OracleRule[] = [],
+  ) {}
+
+  round(seq: bigint, market: Market): void {
+    const report = assessMargin(this.account, market, this.policy);
+    this.level(seq, '', report.status, report.marginBalance, report.maintenanceMargin, report.marginRatio);
+    for (const position of report.positions) {
+      const { instrument, side, isolatedMargin, unrealizedPnl, maintenanceMargin } = position;
+      if (position.marginMode === 'CROSS') continue;
+      if (unrealizedPnl === null || maintenanceMargin === null) throw new Error(`${instrument} has no price.`);
+      const balance = isolatedMargin.plus(unrealizedPnl);
+      this.level(seq, `${instrument}/${side}`, position.status, balance, maintenanceMargin, position.marginRatio);
+    }
+  }
+
+  private level(
+    seq: bigint,
+    name: string,
+    status: string,
+    balance: Decimal,
+    maintenance: Decimal,
+    ratio: Decimal | null,
+  ): void {
+    const order = ['HEALTHY', 'WARNING', 'MARGIN_CALL', 'LIQUIDATION'];
+    const threshold: Record<string, Decimal> = {
+      WARNING: this.policy.warningRatio,
+      MARGIN_CALL: this.policy.marginCallRatio,
+      LIQUIDATION: decimal(1),
+    };
+    const calm = status === 'NO_EXPOSURE' ? 'HEALTHY' : status;
+    const last = this.alerted.get(name) ?? 'HEALTHY';
+    const left = threshold[last]?.times('0.95').times(balance);
+    const isBetter = left !== undefined && order.indexOf(calm) < order.indexOf(last);
+    if (order.indexOf(calm) > order.indexOf(last) || (isBetter && maintenance.lt(left))) {
+      this.alerted.set(name, calm);
+      this.alerts.push([seq, name, 'STATUS_CHANGED', status, last, ratio?.toFixed() ?? null].join(' '));
+    }
+    for (const { id, marginRatio, rearmBelow } of this.rules) {
+      const key = `${name} ${id}`;
+      if (this.fired.has(key) && maintenance.lt(rearmBelow.times(balance))) this.fired.delete(key);
+      else if (!this.fired.has(key) && maintenance.gte(marginRatio.times(balance))) {
+        this.fired.add(key);
+        this.alerts.push([seq, name, 'RULE_FIRED', status, id, ratio?.toFixed() ?? null].join(' '));
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** A portfolio of the oracle as the arguments of `assessMargin`. */
+import { decimal, type Decimal } from '../../../src/margin/decimal.js';
+import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
+import type { Portfolio } from './portfolio.js';
+
+export interface Arguments {
+  readonly account: AccountState;
+  readonly market: Market;
+  readonly policy: Policy;
+}
+
+export function toMargin(portfolio: Portfolio): Arguments {
+  const { rules } = portfolio;
+  return {
+    account: {
+      collateralMode: portfolio.multiAsset ? 'MULTI_ASSET' : 'SINGLE_ASSET',
+      positionMode: portfolio.hedge ? 'HEDGE' : 'ONE_WAY',
+      balances: portfolio.assets.map(({ symbol, quantity }) => ({ asset: symbol, quantity: decimal(quantity) })),
+      positions: portfolio.positions.map((position) => ({
+        instrument: position.instrument,
+        side: position.long ? 'LONG' : 'SHORT',
+        size: decimal(position.size),
+        cost: decimal(position.cost),
+        leverage: decimal(position.leverage),
+        marginMode: position.isolated ? 'ISOLATED' : 'CROSS',
+        isolatedMargin: decimal(position.margin),
+      })),
+    },
+    market: {
+      index: priceOf(portfolio.assets.map(({ symbol, price, stale }) => [symbol, price, stale])),
+      mark: priceOf(portfolio.instruments.map(({ symbol, mark, stale }) => [symbol, mark, stale])),
+    },
+    policy: {
+      version: 1,
+      liquidatesAtEquality: rules.liquidatesAtEquality,
+      maintenanceMethod: rules.progressive ? 'PROGRESSIVE' : 'FLAT',
+      liquidationFeeRate: decimal(rules.liquidationFeeRate),
+      warningRatio: decimal(rules.warningRatio),
+      marginCallRatio: decimal(rules.marginCallRatio),
+      isolatedInMultiAsset: true,
+      debtMarginRate: decimal(rules.debtMarginRate),
+      interest: [],
+      autoExchange: [],
+      assets: new Map(
+        portfolio.assets.map(({ symbol, pricedAs, transferable }) => [
+          symbol,
+          { pricedAs, transferable, convertible: true },
+        ]),
+      ),
+      collateralRatios: new Map(
+        portfolio.assets.flatMap(({ symbol, schedule }) => {
+          if (schedule === null) return [];
+          const tiers = schedule.tiers.map(({ floor, cap, ratio }) => ({
+            floor: decimal(floor),
+            cap: optional(cap),
+            ratio: decimal(ratio),
+          }));
+          const tierUnit = schedule.inCoins ? ('QUANTITY' as const) : ('QUOTE_VALUE' as const);
+          return [[symbol, { id: symbol, tierUnit, tiers, userCap: optional(schedule.userCap) }]];
+        }),
+      ),
+      instruments: new Map(
+        portfolio.instruments.map(({ symbol, base, tiers }) => [
+          symbol,
+          {
+            symbol,
+            baseAsset: base,
+            maxLeverage: decimal('125'),
+            tiers: tiers.map((tier, index) => ({
+              tier: index + 1,
+              floor: decimal(tier.floor),
+              cap: optional(tier.cap),
+              maintenanceRate: decimal(tier.rate),
+              maintenanceAmount: decimal(tier.amount),
+              maxLeverage: decimal(tier.maxLeverage),
+            })),
+          },
+        ]),
+      ),
+    },
+  };
+}
+
+function priceOf(rows: readonly (readonly [string, string | null, boolean])[]): Market['index'] {
+  const prices = new Map(rows.map(([symbol, price, stale]) => [symbol, { price, stale }]));
+  return (symbol) => {
+    const found = prices.get(symbol);
+    return found === undefined || found.price === null ? null : { price: decimal(found.price), stale: found.stale };
+  };
+}
+
+function optional(text: string | null): Decimal | null {
+  return text === null ? null : decimal(text);
+}

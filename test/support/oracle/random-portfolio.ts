@@ -1,0 +1,248 @@
+/**
+ * Portfolios of every shape that the rules allow, read off a tape of random whole numbers: an empty tape is the
+ * smallest portfolio, so that a failing case shrinks with its tape. Amounts often sit exactly on a tier's floor, and
+ * the account exactly on a threshold.
+ */
+import type {
+  Portfolio,
+  PortfolioAsset,
+  PortfolioInstrument,
+  PortfolioPosition,
+  PortfolioSchedule,
+} from './portfolio.js';
+import { minus, over, plainText, plus, rational, sign, times, type Rational } from './rational.js';
+import { stateOf } from './state.js';
+
+/** Reads whole numbers off the tape; 0 for ever after its end. */
+class Tape {
+  private next = 0;
+  /** Few digits everywhere, so that sums can meet exactly. */
+  readonly tidy: boolean;
+
+  constructor(private readonly numbers: readonly number[]) {
+    this.tidy = this.below(2) === 0;
+  }
+
+  below(bound: number): number {
+    const number = this.numbers[this.next++] ?? 0;
+    return number % bound;
+  }
+
+  /** True once in `times`, never at the end of the tape. */
+  once(times: number): boolean {
+    return this.below(times) === times - 1;
+  }
+
+  pick<T>(first: T, ...others: readonly T[]): T {
+    const index = this.below(others.length + 1);
+    return index === 0 ? first : (others[index - 1] as T);
+  }
+}
+
+/** mantissa x 10^exponent in plain notation. */
+function scaled(mantissa: number, exponent: number): string {
+  const factor = { n: 10n ** BigInt(Math.max(0, exponent)), d: 10n ** BigInt(Math.max(0, -exponent)) };
+  return plainText(times({ n: BigInt(mantissa), d: 1n }, factor), 18) ?? '0';
+}
+
+/** Sometimes with noise to the 18th digit. */
+function amount(tape: Tape, lowest: number, highest: number): string {
+  const text = scaled(1 + tape.below(9_999), lowest + tape.below(highest - lowest + 1));
+  if (tape.tidy || !tape.once(4)) return text;
+  const noise = { n: BigInt(tape.below(1_000_000_007)) * BigInt(1 + tape.below(999_999_937)), d: 10n ** 18n };
+  return plainText(plus(rational(text), noise), 18) ?? text;
+}
+
+/** 1e-9 to 1e9; sometimes of the kind by which every floor divides without a rest. */
+function price(tape: Tape): string {
+  if (tape.tidy) return scaled(1 + tape.below(999), tape.below(5) - 2);
+  if (tape.once(3)) return scaled(tape.pick(1, 2, 5), tape.below(18) - 9);
+  return amount(tape, -9, 5);
+}
+
+/** Rising, the first 0. */
+function floors(tape: Tape, count: number): string[] {
+  const list = ['0'];
+  for (let index = 1; index < count; index++) {
+    const step = scaled(tape.pick(1, 2, 5, 25), 1 + tape.below(5));
+    list.push(plainText(plus(rational(list[index - 1] as string), rational(step)), 18) as string);
+  }
+  return list;
+}
+
+/** quantity = floor / price, where it has 18 digits at most. */
+function onFloor(floor: string, unit: string): string | null {
+  if (floor === '0') return null;
+  return plainText(over(rational(floor), rational(unit)), 18);
+}
+
+const RATIOS = [
+  '1',
+  '0.9999',
+  '0.975',
+  '0.95',
+  '0.9',
+  '0.85',
+  '0.8',
+  '0.5',
+  '0.1',
+  '0',
+  '0.123456789012345678',
+] as const;
+const RATES = ['0.004', '0.005', '0.0065', '0.01', '0.012', '0.02', '0.025', '0.05', '0.1', '0.125', '0.25', '0.5'];
+const LEVERAGES = ['125', '100', '75', '50', '25', '20', '10', '7', '5', '3', '2', '1'];
+
+function schedule(tape: Tape): PortfolioSchedule {
+  const levels = floors(tape, 1 + tape.below(5));
+  const capped = tape.once(4);
+  const tiers = levels.map((floor, index) => ({
+    floor,
+    cap: levels[index + 1] ?? (capped ? (plainText(plus(rational(floor), rational('777')), 18) as string) : null),
+    ratio: tape.pick(RATIOS[0], ...RATIOS),
+  }));
+  return { inCoins: tape.once(3), tiers, userCap: tape.once(4) ? amount(tape, -3, 3) : null };
+}
+
+function asset(tape: Tape, index: number, earlier: readonly PortfolioAsset[]): PortfolioAsset {
+  const own = price(tape);
+  const listed = tape.once(8) ? null : schedule(tape);
+  const parent = tape.once(6)
+    ? tape.pick('USDT', ...earlier.filter((a) => a.pricedAs === null).map((a) => a.symbol))
+    : null;
+  const edge = listed?.tiers[tape.below(listed.tiers.length)]?.floor ?? '0';
+  const exact = tape.once(3) && listed !== null ? onFloor(edge, listed.inCoins || parent !== null ? '1' : own) : null;
+  const quantity = exact ?? (tape.once(20) ? '0' : amount(tape, -6, 4));
+  return {
+    symbol: `A${index}`,
+    quantity: tape.once(4) && quantity !== '0' ? `-${quantity}` : quantity,
+    price: tape.once(150) ? null : own,
+    pricedAs: parent,
+    stale: tape.once(40),
+    transferable: !tape.once(20),
+    schedule: listed,
+  };
+}
+
+function instrument(tape: Tape, index: number, bases: readonly string[], progressive: boolean): PortfolioInstrument {
+  const levels = floors(tape, 1 + tape.below(8));
+  const first = tape.below(4);
+  let charged: Rational = rational('0');
+  const tiers = levels.map((floor, level) => {
+    const rate = RATES[Math.min(first + level, RATES.length - 1)] as string;
+    const before = RATES[Math.min(first + level - 1, RATES.length - 1)] as string;
+    // amount[n] = amount[n-1] + floor[n] x (rate[n] - rate[n-1])
+    if (level > 0) charged = plus(charged, times(rational(floor), minus(rational(rate), rational(before))));
+    return {
+      floor,
+      cap: levels[level + 1] ?? (tape.once(2) ? plainText(plus(rational(floor), rational('5000')), 18) : null),
+      rate,
+      amount: progressive ? (plainText(charged, 36) as string) : '0',
+      maxLeverage: LEVERAGES[Math.min(first + level, LEVERAGES.length - 1)] as string,
+    };
+  });
+  return {
+    symbol: `I${index}`,
+    base: tape.pick('BASE', ...bases),
+    mark: tape.once(150) ? null : price(tape),
+    stale: tape.once(40),
+    tiers,
+  };
+}
+
+function position(tape: Tape, of: PortfolioInstrument, long: boolean, isolated: boolean): PortfolioPosition {
+  const mark = of.mark ?? '1';
+  const edge = of.tiers[tape.below(of.tiers.length)]?.floor ?? '0';
+  // A notional of roughly 10 to 10^6, whatever the price.
+  const notional = scaled(1 + tape.below(999), 1 + tape.below(4));
+  const near = edge === '0' ? notional : times100(edge, tape.pick(99, 98, 95, 101));
+  const size = (tape.once(3) ? onFloor(edge, mark) : null) ?? roughly(tape.once(2) ? near : notional, mark);
+  const entry = times(rational(mark), rational(scaled(90 + tape.below(21), -2)));
+  const cost = plainText(times(rational(size), entry), 56) as string;
+  return {
+    instrument: of.symbol,
+    long,
+    size,
+    cost,
+    leverage: tape.pick('20', '1', '2', '3', '7', '10', '50', '125'),
+    isolated,
+    margin: isolated ? roughly(notional, scaled(1 + tape.below(40), 0)) : '0',
+  };
+}
+
+/** So many per cent of an amount. */
+function times100(text: string, percent: number): string {
+  return plainText(times(rational(text), { n: BigInt(percent), d: 100n }), 20) as string;
+}
+
+/** About value / unit, with few digits, and never 0. */
+function roughly(value: string, unit: string): string {
+  const quotient = over(rational(value), rational(unit));
+  for (let digits = 2; digits <= 18; digits++) {
+    const scale = 10n ** BigInt(digits);
+    const units = (quotient.n * scale) / quotient.d;
+    if (units > 100n) return plainText({ n: units, d: scale }, digits) as string;
+  }
+  return '0.000000000000000001';
+}
+
+function count(tape: Tape): number {
+  return tape.once(12) ? tape.below(41) : tape.below(6);
+}
+
+export function randomPortfolio(numbers: readonly number[]): Portfolio {
+  const tape = new Tape(numbers);
+  const progressive = !tape.once(2);
+  const hedge = tape.once(2);
+  const rules = {
+    liquidatesAtEquality: tape.once(2),
+    progressive,
+    liquidationFeeRate: tape.pick('0', '0.0006', '0.000000000000000007'),
+    debtMarginRate: tape.pick('0', '0', '0.1', '0.033333333333333333'),
+    warningRatio: '0.5',
+    marginCallRatio: '0.8',
+  };
+  const multiAsset = !tape.once(5);
+  const assets: PortfolioAsset[] = [
+    {
+      symbol: 'USDT',
+      quantity: (tape.once(3) ? '-' : '') + amount(tape, -2, 4),
+      price: null,
+      pricedAs: null,
+      stale: false,
+      transferable: true,
+      schedule: tape.once(4) ? schedule(tape) : null,
+    },
+  ];
+  const held = Math.min(39, count(tape));
+  for (let index = 0; index < held; index++) assets.push(asset(tape, index, assets.slice(1)));
+
+  const bases = assets.map(({ symbol }) => symbol);
+  const instruments: PortfolioInstrument[] = [];
+  const positions: PortfolioPosition[] = [];
+  const traded = count(tape);
+  for (let index = 0; index < traded && positions.length < 39; index++) {
+    const of = instrument(tape, index, bases, progressive);
+    instruments.push(of);
+    const isolated = tape.once(4);
+    const long = !tape.once(2);
+    positions.push(position(tape, of, long, isolated));
+    if (hedge && tape.once(2)) positions.push(position(tape, of, !long, isolated));
+  }
+  const portfolio = { multiAsset, hedge, rules, assets, instruments, positions };
+  return solvent(tape, portfolio);
+}
+
+/** Most accounts are not liquidatable; some sit exactly where the status changes. */
+function solvent(tape: Tape, portfolio: Portfolio): Portfolio {
+  const multiple = rational(
+    tape.pick('2.5', '7', '1.02', '1.1', '1.3', '1.7', '1.02', '1', '1', '1', '1.25', '2', '0'),
+  );
+  const state = stateOf(portfolio);
+  if (sign(multiple) === 0) return portfolio;
+  const [cash, ...others] = portfolio.assets;
+  const missing = minus(times(state.maintenanceMargin, multiple), state.marginBalance);
+  const wanted = plus(rational(cash?.quantity ?? '0'), missing);
+  const quantity = plainText(wanted, 18) ?? plainText({ n: (wanted.n * 100n) / wanted.d, d: 100n }, 2);
+  if (cash === undefined || quantity === null) return portfolio;
+  return { ...portfolio, assets: [{ ...cash, quantity }, ...others] };
+}
