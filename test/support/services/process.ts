@@ -65,7 +65,7 @@ export async function runToExit(env: Record<string, string>): Promise<Exit> {
   return { code, output: output() };
 }
 
-/** Servers that live for seconds: V8 need not optimise them and PGlite's WebAssembly, which is half of their start. */
+/** Servers that live for seconds: V8 need not optimise PGlite's WebAssembly, which is much of their start. */
 function launch(
   env: Record<string, string>,
   shell: readonly string[] = [],
@@ -74,7 +74,6 @@ function launch(
     ...shell,
     process.execPath,
     '--liftoff-only',
-    '--interrupt-budget=1000000',
     join(PACKAGE_ROOT, 'dist', 'src', 'main.js'),
   ];
   const child = spawn(program, args, {
