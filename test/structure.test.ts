@@ -18,6 +18,15 @@ const ALLOWED: Record<string, readonly string[]> = {
   demo: ['market', 'margin', 'platform'],
 };
 
+/** The rooms of a floor from the top down; those of one line stand beside each other, and nouns may know one another. */
+const ROOMS: Record<string, readonly (readonly string[])[]> = {
+  api: [['server'], ['account', 'venue', 'risk', 'admin', 'ingest'], ['execution'], ['types']],
+  risk: [['engine'], ['streams', 'impact'], ['alerts'], ['columns']],
+  policy: [['changes'], ['reference'], ['rulebook'], ['versions']],
+  margin: [['change'], ['solve'], ['state'], ['']],
+};
+const MAX_FILES = 20;
+
 interface Import {
   readonly from: string;
   readonly specifier: string;
@@ -42,6 +51,8 @@ function importsOf(file: string): Import[] {
 }
 
 const imports = files.flatMap(importsOf);
+/** "risk/engine/margin-loop.ts" is in the room "engine" of the floor "risk"; what stands beside the rooms, in "". */
+const roomOf = (file: string): string => file.split('/').slice(1, -1)[0] ?? '';
 const folderOf = (file: string): string | null => (file.includes('/') ? (file.split('/')[0] ?? null) : null);
 
 describe('imports', () => {
@@ -61,6 +72,20 @@ describe('imports', () => {
     expect(upwards).toEqual([]);
   });
 
+  it('go down between the rooms of a floor; what stands beside the rooms of api joins them', () => {
+    const upwards = imports.filter(({ from, to }) => {
+      const floor = folderOf(from);
+      if (floor === null || to === null || folderOf(to) !== floor) return false;
+      const lines = ROOMS[floor];
+      const [own, other] = [roomOf(from), roomOf(to)];
+      if (lines === undefined || own === other || (floor === 'api' && own === '')) return false;
+      const lineOf = (room: string): number => lines.findIndex((line) => line.includes(room));
+      const areNouns = floor === 'api' && lineOf(own) === lineOf(other);
+      return lineOf(own) === -1 || lineOf(other) === -1 || (lineOf(own) >= lineOf(other) && !areNouns);
+    });
+    expect(upwards).toEqual([]);
+  });
+
   it('make no circles between files', () => {
     const next = new Map<string, string[]>();
     for (const { from, to } of imports) if (to !== null) next.set(from, [...(next.get(from) ?? []), to]);
@@ -75,6 +100,12 @@ describe('imports', () => {
     for (const file of files) walk(file, []);
     expect(circles).toEqual([]);
   });
+});
+
+it('no room holds more files than one can remember', () => {
+  const rooms = new Map<string, number>();
+  for (const file of files) rooms.set(dirname(file), (rooms.get(dirname(file)) ?? 0) + 1);
+  expect([...rooms].filter(([, count]) => count > MAX_FILES)).toEqual([]);
 });
 
 describe('margin/', () => {

@@ -31,7 +31,7 @@ import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.
 import { Chain } from '../venue/chain.js';
 import type { Context } from '../execution/context.js';
 import { AccountOrder, CollateralMode, MarginStatus, PositionMode } from '../types/enums.js';
-import { badUserInput } from '../execution/errors.js';
+import { badUserInput } from '../types/api-error.js';
 import { globalId, localId } from '../types/global-id.js';
 import { requestOf } from '../execution/idempotent-request.js';
 import { MarginSummary, marginSummary } from './margin-summary.js';

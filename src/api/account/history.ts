@@ -7,7 +7,7 @@ import { Account } from './account.js';
 import { Asset } from '../venue/asset.js';
 import type { Context } from '../execution/context.js';
 import { LedgerKind, PositionSide, TradeSide } from '../types/enums.js';
-import { badUserInput } from '../execution/errors.js';
+import { badUserInput } from '../types/api-error.js';
 import { globalId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
 import {

@@ -9,7 +9,7 @@ import { turn } from '../../platform/yielding.js';
 import { Account, holdingsOf, marginOf } from './account.js';
 import type { Context } from '../execution/context.js';
 import { CollateralMode, PositionSide, TradeSide } from '../types/enums.js';
-import { badUserInput } from '../execution/errors.js';
+import { badUserInput } from '../types/api-error.js';
 import { boundedList } from '../types/lists.js';
 import { MarginSummary, marginSummary } from './margin-summary.js';
 import { PositionFields, positionFieldsResolver, positionsIn, type AccountPosition } from './position-fields.js';

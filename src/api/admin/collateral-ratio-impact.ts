@@ -15,7 +15,7 @@ import { CollateralRatio } from '../venue/collateral-ratio.js';
 import { CollateralRatioDraft, draftOf } from './collateral-ratio-draft.js';
 import type { Context } from '../execution/context.js';
 import { MarginStatus } from '../types/enums.js';
-import { badUserInput } from '../execution/errors.js';
+import { badUserInput } from '../types/api-error.js';
 import { boundedList } from '../types/lists.js';
 import { MarginSummary, marginSummary } from '../account/margin-summary.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';

@@ -11,7 +11,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 
-import { ApiError } from './errors.js';
+import { ApiError } from '../types/api-error.js';
 import type { Limits } from './limits.js';
 
 interface Shape {

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { parse, stripIgnoredCharacters, validate, type GraphQLSchema } from 'graphql';
 
 import type { Logger } from '../../platform/log.js';
-import { ApiError, badUserInput } from './errors.js';
+import { ApiError, badUserInput } from '../types/api-error.js';
 
 /** Off: any text is executed, and ids are known all the same. Log: so is what is not in the manifest, with a warning. */
 export type TrustMode = 'off' | 'log' | 'require';

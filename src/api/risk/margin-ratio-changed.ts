@@ -9,7 +9,7 @@ import { ANY_ROLE, Access, maySee, viewerOf } from '../types/access.js';
 import { Account } from '../account/account.js';
 import type { Context } from '../execution/context.js';
 import { MarginChangeCause, MarginStatus } from '../types/enums.js';
-import { badUserInput } from '../execution/errors.js';
+import { badUserInput } from '../types/api-error.js';
 import { localId } from '../types/global-id.js';
 import { boundedList } from '../types/lists.js';
 import { MarginSummary, marginSummary } from '../account/margin-summary.js';

@@ -24,7 +24,7 @@ import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.
 import { Account } from '../account/account.js';
 import type { Context } from '../execution/context.js';
 import { RiskAlertKind } from '../types/enums.js';
-import { badUserInput } from '../execution/errors.js';
+import { badUserInput } from '../types/api-error.js';
 import { localId, sequenceId } from '../types/global-id.js';
 import { LONGEST_LIST } from '../types/lists.js';
 import {

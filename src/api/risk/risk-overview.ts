@@ -8,7 +8,7 @@ import { Asset } from '../venue/asset.js';
 import { Chain } from '../venue/chain.js';
 import type { Context } from '../execution/context.js';
 import { MarginStatus } from '../types/enums.js';
-import { badUserInput } from '../execution/errors.js';
+import { badUserInput } from '../types/api-error.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 
 @ObjectType({ description: 'How many accounts have a status. Admins.', simpleResolvers: true })

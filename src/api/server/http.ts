@@ -12,7 +12,8 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import { GraphQLError } from 'graphql';
 
 import type { Logger } from '../../platform/log.js';
-import { ApiError, asAnswer, presentable, unexpected } from '../execution/errors.js';
+import { asAnswer, presentable, unexpected } from '../execution/errors.js';
+import { ApiError } from '../types/api-error.js';
 import type { Limits } from '../execution/limits.js';
 
 export interface HttpOptions {

@@ -14,7 +14,8 @@ import { OperationTypeNode, getOperationAST } from 'graphql';
 import { print } from 'graphql-sse';
 
 import { createContext } from '../execution/context.js';
-import { ApiError, withoutHttp } from '../execution/errors.js';
+import { withoutHttp } from '../execution/errors.js';
+import { ApiError } from '../types/api-error.js';
 import type { Operation, Pipeline } from '../execution/pipeline.js';
 import { GRAPHQL_PATH, TOKEN_EXPIRED, atExpiry, type StreamParts } from './websocket.js';
 

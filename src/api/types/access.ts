@@ -6,8 +6,7 @@ import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema } f
 import { Extensions } from 'type-graphql';
 
 import { ROLES, type Role, type Viewer } from '../../platform/tokens.js';
-import type { Context } from '../execution/context.js';
-import { ApiError } from '../execution/errors.js';
+import { ApiError } from './api-error.js';
 
 export const ANY_ROLE: readonly Role[] = ROLES;
 
@@ -30,7 +29,12 @@ export function guardRootFields(schema: GraphQLSchema): GraphQLSchema {
   return schema;
 }
 
-type Resolver = GraphQLFieldResolver<unknown, Context>;
+/** What a check of access has to know of a request; null: nobody has said who asks. */
+interface Asking {
+  readonly viewer: Viewer | null;
+}
+
+type Resolver = GraphQLFieldResolver<unknown, Asking>;
 
 function guarded(roles: readonly Role[], resolve: Resolver | undefined): Resolver {
   const inner = resolve ?? defaultFieldResolver;
@@ -50,7 +54,7 @@ function requireRole(viewer: Viewer | null, roles: readonly Role[]): void {
 }
 
 /** The viewer of a guarded field. */
-export function viewerOf(context: Context): Viewer {
+export function viewerOf(context: Asking): Viewer {
   if (context.viewer === null) throw new ApiError('UNAUTHENTICATED', 'Send a token: "Authorization: Bearer ...".');
   return context.viewer;
 }

@@ -1,4 +1,4 @@
-import { ApiError } from '../execution/errors.js';
+import { ApiError } from './api-error.js';
 
 /** Ids and symbols of one request, and items of one page. */
 export const LONGEST_LIST = 100;

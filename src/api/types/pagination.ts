@@ -1,7 +1,7 @@
 /** Relay connections: cursors, bounds on `first`, and the types of a connection. */
 import { Field, ObjectType, type ClassType } from 'type-graphql';
 
-import { badUserInput } from '../execution/errors.js';
+import { badUserInput } from './api-error.js';
 import { LONGEST_LIST } from './lists.js';
 
 export const PAGE_DEFAULT = 20;

@@ -6,6 +6,7 @@
 import type { AccountText, PositionText } from '../../ledger/account-text.js';
 import { decimal } from '../../margin/decimal.js';
 import { MARGIN_STATUSES, type CollateralMode, type MarginStatus } from '../../margin/model.js';
+import { isWorse } from '../../margin/state/status.js';
 import { AccountIds } from './account-ids.js';
 import { Bitmap } from './bitmap.js';
 import {
@@ -143,6 +144,16 @@ export class Book {
   /** The status with which a bucket was settled; null: it was not since it last changed. */
   statusOf(bucket: number): MarginStatus | null {
     return MARGIN_STATUSES[this.buckets.halves[bucket * BUCKET_HALVES + STATUS] as number] ?? null;
+  }
+
+  /** The worst status of the account; null: it was not evaluated yet. */
+  worstStatusOf(cross: number): MarginStatus | null {
+    let worst: MarginStatus | null = null;
+    for (const bucket of this.bucketsAt(cross)) {
+      const status = this.statusOf(bucket);
+      if (status !== null && (worst === null || isWorse(status, worst))) worst = status;
+    }
+    return worst;
   }
 
   /** Wakes a bucket, whatever it is worth, when it is next looked at. */

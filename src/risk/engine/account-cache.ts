@@ -13,6 +13,7 @@ import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { alertBoundaries } from '../alerts/alert-machine.js';
 import type { Bitmap } from '../columns/bitmap.js';
 import { Book } from '../columns/account-columns.js';
+import type { KnownAccounts, RuleSet } from '../columns/known-accounts.js';
 import { PackedAccounts } from '../columns/packed-accounts.js';
 import { PriceColumn } from '../columns/price-column.js';
 import { RuleColumns } from '../columns/rule-columns.js';
@@ -21,18 +22,11 @@ import { RuleColumns } from '../columns/rule-columns.js';
 const PAGE = 500;
 const FIRST_PAGE = 1_000;
 
-/** The rules of one venue on one chain, as the book has them. */
-interface RuleSet {
-  readonly venue: string;
-  readonly chain: string | null;
-  readonly policy: Policy;
-}
-
 export interface RuleChange extends RuleSet {
   readonly cause: 'COLLATERAL_RATIO' | 'POLICY';
 }
 
-export class AccountBook {
+export class AccountBook implements KnownAccounts {
   readonly prices = new PriceColumn();
   readonly columns = new Book(new RuleColumns(this.prices));
   private readonly exact = new PackedAccounts();

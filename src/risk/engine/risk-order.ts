@@ -7,7 +7,6 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { accountIds, findAccounts, type AccountQuery } from '../../ledger/accounts.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
-import { isWorse } from '../../margin/state/status.js';
 import type { Database } from '../../platform/database.js';
 import type { AccountBook } from './account-cache.js';
 import { FREE } from '../columns/columns.js';
@@ -36,16 +35,6 @@ const SLICE = 4_096;
 /** Accounts that one statement names. */
 const NAMED = 10_000;
 const CANDIDATES = 1_000;
-
-/** The worst status that is known of the account; null: it was not evaluated yet. */
-export function statusIn({ columns }: AccountBook, cross: number): MarginStatus | null {
-  let worst: MarginStatus | null = null;
-  for (const bucket of columns.bucketsAt(cross)) {
-    const status = columns.statusOf(bucket);
-    if (status !== null && (worst === null || isWorse(status, worst))) worst = status;
-  }
-  return worst;
-}
 
 /** The next accounts of the order by health. */
 export async function accountsByRisk(
@@ -93,7 +82,7 @@ export async function accountsOfStatus(
     const page = await findAccounts(db, query, last, CANDIDATES);
     for (const account of page) {
       const [cross] = book.columns.bucketsOf(account.id);
-      const status = cross === undefined ? null : statusIn(book, cross);
+      const status = cross === undefined ? null : book.columns.worstStatusOf(cross);
       if (status !== null && query.statuses?.has(status) === true && found.length < limit) found.push(account);
     }
     last = page.at(-1) ?? null;
@@ -154,7 +143,7 @@ async function forEachAccount(
     if (query.venue != null && query.venue !== venue) return false;
     if (query.chain != null && query.chain !== chain) return false;
     if (query.statuses === null) return true;
-    const status = statusIn(book, cross);
+    const status = book.columns.worstStatusOf(cross);
     return status !== null && query.statuses.has(status);
   };
   if (among !== null) {

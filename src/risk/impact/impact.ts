@@ -7,7 +7,7 @@ import { assessMargin, type MarginReport } from '../../margin/state/assess.js';
 import { ZERO, decimal, type Decimal } from '../../margin/decimal.js';
 import type { AccountState, CollateralSchedule, Market, MarginStatus, Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
-import type { AccountBook } from '../engine/account-cache.js';
+import type { KnownAccounts } from '../columns/known-accounts.js';
 import {
   BUCKET_HALVES,
   BUCKET_WORDS,
@@ -75,7 +75,7 @@ const BATCH = 32;
 
 /** What the changes would do, all together, at the prices of the snapshot, which must be those of the book. */
 export async function impactOf(
-  book: AccountBook,
+  book: KnownAccounts,
   snapshot: PriceSnapshot,
   changes: readonly RatioChangeDraft[],
 ): Promise<Impact> {
@@ -107,7 +107,7 @@ class ImpactOnPlace {
   private readonly sizes = new Map<number, ExactSum>();
 
   private constructor(
-    private readonly book: AccountBook,
+    private readonly book: KnownAccounts,
     private readonly ruleSet: number,
     private readonly market: Market,
     private readonly policy: Policy,
@@ -132,7 +132,7 @@ class ImpactOnPlace {
 
   /** Null: there is no account there. */
   static of(
-    book: AccountBook,
+    book: KnownAccounts,
     snapshot: PriceSnapshot,
     venue: string,
     chain: string | null,

@@ -3,10 +3,9 @@ import { assessMargin } from '../../margin/state/assess.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
-import type { AccountBook } from '../engine/account-cache.js';
+import type { KnownAccounts } from '../columns/known-accounts.js';
 import { BUCKET_HALVES, BUCKET_WORDS, FIRST_HOLDING, HOLDINGS } from '../columns/columns.js';
 import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
-import { statusIn } from '../engine/risk-order.js';
 import { Slice } from '../../platform/slice.js';
 import { CollateralTotal } from './collateral-total.js';
 
@@ -43,7 +42,7 @@ interface Sums {
 }
 
 /** At the prices of the snapshot, which must be those of the book. */
-export async function overviewOf(book: AccountBook, snapshot: PriceSnapshot, venue: string): Promise<Overview> {
+export async function overviewOf(book: KnownAccounts, snapshot: PriceSnapshot, venue: string): Promise<Overview> {
   const { columns } = book;
   const market = snapshot.marketOf(venue);
   const counts = new Map<MarginStatus, number>(MARGIN_STATUSES.map((status) => [status, 0]));
@@ -53,7 +52,7 @@ export async function overviewOf(book: AccountBook, snapshot: PriceSnapshot, ven
   for (let cross = 0; cross < columns.buckets.end; cross++) {
     if (cross % 256 === 0 && slice.isOver) await slice.next();
     if (columns.crossOf(cross) !== cross || book.ruleSetAt(cross).venue !== venue) continue;
-    const status = statusIn(book, cross);
+    const status = columns.worstStatusOf(cross);
     if (status !== null) counts.set(status, (counts.get(status) ?? 0) + 1);
     if (columns.statusOf(cross) === 'LIQUIDATION') {
       const report = assessMargin(book.stateAt(cross), market, book.ruleSetAt(cross).policy);
@@ -71,7 +70,7 @@ export async function overviewOf(book: AccountBook, snapshot: PriceSnapshot, ven
   };
 }
 
-function addHoldings(book: AccountBook, cross: number, sums: Map<number, Sums>, snapshot: PriceSnapshot): void {
+function addHoldings(book: KnownAccounts, cross: number, sums: Map<number, Sums>, snapshot: PriceSnapshot): void {
   const { buckets, holdings } = book.columns;
   const first = buckets.words[cross * BUCKET_WORDS + FIRST_HOLDING] as number;
   const end = first + (buckets.halves[cross * BUCKET_HALVES + HOLDINGS] as number);
@@ -89,7 +88,7 @@ function addHoldings(book: AccountBook, cross: number, sums: Map<number, Sums>, 
   }
 }
 
-function sumsOf(book: AccountBook, cross: number, row: number, snapshot: PriceSnapshot): Sums {
+function sumsOf(book: KnownAccounts, cross: number, row: number, snapshot: PriceSnapshot): Sums {
   const { venue, chain, policy } = book.ruleSetAt(cross);
   const { asset, mode } = book.columns.rules.assetAt(book.columns.ruleSetOf(cross), row);
   const counted = new CollateralTotal(asset, mode, snapshot.marketOf(venue), policy);
