@@ -2,7 +2,6 @@
  * What one turn of the process on duty collects until it is stored: by account, how its machines stand after it, and
  * the alerts that fired.
  */
-import type { MarginStatus } from '../../margin/model.js';
 import type { RiskAlertKind } from '../../platform/prisma/enums.js';
 import type { Chunk, NewAlert, OutboxRow } from './alert-store.js';
 import { positionOf, type AlertLevel } from './margin-units.js';
@@ -20,8 +19,9 @@ export interface AccountWork {
   readonly changed: Set<string>;
   /** What its machines have fired. */
   readonly fired: NewAlert[];
-  /** What the outbox has told of it, and the numbers of those rows. */
+  /** What the outbox has told of it. */
   readonly told: NewAlert[];
+  /** The numbers of its outbox rows: they are deleted with what its evaluation has brought, and in no other way. */
   readonly outbox: bigint[];
 }
 
@@ -29,6 +29,14 @@ export interface AccountWork {
 export interface Portion {
   readonly chunk: Chunk;
   readonly work: readonly AccountWork[];
+}
+
+/** What a turn comes to. */
+export interface Outcome {
+  /** In the order in which they are to be stored. */
+  readonly portions: Portion[];
+  /** Accounts that the outbox names and that were not evaluated: their rows stay. */
+  readonly unevaluated: ReadonlySet<string>;
 }
 
 /** What outbox rows become; a CHANGED row only has its account looked at. */
@@ -40,11 +48,12 @@ const ALERT_OF: Readonly<Partial<Record<OutboxRow['kind'], RiskAlertKind>>> = {
 
 export class Turn {
   private readonly work = new Map<string, AccountWork>();
-  /** Of accounts for which an outbox row becomes an alert: their cross account as it was evaluated. */
-  private readonly evaluated = new Map<string, { readonly status: MarginStatus; readonly margin: MarginColumns }>();
+  /** Of accounts that the outbox names: their cross account as it was evaluated after the outbox was read. */
+  private readonly evaluated = new Map<string, AlertLevel>();
   private round = 0n;
   private outbox: readonly OutboxRow[] = [];
-  private awaited: ReadonlySet<string> = new Set();
+  /** The accounts that the outbox names. */
+  named: ReadonlySet<string> = new Set();
 
   /** @param overflow told of an amount that an alert cannot hold */
   constructor(private readonly overflow: (accountId: string, amount: string) => void) {}
@@ -53,7 +62,9 @@ export class Turn {
   start(round: bigint, outbox: readonly OutboxRow[]): void {
     this.round = round;
     this.outbox = outbox;
-    this.awaited = new Set(outbox.flatMap(({ kind, accountId }) => (ALERT_OF[kind] === undefined ? [] : [accountId])));
+    this.named = new Set(outbox.map(({ accountId }) => accountId));
+    // An evaluation from before these rows were read may be of an account that did not have their changes.
+    this.evaluated.clear();
   }
 
   /** How the machines of an account stand in this turn; null: it has changed none of them so far. */
@@ -62,9 +73,8 @@ export class Turn {
   }
 
   /** The cross account, as it was evaluated. */
-  setMargin(accountId: string, level: AlertLevel): void {
-    if (!this.awaited.has(accountId)) return;
-    this.evaluated.set(accountId, { status: level.status, margin: this.columns(accountId, level) });
+  setCross(accountId: string, level: AlertLevel): void {
+    if (this.named.has(accountId)) this.evaluated.set(accountId, level);
   }
 
   /** A machine has changed. `state` null: it is gone. `before`: how the account's machines stood when the turn began. */
@@ -95,35 +105,25 @@ export class Turn {
   /**
    * What is to be stored, in order: at most `limit` alerts, or levels, at once, an account never divided. Alerts of the
    * outbox come before what an account's machines fired, since they tell what happened to it before it was evaluated.
-   *
-   * @param unknown told of accounts that were not evaluated, whose outbox rows can become nothing
    */
-  portions(
-    limit: number,
-    statesOf: (accountId: string) => AccountStates,
-    unknown: (accountId: string) => void,
-  ): Portion[] {
-    const done = new Set<bigint>();
-    for (const row of this.outbox) {
-      const kind = ALERT_OF[row.kind];
-      if (kind === undefined) continue;
-      const found = this.evaluated.get(row.accountId);
-      if (found === undefined) {
-        unknown(row.accountId);
+  outcome(limit: number, statesOf: (accountId: string) => AccountStates): Outcome {
+    const unevaluated = new Set<string>();
+    for (const { seq, accountId, kind: what, ratioId, effectiveAt, entries } of this.outbox) {
+      const cross = this.evaluated.get(accountId);
+      if (cross === undefined) {
+        unevaluated.add(accountId);
         continue;
       }
-      const { accountId, ratioId, effectiveAt, entries } = row;
       const work = this.workOf(accountId, statesOf(accountId));
-      const alert = { kind, status: found.status, ...found.margin, ratioId, effectiveAt, entries };
+      work.outbox.push(seq);
+      const kind = ALERT_OF[what];
+      if (kind === undefined) continue;
+      const alert = { kind, status: cross.status, ...this.columns(accountId, cross), ratioId, effectiveAt, entries };
       work.told.push({ ...this.blank(accountId), ...alert });
-      work.outbox.push(row.seq);
-      done.add(row.seq);
     }
     const groups = grouped([...this.work.values()], limit);
-    const silent = this.outbox.filter(({ seq }) => !done.has(seq)).map(({ seq }) => seq);
-    return groups.map((work, index) =>
-      portion(work, index === groups.length - 1 ? { silent, round: this.round } : null),
-    );
+    const portions = groups.map((work, index) => portion(work, index === groups.length - 1 ? this.round : null));
+    return { portions, unevaluated };
   }
 
   private workOf(accountId: string, before: AccountStates): AccountWork {
@@ -169,11 +169,11 @@ function grouped(all: readonly AccountWork[], limit: number): AccountWork[][] {
   return groups;
 }
 
-function portion(work: readonly AccountWork[], end: { silent: readonly bigint[]; round: bigint } | null): Portion {
+function portion(work: readonly AccountWork[], doneRound: bigint | null): Portion {
   const states = work.flatMap(({ accountId, changed, states }) =>
     [...changed].map((level) => ({ accountId, level, state: states.get(level) ?? null })),
   );
-  const outbox = [...work.flatMap((each) => each.outbox), ...(end?.silent ?? [])];
+  const outbox = work.flatMap((each) => each.outbox);
   const alerts = work.flatMap(({ told, fired }) => [...told, ...fired]);
-  return { chunk: { alerts, states, outbox, doneRound: end?.round ?? null }, work };
+  return { chunk: { alerts, states, outbox, doneRound }, work };
 }

@@ -48,7 +48,7 @@ export interface OutboxRow {
 export interface Chunk {
   readonly alerts: readonly NewAlert[];
   readonly states: readonly NewState[];
-  /** Numbers of outbox rows that are done with it. */
+  /** Numbers of outbox rows that are done with it, all of accounts whose evaluation it holds. */
   readonly outbox: readonly bigint[];
   /** The round whose alerts are all stored with it; null: more is to come. */
   readonly doneRound: bigint | null;
@@ -79,12 +79,12 @@ export async function takeRound(db: Database, term: Term, round: bigint): Promis
   });
 }
 
-/** The oldest rows, by number. */
-export async function readOutbox(db: Database, limit: number): Promise<OutboxRow[]> {
+/** The oldest rows, by number, but for those of some accounts. */
+export async function readOutbox(db: Database, limit: number, without: readonly string[]): Promise<OutboxRow[]> {
   return db.$queryRaw<OutboxRow[]>`
     SELECT seq, account_id::text AS "accountId", kind::text AS kind, ratio_id::text AS "ratioId",
       effective_at AS "effectiveAt", entries::text[] AS entries
-    FROM outbox ORDER BY seq LIMIT ${limit}`;
+    FROM outbox WHERE account_id <> ALL(${[...without]}::uuid[]) ORDER BY seq LIMIT ${limit}`;
 }
 
 /** By account, then by level; accounts and levels without a row are left out. */

@@ -37,9 +37,13 @@ export interface AlertKeeperParts {
 const OUTBOX_ROWS = 5_000;
 /** Alerts of one transaction. */
 const CHUNK = 5_000;
+/** An account that could not be evaluated is tried again after this pause, which doubles each time. */
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 10_000;
 
 const NO_STATES: AccountStates = new Map();
 const NO_RULES: readonly AlertRule[] = [];
+const NOBODY: ReadonlySet<string> = new Set();
 
 export class AlertKeeper {
   /** The round that a predecessor has taken and not finished; it has to be evaluated again, on its prices or later ones. */
@@ -50,6 +54,8 @@ export class AlertKeeper {
   private turn: Turn | null = null;
   /** What is left to store of a turn that is being ended. */
   private ending: { readonly at: Date; readonly portions: Portion[] } | null = null;
+  /** Accounts that could not be evaluated, whose outbox rows wait: until when, and how long the pause is. */
+  private readonly postponed = new Map<string, { readonly until: number; readonly pauseMs: number }>();
   /** Of accounts without rules, by policy. */
   private readonly statusBoundaries = new WeakMap<Policy, readonly Decimal[]>();
 
@@ -84,6 +90,19 @@ export class AlertKeeper {
     return new Set([...this.states.keys(), ...this.rules.keys()]);
   }
 
+  /** Accounts that the outbox names in this turn: nothing leaves the outbox before they are evaluated. */
+  named(): ReadonlySet<string> {
+    return this.turn?.named ?? NOBODY;
+  }
+
+  /** In so many milliseconds there are outbox rows to be tried again; null: none wait. */
+  get retryInMs(): number | null {
+    if (this.postponed.size === 0) return null;
+    let next = Infinity;
+    for (const { until } of this.postponed.values()) next = Math.min(next, until);
+    return Math.max(0, next - performance.now());
+  }
+
   /**
    * Every ratio at which an account may fire or arm again. Whoever lets it sleep between two of them asks again after
    * each turn in which `startTurn` has named it.
@@ -109,7 +128,7 @@ export class AlertKeeper {
       );
     }
     const { db } = this.parts;
-    const outbox = await readOutbox(db, OUTBOX_ROWS);
+    const outbox = await readOutbox(db, OUTBOX_ROWS, this.resting());
     if (round > this.takenRound) {
       await takeRound(db, this.term, round);
       this.takenRound = round;
@@ -139,7 +158,7 @@ export class AlertKeeper {
     const states = turn.statesOf(accountId) ?? stored;
     const rules = this.rules.get(accountId) ?? NO_RULES;
     const [cross] = levels;
-    turn.setMargin(accountId, cross);
+    turn.setCross(accountId, cross);
     for (const level of levels) {
       const before = states.get(level.name) ?? CALM;
       const { state, crossings } = step(before, level, policy, rules);
@@ -171,16 +190,26 @@ export class AlertKeeper {
 
   private portions(): Portion[] {
     if (this.turn === null) throw new Error('No turn is under way: startTurn comes first.');
-    return this.turn.portions(
-      this.chunk,
-      (account) => this.states.get(account) ?? NO_STATES,
-      (account) => {
-        this.parts.log.error(
-          { account },
-          'An account could not be evaluated: an alert of what happened to it is lost.',
-        );
-      },
-    );
+    const { named } = this.turn;
+    const { portions, unevaluated } = this.turn.outcome(this.chunk, (account) => this.states.get(account) ?? NO_STATES);
+    for (const account of named) {
+      if (unevaluated.has(account)) this.postpone(account);
+      else this.postponed.delete(account);
+    }
+    return portions;
+  }
+
+  private postpone(account: string): void {
+    const before = this.postponed.get(account);
+    const pauseMs = before === undefined ? FIRST_PAUSE_MS : Math.min(MAX_PAUSE_MS, 2 * before.pauseMs);
+    this.postponed.set(account, { until: performance.now() + pauseMs, pauseMs });
+    this.parts.log.error({ account, pauseMs }, 'An account could not be evaluated; its alerts wait until it can be.');
+  }
+
+  /** Postponed accounts whose pause is not over. */
+  private resting(): string[] {
+    const now = performance.now();
+    return [...this.postponed].filter(([, { until }]) => until > now).map(([account]) => account);
   }
 
   /** There is nothing in it that the database does not have. */

@@ -64,6 +64,7 @@ export class MarginLoop {
   private resyncing = false;
   private isDue = false;
   private running: Promise<void> | null = null;
+  private retry: NodeJS.Timeout | undefined;
   private closed = false;
 
   constructor(private readonly parts: MarginLoopParts) {
@@ -125,6 +126,7 @@ export class MarginLoop {
 
   async close(): Promise<void> {
     this.closed = true;
+    clearTimeout(this.retry);
     this.watchers.close();
     await this.running;
   }
@@ -207,7 +209,11 @@ export class MarginLoop {
   }
 
   private async endTurn(keeper: AlertKeeper | null, asOf: Date): Promise<void> {
-    if (keeper !== null) await this.insist('Alerts could not be stored', () => keeper.endTurn(asOf));
+    if (keeper === null) return;
+    await this.insist('Alerts could not be stored', () => keeper.endTurn(asOf));
+    clearTimeout(this.retry);
+    const { retryInMs } = keeper;
+    if (retryInMs !== null && !this.closed) this.retry = setTimeout(() => this.nudge(), retryInMs);
   }
 
   /** What a turn has begun it ends: a round that was taken is evaluated, however long the database is away. */
@@ -280,6 +286,8 @@ export class MarginLoop {
       // Calm says nothing of what those who watch were told last.
       for (const id of this.watchers.ids) this.wake(id);
     }
+    // After all that lets accounts sleep: however calm, what the outbox tells of them becomes alerts by their evaluation.
+    for (const id of keeper?.named() ?? []) this.wake(id);
     for (;;) {
       const count = marks.take(buckets);
       if (count === 0) break;
