@@ -100,7 +100,7 @@ export class AlertKeeper {
     if (this.postponed.size === 0) return null;
     let next = Infinity;
     for (const { until } of this.postponed.values()) next = Math.min(next, until);
-    return Math.max(0, next - performance.now());
+    return Math.max(0, Math.ceil(next - performance.now()));
   }
 
   /**
