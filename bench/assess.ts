@@ -8,7 +8,7 @@ import { Decimal as DecimalJs } from 'decimal.js';
 
 import { assessMargin } from '../src/margin/state/assess.js';
 import { decimal } from '../src/margin/decimal.js';
-import type { AccountState, CollateralSchedule, InstrumentRules, Market, Policy } from '../src/margin/model.js';
+import type { AccountState, CollateralTable, InstrumentRules, Market, Policy } from '../src/margin/model.js';
 
 const ASSETS = ['USDT', 'BTC', 'ETH', 'BNB', 'USD1'];
 const INDEX: Record<string, string> = { BTC: '60123.45', ETH: '2987.61', BNB: '555.123', USD1: '0.9991' };
@@ -36,7 +36,7 @@ const POSITIONS = [
   ['P4', 'LONG', '3000', '450000', '5', '149.123'],
 ] as const;
 
-const schedule: CollateralSchedule = {
+const schedule: CollateralTable = {
   id: 'ratio',
   tierUnit: 'QUOTE_VALUE',
   userCap: decimal(100_000),

@@ -153,7 +153,7 @@ async function preview(loop: MarginLoop, label: string, count: number): Promise<
   const counts = new Map<string, number>();
   const { columns } = loop.accounts;
   const startedExact = performance.now();
-  for (let cross = 0; cross < columns.buckets.end; cross++) {
+  for (let cross = 0; cross < columns.units.end; cross++) {
     if (columns.crossOf(cross) === FREE || columns.crossOf(cross) !== cross) continue;
     const account = loop.accounts.stateAt(cross);
     const [from, to] = [assessMargin(account, market, policy).status, assessMargin(account, market, after).status];

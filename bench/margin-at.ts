@@ -114,7 +114,7 @@ async function measure(parts: LedgerParts, account: AccountRecord, others: numbe
     const started = performance.now();
     const present = await createLoaders(parts, new Date(END)).margin.load(account.id);
     const between = performance.now();
-    const past = await createLoaders(parts, new Date(END)).marginAsOf.load({ account, at });
+    const past = await createLoaders(parts, new Date(END)).marginAt.load({ account, at });
     const ended = performance.now();
     if (present?.report.positions.length !== 3) throw new Error('The account has not three positions now.');
     if (past.margin === null) throw new Error(`There is nothing of ${at.toISOString()}: ${past.reason}.`);

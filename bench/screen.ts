@@ -11,13 +11,13 @@
 import { textOf } from '../src/ledger/account-text.js';
 import { assessMargin } from '../src/margin/state/assess.js';
 import { decimal, type Decimal } from '../src/margin/decimal.js';
-import type { AccountState, CollateralSchedule, InstrumentRules, Market, Policy } from '../src/margin/model.js';
+import type { AccountState, CollateralTable, InstrumentRules, Market, Policy } from '../src/margin/model.js';
 import { Bitmap } from '../src/risk/columns/bitmap.js';
-import { Book } from '../src/risk/columns/account-columns.js';
+import { AccountColumns } from '../src/risk/columns/account-columns.js';
 import {
-  BUCKET_HALVES,
-  BUCKET_WORDS,
-  CORRIDOR,
+  UNIT_HALVES,
+  UNIT_WORDS,
+  QUIET_RANGE,
   FIRST_HOLDING,
   FIRST_POSITION,
   HOLDINGS,
@@ -25,7 +25,7 @@ import {
   POSITION_AMOUNTS,
   RULE_SET,
 } from '../src/risk/columns/columns.js';
-import { corridorOf, type Corridor } from '../src/risk/columns/quiet-range.js';
+import { quietRangeOf, type QuietRange } from '../src/risk/columns/quiet-range.js';
 import { PriceColumn } from '../src/risk/columns/price-column.js';
 import {
   COLLATERAL_STRIDE,
@@ -33,7 +33,7 @@ import {
   RuleColumns,
   statusBoundaries,
 } from '../src/risk/columns/rule-columns.js';
-import { screen } from '../src/risk/columns/prefilter.js';
+import { prefilter } from '../src/risk/columns/prefilter.js';
 
 const SIZES = process.argv.slice(2).map(Number);
 const PORTFOLIOS = 10_000;
@@ -78,7 +78,7 @@ function wheel(seed: number): () => number {
   };
 }
 
-const schedule: CollateralSchedule = {
+const schedule: CollateralTable = {
   id: 'ratio',
   tierUnit: 'QUOTE_VALUE',
   userCap: decimal(100_000_000),
@@ -173,8 +173,8 @@ const FIFTH = decimal('1.25');
 // --- The same sums without bounds ---
 
 /** Counts the buckets whose ratio has left its corridor, as far as floats can tell. */
-function withoutBounds(book: Book, buckets: Uint32Array, count: number): number {
-  const { words, halves, corridors } = book.buckets;
+function withoutBounds(book: AccountColumns, units: Uint32Array, count: number): number {
+  const { words, halves, quietRanges } = book.units;
   const { row: holdingRow, quantity: quantities } = book.holdings;
   const { row: positionRow, amounts } = book.positions;
   const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, debtMarginRate } = book.rules;
@@ -182,9 +182,9 @@ function withoutBounds(book: Book, buckets: Uint32Array, count: number): number 
   const { values: prices } = book.rules.prices;
   let outside = 0;
   for (let index = 0; index < count; index++) {
-    const bucket = buckets[index] as number;
-    const word = bucket * BUCKET_WORDS;
-    const half = bucket * BUCKET_HALVES;
+    const unit = units[index] as number;
+    const word = unit * UNIT_WORDS;
+    const half = unit * UNIT_HALVES;
     let balance = 0;
     let debts = 0;
     const firstItem = words[word + FIRST_HOLDING] as number;
@@ -221,8 +221,8 @@ function withoutBounds(book: Book, buckets: Uint32Array, count: number): number 
       maintenance += notional * (maintenanceTiers[tier + 2] as number) - (maintenanceTiers[tier + 3] as number);
     }
     if (
-      maintenance <= (corridors[bucket * CORRIDOR] as number) * balance ||
-      maintenance >= (corridors[bucket * CORRIDOR + 1] as number) * balance
+      maintenance <= (quietRanges[unit * QUIET_RANGE] as number) * balance ||
+      maintenance >= (quietRanges[unit * QUIET_RANGE + 1] as number) * balance
     )
       outside++;
   }
@@ -248,16 +248,20 @@ function memory(): number {
   return heapUsed + arrayBuffers;
 }
 
-function setPrices(book: Book, now: Market): void {
+function setPrices(book: AccountColumns, now: Market): void {
   const { prices } = book.rules;
   for (const asset of collateral) prices.set(prices.ofAsset(asset), now.index(asset)?.price ?? null);
   for (const symbol of INSTRUMENTS) prices.set(prices.ofInstrument('VENUE', symbol), now.mark(symbol)?.price ?? null);
 }
 
 /** What a tick does: marks who is touched, and screens them in batches. How many it touches, and wakes. */
-function tick(book: Book, prices: readonly number[], judge: typeof screen): { touched: number; awake: number } {
+function tick(
+  book: AccountColumns,
+  prices: readonly number[],
+  judge: typeof prefilter,
+): { touched: number; awake: number } {
   const marks = new Bitmap();
-  for (const price of prices) book.markHolders(price, marks);
+  for (const price of prices) book.addHolders(price, marks);
   let [touched, awake] = [0, 0];
   for (let count = BATCH; count === BATCH;) {
     count = marks.take(taken);
@@ -279,32 +283,32 @@ const portfolios = Array.from({ length: PORTFOLIOS }, portfolio);
 function bench(size: number): Record<string, string | number> {
   const before = memory();
   const rules = new RuleColumns(new PriceColumn());
-  const book = new Book(rules);
+  const book = new AccountColumns(rules);
   const { ruleSet } = rules.setPolicy('VENUE', null, policy);
   const start = market();
   const boundaries = statusBoundaries(policy);
-  const sample: { readonly account: AccountState; readonly bucket: number }[] = [];
+  const sample: { readonly account: AccountState; readonly unit: number }[] = [];
   /** By what an account's corridor depends on: its portfolio and its fifth asset. */
-  const corridors = new Map<string, Corridor>();
+  const quietRanges = new Map<string, QuietRange>();
   const loading = time(() => {
     for (let index = 0; index < size; index++) {
       const number = index % PORTFOLIOS;
       const account = withFifth(portfolios[number] as AccountState, index, size);
-      const [bucket = 0] = book.put(idOf(index), ruleSet, textOf(account), 1);
+      const [unit = 0] = book.put(idOf(index), ruleSet, textOf(account), 1);
       const key = `${number} ${account.balances.at(-1)?.asset ?? ''}`;
-      const corridor = corridors.get(key) ?? corridorOf(assessMargin(account, start, policy), boundaries, []);
-      corridors.set(key, corridor);
-      book.settle(bucket, corridor);
-      if (index % Math.floor(size / ASSESSED) === 0 && sample.length < ASSESSED) sample.push({ account, bucket });
+      const quietRange = quietRanges.get(key) ?? quietRangeOf(assessMargin(account, start, policy), boundaries, []);
+      quietRanges.set(key, quietRange);
+      book.settle(unit, quietRange);
+      if (index % Math.floor(size / ASSESSED) === 0 && sample.length < ASSESSED) sample.push({ account, unit });
     }
   });
-  corridors.clear();
+  quietRanges.clear();
   const bytes = memory() - before;
   const all = Array.from(book.rules.prices.values, (_, price) => price);
   const priceOf = (asset: string): number[] => [rules.prices.ofAsset(asset)];
 
-  const times: Record<'screened' | 'bare' | 'assessed' | 'scattered' | 'row', number[]> = {
-    screened: [],
+  const times: Record<'prefiltered' | 'bare' | 'assessed' | 'scattered' | 'row', number[]> = {
+    prefiltered: [],
     bare: [],
     assessed: [],
     scattered: [],
@@ -322,10 +326,10 @@ function bench(size: number): Record<string, string | number> {
   for (let turn = 0; turn < TURNS + 2; turn++) {
     const now = market();
     setPrices(book, now);
-    const screened = perTurn(() => ({ awake } = tick(book, all, screen)));
+    const prefiltered = perTurn(() => ({ awake } = tick(book, all, prefilter)));
     const bare = perTurn(() => void tick(book, all, withoutBounds));
-    const one = perTurn(() => ({ touched: scattered } = tick(book, priceOf(SCATTERED), screen)));
-    const inRow = perTurn(() => ({ touched: row } = tick(book, priceOf(ROW), screen)));
+    const one = perTurn(() => ({ touched: scattered } = tick(book, priceOf(SCATTERED), prefilter)));
+    const inRow = perTurn(() => ({ touched: row } = tick(book, priceOf(ROW), prefilter)));
     const statuses: string[] = [];
     const assessed = time(() => {
       for (const { account } of sample) statuses.push(assessMargin(account, now, policy).status);
@@ -333,19 +337,19 @@ function bench(size: number): Record<string, string | number> {
     checkDecisions(book, sample, statuses);
     // The first turns are for the compiler.
     if (turn < 2) continue;
-    times.screened.push(screened);
+    times.prefiltered.push(prefiltered);
     times.bare.push(bare);
     times.scattered.push(one);
     times.row.push(inRow);
     times.assessed.push(assessed / sample.length);
   }
-  const perAccount = median(times.screened) / size;
+  const perAccount = median(times.prefiltered) / size;
   return {
     accounts: size,
-    'screen, all (ms)': median(times.screened).toFixed(1),
+    'screen, all (ms)': median(times.prefiltered).toFixed(1),
     'ns an account': (perAccount * 1e6).toFixed(0),
     'without bounds (ns)': ((median(times.bare) / size) * 1e6).toFixed(0),
-    'factor to it': (median(times.screened) / median(times.bare)).toFixed(2),
+    'factor to it': (median(times.prefiltered) / median(times.bare)).toFixed(2),
     'assessMargin (us)': (median(times.assessed) * 1e3).toFixed(1),
     'times faster': (median(times.assessed) / perAccount).toFixed(0),
     awake,
@@ -359,17 +363,17 @@ function bench(size: number): Record<string, string | number> {
 
 /** A sleeper has the status that it had; whoever has another is awake. */
 function checkDecisions(
-  book: Book,
-  sample: readonly { readonly account: AccountState; readonly bucket: number }[],
+  book: AccountColumns,
+  sample: readonly { readonly account: AccountState; readonly unit: number }[],
   statuses: readonly string[],
 ): void {
-  const buckets = Uint32Array.from(sample, ({ bucket }) => bucket);
-  const out = new Uint32Array(buckets.length);
-  const awake = new Set(out.subarray(0, screen(book, buckets, buckets.length, out)));
-  sample.forEach(({ bucket }, index) => {
-    const isSame = book.statusOf(bucket) === statuses[index];
-    if (!isSame && !awake.has(bucket)) throw new Error('The screen let an account sleep whose status has changed.');
-    if (isSame && awake.has(bucket)) throw new Error('The screen woke an account for nothing.');
+  const units = Uint32Array.from(sample, ({ unit }) => unit);
+  const out = new Uint32Array(units.length);
+  const awake = new Set(out.subarray(0, prefilter(book, units, units.length, out)));
+  sample.forEach(({ unit }, index) => {
+    const isSame = book.statusOf(unit) === statuses[index];
+    if (!isSame && !awake.has(unit)) throw new Error('The screen let an account sleep whose status has changed.');
+    if (isSame && awake.has(unit)) throw new Error('The screen woke an account for nothing.');
   });
 }
 

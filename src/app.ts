@@ -17,9 +17,9 @@ import { Prices } from './market/prices.js';
 import { readRecording } from './demo/recording.js';
 import { startReplay, type Replay } from './demo/replay.js';
 import { AlertFeed } from './risk/alerts/alert-feed.js';
-import { openDuty } from './cluster/leadership.js';
+import { openLeadership } from './cluster/leadership.js';
 import { MarginLoop } from './risk/engine/margin-loop.js';
-import { goOnDuty } from './jobs/leader-jobs.js';
+import { runLeaderJobs } from './jobs/leader-jobs.js';
 import { RatioFeed } from './risk/streams/ratio-feed.js';
 import { RuleClock } from './jobs/rule-clock.js';
 import { createAuthenticator, ownSecret, signToken, type Role } from './platform/tokens.js';
@@ -33,7 +33,7 @@ import { readReferenceData } from './policy/reference/reference-data.js';
 import { storeReferenceData } from './policy/reference/reference-store.js';
 import { refreshRules } from './policy/rulebook/rule-events.js';
 import { Rulebook } from './policy/rulebook/rulebook.js';
-import { openRelayNews, type RelayNews } from './cluster/shared-events.js';
+import { openSharedEvents, type SharedEvents } from './cluster/shared-events.js';
 
 export interface App {
   /** Such as "http://127.0.0.1:4000". */
@@ -99,9 +99,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     });
     const { redisUrl } = config;
     const isShared = config.databaseUrl !== null;
-    const news: RelayNews | null =
-      redisUrl === null ? null : await openRelayNews({ redisUrl, db, bus, prices, rulebook, log, clock });
-    closers.push(() => news?.close());
+    const sharedEvents: SharedEvents | null =
+      redisUrl === null ? null : await openSharedEvents({ redisUrl, db, bus, prices, rulebook, log, clock });
+    closers.push(() => sharedEvents?.close());
     const loop = new MarginLoop({ db, rulebook, prices, bus, log });
     closers.push(() => loop.close());
     const alertFeed = new AlertFeed({ db, bus, log });
@@ -129,12 +129,14 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       authenticate,
       limits,
       origins: corsOrigins,
-      pages: {
+      site: {
         tokens: config.demoTokens && secret !== null ? () => demoTokens(secret, config) : null,
         replay: () => replay?.position() ?? null,
       },
       readiness: async () =>
-        stopping ? { status: 'unavailable', problem: 'The server stops.' } : readiness(services, news, database),
+        stopping
+          ? { status: 'unavailable', problem: 'The server stops.' }
+          : readiness(services, sharedEvents, database),
     });
     closers.push(
       () => prices.idle(),
@@ -159,16 +161,16 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     const { databaseUrl, priceHistoryMs } = config;
     let working: Promise<void> = Promise.resolve();
     closers.push(() => working);
-    const duty = await openDuty({
+    const leadership = await openLeadership({
       db,
       databaseUrl,
       log,
       onTerm: (term) => {
         ruleClock.setTerm(term);
-        working = goOnDuty({ ...services, priceHistoryMs, isShared }, term);
+        working = runLeaderJobs({ ...services, priceHistoryMs, isShared }, term);
       },
     });
-    closers.push(() => duty.close());
+    closers.push(() => leadership.close());
 
     const makeDemo = (): Promise<void> =>
       config.demo ? makeDemoAccounts(serviceCalls(services, pipeline)) : Promise.resolve();
@@ -233,7 +235,11 @@ async function demoTokens(secret: string, config: Config): Promise<{ trader: str
 
 const READINESS_MS = 2_000;
 
-async function readiness({ db, log }: Services, news: RelayNews | null, { problem }: OpenDatabase): Promise<Readiness> {
+async function readiness(
+  { db, log }: Services,
+  sharedEvents: SharedEvents | null,
+  { problem }: OpenDatabase,
+): Promise<Readiness> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error('No answer in time.')), READINESS_MS);
@@ -248,6 +254,6 @@ async function readiness({ db, log }: Services, news: RelayNews | null, { proble
   }
   const ofWrites = problem();
   if (ofWrites !== null) return { status: 'degraded', problem: ofWrites };
-  if (news === null || news.connected) return { status: 'ok' };
+  if (sharedEvents === null || sharedEvents.connected) return { status: 'ok' };
   return { status: 'degraded', problem: 'Redis does not answer: news of other servers come late.' };
 }

@@ -24,11 +24,11 @@ import { LIMITS, limitsInWords } from './execution/limits.js';
 import { MarginAsOfResolver } from './account/margin-at.js';
 import { MarginRatioChangedResolver } from './risk/margin-ratio-changed.js';
 import { CollateralContributionResolver } from './account/margin-summary.js';
-import { MoneyResolver } from './account/withdrawals.js';
+import { WithdrawalsResolver } from './account/withdrawals.js';
 import { NodeResolver } from './node-query.js';
 import { PolicyChanges } from './admin/policy-changes.js';
 import { AccountPositionsResolver, PositionFieldsResolver, PositionResolver } from './account/position.js';
-import { RecordFactsResolver } from './ingest/record-events.js';
+import { RecordEventsResolver } from './ingest/record-events.js';
 import { RecordLedgerEntriesResolver } from './ingest/record-ledger-entries.js';
 import { RiskAlertResolver } from './risk/risk-alert.js';
 import { AccountAlertsResolver, RiskAlertStreamResolver, RiskAlertsResolver } from './risk/risk-alerts.js';
@@ -75,13 +75,13 @@ export function createSchema(): GraphQLSchema {
       MarginPolicyResolver,
       MarginAsOfResolver,
       MarginRatioChangedResolver,
-      MoneyResolver,
+      WithdrawalsResolver,
       NodeResolver,
       PolicyChanges,
       PositionFieldsResolver,
       PositionResolver,
       RatioImpactResolver,
-      RecordFactsResolver,
+      RecordEventsResolver,
       RecordLedgerEntriesResolver,
       RiskAlertResolver,
       RiskAlertStreamResolver,

@@ -7,40 +7,40 @@ import { createHash, randomUUID } from 'node:crypto';
 
 import type { Database } from '../platform/database.js';
 import type { Logger } from '../platform/log.js';
-import { readNudge, writeNudge, type Gap, type Nudge } from './notice.js';
+import { readNotice, writeNotice, type Gap, type Notice } from './notice.js';
 import { RedisLine } from './redis-connection.js';
 
-export interface RelayOptions {
+export interface ChannelOptions {
   readonly url: string;
   /** Of `relayChannel`. */
   readonly channel: string;
   readonly log: Logger;
   /** What another process has told. */
-  readonly onMessage: (nudge: Nudge) => void;
+  readonly onMessage: (notice: Notice) => void;
   /**
    * Nudges may have been lost: this process listens now, for the first time or again, or another one could not send.
    */
   readonly onGap: () => void;
 }
 
-export interface Relay {
+export interface Channel {
   /** Whether news go out and come in. */
   readonly connected: boolean;
   /** Tells the other processes; never throws and never waits. While Redis is away it drops, and owes them a gap. */
-  send(nudge: Nudge): void;
+  send(notice: Notice): void;
   close(): Promise<void>;
 }
 
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 /** Of one message; what is longer is none of ours. */
-const LONGEST_TEXT = 100_000;
+const MAX_TEXT = 100_000;
 
 /**
  * One channel to a database, whatever name it is reached by: the migrations' first row has a random id, and a copy of
  * the database on the same server another name.
  */
-export async function relayChannel(db: Database): Promise<string> {
+export async function channelName(db: Database): Promise<string> {
   const [row] = await db.$queryRaw<{ identity: string }[]>`
     SELECT id || '/' || current_database() AS identity FROM _prisma_migrations ORDER BY started_at, id LIMIT 1`;
   if (row === undefined) throw new Error('Expected a database that is migrated; _prisma_migrations has no row.');
@@ -48,11 +48,11 @@ export async function relayChannel(db: Database): Promise<string> {
 }
 
 /** Answers at once; the connection is made, and made again for ever, behind it. */
-export function openRelay(options: RelayOptions): Relay {
-  return new RedisRelay(options);
+export function openChannel(options: ChannelOptions): Channel {
+  return new RedisChannel(options);
 }
 
-class RedisRelay implements Relay {
+class RedisChannel implements Channel {
   private readonly id = randomUUID();
   private line: RedisLine;
   private retry: NodeJS.Timeout | undefined;
@@ -61,7 +61,7 @@ class RedisRelay implements Relay {
   private attempts = 0;
   private owesGap = false;
 
-  constructor(private readonly options: RelayOptions) {
+  constructor(private readonly options: ChannelOptions) {
     this.line = this.dial();
   }
 
@@ -69,8 +69,8 @@ class RedisRelay implements Relay {
     return this.line.isUp;
   }
 
-  send(nudge: Nudge): void {
-    this.publish(nudge);
+  send(notice: Notice): void {
+    this.publish(notice);
   }
 
   async close(): Promise<void> {
@@ -79,8 +79,8 @@ class RedisRelay implements Relay {
     await this.line.close();
   }
 
-  private publish(nudge: Nudge | Gap): void {
-    for (const text of writeNudge(this.id, nudge)) if (!this.line.publish(text)) this.owesGap = true;
+  private publish(notice: Notice | Gap): void {
+    for (const text of writeNotice(this.id, notice)) if (!this.line.publish(text)) this.owesGap = true;
   }
 
   private dial(): RedisLine {
@@ -125,13 +125,13 @@ class RedisRelay implements Relay {
 
   private hear(text: string): void {
     const { log, onMessage, onGap } = this.options;
-    const heard = text.length > LONGEST_TEXT ? null : readNudge(text);
+    const heard = text.length > MAX_TEXT ? null : readNotice(text);
     if (heard === null) {
       log.debug({ text: text.slice(0, 200) }, 'What came by Redis is no news; it is ignored.');
       return;
     }
     if (heard.from === this.id) return;
-    if (heard.nudge.kind === 'gap') onGap();
-    else onMessage(heard.nudge);
+    if (heard.notice.kind === 'gap') onGap();
+    else onMessage(heard.notice);
   }
 }

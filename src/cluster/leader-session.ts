@@ -18,7 +18,7 @@ const ANSWER_MS = 3_000;
 const SILENCE_MS = 5_000;
 const GOODBYE_MS = 500;
 
-export class DutySession {
+export class LeaderSession {
   private readonly socket = new Socket();
   private readonly client: pg.Client;
   private readonly ending = new AbortController();

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Database, Transaction } from '../platform/database.js';
 import type { Logger } from '../platform/log.js';
-import { DutySession } from './leader-session.js';
+import { LeaderSession } from './leader-session.js';
 
 /** The time in which this process is on duty. */
 export interface Term {
@@ -17,7 +17,7 @@ export interface Term {
 }
 
 /** Another process is on duty by now. */
-export class DeposedError extends Error {
+export class LeadershipLostError extends Error {
   constructor(term: bigint) {
     super(`Term ${term} is over: another process is on duty.`);
     this.name = 'DeposedError';
@@ -25,22 +25,22 @@ export class DeposedError extends Error {
 }
 
 /** What the row of the duty says, while the transaction holds it. */
-export interface DutyState {
+export interface LeadershipState {
   readonly takenRound: bigint;
   readonly doneRound: bigint;
   readonly lastAlert: bigint;
 }
 
 /** To be called first in every transaction on duty: holds the row to its end. Throws DeposedError. */
-export async function holdTerm(tx: Transaction, term: Term): Promise<DutyState> {
-  const [row] = await tx.$queryRaw<DutyState[]>`
+export async function holdTerm(tx: Transaction, term: Term): Promise<LeadershipState> {
+  const [row] = await tx.$queryRaw<LeadershipState[]>`
     SELECT taken_round AS "takenRound", done_round AS "doneRound", last_alert AS "lastAlert"
     FROM duty WHERE id = 1 AND term = ${term.number} FOR UPDATE`;
-  if (row === undefined || term.ended.aborted) throw new DeposedError(term.number);
+  if (row === undefined || term.ended.aborted) throw new LeadershipLostError(term.number);
   return row;
 }
 
-export interface DutyOptions {
+export interface LeadershipOptions {
   readonly db: Database;
   /** Null: PGlite, which no other process has open. */
   readonly databaseUrl: string | null;
@@ -49,7 +49,7 @@ export interface DutyOptions {
   readonly onTerm: (term: Term) => void;
 }
 
-export interface Duty {
+export interface Leadership {
   /** Null while another process is on duty, or nobody. */
   readonly term: Term | null;
   /** Ends the term; another process may begin the next one. */
@@ -57,14 +57,14 @@ export interface Duty {
 }
 
 /** Answers after the first attempt; a process that is alone is on duty then. Later attempts go on behind it. */
-export async function openDuty(options: DutyOptions): Promise<Duty> {
+export async function openLeadership(options: LeadershipOptions): Promise<Leadership> {
   if (options.databaseUrl === null) return openAlone(options);
   const candidate = new Candidate(options, options.databaseUrl);
   await candidate.hasTried;
   return candidate;
 }
 
-async function openAlone({ db, onTerm }: DutyOptions): Promise<Duty> {
+async function openAlone({ db, onTerm }: LeadershipOptions): Promise<Leadership> {
   const [row] = await db.$queryRaw<{ number: bigint }[]>`
     UPDATE duty SET term = term + 1 WHERE id = 1 RETURNING term AS number`;
   if (row === undefined) throw new Error('Expected the one row of the duty, got none; are the migrations applied?');
@@ -84,18 +84,18 @@ const TRY_MS = 500;
 const CHECK_MS = 1_000;
 
 /** Tries to be on duty for as long as it is open. */
-class Candidate implements Duty {
+class Candidate implements Leadership {
   term: Term | null = null;
   readonly hasTried: Promise<void>;
   private tried: () => void = () => undefined;
   private readonly closing = new AbortController();
   private readonly running: Promise<void>;
-  private session: DutySession | null = null;
+  private session: LeaderSession | null = null;
   /** Told in the log, once an outage. */
   private failing = false;
 
   constructor(
-    private readonly options: DutyOptions,
+    private readonly options: LeadershipOptions,
     private readonly url: string,
   ) {
     this.hasTried = new Promise((resolve) => (this.tried = resolve));
@@ -110,7 +110,7 @@ class Candidate implements Duty {
 
   private async run(): Promise<void> {
     while (!this.closing.signal.aborted) {
-      const session = new DutySession(this.url);
+      const session = new LeaderSession(this.url);
       this.session = session;
       try {
         await session.open();
@@ -125,7 +125,7 @@ class Candidate implements Duty {
   }
 
   /** Until the session is lost, or this is closed: it ends by an error, whatever the end. */
-  private async stand(session: DutySession, ended: AbortSignal): Promise<never> {
+  private async stand(session: LeaderSession, ended: AbortSignal): Promise<never> {
     while (!(await session.tryLock())) {
       this.failing = false;
       this.tried();

@@ -2,10 +2,10 @@
  * What processes that share a database tell each other: that something is to be read there, never what it is. A nudge
  * that is lost, doubled or late costs a read, not a fact.
  */
-import type { News } from '../platform/events.js';
+import type { Events } from '../platform/events.js';
 import { isUuid } from '../platform/ids.js';
 
-export type Nudge =
+export type Notice =
   /** Prices up to this round are stored. */
   | { readonly kind: 'prices'; readonly round: bigint }
   /** These accounts may have changed. */
@@ -20,7 +20,7 @@ export interface Gap {
   readonly kind: 'gap';
 }
 
-type Cause = News['accounts'][0]['cause'];
+type Cause = Events['accounts'][0]['cause'];
 
 /** Every cause, checked by the compiler to be all. */
 const CAUSES: Readonly<Record<Cause, true>> = { ACCOUNT: true, INTEREST: true };
@@ -29,16 +29,16 @@ const CAUSES: Readonly<Record<Cause, true>> = { ACCOUNT: true, INTEREST: true };
 export const MAX_IDS = 500;
 
 /** As texts, each with the sender's id; many ids make several. */
-export function writeNudge(from: string, nudge: Nudge | Gap): string[] {
-  if (nudge.kind !== 'accounts' || nudge.ids.length <= MAX_IDS) return [toText(from, nudge)];
-  const parts = Math.ceil(nudge.ids.length / MAX_IDS);
+export function writeNotice(from: string, notice: Notice | Gap): string[] {
+  if (notice.kind !== 'accounts' || notice.ids.length <= MAX_IDS) return [toText(from, notice)];
+  const parts = Math.ceil(notice.ids.length / MAX_IDS);
   return Array.from({ length: parts }, (_part, index) =>
-    toText(from, { ...nudge, ids: nudge.ids.slice(index * MAX_IDS, (index + 1) * MAX_IDS) }),
+    toText(from, { ...notice, ids: notice.ids.slice(index * MAX_IDS, (index + 1) * MAX_IDS) }),
   );
 }
 
-function toText(from: string, nudge: Nudge | Gap): string {
-  return JSON.stringify({ from, ...nudge }, (_key, value: unknown) =>
+function toText(from: string, notice: Notice | Gap): string {
+  return JSON.stringify({ from, ...notice }, (_key, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,
   );
 }
@@ -47,13 +47,13 @@ function toText(from: string, nudge: Nudge | Gap): string {
  * Null for what is no nudge: anybody may write to the channel, and while servers are being replaced so does another
  * edition of this one.
  */
-export function readNudge(text: string): { readonly from: string; readonly nudge: Nudge | Gap } | null {
+export function readNotice(text: string): { readonly from: string; readonly notice: Notice | Gap } | null {
   const found = parsed(text);
   if (typeof found !== 'object' || found === null) return null;
   const fields = found as Readonly<Record<string, unknown>>;
   const from = fields['from'];
-  const nudge = nudgeOf(fields);
-  return typeof from === 'string' && nudge !== null ? { from, nudge } : null;
+  const notice = noticeOf(fields);
+  return typeof from === 'string' && notice !== null ? { from, notice } : null;
 }
 
 function parsed(text: string): unknown {
@@ -64,7 +64,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function nudgeOf({ kind, round, ids, cause, last }: Readonly<Record<string, unknown>>): Nudge | Gap | null {
+function noticeOf({ kind, round, ids, cause, last }: Readonly<Record<string, unknown>>): Notice | Gap | null {
   switch (kind) {
     case 'prices':
       return isNumber(round) ? { kind, round: BigInt(round) } : null;

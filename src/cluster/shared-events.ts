@@ -6,12 +6,12 @@ import type { Prices } from '../market/prices.js';
 import type { Bus } from '../platform/events.js';
 import type { Database } from '../platform/database.js';
 import type { Logger } from '../platform/log.js';
-import type { Nudge } from './notice.js';
-import { openRelay, relayChannel, type Relay } from './channel.js';
-import { tellRatio } from '../policy/rulebook/rule-events.js';
+import type { Notice } from './notice.js';
+import { openChannel, channelName, type Channel } from './channel.js';
+import { emitRatio } from '../policy/rulebook/rule-events.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 
-export interface RelayNewsParts {
+export interface SharedEventsParts {
   readonly redisUrl: string;
   readonly db: Database;
   readonly bus: Bus;
@@ -21,15 +21,15 @@ export interface RelayNewsParts {
   readonly clock: () => number;
 }
 
-export interface RelayNews {
+export interface SharedEvents {
   /** Whether news go out and come in. */
   readonly connected: boolean;
   close(): Promise<void>;
 }
 
 /** To be called when prices and rules are loaded: what happens until the relay listens is made up for then. */
-export async function openRelayNews(parts: RelayNewsParts): Promise<RelayNews> {
-  return new JoinedNews(parts, await relayChannel(parts.db));
+export async function openSharedEvents(parts: SharedEventsParts): Promise<SharedEvents> {
+  return new JoinedEvents(parts, await channelName(parts.db));
 }
 
 const RETRY_MS = 500;
@@ -41,70 +41,70 @@ interface Wanted {
   resync: boolean;
 }
 
-class JoinedNews implements RelayNews {
-  private readonly relay: Relay;
+class JoinedEvents implements SharedEvents {
+  private readonly channel: Channel;
   /** While news from elsewhere are told here; listeners are called within `emit`. */
   private isHeard = false;
   /** The newest round of which this process was told, or has told. */
-  private knownRound: bigint;
+  private knownSeq: bigint;
   private wanted: Wanted = { prices: false, rules: false, resync: false };
   private running: Promise<void> | null = null;
   private closed = false;
 
   constructor(
-    private readonly parts: RelayNewsParts,
+    private readonly parts: SharedEventsParts,
     channel: string,
   ) {
     const { redisUrl, bus, prices, log } = parts;
-    this.knownRound = prices.board.round;
-    this.relay = openRelay({
+    this.knownSeq = prices.board.round;
+    this.channel = openChannel({
       url: redisUrl,
       channel,
       log,
-      onMessage: (nudge) => this.hear(nudge),
+      onMessage: (notice) => this.hear(notice),
       onGap: () => this.want('resync'),
     });
-    bus.on('prices', () => this.tellPrices());
-    bus.on('accounts', ({ ids, cause }) => this.tell({ kind: 'accounts', ids, cause }));
-    bus.on('collateralRatio', () => this.tell({ kind: 'rules' }));
-    bus.on('policy', () => this.tell({ kind: 'rules' }));
-    bus.on('alerts', ({ last }) => this.tell({ kind: 'alerts', last }));
+    bus.on('prices', () => this.sendPrices());
+    bus.on('accounts', ({ ids, cause }) => this.send({ kind: 'accounts', ids, cause }));
+    bus.on('collateralRatio', () => this.send({ kind: 'rules' }));
+    bus.on('policy', () => this.send({ kind: 'rules' }));
+    bus.on('alerts', ({ last }) => this.send({ kind: 'alerts', last }));
   }
 
   get connected(): boolean {
-    return this.relay.connected;
+    return this.channel.connected;
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    await this.relay.close();
+    await this.channel.close();
     await this.running;
   }
 
-  private tell(nudge: Nudge): void {
-    if (!this.isHeard && !this.closed) this.relay.send(nudge);
+  private send(notice: Notice): void {
+    if (!this.isHeard && !this.closed) this.channel.send(notice);
   }
 
   /** A round that was heard of is not told again; nor are prices that have only aged, as they do everywhere. */
-  private tellPrices(): void {
+  private sendPrices(): void {
     const { round } = this.parts.prices.board;
-    if (round <= this.knownRound) return;
-    this.knownRound = round;
-    this.tell({ kind: 'prices', round });
+    if (round <= this.knownSeq) return;
+    this.knownSeq = round;
+    this.send({ kind: 'prices', round });
   }
 
-  private hear(nudge: Nudge): void {
+  private hear(notice: Notice): void {
     const { bus, prices } = this.parts;
-    switch (nudge.kind) {
+    switch (notice.kind) {
       case 'prices':
-        if (nudge.round > this.knownRound) this.knownRound = nudge.round;
-        if (nudge.round > prices.board.round) this.want('prices');
+        if (notice.round > this.knownSeq) this.knownSeq = notice.round;
+        if (notice.round > prices.board.round) this.want('prices');
         break;
       case 'accounts':
-        this.emitHeard(() => bus.emit('accounts', { ids: nudge.ids, cause: nudge.cause }));
+        this.emitHeard(() => bus.emit('accounts', { ids: notice.ids, cause: notice.cause }));
         break;
       case 'alerts':
-        this.emitHeard(() => bus.emit('alerts', { last: nudge.last }));
+        this.emitHeard(() => bus.emit('alerts', { last: notice.last }));
         break;
       case 'rules':
         this.want('rules');
@@ -151,7 +151,7 @@ class JoinedNews implements RelayNews {
     const { ratios, venues } = await rulebook.refresh(db);
     const now = new Date(clock());
     this.emitHeard(() => {
-      for (const version of ratios) tellRatio(bus, version, now);
+      for (const version of ratios) emitRatio(bus, version, now);
       for (const venue of venues) bus.emit('policy', { venue });
     });
   }

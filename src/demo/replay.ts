@@ -12,7 +12,7 @@ export const LOOP_START: number = Date.parse('2023-03-11T04:00:00Z');
 /** A step costs a transaction and an evaluation of every account; eyes need no more than ten a second. */
 const SHORTEST_STEP_MS = 100;
 /** Well below the age at which a price is stale by default. */
-const LONGEST_STEP_MS = 10_000;
+const MAX_STEP_MS = 10_000;
 /** After an error, which is most likely a database that is away. */
 const PAUSE_AFTER_ERROR_MS = 1_000;
 
@@ -53,7 +53,7 @@ export interface Replay {
 /** Publishes the first step at once. */
 export function startReplay(options: ReplayOptions): Replay {
   const { recording, speed, clock } = options;
-  const stepMs = Math.min(Math.max(MINUTE_MS / speed, SHORTEST_STEP_MS), LONGEST_STEP_MS);
+  const stepMs = Math.min(Math.max(MINUTE_MS / speed, SHORTEST_STEP_MS), MAX_STEP_MS);
   let stopped = false;
   let began = clock();
   let wake = (): void => undefined;

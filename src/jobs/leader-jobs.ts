@@ -7,12 +7,12 @@ import { once } from 'node:events';
 import type { LedgerParts } from '../ledger/ledger-checks.js';
 import { thinPriceHistory } from '../market/history-thinning.js';
 import type { Logger } from '../platform/log.js';
-import { AlertKeeper } from '../risk/alerts/alert-writer.js';
-import { DeposedError, type Term } from '../cluster/leadership.js';
+import { AlertWriter } from '../risk/alerts/alert-writer.js';
+import { LeadershipLostError, type Term } from '../cluster/leadership.js';
 import { InterestJob } from './interest-job.js';
 import type { MarginLoop } from '../risk/engine/margin-loop.js';
 
-export interface OnDutyParts extends LedgerParts {
+export interface LeaderJobsParts extends LedgerParts {
   readonly loop: MarginLoop;
   readonly log: Logger;
   readonly clock: () => number;
@@ -30,10 +30,10 @@ const THIN_MS = 60_000;
 const THIN_ROWS = 500;
 
 /** Resolves when the term is over and nothing of it is under way any more. */
-export async function goOnDuty(parts: OnDutyParts, term: Term): Promise<void> {
+export async function runLeaderJobs(parts: LeaderJobsParts, term: Term): Promise<void> {
   const { loop, isShared } = parts;
   const interest = new InterestJob(parts);
-  const outbox = isShared ? setInterval(() => loop.nudge(), OUTBOX_MS) : undefined;
+  const outbox = isShared ? setInterval(() => loop.wake(), OUTBOX_MS) : undefined;
   let thinned = 0n;
   let thinning: Promise<void> = Promise.resolve();
   let isThinning = false;
@@ -49,19 +49,19 @@ export async function goOnDuty(parts: OnDutyParts, term: Term): Promise<void> {
   if (!term.ended.aborted) await once(term.ended, 'abort');
   clearInterval(outbox);
   clearInterval(thinningTimer);
-  loop.setKeeper(null);
+  loop.setAlertWriter(null);
   await interest.close();
   await thinning;
 }
 
-async function keepAlerts(parts: OnDutyParts, term: Term): Promise<void> {
+async function keepAlerts(parts: LeaderJobsParts, term: Term): Promise<void> {
   while (!term.ended.aborted) {
     try {
-      const keeper = await AlertKeeper.begin(parts, term);
-      if (!term.ended.aborted) parts.loop.setKeeper(keeper);
+      const alertWriter = await AlertWriter.begin(parts, term);
+      if (!term.ended.aborted) parts.loop.setAlertWriter(alertWriter);
       return;
     } catch (error) {
-      if (error instanceof DeposedError) return;
+      if (error instanceof LeadershipLostError) return;
       parts.log.error({ err: error }, 'Alerts could not be taken over; trying again.');
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -70,7 +70,7 @@ async function keepAlerts(parts: OnDutyParts, term: Term): Promise<void> {
 
 /** Answers where the next run goes on. */
 async function thin(
-  { db, log, clock, priceHistoryMs, isShared }: OnDutyParts,
+  { db, log, clock, priceHistoryMs, isShared }: LeaderJobsParts,
   term: Term,
   from: bigint,
 ): Promise<bigint> {

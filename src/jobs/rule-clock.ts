@@ -3,18 +3,18 @@
  * clock tells this process, once a version, so that what depends on the rules is looked at again; on duty it also
  * records when a ratio took effect, for those too that fell due while no process ran.
  */
-import type { Bus, News } from '../platform/events.js';
+import type { Bus, Events } from '../platform/events.js';
 import { transact, type Database } from '../platform/database.js';
 import type { Logger } from '../platform/log.js';
-import { refreshRules, tellRatio } from '../policy/rulebook/rule-events.js';
+import { refreshRules, emitRatio } from '../policy/rulebook/rule-events.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
-import { DeposedError, holdTerm, type Term } from '../cluster/leadership.js';
+import { LeadershipLostError, holdTerm, type Term } from '../cluster/leadership.js';
 
 /**
  * The longest wait before the clock is looked at again, and before a record that failed is tried again. A timer cannot
  * wait for more than 24 days, and measures time of its own: a machine that slept or whose clock was set is not late.
  */
-const LONGEST_WAIT_MS = 1_000;
+const MAX_WAIT_MS = 1_000;
 
 export interface RuleClockParts {
   readonly db: Database;
@@ -27,8 +27,8 @@ export interface RuleClockParts {
 export class RuleClock {
   /** Keys of the versions in force that this process knows to be in force. */
   private readonly told = new Set<string>();
-  private readonly onRatio = (news: News['collateralRatio'][0]): void => this.heard(news);
-  private readonly onPolicy = ({ venue }: News['policy'][0]): void => this.heardOf(venue);
+  private readonly onRatio = (news: Events['collateralRatio'][0]): void => this.heard(news);
+  private readonly onPolicy = ({ venue }: Events['policy'][0]): void => this.heardOf(venue);
   private timer: NodeJS.Timeout | undefined;
   /** When the next version takes effect; Infinity: none is scheduled. */
   private due = Infinity;
@@ -67,7 +67,7 @@ export class RuleClock {
   }
 
   /** Whoever has told that it is in force has told it for this process; that it is recorded is another matter. */
-  private heard({ id, change }: News['collateralRatio'][0]): void {
+  private heard({ id, change }: Events['collateralRatio'][0]): void {
     if (change === 'IN_FORCE') {
       this.told.add(id);
       this.unrecorded ||= this.term !== null && this.parts.rulebook.ratioVersion(id)?.appliedAt === null;
@@ -96,24 +96,24 @@ export class RuleClock {
     clearTimeout(this.timer);
     if (this.closed || (this.due === Infinity && !this.unrecorded)) return;
     const left = Math.max(this.due - this.parts.clock(), 0);
-    this.timer = setTimeout(() => this.wake(), Math.min(left, LONGEST_WAIT_MS));
+    this.timer = setTimeout(() => this.wake(), Math.min(left, MAX_WAIT_MS));
   }
 
   private wake(): void {
-    if (this.parts.clock() >= this.due) this.tell();
+    if (this.parts.clock() >= this.due) this.emit();
     else this.sleep();
     this.record();
   }
 
   /** Everything that has taken effect since it was looked at last. */
-  private tell(): void {
+  private emit(): void {
     const { rulebook, bus, clock } = this.parts;
     const now = new Date(clock());
     const inForce = [...rulebook.datedRules()]
       .filter(({ key, effectiveFrom }) => effectiveFrom <= now && !this.told.has(key))
       .sort((a, b) => a.effectiveFrom.getTime() - b.effectiveFrom.getTime());
     for (const { key } of inForce) this.told.add(key);
-    for (const { ratio } of inForce) if (ratio !== null) tellRatio(bus, ratio, now);
+    for (const { ratio } of inForce) if (ratio !== null) emitRatio(bus, ratio, now);
     const venues = new Set(inForce.filter(({ ratio }) => ratio === null).map(({ venue }) => venue));
     for (const venue of venues) bus.emit('policy', { venue });
     this.wait();
@@ -148,7 +148,7 @@ export class RuleClock {
       // What was recorded here is read as what others have recorded is.
       await refreshRules(this.parts, now);
     } catch (error) {
-      if (error instanceof DeposedError) {
+      if (error instanceof LeadershipLostError) {
         this.depose(term);
         return;
       }

@@ -20,7 +20,7 @@ export interface NewAccount {
   readonly positionMode: PositionMode;
 }
 
-const LONGEST_NAME = 200;
+const MAX_NAME = 200;
 
 export interface OpenedAccount {
   readonly account: AccountRecord | null;
@@ -73,8 +73,8 @@ export async function openAccount(
 
 function problemsOf(account: NewAccount, rulebook: Rulebook): Refusal[] {
   return [
-    problemOfText(account.name, LONGEST_NAME, ['input', 'name']),
-    problemOfText(account.owner, LONGEST_NAME, ['input', 'owner']),
+    problemOfText(account.name, MAX_NAME, ['input', 'name']),
+    problemOfText(account.owner, MAX_NAME, ['input', 'owner']),
     problemOfVenue(rulebook, account.venue, account.chain),
   ].filter((problem) => problem !== null);
 }

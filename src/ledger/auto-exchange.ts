@@ -3,7 +3,7 @@
  */
 import { autoExchange } from '../margin/change/auto-exchange.js';
 import type { LedgerParts } from './ledger-checks.js';
-import type { OpenBook } from './locked-accounts.js';
+import type { LockedAccount } from './locked-accounts.js';
 import { rulesOf } from './margin-state.js';
 
 /**
@@ -13,13 +13,13 @@ import { rulesOf } from './margin-state.js';
  * @param reference what led to it: the entries of the exchange carry it
  */
 export function bookAutoExchange(
-  book: OpenBook,
+  locked: LockedAccount,
   reference: string,
   parts: Pick<LedgerParts, 'rulebook' | 'board'>,
   now: Date,
 ): void {
-  const { market, policy } = rulesOf(book.account, parts, now);
-  for (const { asset, quantity } of autoExchange(book.state(parts.rulebook), market, policy)) {
-    book.post(asset, quantity, { kind: 'AUTO_EXCHANGE', reference, reportedAt: null });
+  const { market, policy } = rulesOf(locked.account, parts, now);
+  for (const { asset, quantity } of autoExchange(locked.state(parts.rulebook), market, policy)) {
+    locked.post(asset, quantity, { kind: 'AUTO_EXCHANGE', reference, reportedAt: null });
   }
 }

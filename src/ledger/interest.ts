@@ -7,7 +7,7 @@ import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { interestDue } from '../margin/change/interest.js';
 import { transact, type Transaction } from '../platform/database.js';
 import { lookAgain, type LedgerParts } from './ledger-checks.js';
-import { openBooks, writeBooks, type OpenBook } from './locked-accounts.js';
+import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
 import { bookAutoExchange } from './auto-exchange.js';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -45,10 +45,10 @@ export async function chargeInterest(
   const ids = rows.map(({ id }) => id);
   if (ids.length === 0) return { last: null, accounts: 0, charged: 0 };
   const charged = await transact(db, async (tx) => {
-    const books = [...(await openBooks(tx, ids)).values()];
-    const through = await bookInterest(tx, books, parts, now);
-    await markInterest(tx, books, through);
-    return writeBooks(tx, books, now);
+    const lockedAccounts = [...(await lockAccounts(tx, ids)).values()];
+    const through = await bookInterest(tx, lockedAccounts, parts, now);
+    await markInterest(tx, lockedAccounts, through);
+    return writeAccounts(tx, lockedAccounts, now);
   }).catch(
     lookAgain(
       bus,
@@ -67,35 +67,35 @@ export async function chargeInterest(
  */
 export async function bookInterest(
   tx: Transaction,
-  books: readonly OpenBook[],
+  lockedAccounts: readonly LockedAccount[],
   parts: Parts,
   now: Date,
 ): Promise<Date> {
   const { rulebook } = parts;
   const through = fullHour(now);
-  const first = await firstHours(tx, books, parts);
-  const owing = books.filter((book) => (first.get(book) ?? Infinity) <= through.getTime());
+  const first = await firstHours(tx, lockedAccounts, parts);
+  const owing = lockedAccounts.filter((locked) => (first.get(locked) ?? Infinity) <= through.getTime());
   if (owing.length === 0) return through;
-  const from = Math.min(...owing.map((book) => first.get(book) ?? Infinity));
+  const from = Math.min(...owing.map((locked) => first.get(locked) ?? Infinity));
   const pasts = await readPasts(tx, owing, from);
   const paying = await readPaying(tx, [...pasts.keys()], first);
-  const lastPaid = new Map<OpenBook, string>();
+  const lastPaid = new Map<LockedAccount, string>();
   for (let hour = from; hour <= through.getTime(); hour += HOUR_MS) {
-    for (const [book, past] of pasts) {
+    for (const [locked, past] of pasts) {
       past.moveTo(hour);
-      if (hour < (first.get(book) ?? Infinity)) continue;
-      const policy = rulebook.policy(book.account.venue, book.account.chain, new Date(hour - 1));
+      if (hour < (first.get(locked) ?? Infinity)) continue;
+      const policy = rulebook.policy(locked.account.venue, locked.account.chain, new Date(hour - 1));
       const reference = referenceOf(hour);
       const due = interestDue({ ...past.state(), positions: [] }, policy);
       for (const { asset, quantity } of due) {
-        const isFirstHour = paying.get(book)?.has(asset) !== true;
-        book.post(asset, quantity, { kind: 'INTEREST', reference, reportedAt: null, isFirstHour });
-        lastPaid.set(book, reference);
+        const isFirstHour = paying.get(locked)?.has(asset) !== true;
+        locked.post(asset, quantity, { kind: 'INTEREST', reference, reportedAt: null, isFirstHour });
+        lastPaid.set(locked, reference);
       }
-      paying.set(book, new Set(due.map(({ asset }) => asset)));
+      paying.set(locked, new Set(due.map(({ asset }) => asset)));
     }
   }
-  for (const [book, reference] of lastPaid) bookAutoExchange(book, reference, parts, now);
+  for (const [locked, reference] of lastPaid) bookAutoExchange(locked, reference, parts, now);
   return through;
 }
 
@@ -105,8 +105,12 @@ function referenceOf(hour: number): string {
 }
 
 /** Remembers that nothing is due up to this hour. No change of the account: its version stays. */
-export async function markInterest(tx: Transaction, books: readonly OpenBook[], through: Date): Promise<void> {
-  const ids = books.map(({ account }) => account.id);
+export async function markInterest(
+  tx: Transaction,
+  lockedAccounts: readonly LockedAccount[],
+  through: Date,
+): Promise<void> {
+  const ids = lockedAccounts.map(({ account }) => account.id);
   await tx.$executeRaw`
     UPDATE accounts SET interest_through = ${through}::timestamptz WHERE id = ANY(${ids}::uuid[])`;
 }
@@ -114,20 +118,20 @@ export async function markInterest(tx: Transaction, books: readonly OpenBook[], 
 /** The first full hour of each account that is not booked yet; accounts that pay none are left out. */
 async function firstHours(
   tx: Transaction,
-  books: readonly OpenBook[],
+  lockedAccounts: readonly LockedAccount[],
   { rulebook }: Parts,
-): Promise<Map<OpenBook, number>> {
-  const ids = books.map(({ account }) => account.id);
+): Promise<Map<LockedAccount, number>> {
+  const ids = lockedAccounts.map(({ account }) => account.id);
   const rows = await tx.$queryRaw<{ id: string; since: Date }[]>`
     SELECT id, COALESCE(interest_through, opened_at) AS since FROM accounts WHERE id = ANY(${ids}::uuid[])`;
   const since = new Map(rows.map((row) => [row.id, row.since]));
-  const first = new Map<OpenBook, number>();
-  for (const book of books) {
-    const begun = rulebook.interestSince(book.account.venue);
-    const booked = since.get(book.account.id);
-    if (begun === null || booked === undefined || book.account.collateralMode === 'SINGLE_ASSET') continue;
+  const first = new Map<LockedAccount, number>();
+  for (const locked of lockedAccounts) {
+    const begun = rulebook.interestSince(locked.account.venue);
+    const booked = since.get(locked.account.id);
+    if (begun === null || booked === undefined || locked.account.collateralMode === 'SINGLE_ASSET') continue;
     const start = booked > begun ? booked : begun;
-    first.set(book, fullHour(start).getTime() + HOUR_MS);
+    first.set(locked, fullHour(start).getTime() + HOUR_MS);
   }
   return first;
 }
@@ -141,7 +145,7 @@ class PastBalances {
 
   /** @param entries by instant, without interest */
   constructor(
-    private readonly book: OpenBook,
+    private readonly locked: LockedAccount,
     private readonly entries: { readonly asset: string; readonly quantity: Decimal; readonly at: number }[],
   ) {
     for (const { asset, quantity } of entries) this.addLater(asset, quantity);
@@ -158,8 +162,8 @@ class PastBalances {
     this.entries.splice(0, passed);
   }
 
-  state(): Pick<ReturnType<OpenBook['state']>, 'collateralMode' | 'positionMode' | 'balances'> {
-    const { account, balances } = this.book;
+  state(): Pick<ReturnType<LockedAccount['state']>, 'collateralMode' | 'positionMode' | 'balances'> {
+    const { account, balances } = this.locked;
     return {
       collateralMode: account.collateralMode,
       positionMode: account.positionMode,
@@ -178,10 +182,10 @@ class PastBalances {
 /** Of those accounts that owe something now, or have done so since the instant. */
 async function readPasts(
   tx: Transaction,
-  books: readonly OpenBook[],
+  lockedAccounts: readonly LockedAccount[],
   instant: number,
-): Promise<Map<OpenBook, PastBalances>> {
-  const ids = books.map(({ account }) => account.id);
+): Promise<Map<LockedAccount, PastBalances>> {
+  const ids = lockedAccounts.map(({ account }) => account.id);
   const rows = await tx.$queryRaw<{ id: string; asset: string; quantity: string; at: Date }[]>`
     SELECT account_id AS id, asset_symbol AS asset, quantity::text AS quantity, at
     FROM ledger_entries
@@ -193,22 +197,23 @@ async function readPasts(
     own.push({ asset, quantity: decimal(quantity), at: at.getTime() });
     entries.set(id, own);
   }
-  const concerned = books.filter(
-    (book) => entries.has(book.account.id) || [...book.balances.values()].some((quantity) => quantity.isNegative()),
+  const concerned = lockedAccounts.filter(
+    (locked) =>
+      entries.has(locked.account.id) || [...locked.balances.values()].some((quantity) => quantity.isNegative()),
   );
-  return new Map(concerned.map((book) => [book, new PastBalances(book, entries.get(book.account.id) ?? [])]));
+  return new Map(concerned.map((locked) => [locked, new PastBalances(locked, entries.get(locked.account.id) ?? [])]));
 }
 
 /** The assets in which each account has paid interest in the hour before its first one that is not booked yet. */
 async function readPaying(
   tx: Transaction,
-  books: readonly OpenBook[],
-  first: ReadonlyMap<OpenBook, number>,
-): Promise<Map<OpenBook, ReadonlySet<string>>> {
-  if (books.length === 0) return new Map();
-  const hours = books.map((book) => {
-    const hour = (first.get(book) ?? 0) - HOUR_MS;
-    return { account_id: book.account.id, hour: new Date(hour).toISOString(), reference: referenceOf(hour) };
+  lockedAccounts: readonly LockedAccount[],
+  first: ReadonlyMap<LockedAccount, number>,
+): Promise<Map<LockedAccount, ReadonlySet<string>>> {
+  if (lockedAccounts.length === 0) return new Map();
+  const hours = lockedAccounts.map((locked) => {
+    const hour = (first.get(locked) ?? 0) - HOUR_MS;
+    return { account_id: locked.account.id, hour: new Date(hour).toISOString(), reference: referenceOf(hour) };
   });
   // What is paid for an hour is recorded after it.
   const rows = await tx.$queryRaw<{ id: string; assets: string[] }[]>`
@@ -218,5 +223,5 @@ async function readPaying(
     WHERE kind = 'INTEREST' AND at >= hour
     GROUP BY account_id`;
   const paid = new Map(rows.map(({ id, assets }) => [id, new Set(assets)]));
-  return new Map(books.map((book) => [book, paid.get(book.account.id) ?? new Set<string>()]));
+  return new Map(lockedAccounts.map((locked) => [locked, paid.get(locked.account.id) ?? new Set<string>()]));
 }

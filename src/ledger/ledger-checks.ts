@@ -37,9 +37,9 @@ export interface BatchResult {
   readonly changed: readonly string[];
 }
 
-export const LARGEST_QUANTITY: Decimal = decimal('1e15');
+export const MAX_QUANTITY: Decimal = decimal('1e15');
 
-const LONGEST_ID = 200;
+const MAX_ID = 200;
 
 /**
  * For whoever keeps a copy of these accounts: they have to be looked at again after an error too, since what was lost
@@ -53,8 +53,8 @@ export function lookAgain(bus: Bus, items: readonly { readonly accountId: string
 }
 
 export function problemOfId(id: string, field: readonly string[]): Refusal | null {
-  if (id.length >= 1 && id.length <= LONGEST_ID && isStorable(id)) return null;
-  const message = `Expected an id of 1 to ${LONGEST_ID} characters without NUL or half a surrogate pair.`;
+  if (id.length >= 1 && id.length <= MAX_ID && isStorable(id)) return null;
+  const message = `Expected an id of 1 to ${MAX_ID} characters without NUL or half a surrogate pair.`;
   return { ...refuse('INVALID_INPUT', message), field };
 }
 

@@ -34,7 +34,7 @@ interface Entry extends Cause {
   readonly balanceAfter: Decimal;
 }
 
-export class OpenBook {
+export class LockedAccount {
   readonly entries: Entry[] = [];
   readonly changedPositions = new Map<string, PositionRecord>();
   readonly changedSettings = new Map<string, SettingRecord>();
@@ -99,11 +99,11 @@ export class OpenBook {
  * Unknown ids are left out, and with an owner those that are somebody else's: nobody waits for a lock on an account that
  * is not theirs to see.
  */
-export async function openBooks(
+export async function lockAccounts(
   tx: Transaction,
   ids: readonly string[],
   owner: string | null = null,
-): Promise<Map<string, OpenBook>> {
+): Promise<Map<string, LockedAccount>> {
   if (ids.length === 0) return new Map();
   const locked = await tx.$queryRaw<{ id: string }[]>`
     SELECT id FROM accounts
@@ -116,7 +116,7 @@ export async function openBooks(
   return new Map(
     [...holdings].map(([id, held]) => [
       id,
-      new OpenBook(held.account, new Map(held.balances), new Map(held.positions), new Map(held.settings)),
+      new LockedAccount(held.account, new Map(held.balances), new Map(held.positions), new Map(held.settings)),
     ]),
   );
 }
@@ -125,20 +125,24 @@ export async function openBooks(
  * Writes what has changed: one statement a table, however many accounts. Raises the version of every changed account by
  * one and answers their ids. What was before stays as a version; what has to be looked at goes to the outbox.
  */
-export async function writeBooks(tx: Transaction, books: Iterable<OpenBook>, now: Date): Promise<string[]> {
-  const changed = [...books].filter((book) => book.isChanged);
+export async function writeAccounts(
+  tx: Transaction,
+  lockedAccounts: Iterable<LockedAccount>,
+  now: Date,
+): Promise<string[]> {
+  const changed = [...lockedAccounts].filter((locked) => locked.isChanged);
   if (changed.length === 0) return [];
   const told = await writeEntries(tx, changed, now);
   await writeBalances(tx, changed);
   await writePositions(tx, changed);
   await writeSettings(tx, changed);
-  await writeAccounts(tx, changed, now);
+  await writeAccountRows(tx, changed, now);
   await writeOutbox(tx, changed, told, now);
-  return changed.map((book) => book.account.id);
+  return changed.map((locked) => locked.account.id);
 }
 
 /** Ledger entries of which the account is to be alerted. */
-interface ToldEntries {
+interface AlertedEntries {
   readonly account: string;
   readonly kind: 'AUTO_EXCHANGED' | 'INTEREST_STARTED';
   /** Their numbers. */
@@ -146,16 +150,20 @@ interface ToldEntries {
 }
 
 /** Answers each exchange, by account and what led to it, and of each account the first hours of interest. */
-async function writeEntries(tx: Transaction, books: readonly OpenBook[], now: Date): Promise<ToldEntries[]> {
-  const rows = books.flatMap((book) =>
-    book.entries.map((entry) => ({
-      account_id: book.account.id,
+async function writeEntries(
+  tx: Transaction,
+  lockedAccounts: readonly LockedAccount[],
+  now: Date,
+): Promise<AlertedEntries[]> {
+  const rows = lockedAccounts.flatMap((locked) =>
+    locked.entries.map((entry) => ({
+      account_id: locked.account.id,
       asset_symbol: entry.asset,
       quantity: toPlain(entry.quantity),
       balance_after: toPlain(entry.balanceAfter),
       kind: entry.kind,
       reference: entry.reference,
-      at: book.recordedAt(now).toISOString(),
+      at: locked.recordedAt(now).toISOString(),
       reported_at: entry.reportedAt?.toISOString() ?? null,
       is_first_hour: entry.isFirstHour ?? false,
     })),
@@ -163,7 +171,7 @@ async function writeEntries(tx: Transaction, books: readonly OpenBook[], now: Da
   if (rows.length === 0) return [];
   const numbered = JSON.stringify(rows.map((row, position) => ({ ...row, position })));
   // Ordered, because the sequence says which entry of an account came first.
-  return tx.$queryRaw<ToldEntries[]>`
+  return tx.$queryRaw<AlertedEntries[]>`
     WITH entry AS (
       SELECT * FROM jsonb_to_recordset(${numbered}::jsonb) AS entry(
         position int, account_id uuid, asset_symbol text, quantity numeric, balance_after numeric,
@@ -185,12 +193,12 @@ async function writeEntries(tx: Transaction, books: readonly OpenBook[], now: Da
     FROM told GROUP BY account_id, kind, event ORDER BY MIN(seq)`;
 }
 
-async function writeBalances(tx: Transaction, books: readonly OpenBook[]): Promise<void> {
-  const rows = books.flatMap((book) =>
-    [...new Set(book.entries.map((entry) => entry.asset))].map((asset) => ({
-      account_id: book.account.id,
+async function writeBalances(tx: Transaction, lockedAccounts: readonly LockedAccount[]): Promise<void> {
+  const rows = lockedAccounts.flatMap((locked) =>
+    [...new Set(locked.entries.map((entry) => entry.asset))].map((asset) => ({
+      account_id: locked.account.id,
       asset_symbol: asset,
-      quantity: toPlain(book.balances.get(asset) ?? ZERO),
+      quantity: toPlain(locked.balances.get(asset) ?? ZERO),
     })),
   );
   if (rows.length === 0) return;
@@ -201,14 +209,14 @@ async function writeBalances(tx: Transaction, books: readonly OpenBook[]): Promi
     ON CONFLICT (account_id, asset_symbol) DO UPDATE SET quantity = EXCLUDED.quantity`;
 }
 
-async function writePositions(tx: Transaction, books: readonly OpenBook[]): Promise<void> {
-  const rows = books.flatMap((book) =>
-    [...book.changedPositions.values()].map((position) => ({
-      account_id: book.account.id,
-      venue_code: book.account.venue,
+async function writePositions(tx: Transaction, lockedAccounts: readonly LockedAccount[]): Promise<void> {
+  const rows = lockedAccounts.flatMap((locked) =>
+    [...locked.changedPositions.values()].map((position) => ({
+      account_id: locked.account.id,
+      venue_code: locked.account.venue,
       instrument: position.instrument,
       side: position.side,
-      version: book.account.version + 1,
+      version: locked.account.version + 1,
       size: toPlain(position.size),
       cost: toPlain(position.cost),
       isolated_margin: toPlain(position.isolatedMargin),
@@ -230,13 +238,13 @@ async function writePositions(tx: Transaction, books: readonly OpenBook[]): Prom
       SET size = EXCLUDED.size, cost = EXCLUDED.cost, isolated_margin = EXCLUDED.isolated_margin`;
 }
 
-async function writeSettings(tx: Transaction, books: readonly OpenBook[]): Promise<void> {
-  const rows = books.flatMap((book) =>
-    [...book.changedSettings].map(([instrument, { leverage, marginMode }]) => ({
-      account_id: book.account.id,
-      venue_code: book.account.venue,
+async function writeSettings(tx: Transaction, lockedAccounts: readonly LockedAccount[]): Promise<void> {
+  const rows = lockedAccounts.flatMap((locked) =>
+    [...locked.changedSettings].map(([instrument, { leverage, marginMode }]) => ({
+      account_id: locked.account.id,
+      venue_code: locked.account.venue,
       instrument,
-      version: book.account.version + 1,
+      version: locked.account.version + 1,
       leverage: toPlain(leverage),
       margin_mode: marginMode,
     })),
@@ -256,12 +264,12 @@ async function writeSettings(tx: Transaction, books: readonly OpenBook[]): Promi
       SET leverage = EXCLUDED.leverage, margin_mode = EXCLUDED.margin_mode`;
 }
 
-async function writeAccounts(tx: Transaction, books: readonly OpenBook[], now: Date): Promise<void> {
-  const rows = books.map((book) => ({
-    id: book.account.id,
-    collateral_mode: book.account.collateralMode,
-    position_mode: book.account.positionMode,
-    at: book.recordedAt(now).toISOString(),
+async function writeAccountRows(tx: Transaction, lockedAccounts: readonly LockedAccount[], now: Date): Promise<void> {
+  const rows = lockedAccounts.map((locked) => ({
+    id: locked.account.id,
+    collateral_mode: locked.account.collateralMode,
+    position_mode: locked.account.positionMode,
+    at: locked.recordedAt(now).toISOString(),
   }));
   await tx.$executeRaw`
     WITH changed AS (
@@ -279,12 +287,12 @@ async function writeAccounts(tx: Transaction, books: readonly OpenBook[], now: D
 /** What the process on duty has to look at: each account, and what it is to be alerted of. */
 async function writeOutbox(
   tx: Transaction,
-  books: readonly OpenBook[],
-  told: readonly ToldEntries[],
+  lockedAccounts: readonly LockedAccount[],
+  told: readonly AlertedEntries[],
   now: Date,
 ): Promise<void> {
   const rows = [
-    ...books.map(({ account }) => ({ account_id: account.id, kind: 'CHANGED', entries: [] as string[] })),
+    ...lockedAccounts.map(({ account }) => ({ account_id: account.id, kind: 'CHANGED', entries: [] as string[] })),
     ...told.map(({ account, kind, entries }) => ({ account_id: account, kind, entries })),
   ];
   const numbered = JSON.stringify(rows.map((row, position) => ({ ...row, position })));

@@ -18,12 +18,12 @@ export interface PastAccount {
 }
 
 /** Why there is no margin state of an instant. */
-export type NoMarginAsOf = 'BEFORE_OPENING' | 'IN_THE_FUTURE' | 'PRICES_NOT_KEPT';
+export type NoMarginAt = 'BEFORE_OPENING' | 'IN_THE_FUTURE' | 'PRICES_NOT_KEPT';
 
-export interface MarginAsOf {
+export interface MarginAt {
   readonly margin: MarginState | null;
   /** Null when there is one. */
-  readonly reason: NoMarginAsOf | null;
+  readonly reason: NoMarginAt | null;
 }
 
 /**
@@ -31,12 +31,12 @@ export interface MarginAsOf {
  *
  * @param now the instant of the question, beyond which nothing is known
  */
-export async function marginsAsOf(
+export async function marginsAt(
   { db, rulebook, board }: Pick<LedgerParts, 'db' | 'rulebook' | 'board'>,
   asked: readonly PastAccount[],
   now: Date,
-): Promise<MarginAsOf[]> {
-  const holdings = await readHoldingsAsOf(
+): Promise<MarginAt[]> {
+  const holdings = await readHoldingsAt(
     db,
     asked.filter((past) => outOfTime(past, now) === null),
   );
@@ -56,7 +56,7 @@ export async function marginsAsOf(
   });
 }
 
-function outOfTime({ account, at }: PastAccount, now: Date): NoMarginAsOf | null {
+function outOfTime({ account, at }: PastAccount, now: Date): NoMarginAt | null {
   if (at < account.openedAt) return 'BEFORE_OPENING';
   return at > now ? 'IN_THE_FUTURE' : null;
 }
@@ -94,10 +94,7 @@ async function readPrices(
  * booked from what came later, and each balance is found from there by its index: what it takes grows neither with the
  * entries of other accounts nor with its own.
  */
-export async function readHoldingsAsOf(
-  db: Database,
-  asked: readonly PastAccount[],
-): Promise<Map<PastAccount, Holdings>> {
+export async function readHoldingsAt(db: Database, asked: readonly PastAccount[]): Promise<Map<PastAccount, Holdings>> {
   if (asked.length === 0) return new Map();
   const instants = JSON.stringify(
     asked.map(({ account, at }, number) => ({ number, account_id: account.id, at: at.toISOString() })),

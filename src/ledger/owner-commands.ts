@@ -5,7 +5,7 @@ import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { isUuid } from '../platform/ids.js';
 import { keyReused, problemOfKey } from '../policy/changes/problems.js';
 import { accountNotFound, lookAgain, type LedgerParts } from './ledger-checks.js';
-import { openBooks, writeBooks, type OpenBook } from './locked-accounts.js';
+import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
 
 /** An account as its trader names it; somebody else's is answered as if it did not exist. */
 export interface OwnAccount {
@@ -14,7 +14,7 @@ export interface OwnAccount {
 }
 
 /** Changes the book in memory, or says why not; then nothing is written. */
-export type AccountChange = (book: OpenBook, tx: Transaction) => Refusal | null | Promise<Refusal | null>;
+export type AccountChange = (locked: LockedAccount, tx: Transaction) => Refusal | null | Promise<Refusal | null>;
 
 /** What traders send in a mutation of an account that they do not have. */
 const NO_SUCH_ACCOUNT = accountNotFound(['input', 'accountId']);
@@ -33,14 +33,14 @@ export async function changeOwnAccount(
 ): Promise<readonly Refusal[]> {
   const { refusal, changed } = await transact(db, async (tx) => {
     await prepare(tx);
-    return changeBook(tx, own, now, change);
+    return changeAccount(tx, own, now, change);
   }).catch(lookAgain(bus, [own]));
   if (changed.length > 0) bus.emit('accounts', { ids: changed, cause: 'ACCOUNT' });
   return refusal === null ? [] : [refusal];
 }
 
 /** The same for money that moves: once by its key. `entry` is the sequence number of the ledger entry, booked now or then. */
-export async function moveOwnMoney(
+export async function moveFunds(
   { db, bus }: LedgerParts,
   own: OwnAccount,
   request: IdempotentRequest,
@@ -50,7 +50,7 @@ export async function moveOwnMoney(
   const problem = problemOfKey(request.key);
   if (problem !== null) return { entry: null, refusals: [problem] };
   const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
-    const { refusal } = await changeBook(tx, own, now, change);
+    const { refusal } = await changeAccount(tx, own, now, change);
     if (refusal !== null) return { refusals: [refusal] };
     // The account is locked, so that its newest entry is the one that was just booked.
     const { seq } = await tx.ledgerEntry.findFirstOrThrow({
@@ -65,15 +65,15 @@ export async function moveOwnMoney(
   return { entry: BigInt(outcome.made), refusals: [] };
 }
 
-async function changeBook(
+async function changeAccount(
   tx: Transaction,
   { accountId, owner }: OwnAccount,
   now: Date,
   change: AccountChange,
 ): Promise<{ readonly refusal: Refusal | null; readonly changed: readonly string[] }> {
-  const books = isUuid(accountId) ? await openBooks(tx, [accountId], owner) : null;
-  const book = books?.get(accountId);
-  if (book === undefined) return { refusal: NO_SUCH_ACCOUNT, changed: [] };
-  const refusal = await change(book, tx);
-  return { refusal, changed: refusal === null ? await writeBooks(tx, [book], now) : [] };
+  const lockedAccounts = isUuid(accountId) ? await lockAccounts(tx, [accountId], owner) : null;
+  const locked = lockedAccounts?.get(accountId);
+  if (locked === undefined) return { refusal: NO_SUCH_ACCOUNT, changed: [] };
+  const refusal = await change(locked, tx);
+  return { refusal, changed: refusal === null ? await writeAccounts(tx, [locked], now) : [] };
 }

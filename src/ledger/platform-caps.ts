@@ -15,7 +15,7 @@ import type { Transaction } from '../platform/database.js';
 import { platformUsed } from '../policy/changes/ratio-change.js';
 import { ratioKey, type RatioVersion } from '../policy/versions/ratio-version.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
-import type { OpenBook } from './locked-accounts.js';
+import type { LockedAccount } from './locked-accounts.js';
 
 /** The ratios in force that have a cap, by key. */
 export function cappedRatios(
@@ -55,28 +55,28 @@ export class CapRoom {
   }
 
   /** Whether a deposit keeps within the cap; null: it does. */
-  checkDeposit(book: OpenBook, asset: string, quantity: Decimal, rulebook: Rulebook): Refusal | null {
-    const found = this.find(book, asset);
+  checkDeposit(locked: LockedAccount, asset: string, quantity: Decimal, rulebook: Rulebook): Refusal | null {
+    const found = this.find(locked, asset);
     if (found === null) return null;
-    const before = book.state(rulebook);
+    const before = locked.state(rulebook);
     const after = withBalanceChanges(before, [{ asset, quantity, kind: 'TRANSFER' }]);
     return checkPlatformCaps(before, after, new Map([[asset, found.ratio]]), new Map([[asset, found.left]]));
   }
 
   /** Takes account of a transfer, in or out, that is about to be booked. */
-  use(book: OpenBook, asset: string, quantity: Decimal): void {
-    const found = this.find(book, asset);
-    if (found === null || book.account.collateralMode === 'SINGLE_ASSET') return;
-    const held = book.balances.get(asset) ?? ZERO;
+  use(locked: LockedAccount, asset: string, quantity: Decimal): void {
+    const found = this.find(locked, asset);
+    if (found === null || locked.account.collateralMode === 'SINGLE_ASSET') return;
+    const held = locked.balances.get(asset) ?? ZERO;
     const more = platformUse(held.plus(quantity), found.ratio).minus(platformUse(held, found.ratio));
     this.left.set(found.ratio.ratioKey, found.left.minus(more));
   }
 
   /** Whether the balances of the account fit under the caps in the other mode; null: they do. */
-  checkMode(book: OpenBook, collateralMode: CollateralMode, rulebook: Rulebook): Refusal | null {
-    const before = book.state(rulebook);
+  checkMode(locked: LockedAccount, collateralMode: CollateralMode, rulebook: Rulebook): Refusal | null {
+    const before = locked.state(rulebook);
     const own = [...before.balances].flatMap(({ asset }) => {
-      const found = this.find(book, asset);
+      const found = this.find(locked, asset);
       return found === null ? [] : [{ asset, ...found }];
     });
     return checkPlatformCaps(
@@ -87,7 +87,7 @@ export class CapRoom {
     );
   }
 
-  private find({ account }: OpenBook, asset: string): { ratio: RatioVersion; left: Decimal } | null {
+  private find({ account }: LockedAccount, asset: string): { ratio: RatioVersion; left: Decimal } | null {
     const key = ratioKey(account.venue, account.chain, asset);
     const ratio = this.ratios.get(key);
     const left = this.left.get(key);

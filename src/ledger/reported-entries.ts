@@ -6,15 +6,15 @@ import { bookOnMargin } from '../margin/change/settle-isolated.js';
 import type { LedgerKind } from '../platform/prisma/enums.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import {
-  LARGEST_QUANTITY,
+  MAX_QUANTITY,
   positionNotFound,
   type BatchResult,
   type LedgerParts,
   type PositionRef,
 } from './ledger-checks.js';
-import type { OpenBook } from './locked-accounts.js';
+import type { LockedAccount } from './locked-accounts.js';
 import { bookAutoExchange } from './auto-exchange.js';
-import { recordFacts, type FactKind, type FieldOf } from './reported-events.js';
+import { recordEvents, type ReportedEventKind, type FieldOf } from './reported-events.js';
 import { positionKey, settingOf } from './records.js';
 
 /** All other kinds come from what this server books itself. */
@@ -38,19 +38,19 @@ export async function recordLedgerEntries(
   entries: readonly NewEntry[],
   now: Date,
 ): Promise<BatchResult> {
-  return recordFacts(parts, entries, now, () => entryKind(parts, now));
+  return recordEvents(parts, entries, now, () => entryKind(parts, now));
 }
 
-function entryKind(parts: LedgerParts, now: Date): FactKind<NewEntry> {
+function entryKind(parts: LedgerParts, now: Date): ReportedEventKind<NewEntry> {
   const { rulebook } = parts;
   return {
     ...{ name: 'entry', list: 'entries', idField: 'entryId' },
     idOf: ({ entryId }) => entryId,
     contentOf,
-    problemOf: (entry, _book, field) => problemOfContent(entry, rulebook, field),
-    post: (entry, book, field) => {
-      const refusal = bookEntry(entry, book, rulebook, field);
-      if (refusal === null) bookAutoExchange(book, entry.entryId, parts, now);
+    problemOf: (entry, _locked, field) => problemOfContent(entry, rulebook, field),
+    post: (entry, locked, field) => {
+      const refusal = bookEntry(entry, locked, rulebook, field);
+      if (refusal === null) bookAutoExchange(locked, entry.entryId, parts, now);
       return refusal;
     },
     readKnown: async (tx, venues, ids) => {
@@ -62,14 +62,14 @@ function entryKind(parts: LedgerParts, now: Date): FactKind<NewEntry> {
       });
     },
     insert: async (tx, taken) => {
-      const data = taken.map(({ fact: { position, asset, quantity, ...entry }, book }) => ({
+      const data = taken.map(({ event: { position, asset, quantity, ...entry }, locked }) => ({
         ...entry,
-        venueCode: book.account.venue,
+        venueCode: locked.account.venue,
         instrument: position?.instrument ?? null,
         side: position?.side ?? null,
         assetSymbol: asset,
         quantity: toPlain(quantity),
-        recordedAt: book.recordedAt(now),
+        recordedAt: locked.recordedAt(now),
       }));
       await tx.reportedEntry.createMany({ data });
     },
@@ -79,29 +79,29 @@ function entryKind(parts: LedgerParts, now: Date): FactKind<NewEntry> {
 /** On the balance, or on the margin of the position that is named; what that margin lacks, the insurance fund pays. */
 function bookEntry(
   { entryId, position, asset, quantity, kind, at }: NewEntry,
-  book: OpenBook,
+  locked: LockedAccount,
   rulebook: Rulebook,
   field: FieldOf,
 ): Refusal | null {
   const cause = { reference: entryId, reportedAt: at };
   if (position === null) {
-    book.post(asset, quantity, { ...cause, kind });
+    locked.post(asset, quantity, { ...cause, kind });
     return null;
   }
-  const held = book.positions.get(positionKey(position.instrument, position.side));
-  const instrument = rulebook.instrument(book.account.venue, position.instrument);
-  if (position.accountId !== book.account.id || held === undefined || held.size.isZero() || instrument === null) {
+  const held = locked.positions.get(positionKey(position.instrument, position.side));
+  const instrument = rulebook.instrument(locked.account.venue, position.instrument);
+  if (position.accountId !== locked.account.id || held === undefined || held.size.isZero() || instrument === null) {
     return positionNotFound(field('positionId'));
   }
-  if (settingOf(book, instrument).marginMode === 'CROSS') {
+  if (settingOf(locked, instrument).marginMode === 'CROSS') {
     const message = 'The position is in cross margin: leave `positionId` out to book on the balance.';
     return { ...refuse('ISOLATED_ONLY', message), field: field('positionId') };
   }
   const settled = bookOnMargin(held.isolatedMargin, quantity);
-  book.post(asset, quantity, { ...cause, kind });
-  if (!settled.outOfMargin.isZero()) book.post(asset, settled.outOfMargin, { ...cause, kind: 'MARGIN_ADJUSTMENT' });
-  if (!settled.insurance.isZero()) book.post(asset, settled.insurance, { ...cause, kind: 'INSURANCE' });
-  book.setPosition({ ...held, isolatedMargin: settled.margin });
+  locked.post(asset, quantity, { ...cause, kind });
+  if (!settled.outOfMargin.isZero()) locked.post(asset, settled.outOfMargin, { ...cause, kind: 'MARGIN_ADJUSTMENT' });
+  if (!settled.insurance.isZero()) locked.post(asset, settled.insurance, { ...cause, kind: 'INSURANCE' });
+  locked.setPosition({ ...held, isolatedMargin: settled.margin });
   return null;
 }
 
@@ -117,7 +117,7 @@ function problemOfContent(entry: NewEntry, rulebook: Rulebook, field: FieldOf): 
     const message = `Isolated margin is held in ${SETTLEMENT_ASSET} only: leave \`positionId\` out, or book ${SETTLEMENT_ASSET}.`;
     return { ...refuse('INVALID_INPUT', message), field: field('asset') };
   }
-  if (entry.quantity.isZero() || entry.quantity.abs().gt(LARGEST_QUANTITY)) {
+  if (entry.quantity.isZero() || entry.quantity.abs().gt(MAX_QUANTITY)) {
     const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
     return { ...refuse('INVALID_INPUT', message), field: field('quantity') };
   }

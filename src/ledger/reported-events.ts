@@ -14,9 +14,9 @@ import {
   type BatchResult,
   type LedgerParts,
 } from './ledger-checks.js';
-import { openBooks, writeBooks, type OpenBook } from './locked-accounts.js';
+import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
 
-export interface Fact {
+export interface ReportedEvent {
   readonly accountId: string;
   readonly at: Date;
 }
@@ -25,39 +25,39 @@ export interface Fact {
 export type FieldOf = (name: string) => string[];
 
 /** A fact of an account whose book is open. */
-export interface BookedFact<F extends Fact> {
-  readonly fact: F;
-  readonly book: OpenBook;
+export interface BookedEvent<F extends ReportedEvent> {
+  readonly event: F;
+  readonly locked: LockedAccount;
 }
 
 /** What was recorded before at a venue. */
-export interface KnownFact {
+export interface KnownEvent {
   readonly venue: string;
   readonly id: string;
   readonly content: string;
 }
 
 /** What facts of one kind have of their own; of one batch, in one try of its transaction. */
-export interface FactKind<F extends Fact> {
+export interface ReportedEventKind<F extends ReportedEvent> {
   /** In words: "fill". */
   readonly name: string;
   /** Where they stand in the input, and what their id is called there: "fills", "fillId". */
   readonly list: string;
   readonly idField: string;
-  idOf(fact: F): string;
+  idOf(event: F): string;
   /** All that makes it the same fact, in one line. */
-  contentOf(fact: F, book: OpenBook): string;
+  contentOf(event: F, locked: LockedAccount): string;
   /** Why it is no such fact, whatever the account holds. */
-  problemOf(fact: F, book: OpenBook, field: FieldOf): Refusal | null;
+  problemOf(event: F, locked: LockedAccount, field: FieldOf): Refusal | null;
   /** Books what comes of it, or says why nothing can. */
-  post(fact: F, book: OpenBook, field: FieldOf): Refusal | null;
-  readKnown(tx: Transaction, venues: string[], ids: string[]): Promise<KnownFact[]>;
-  insert(tx: Transaction, taken: readonly BookedFact<F>[]): Promise<void>;
+  post(event: F, locked: LockedAccount, field: FieldOf): Refusal | null;
+  readKnown(tx: Transaction, venues: string[], ids: string[]): Promise<KnownEvent[]>;
+  insert(tx: Transaction, taken: readonly BookedEvent<F>[]): Promise<void>;
 }
 
-export interface FactsResult<F extends Fact> extends BatchResult {
+export interface ReportedEventsResult<F extends ReportedEvent> extends BatchResult {
   /** Those that are recorded now, or were before. */
-  readonly standing: readonly BookedFact<F>[];
+  readonly standing: readonly BookedEvent<F>[];
 }
 
 /**
@@ -66,24 +66,26 @@ export interface FactsResult<F extends Fact> extends BatchResult {
  * @param kindOf called once a try, when the accounts are locked
  * @param lockFirst takes the locks that come before those of accounts
  */
-export async function recordFacts<F extends Fact>(
+export async function recordEvents<F extends ReportedEvent>(
   { db, bus }: LedgerParts,
-  facts: readonly F[],
+  events: readonly F[],
   now: Date,
-  kindOf: (tx: Transaction) => FactKind<F> | Promise<FactKind<F>>,
+  kindOf: (tx: Transaction) => ReportedEventKind<F> | Promise<ReportedEventKind<F>>,
   lockFirst?: (tx: Transaction) => Promise<void>,
-): Promise<FactsResult<F>> {
-  const result = await transact(db, async (tx): Promise<FactsResult<F>> => {
+): Promise<ReportedEventsResult<F>> {
+  const result = await transact(db, async (tx): Promise<ReportedEventsResult<F>> => {
     await lockFirst?.(tx);
-    const books = await openBooks(tx, [...new Set(facts.map(({ accountId }) => accountId).filter(isUuid))]);
+    const lockedAccounts = await lockAccounts(tx, [
+      ...new Set(events.map(({ accountId }) => accountId).filter(isUuid)),
+    ]);
     const kind = await kindOf(tx);
-    const known = await readKnown(tx, kind, facts, books);
+    const known = await readKnown(tx, kind, events, lockedAccounts);
     const refusals: Refusal[] = [];
-    const taken: BookedFact<F>[] = [];
-    const standing: BookedFact<F>[] = [];
-    for (const [index, fact] of facts.entries()) {
+    const taken: BookedEvent<F>[] = [];
+    const standing: BookedEvent<F>[] = [];
+    for (const [index, event] of events.entries()) {
       const field: FieldOf = (name) => ['input', kind.list, String(index), name];
-      const outcome = recordOne(kind, fact, books.get(fact.accountId), known, now, field);
+      const outcome = recordOne(kind, event, lockedAccounts.get(event.accountId), known, now, field);
       if ('refusal' in outcome) refusals.push(outcome.refusal);
       else {
         standing.push(outcome);
@@ -91,50 +93,52 @@ export async function recordFacts<F extends Fact>(
       }
     }
     if (taken.length > 0) await kind.insert(tx, taken);
-    const changed = await writeBooks(tx, books.values(), now);
+    const changed = await writeAccounts(tx, lockedAccounts.values(), now);
     return { recorded: taken.length, alreadyKnown: standing.length - taken.length, refusals, changed, standing };
-  }).catch(lookAgain(bus, facts));
+  }).catch(lookAgain(bus, events));
   if (result.changed.length > 0) bus.emit('accounts', { ids: result.changed, cause: 'ACCOUNT' });
   return result;
 }
 
-type Outcome<F extends Fact> = (BookedFact<F> & { readonly isNew: boolean }) | { readonly refusal: Refusal };
+type Outcome<F extends ReportedEvent> = (BookedEvent<F> & { readonly isNew: boolean }) | { readonly refusal: Refusal };
 
-function recordOne<F extends Fact>(
-  kind: FactKind<F>,
-  fact: F,
-  book: OpenBook | undefined,
+function recordOne<F extends ReportedEvent>(
+  kind: ReportedEventKind<F>,
+  event: F,
+  locked: LockedAccount | undefined,
   known: Map<string, string>,
   now: Date,
   field: FieldOf,
 ): Outcome<F> {
   const idField = field(kind.idField);
-  const problem = problemOfId(kind.idOf(fact), idField);
+  const problem = problemOfId(kind.idOf(event), idField);
   if (problem !== null) return { refusal: problem };
-  if (book === undefined) return { refusal: accountNotFound(field('accountId')) };
-  const ofContent = kind.problemOf(fact, book, field) ?? problemOfInstant(fact.at, now, field('at'));
+  if (locked === undefined) return { refusal: accountNotFound(field('accountId')) };
+  const ofContent = kind.problemOf(event, locked, field) ?? problemOfInstant(event.at, now, field('at'));
   if (ofContent !== null) return { refusal: ofContent };
-  const key = keyOf(book.account.venue, kind.idOf(fact));
-  const content = kind.contentOf(fact, book);
+  const key = keyOf(locked.account.venue, kind.idOf(event));
+  const content = kind.contentOf(event, locked);
   const before = known.get(key);
   if (before !== undefined) {
-    return before === content ? { fact, book, isNew: false } : { refusal: reusedId(kind.name, book.account, idField) };
+    return before === content
+      ? { event, locked, isNew: false }
+      : { refusal: reusedId(kind.name, locked.account, idField) };
   }
-  const refusal = kind.post(fact, book, field);
+  const refusal = kind.post(event, locked, field);
   if (refusal !== null) return { refusal };
   known.set(key, content);
-  return { fact, book, isNew: true };
+  return { event, locked, isNew: true };
 }
 
 /** What was recorded under these ids, at the venues of these accounts. */
-async function readKnown<F extends Fact>(
+async function readKnown<F extends ReportedEvent>(
   tx: Transaction,
-  kind: FactKind<F>,
-  facts: readonly F[],
-  books: ReadonlyMap<string, OpenBook>,
+  kind: ReportedEventKind<F>,
+  events: readonly F[],
+  lockedAccounts: ReadonlyMap<string, LockedAccount>,
 ): Promise<Map<string, string>> {
-  const venues = [...new Set([...books.values()].map((book) => book.account.venue))];
-  const ids = facts.map((fact) => kind.idOf(fact)).filter((id) => problemOfId(id, []) === null);
+  const venues = [...new Set([...lockedAccounts.values()].map((locked) => locked.account.venue))];
+  const ids = events.map((event) => kind.idOf(event)).filter((id) => problemOfId(id, []) === null);
   return new Map((await kind.readKnown(tx, venues, ids)).map(({ venue, id, content }) => [keyOf(venue, id), content]));
 }
 

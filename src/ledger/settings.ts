@@ -6,7 +6,7 @@ import type { CollateralMode, MarginMode, PositionMode } from '../margin/model.j
 import { refuse, type Refusal } from '../margin/refusal.js';
 import { isUuid } from '../platform/ids.js';
 import type { LedgerParts } from './ledger-checks.js';
-import type { OpenBook } from './locked-accounts.js';
+import type { LockedAccount } from './locked-accounts.js';
 import { bookAutoExchange } from './auto-exchange.js';
 import { bookInterest, markInterest } from './interest.js';
 import { rulesOf } from './margin-state.js';
@@ -19,15 +19,15 @@ export function setLeverage(
   own: OwnAccount & { readonly instrument: string; readonly leverage: Decimal },
   now: Date,
 ): Promise<readonly Refusal[]> {
-  return changeOwnAccount(parts, own, now, (book) => {
-    const { market, policy } = rulesOf(book.account, parts, now);
-    const instrument = parts.rulebook.instrument(book.account.venue, own.instrument);
+  return changeOwnAccount(parts, own, now, (locked) => {
+    const { market, policy } = rulesOf(locked.account, parts, now);
+    const instrument = parts.rulebook.instrument(locked.account.venue, own.instrument);
     const rules = policy.instruments.get(own.instrument);
     if (instrument === null || rules === undefined) return noSuchInstrument();
-    const refusal = checkLeverage(rules, own.leverage, book.state(parts.rulebook), market, policy);
+    const refusal = checkLeverage(rules, own.leverage, locked.state(parts.rulebook), market, policy);
     if (refusal !== null) return at(refusal, 'leverage');
-    const setting = settingOf(book, instrument);
-    if (!setting.leverage.eq(own.leverage)) book.setSetting(own.instrument, { ...setting, leverage: own.leverage });
+    const setting = settingOf(locked, instrument);
+    if (!setting.leverage.eq(own.leverage)) locked.setSetting(own.instrument, { ...setting, leverage: own.leverage });
     return null;
   });
 }
@@ -37,16 +37,16 @@ export function setMarginMode(
   own: OwnAccount & { readonly instrument: string; readonly marginMode: MarginMode },
   now: Date,
 ): Promise<readonly Refusal[]> {
-  return changeOwnAccount(parts, own, now, (book) => {
-    const instrument = parts.rulebook.instrument(book.account.venue, own.instrument);
+  return changeOwnAccount(parts, own, now, (locked) => {
+    const instrument = parts.rulebook.instrument(locked.account.venue, own.instrument);
     if (instrument === null) return noSuchInstrument();
-    const setting = settingOf(book, instrument);
+    const setting = settingOf(locked, instrument);
     // A request that is sent again finds its own effect; a position that was opened since does not turn it into a refusal.
     if (setting.marginMode === own.marginMode) return null;
-    const { policy } = rulesOf(book.account, parts, now);
-    const refusal = checkMarginMode(own.instrument, own.marginMode, book.state(parts.rulebook), policy);
+    const { policy } = rulesOf(locked.account, parts, now);
+    const refusal = checkMarginMode(own.instrument, own.marginMode, locked.state(parts.rulebook), policy);
     if (refusal !== null) return at(refusal, 'marginMode');
-    book.setSetting(own.instrument, { ...setting, marginMode: own.marginMode });
+    locked.setSetting(own.instrument, { ...setting, marginMode: own.marginMode });
     return null;
   });
 }
@@ -56,11 +56,11 @@ export function setPositionMode(
   own: OwnAccount & { readonly positionMode: PositionMode },
   now: Date,
 ): Promise<readonly Refusal[]> {
-  return changeOwnAccount(parts, own, now, (book) => {
-    if (book.account.positionMode === own.positionMode) return null;
-    const refusal = checkPositionMode(book.state(parts.rulebook));
+  return changeOwnAccount(parts, own, now, (locked) => {
+    if (locked.account.positionMode === own.positionMode) return null;
+    const refusal = checkPositionMode(locked.state(parts.rulebook));
     if (refusal !== null) return at(refusal, 'positionMode');
-    book.setModes({ positionMode: own.positionMode });
+    locked.setModes({ positionMode: own.positionMode });
     return null;
   });
 }
@@ -86,18 +86,18 @@ export async function setCollateralMode(
     parts,
     own,
     now,
-    async (book, tx) => {
-      if (book.account.collateralMode === collateralMode) return null;
-      const through = await bookInterest(tx, [book], parts, now);
-      const { market, policy } = rulesOf(book.account, parts, now);
+    async (locked, tx) => {
+      if (locked.account.collateralMode === collateralMode) return null;
+      const through = await bookInterest(tx, [locked], parts, now);
+      const { market, policy } = rulesOf(locked.account, parts, now);
       const refusal =
-        checkCollateralMode(collateralMode, book.state(rulebook), market, policy) ??
-        (await CapRoom.read(tx, capped)).checkMode(book, collateralMode, rulebook);
+        checkCollateralMode(collateralMode, locked.state(rulebook), market, policy) ??
+        (await CapRoom.read(tx, capped)).checkMode(locked, collateralMode, rulebook);
       if (refusal !== null) return at(refusal, 'collateralMode');
-      book.setModes({ collateralMode });
-      if (!allowsIsolated(collateralMode, policy)) resetToCross(book);
-      bookAutoExchange(book, `collateralMode:${collateralMode}`, parts, now);
-      await markInterest(tx, [book], through);
+      locked.setModes({ collateralMode });
+      if (!allowsIsolated(collateralMode, policy)) resetToCross(locked);
+      bookAutoExchange(locked, `collateralMode:${collateralMode}`, parts, now);
+      await markInterest(tx, [locked], through);
       return null;
     },
     (tx) => lockCaps(tx, capped),
@@ -105,9 +105,9 @@ export async function setCollateralMode(
 }
 
 /** What is left of isolated margin where the new mode has none: settings without a position (rules: 6). */
-function resetToCross(book: OpenBook): void {
-  for (const [instrument, setting] of book.settings) {
-    if (setting.marginMode === 'ISOLATED') book.setSetting(instrument, { ...setting, marginMode: 'CROSS' });
+function resetToCross(locked: LockedAccount): void {
+  for (const [instrument, setting] of locked.settings) {
+    if (setting.marginMode === 'ISOLATED') locked.setSetting(instrument, { ...setting, marginMode: 'CROSS' });
   }
 }
 

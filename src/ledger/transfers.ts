@@ -6,9 +6,9 @@ import type { Transaction } from '../platform/database.js';
 import { isUuid } from '../platform/ids.js';
 import { ratioKey, type RatioVersion } from '../policy/versions/ratio-version.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
-import { LARGEST_QUANTITY, type BatchResult, type LedgerParts } from './ledger-checks.js';
-import type { OpenBook } from './locked-accounts.js';
-import { recordFacts, type FactKind, type FieldOf } from './reported-events.js';
+import { MAX_QUANTITY, type BatchResult, type LedgerParts } from './ledger-checks.js';
+import type { LockedAccount } from './locked-accounts.js';
+import { recordEvents, type ReportedEventKind, type FieldOf } from './reported-events.js';
 import { rulesOf } from './margin-state.js';
 import { CapRoom, cappedRatios, lockCaps } from './platform-caps.js';
 import { readAccounts } from './records.js';
@@ -32,7 +32,7 @@ export async function recordTransfers(
   now: Date,
 ): Promise<BatchResult> {
   let capped: readonly RatioVersion[] = [];
-  return recordFacts(
+  return recordEvents(
     parts,
     transfers,
     now,
@@ -44,23 +44,23 @@ export async function recordTransfers(
   );
 }
 
-function transferKind(parts: LedgerParts, now: Date, room: CapRoom): FactKind<NewTransfer> {
+function transferKind(parts: LedgerParts, now: Date, room: CapRoom): ReportedEventKind<NewTransfer> {
   const { rulebook } = parts;
   return {
     ...{ name: 'transfer', list: 'transfers', idField: 'transferId' },
     idOf: ({ transferId }) => transferId,
     contentOf: ({ accountId, asset, quantity, at }) => [accountId, asset, toPlain(quantity), at.getTime()].join('|'),
-    problemOf: (transfer, _book, field) => problemOfContent(transfer, rulebook, field),
-    post: (transfer, book, field) => {
+    problemOf: (transfer, _locked, field) => problemOfContent(transfer, rulebook, field),
+    post: (transfer, locked, field) => {
       const { asset, quantity } = transfer;
       const isOut = quantity.isNegative();
       const refusal = isOut
-        ? refusalOfOut(transfer, book, parts, now)
-        : room.checkDeposit(book, asset, quantity, rulebook);
+        ? refusalOfOut(transfer, locked, parts, now)
+        : room.checkDeposit(locked, asset, quantity, rulebook);
       if (refusal !== null) return { ...refusal, field: field('quantity') };
-      room.use(book, asset, quantity);
+      room.use(locked, asset, quantity);
       const kind = isOut ? 'WITHDRAWAL' : 'DEPOSIT';
-      book.post(asset, quantity, { kind, reference: transfer.transferId, reportedAt: transfer.at });
+      locked.post(asset, quantity, { kind, reference: transfer.transferId, reportedAt: transfer.at });
       return null;
     },
     readKnown: async (tx, venues, ids) => {
@@ -71,12 +71,12 @@ function transferKind(parts: LedgerParts, now: Date, room: CapRoom): FactKind<Ne
       });
     },
     insert: async (tx, taken) => {
-      const data = taken.map(({ fact: { asset, quantity, ...transfer }, book }) => ({
+      const data = taken.map(({ event: { asset, quantity, ...transfer }, locked }) => ({
         ...transfer,
-        venueCode: book.account.venue,
+        venueCode: locked.account.venue,
         assetSymbol: asset,
         quantity: toPlain(quantity),
-        recordedAt: book.recordedAt(now),
+        recordedAt: locked.recordedAt(now),
       }));
       await tx.transfer.createMany({ data });
     },
@@ -87,16 +87,16 @@ function problemOfContent(transfer: NewTransfer, rulebook: Rulebook, field: Fiel
   if (!rulebook.assets.has(transfer.asset)) {
     return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: field('asset') };
   }
-  if (transfer.quantity.isZero() || transfer.quantity.abs().gt(LARGEST_QUANTITY)) {
+  if (transfer.quantity.isZero() || transfer.quantity.abs().gt(MAX_QUANTITY)) {
     const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
     return { ...refuse('INVALID_INPUT', message), field: field('quantity') };
   }
   return null;
 }
 
-function refusalOfOut(transfer: NewTransfer, book: OpenBook, parts: LedgerParts, now: Date): Refusal | null {
-  const { market, policy } = rulesOf(book.account, parts, now);
-  return checkTransferOut(transfer.asset, transfer.quantity.negated(), book.state(parts.rulebook), market, policy);
+function refusalOfOut(transfer: NewTransfer, locked: LockedAccount, parts: LedgerParts, now: Date): Refusal | null {
+  const { market, policy } = rulesOf(locked.account, parts, now);
+  return checkTransferOut(transfer.asset, transfer.quantity.negated(), locked.state(parts.rulebook), market, policy);
 }
 
 /** The capped ratios that the deposits can fill up. Venue and chain never change: they are read before the locks. */

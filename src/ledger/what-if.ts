@@ -4,12 +4,12 @@ import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
 import { simulation, type SimulatedChanges } from '../margin/change/simulate.js';
 import { stress } from '../margin/solve/stress.js';
-import { LARGEST_PRICE } from '../market/quote-check.js';
+import { MAX_PRICE } from '../market/quote-check.js';
 import type { Database } from '../platform/database.js';
 import { turn } from '../platform/yielding.js';
 import { platformUsed } from '../policy/changes/ratio-change.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
-import { LARGEST_QUANTITY } from './ledger-checks.js';
+import { MAX_QUANTITY } from './ledger-checks.js';
 import type { MarginState } from './margin-state.js';
 import { cappedRatios } from './platform-caps.js';
 import type { Holdings } from './records.js';
@@ -22,7 +22,7 @@ export interface WhatIf {
 }
 
 /** Of symbols: nothing is called by a longer one, and what came is repeated in the refusal. */
-const LONGEST_SYMBOL = 100;
+const MAX_SYMBOL = 100;
 
 /**
  * The state after changes that are not made (rules: 14). A value that no real change could have is refused, and then
@@ -100,18 +100,18 @@ function problemOf({ leverages, transfers, trades, prices }: SimulatedChanges): 
     ...transfers.map(
       ({ asset, quantity }, index) =>
         problemOfSymbol(asset, 'transfers', index, 'asset') ??
-        (quantity.isZero() || quantity.abs().gt(LARGEST_QUANTITY)
+        (quantity.isZero() || quantity.abs().gt(MAX_QUANTITY)
           ? invalid('Expected a quantity other than 0, of at most 1e15 either way.', 'transfers', index, 'quantity')
           : null),
     ),
     ...trades.map(
       ({ instrument, size, price, fee }, index) =>
         problemOfSymbol(instrument, 'trades', index, 'instrument') ??
-        (!size.gt(ZERO) || size.gt(LARGEST_QUANTITY)
+        (!size.gt(ZERO) || size.gt(MAX_QUANTITY)
           ? invalid('Expected a size above 0, of at most 1e15.', 'trades', index, 'size')
           : null) ??
         (price === null ? null : problemOfPrice(price, 'trades', index)) ??
-        (fee.abs().gt(LARGEST_QUANTITY)
+        (fee.abs().gt(MAX_QUANTITY)
           ? invalid('Expected a fee of at most 1e15 either way.', 'trades', index, 'fee')
           : null),
     ),
@@ -124,12 +124,12 @@ function problemOf({ leverages, transfers, trades, prices }: SimulatedChanges): 
 }
 
 function problemOfSymbol(symbol: string, list: string, index: number, name: string): Refusal | null {
-  if (symbol.length <= LONGEST_SYMBOL) return null;
-  return invalid(`Expected a symbol of at most ${LONGEST_SYMBOL} characters.`, list, index, name);
+  if (symbol.length <= MAX_SYMBOL) return null;
+  return invalid(`Expected a symbol of at most ${MAX_SYMBOL} characters.`, list, index, name);
 }
 
 function problemOfPrice(price: Decimal, list: string, index: number): Refusal | null {
-  if (price.gt(ZERO) && price.lte(LARGEST_PRICE)) return null;
+  if (price.gt(ZERO) && price.lte(MAX_PRICE)) return null;
   return invalid('Expected a price above 0, of at most 1e12.', list, index, 'price');
 }
 

@@ -7,9 +7,9 @@ import { refuse, type Refusal } from '../margin/refusal.js';
 import { checkTransferOut } from '../margin/solve/transferable.js';
 import type { IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
-import { LARGEST_QUANTITY, positionNotFound, type LedgerParts, type PositionRef } from './ledger-checks.js';
+import { MAX_QUANTITY, positionNotFound, type LedgerParts, type PositionRef } from './ledger-checks.js';
 import { rulesOf } from './margin-state.js';
-import { moveOwnMoney, type OwnAccount } from './owner-commands.js';
+import { moveFunds, type OwnAccount } from './owner-commands.js';
 import { positionKey } from './records.js';
 
 export interface Withdrawal extends OwnAccount {
@@ -24,7 +24,7 @@ export interface MarginAdjustment extends PositionRef {
   readonly quantity: Decimal;
 }
 
-export interface MovedMoney {
+export interface MovedFunds {
   /** The ledger entry of the account; null when it was refused. */
   readonly entry: bigint | null;
   readonly refusals: readonly Refusal[];
@@ -36,19 +36,19 @@ export function withdraw(
   own: Withdrawal,
   request: IdempotentRequest,
   now: Date,
-): Promise<MovedMoney> {
-  return moveOwnMoney(parts, own, request, now, (book) => {
+): Promise<MovedFunds> {
+  return moveFunds(parts, own, request, now, (locked) => {
     if (!parts.rulebook.assets.has(own.asset)) {
       return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: ['input', 'asset'] };
     }
-    if (!own.quantity.gt(ZERO) || own.quantity.gt(LARGEST_QUANTITY)) {
+    if (!own.quantity.gt(ZERO) || own.quantity.gt(MAX_QUANTITY)) {
       const message = 'Expected a quantity above 0, of at most 1e15.';
       return { ...refuse('INVALID_INPUT', message), field: ['input', 'quantity'] };
     }
-    const { market, policy } = rulesOf(book.account, parts, now);
-    const refusal = checkTransferOut(own.asset, own.quantity, book.state(parts.rulebook), market, policy);
+    const { market, policy } = rulesOf(locked.account, parts, now);
+    const refusal = checkTransferOut(own.asset, own.quantity, locked.state(parts.rulebook), market, policy);
     if (refusal !== null) return { ...refusal, field: ['input', 'quantity'] };
-    book.post(own.asset, own.quantity.negated(), {
+    locked.post(own.asset, own.quantity.negated(), {
       kind: 'WITHDRAWAL',
       reference: `withdrawal:${uuidv7()}`,
       reportedAt: null,
@@ -63,18 +63,18 @@ export async function adjustPositionMargin(
   own: MarginAdjustment,
   request: IdempotentRequest,
   now: Date,
-): Promise<MovedMoney> {
+): Promise<MovedFunds> {
   const field = ['input', 'positionId'];
-  const moved = await moveOwnMoney(parts, own, request, now, (book) => {
+  const moved = await moveFunds(parts, own, request, now, (locked) => {
     const key = positionKey(own.instrument, own.side);
-    const position = book.positions.get(key);
-    const { market, policy } = rulesOf(book.account, parts, now);
-    const state = book.state(parts.rulebook);
+    const position = locked.positions.get(key);
+    const { market, policy } = rulesOf(locked.account, parts, now);
+    const state = locked.state(parts.rulebook);
     const report = assessMargin(state, market, policy).positions.find(
       ({ instrument, side }) => positionKey(instrument, side) === key,
     );
     if (position === undefined || report === undefined) return positionNotFound(field);
-    if (own.quantity.isZero() || own.quantity.abs().gt(LARGEST_QUANTITY)) {
+    if (own.quantity.isZero() || own.quantity.abs().gt(MAX_QUANTITY)) {
       const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
       return { ...refuse('INVALID_INPUT', message), field: ['input', 'quantity'] };
     }
@@ -82,12 +82,12 @@ export async function adjustPositionMargin(
     if (refusal !== null) {
       return { ...refusal, field: refusal.code === 'ISOLATED_ONLY' ? field : ['input', 'quantity'] };
     }
-    book.post(SETTLEMENT_ASSET, own.quantity.negated(), {
+    locked.post(SETTLEMENT_ASSET, own.quantity.negated(), {
       kind: 'MARGIN_ADJUSTMENT',
       reference: `position:${key}`,
       reportedAt: null,
     });
-    book.setPosition({ ...position, isolatedMargin: position.isolatedMargin.plus(own.quantity) });
+    locked.setPosition({ ...position, isolatedMargin: position.isolatedMargin.plus(own.quantity) });
     return null;
   });
   // The input names a position: an account that is not there is a position that is not there.

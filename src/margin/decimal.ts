@@ -28,14 +28,14 @@ const SMALLEST_STEP: Decimal = new Decimal(10).pow(-SCALE);
 const PLAIN = /^-?(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,18})?$/;
 
 /** Longest text that can be a decimal: a sign, 30 digits, a point, 18 digits. */
-const LONGEST = 50;
+const MAX_CHARACTERS = 50;
 
 /**
  * Reads a decimal in plain notation with at most 30 integer and 18 fraction digits.
  * Null when the text is anything else (rules: 1, numbers); long texts are refused without being scanned.
  */
 export function parseDecimal(text: string): Decimal | null {
-  return text.length <= LONGEST && PLAIN.test(text) ? new Decimal(text) : null;
+  return text.length <= MAX_CHARACTERS && PLAIN.test(text) ? new Decimal(text) : null;
 }
 
 /** For literals of the code and for columns of the database, which are known to be decimals. */

@@ -83,7 +83,7 @@ export interface Policy {
   readonly autoExchange: readonly AutoExchangeThreshold[];
   readonly assets: ReadonlyMap<string, AssetRules>;
   /** By asset; an asset without one counts nothing (USDT: 1) (rules: 3). */
-  readonly collateralRatios: ReadonlyMap<string, CollateralSchedule>;
+  readonly collateralRatios: ReadonlyMap<string, CollateralTable>;
   readonly instruments: ReadonlyMap<string, InstrumentRules>;
 }
 
@@ -107,7 +107,7 @@ export interface AssetRules {
   readonly convertible: boolean;
 }
 
-export interface CollateralSchedule {
+export interface CollateralTable {
   /** The identity of the version that these tiers come from; opaque here, carried into the explanation. */
   readonly id: string;
   readonly tierUnit: TierUnit;

@@ -34,8 +34,8 @@ export async function thinPriceHistory(db: Database, { now, fullMs, after, limit
   const expired = await deleteExpired(db, new Date(now.getTime() - KEPT_MS).toISOString(), limit);
   if (expired > 0) return { deleted: expired, after };
   for (let from = after; ;) {
-    const page = await overtakenRounds(db, from, full);
-    if (page.overtaken.length > 0) return deleteRounds(db, page.overtaken.slice(0, limit), limit);
+    const page = await overtakenBatches(db, from, full);
+    if (page.overtaken.length > 0) return deletePriceBatches(db, page.overtaken.slice(0, limit), limit);
     // The last one of a page is looked at again, with what follows it.
     from = page.last === null ? from : page.last - 1n;
     if (page.rounds < PAGE) return { deleted: 0, after: from };
@@ -49,7 +49,7 @@ interface Page {
   readonly overtaken: readonly bigint[];
 }
 
-async function overtakenRounds(db: Database, after: bigint, full: string): Promise<Page> {
+async function overtakenBatches(db: Database, after: bigint, full: string): Promise<Page> {
   const [page] = await db.$queryRaw<[Page]>`
     SELECT count(*)::int AS rounds, max(seq) AS last,
       COALESCE(array_agg(seq ORDER BY seq) FILTER (WHERE next < date_trunc('minute', at) + interval '1 minute'), '{}')
@@ -63,7 +63,7 @@ async function overtakenRounds(db: Database, after: bigint, full: string): Promi
   return page;
 }
 
-async function deleteRounds(db: Database, rounds: readonly bigint[], limit: number): Promise<Thinned> {
+async function deletePriceBatches(db: Database, rounds: readonly bigint[], limit: number): Promise<Thinned> {
   const [thinned] = await db.$queryRaw<[Thinned]>`
     WITH reach AS (
       SELECT max(at) AS at FROM (

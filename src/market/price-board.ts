@@ -13,7 +13,7 @@ import {
   marketOf,
   snapshotOf,
   type PriceSnapshot,
-  type RoundPrices,
+  type BatchPrices,
 } from './price-snapshot.js';
 import type {
   IndexPrice,
@@ -51,7 +51,7 @@ interface IndexEntry {
 }
 
 /** What a set of quotes, or the passing of time, changes. Its `stored` part goes to the database before the board. */
-export interface Round {
+export interface PriceBatch {
   /** The number after that of the board's newest round. */
   readonly seq: bigint;
   /** As of when it was composed, in milliseconds since 1970. */
@@ -122,7 +122,7 @@ export class PriceBoard {
    * newest quote wins; of two of one instant, the later in the list; and any wins over one that is dated ahead by a clock
    * that has been set back since. Nothing is changed yet.
    */
-  compose(quotes: readonly IndexQuote[], marks: readonly MarkQuote[], at: number): Round {
+  compose(quotes: readonly IndexQuote[], marks: readonly MarkQuote[], at: number): PriceBatch {
     const { indexes: knownIndexes, marks: knownMarks } = this.entries;
     const taken = new Map<string, Map<string, IndexQuote>>();
     for (const quote of quotes) {
@@ -167,7 +167,7 @@ export class PriceBoard {
     };
   }
 
-  apply(round: Round): void {
+  apply(round: PriceBatch): void {
     this.put(round.indexEntries, round.markEntries, round);
   }
 
@@ -261,7 +261,7 @@ export class PriceBoard {
   }
 }
 
-function pricesOf({ indexes, marks }: Entries): RoundPrices {
+function pricesOf({ indexes, marks }: Entries): BatchPrices {
   return {
     index: (asset) => indexes.get(asset)?.index ?? null,
     mark: (venue, instrument) => marks.get(markKey(venue, instrument)) ?? null,

@@ -5,7 +5,7 @@
 import { decimal } from '../margin/decimal.js';
 import type { Database } from '../platform/database.js';
 import { Prisma } from '../platform/prisma/client.js';
-import { snapshotOf, type PriceSnapshot, type RoundPrice } from './price-snapshot.js';
+import { snapshotOf, type PriceSnapshot, type BatchPrice } from './price-snapshot.js';
 
 /**
  * The prices of an instant: those of the last round until then, and what was stale then. Where only one round a minute is
@@ -15,12 +15,12 @@ import { snapshotOf, type PriceSnapshot, type RoundPrice } from './price-snapsho
  * @returns null when no round is kept that is as old
  */
 export async function pricesAt(db: Database, at: Date, maxAge: number): Promise<PriceSnapshot | null> {
-  return readRound(db, Prisma.sql`at <= ${at.toISOString()}::timestamptz`, at, maxAge);
+  return readPriceBatch(db, Prisma.sql`at <= ${at.toISOString()}::timestamptz`, at, maxAge);
 }
 
 /** The prices of exactly this round, as of its instant; null when it is not kept. */
-export async function pricesOfRound(db: Database, round: bigint, maxAge: number): Promise<PriceSnapshot | null> {
-  return readRound(db, Prisma.sql`seq = ${round}`, null, maxAge);
+export async function pricesOfBatch(db: Database, round: bigint, maxAge: number): Promise<PriceSnapshot | null> {
+  return readPriceBatch(db, Prisma.sql`seq = ${round}`, null, maxAge);
 }
 
 interface HistoryRow {
@@ -35,7 +35,7 @@ interface HistoryRow {
   readonly stale: boolean;
 }
 
-async function readRound(
+async function readPriceBatch(
   db: Database,
   condition: Prisma.Sql,
   at: Date | null,
@@ -57,13 +57,13 @@ async function readRound(
     ) AS price ON true`;
   const [first] = rows;
   if (first === undefined) return null;
-  const prices = new Map<string, RoundPrice>();
+  const prices = new Map<string, BatchPrice>();
   for (const { symbol, price, pricedAt, stale } of rows) {
     if (symbol !== null) prices.set(symbol, { price: decimal(price), at: pricedAt.getTime(), stale });
   }
   const known = {
-    index: (asset: string): RoundPrice | null => prices.get(`index/${asset}`) ?? null,
-    mark: (venue: string, instrument: string): RoundPrice | null => prices.get(`mark/${venue}/${instrument}`) ?? null,
+    index: (asset: string): BatchPrice | null => prices.get(`index/${asset}`) ?? null,
+    mark: (venue: string, instrument: string): BatchPrice | null => prices.get(`mark/${venue}/${instrument}`) ?? null,
   };
   return snapshotOf(known, first.round, at === null || first.thinned ? first.roundAt : at, maxAge);
 }

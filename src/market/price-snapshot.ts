@@ -16,7 +16,7 @@ export interface PriceSnapshot {
 }
 
 /** A price as its round has left it. */
-export interface RoundPrice {
+export interface BatchPrice {
   readonly price: Decimal;
   /** Of the newest quote that it was made of, in milliseconds since 1970. */
   readonly at: number;
@@ -25,9 +25,9 @@ export interface RoundPrice {
 }
 
 /** Null where there never was one. */
-export interface RoundPrices {
-  index(asset: string): RoundPrice | null;
-  mark(venue: string, instrument: string): RoundPrice | null;
+export interface BatchPrices {
+  index(asset: string): BatchPrice | null;
+  mark(venue: string, instrument: string): BatchPrice | null;
 }
 
 /**
@@ -36,8 +36,8 @@ export interface RoundPrices {
  *
  * @param prices must not change any more
  */
-export function marketOf(prices: RoundPrices, venue: string, now: number, maxAge: number): Market {
-  const state = (known: RoundPrice | null): PriceState | null =>
+export function marketOf(prices: BatchPrices, venue: string, now: number, maxAge: number): Market {
+  const state = (known: BatchPrice | null): PriceState | null =>
     known === null ? null : { price: known.price, stale: isStale(known, now, maxAge) };
   return {
     index: remembered((asset) => state(prices.index(asset))),
@@ -55,11 +55,11 @@ function remembered(look: (symbol: string) => PriceState | null): (symbol: strin
 }
 
 /** @param prices must not change any more */
-export function snapshotOf(prices: RoundPrices, round: bigint, asOf: Date, maxAge: number): PriceSnapshot {
+export function snapshotOf(prices: BatchPrices, round: bigint, asOf: Date, maxAge: number): PriceSnapshot {
   return { round, asOf, marketOf: (venue) => marketOf(prices, venue, asOf.getTime(), maxAge) };
 }
 
-export function isStale({ at, stale }: RoundPrice, now: number, maxAge: number): boolean {
+export function isStale({ at, stale }: BatchPrice, now: number, maxAge: number): boolean {
   return stale || isOld(at, now, maxAge);
 }
 

@@ -1,15 +1,15 @@
 /** Rounds of prices in the database: what was acknowledged is there again after a restart, and for other processes. */
 import { decimal, toPlain } from '../margin/decimal.js';
 import type { Database, Transaction } from '../platform/database.js';
-import type { Round } from './price-board.js';
+import type { PriceBatch } from './price-board.js';
 import type { IndexQuote, MarkPrice, NewerPrices } from './quote.js';
 
 /** Of the advisory lock that whoever stores a round holds to the end of its transaction. */
-const ROUNDS_LOCK = 0x70_72_69_63_65_73n;
+const PRICE_BATCHES_LOCK = 0x70_72_69_63_65_73n;
 
 /** Until the transaction ends no other process stores a round. What is read afterwards is therefore the newest. */
-export async function lockRounds(tx: Transaction): Promise<void> {
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${ROUNDS_LOCK})`;
+export async function lockPriceBatches(tx: Transaction): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})`;
 }
 
 /**
@@ -18,10 +18,10 @@ export async function lockRounds(tx: Transaction): Promise<void> {
  * could be taken. Rounds before it that a clock has dated ahead, which was set back since, get the instant of this one:
  * instants never go back against numbers. False: another process has taken it.
  */
-export async function storeRound(db: Database | Transaction, { seq, at, stored }: Round): Promise<boolean> {
+export async function storePriceBatch(db: Database | Transaction, { seq, at, stored }: PriceBatch): Promise<boolean> {
   const { quotes, indexes, marks } = stored;
   const taken = await db.$queryRaw<unknown[]>`
-    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(${ROUNDS_LOCK})),
+    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})),
     round AS (
       INSERT INTO price_rounds (seq, at) SELECT ${seq}, ${iso(at)}::timestamptz FROM turn
       ON CONFLICT DO NOTHING RETURNING seq, at
@@ -75,7 +75,7 @@ export async function storeRound(db: Database | Transaction, { seq, at, stored }
 }
 
 /** The number of the newest round; 0: there is none. */
-export async function lastRound(db: Database): Promise<bigint> {
+export async function lastPriceBatch(db: Database): Promise<bigint> {
   const [last] = await db.$queryRaw<{ seq: bigint }[]>`SELECT seq FROM price_rounds ORDER BY seq DESC LIMIT 1`;
   return last?.seq ?? 0n;
 }
@@ -129,9 +129,9 @@ interface NewerRow {
  * The prices of a database that is older than rounds are its first one; without prices, or with a round, nothing is done.
  * Whether an index was stale was not recorded: it counts as stale, and is composed anew in the second round.
  */
-export async function recordFirstRound(db: Database, at: number): Promise<void> {
+export async function recordFirstPriceBatch(db: Database, at: number): Promise<void> {
   await db.$executeRaw`
-    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(${ROUNDS_LOCK})),
+    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})),
     round AS (
       INSERT INTO price_rounds (seq, at) SELECT 1, ${iso(at)}::timestamptz FROM turn
       WHERE EXISTS (SELECT FROM index_quotes) OR EXISTS (SELECT FROM mark_prices)

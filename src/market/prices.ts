@@ -5,10 +5,10 @@
  */
 import { refuse, type Refusal } from '../margin/refusal.js';
 import { transact, type Database, type Transaction } from '../platform/database.js';
-import { PriceBoard, type Round } from './price-board.js';
-import { pricesOfRound } from './price-history.js';
+import { PriceBoard, type PriceBatch } from './price-board.js';
+import { pricesOfBatch } from './price-history.js';
 import type { PriceSnapshot } from './price-snapshot.js';
-import { lastRound, lockRounds, readNewer, recordFirstRound, storeRound } from './price-store.js';
+import { lastPriceBatch, lockPriceBatches, readNewer, recordFirstPriceBatch, storePriceBatch } from './price-store.js';
 import type { IndexQuote, MarkQuote, PriceChanges, PricedSymbols } from './quote.js';
 import { checkQuote, type QuoteInput } from './quote-check.js';
 
@@ -34,7 +34,7 @@ export interface PricesOptions {
  * A clock that is behind the last instant by no more than this is waited for: instants do not go back. One that is further
  * behind was set back, and is followed, since everything that is published by the right time would be old otherwise.
  */
-const LONGEST_WAIT_MS = 5_000;
+const MAX_WAIT_MS = 5_000;
 
 /** What waits to be stored as one round. */
 interface Batch {
@@ -65,7 +65,7 @@ export class Prices {
   static async open(options: PricesOptions): Promise<Prices> {
     const { db, symbols, maxAge, clock } = options;
     const prices = new Prices(new PriceBoard(symbols, maxAge), options);
-    if ((await lastRound(db)) === 0n) await recordFirstRound(db, clock());
+    if ((await lastPriceBatch(db)) === 0n) await recordFirstPriceBatch(db, clock());
     await prices.catchUp();
     await prices.refresh();
     return prices;
@@ -100,10 +100,10 @@ export class Prices {
 
   /** Puts on the board what other processes have stored. One small statement where there is nothing. */
   async catchUp(): Promise<void> {
-    this.catchingUp ??= this.inTurn(async () => {
+    this.catchingUp ??= this.inOrder(async () => {
       this.catchingUp = null;
       const { db } = this.options;
-      if ((await lastRound(db)) > this.board.round) await this.takeNewer(db);
+      if ((await lastPriceBatch(db)) > this.board.round) await this.takeNewer(db);
     });
     await this.catchingUp;
   }
@@ -122,7 +122,7 @@ export class Prices {
 
   /** The prices of a round of the past, of any process; null: they are not kept. */
   async snapshotOf(round: bigint): Promise<PriceSnapshot | null> {
-    return pricesOfRound(this.options.db, round, this.options.maxAge);
+    return pricesOfBatch(this.options.db, round, this.options.maxAge);
   }
 
   /** When this resolves, every round that was begun before has ended. */
@@ -140,7 +140,7 @@ export class Prices {
   private nextBatch(): Batch {
     const indexes: IndexQuote[] = [];
     const marks: MarkQuote[] = [];
-    const stored = this.inTurn(async () => {
+    const stored = this.inOrder(async () => {
       this.batch = null;
       await this.round(indexes, marks);
     });
@@ -157,7 +157,7 @@ export class Prices {
     // After a round of unknown end an empty one makes sure: its number is taken then, by the one or the other.
     if (isEmpty(first) && this.pendingAt === null) return;
     this.pendingAt = Math.min(this.pendingAt ?? Infinity, first.at);
-    const stored = (await storeRound(db, first))
+    const stored = (await storePriceBatch(db, first))
       ? first
       : await transact(db, (tx) => this.storeNext(tx, indexes, marks));
     this.pendingAt = null;
@@ -171,13 +171,13 @@ export class Prices {
     tx: Transaction,
     indexes: readonly IndexQuote[],
     marks: readonly MarkQuote[],
-  ): Promise<Round | null> {
-    await lockRounds(tx);
+  ): Promise<PriceBatch | null> {
+    await lockPriceBatches(tx);
     await this.takeNewer(tx);
     const round = this.board.compose(indexes, marks, this.nextAt());
     if (isEmpty(round)) return null;
     this.pendingAt = round.at;
-    if (await storeRound(tx, round)) return round;
+    if (await storePriceBatch(tx, round)) return round;
     throw new Error(`Round ${round.seq} of prices is taken already, though its lock is held.`);
   }
 
@@ -200,7 +200,7 @@ export class Prices {
   }
 
   /** After the rounds before it, whether they ended well or not. */
-  private inTurn(work: () => Promise<void>): Promise<void> {
+  private inOrder(work: () => Promise<void>): Promise<void> {
     const turn = this.last.then(work);
     this.last = turn.catch(() => undefined);
     return turn;
@@ -209,9 +209,9 @@ export class Prices {
 
 /** The instant, or the earliest that is allowed where it lies a little before that. */
 function notBefore(earliest: number, instant: number): number {
-  return earliest - instant > LONGEST_WAIT_MS ? instant : Math.max(earliest, instant);
+  return earliest - instant > MAX_WAIT_MS ? instant : Math.max(earliest, instant);
 }
 
-function isEmpty({ stored: { quotes, indexes, marks } }: Round): boolean {
+function isEmpty({ stored: { quotes, indexes, marks } }: PriceBatch): boolean {
   return quotes.length + indexes.length + marks.length === 0;
 }

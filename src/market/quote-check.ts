@@ -23,8 +23,8 @@ export interface QuoteProblem {
   readonly message: string;
 }
 
-export const LARGEST_PRICE: Decimal = decimal('1e12');
-const LONGEST_SOURCE = 100;
+export const MAX_PRICE: Decimal = decimal('1e12');
+const MAX_SOURCE = 100;
 /** Control characters, which PostgreSQL or a reader would choke on, and halves of surrogate pairs. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 
@@ -36,11 +36,11 @@ export function checkQuote(
 ): IndexQuote | MarkQuote | QuoteProblem {
   const { price, source } = quote;
   const at = quote.at.getTime();
-  if (price.lte(ZERO) || price.gt(LARGEST_PRICE)) {
+  if (price.lte(ZERO) || price.gt(MAX_PRICE)) {
     return invalid('price', 'Expected a price above 0, of at most 1e12.');
   }
-  if (source.length === 0 || source.length > LONGEST_SOURCE || UNPRINTABLE.test(source)) {
-    return invalid('source', `Expected a source of 1 to ${LONGEST_SOURCE} characters without control characters.`);
+  if (source.length === 0 || source.length > MAX_SOURCE || UNPRINTABLE.test(source)) {
+    return invalid('source', `Expected a source of 1 to ${MAX_SOURCE} characters without control characters.`);
   }
   if (!(at >= 0)) return invalid('at', 'Expected an instant after 1970.');
   if (isAhead(at, now)) {

@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from 'node:events';
 
-export interface News {
+export interface Events {
   /** Prices that are stored and on the board now. */
   prices: [
     news: { readonly assets: readonly string[]; readonly marks: readonly { venue: string; instrument: string }[] },
@@ -30,8 +30,8 @@ export interface News {
   resync: [];
 }
 
-export type Bus = EventEmitter<News>;
+export type Bus = EventEmitter<Events>;
 
 export function createBus(): Bus {
-  return new EventEmitter<News>();
+  return new EventEmitter<Events>();
 }

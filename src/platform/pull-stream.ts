@@ -6,14 +6,14 @@ export interface Answering<T, U> {
    * (the promise of the last one, the loop that reads with its variable), and what the old refers to outlives the young
    * generation's collections.
    */
-  letGo(answer: U): void;
+  release(answer: U): void;
 }
 
 /**
  * A stream that its reader pulls. Written out: an async generator would hold back `return` until the next item comes,
  * and a stream that is quiet would stay open for ever.
  */
-export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
+export abstract class PullStream<T> implements AsyncIterableIterator<T> {
   private readonly waiting: ((result: IteratorResult<T> | Promise<IteratorResult<T>>) => void)[] = [];
   private hasEnded = false;
   private answering: Answering<T, T> | null = null;
@@ -28,7 +28,7 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
    * From now on the reader gets what `answer` makes of each item, when it is taken. It is this stream and none in front
    * of it: of all that waits for every subscriber, a second promise would be a good part.
    */
-  answerWith<U>(answering: Answering<T, U>): AsyncIterableIterator<U> {
+  mapInPlace<U>(answering: Answering<T, U>): AsyncIterableIterator<U> {
     const answered = this as unknown as AsyncIterableIterator<U> & { answering: Answering<T, U> };
     answered.answering = answering;
     return answered;
@@ -36,7 +36,7 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
 
   next(): Promise<IteratorResult<T>> {
     if (this.last?.value !== undefined) {
-      this.answering?.letGo(this.last.value);
+      this.answering?.release(this.last.value);
       this.last.value = undefined;
     }
     return new Promise((resolve) => {
@@ -106,7 +106,7 @@ export abstract class PulledStream<T> implements AsyncIterableIterator<T> {
 }
 
 /** Nothing to see: it ends at once. */
-export class EmptyStream<T> extends PulledStream<T> {
+export class EmptyStream<T> extends PullStream<T> {
   constructor() {
     super();
     void this.return();

@@ -38,7 +38,7 @@ export interface AuthOptions {
 /** Reads `Bearer ...`; null when there is no credential at all, InvalidTokenError when there is a bad one. */
 export type Authenticate = (authorization: string | undefined) => Promise<Viewer | null>;
 
-const LONGEST_TOKEN = 8_192;
+const MAX_TOKEN = 8_192;
 const ASYMMETRIC = [
   'RS256',
   'RS384',
@@ -64,8 +64,8 @@ export function createAuthenticator(options: AuthOptions): Authenticate {
   const verify = verifier(options, rules);
   return async (authorization) => {
     if (authorization === undefined || authorization === '') return null;
-    const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization.slice(0, LONGEST_TOKEN + 1))?.[1];
-    if (token === undefined || authorization.length > LONGEST_TOKEN) {
+    const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization.slice(0, MAX_TOKEN + 1))?.[1];
+    if (token === undefined || authorization.length > MAX_TOKEN) {
       throw new InvalidTokenError('The authorization must be "Bearer" and a token.');
     }
     return viewerOf(await verify(token));

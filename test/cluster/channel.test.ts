@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Redis } from 'ioredis';
 
 import { createLogger } from '../../src/platform/log.js';
-import { MAX_IDS, readNudge, writeNudge, type Nudge } from '../../src/cluster/notice.js';
-import { openRelay, relayChannel, type Relay } from '../../src/cluster/channel.js';
+import { MAX_IDS, readNotice, writeNotice, type Notice } from '../../src/cluster/notice.js';
+import { openChannel, channelName, type Channel } from '../../src/cluster/channel.js';
 import { SERVER_URL, createTestDatabase } from '../support/services/database.js';
 import { HAS_REDIS, startOwnRedis, type OwnRedis } from '../support/services/own-redis.js';
 import { until } from '../support/until.js';
@@ -20,22 +20,22 @@ const uuid = (index: number): string => `00000000-0000-7000-8000-${String(index)
 const silent = createLogger('silent');
 
 describe('a nudge', () => {
-  it.each<[Nudge]>([
+  it.each<[Notice]>([
     [{ kind: 'prices', round: 9_007_199_254_740_993n }],
     [{ kind: 'accounts', ids: [uuid(1), uuid(2)], cause: 'INTEREST' }],
     [{ kind: 'rules' }],
     [{ kind: 'alerts', last: 0n }],
-  ])('is read as it was written: %p', (nudge) => {
-    expect(writeNudge('me', nudge).map(readNudge)).toEqual([{ from: 'me', nudge }]);
+  ])('is read as it was written: %p', (notice) => {
+    expect(writeNotice('me', notice).map(readNotice)).toEqual([{ from: 'me', notice }]);
   });
 
   it('of many accounts is several, of which none is long', () => {
     const ids = Array.from({ length: 2 * MAX_IDS + 1 }, (_id, index) => uuid(index));
-    const texts = writeNudge('me', { kind: 'accounts', ids, cause: 'ACCOUNT' });
+    const texts = writeNotice('me', { kind: 'accounts', ids, cause: 'ACCOUNT' });
     expect(texts).toHaveLength(3);
     expect(Math.max(...texts.map((text) => text.length))).toBeLessThan(50_000);
-    const read = texts.map((text) => readNudge(text)?.nudge);
-    expect(read.flatMap((nudge) => (nudge?.kind === 'accounts' ? nudge.ids : []))).toEqual(ids);
+    const read = texts.map((text) => readNotice(text)?.notice);
+    expect(read.flatMap((notice) => (notice?.kind === 'accounts' ? notice.ids : []))).toEqual(ids);
   });
 
   it.each([
@@ -56,7 +56,7 @@ describe('a nudge', () => {
     `{"from":"x","kind":"accounts","ids":"${uuid(1)}","cause":"ACCOUNT"}`,
     `{"from":"x","kind":"accounts","ids":["${uuid(1)}"],"cause":"toString"}`,
   ])('is nothing else: %s', (text) => {
-    expect(readNudge(text)).toBeNull();
+    expect(readNotice(text)).toBeNull();
   });
 });
 
@@ -66,7 +66,7 @@ describe('the channel', () => {
     const databases = [await createTestDatabase(), await createTestDatabase()];
     const opened = await Promise.all(databases.map((database) => database.open()));
     const [first, again, copy] = await Promise.all(
-      [opened[0], opened[0], opened[1]].map((each) => relayChannel(each!.db)),
+      [opened[0], opened[0], opened[1]].map((each) => channelName(each!.db)),
     );
     expect(first).toMatch(/^plimsoll:[0-9a-f]{32}$/);
     expect(again).toBe(first);
@@ -76,8 +76,8 @@ describe('the channel', () => {
   });
 });
 
-interface Listener extends Relay {
-  readonly heard: Nudge[];
+interface Listener extends Channel {
+  readonly heard: Notice[];
   gaps: number;
 }
 
@@ -89,22 +89,22 @@ withRedis('relays', () => {
   const onUnhandled = (reason: unknown): number => unhandled.push(reason);
 
   function listen(options: { channel?: string; url?: string; log?: typeof silent } = {}): Listener {
-    const heard: Nudge[] = [];
-    const relay = openRelay({
+    const heard: Notice[] = [];
+    const channel = openChannel({
       url: options.url ?? redis.url,
       channel: options.channel ?? 'plimsoll:test',
       log: options.log ?? silent,
-      onMessage: (nudge) => heard.push(nudge),
+      onMessage: (notice) => heard.push(notice),
       onGap: () => (listener.gaps += 1),
     });
     const listener: Listener = {
       heard,
       gaps: 0,
       get connected() {
-        return relay.connected;
+        return channel.connected;
       },
-      send: (nudge) => relay.send(nudge),
-      close: () => relay.close(),
+      send: (notice) => channel.send(notice),
+      close: () => channel.close(),
     };
     open.push(listener);
     return listener;
@@ -122,7 +122,7 @@ withRedis('relays', () => {
   });
 
   afterEach(async () => {
-    await Promise.all(open.splice(0).map((relay) => relay.close()));
+    await Promise.all(open.splice(0).map((channel) => channel.close()));
     expect(unhandled).toEqual([]);
   });
 
@@ -133,13 +133,13 @@ withRedis('relays', () => {
 
   it('tell each other, and not themselves, in the order in which it was told', async () => {
     const [one, two] = await pair();
-    const told: Nudge[] = [
+    const told: Notice[] = [
       { kind: 'prices', round: 1n },
       { kind: 'accounts', ids: [uuid(1)], cause: 'ACCOUNT' },
       { kind: 'rules' },
       { kind: 'alerts', last: 2n },
     ];
-    for (const nudge of told) one.send(nudge);
+    for (const notice of told) one.send(notice);
     await until(() => two.heard.length === told.length);
     expect(two.heard).toEqual(told);
     two.send({ kind: 'rules' });
@@ -245,14 +245,14 @@ withRedis('relays', () => {
     const log = { ...silent, warn: record, info: (text: string) => lines.push(text), debug: () => undefined };
     const admin = new Redis(redis.url);
     await admin.config('SET', 'requirepass', 'right');
-    const relay = listen({ url: redis.url.replace('//', '//:hunter2@'), log: log as unknown as typeof silent });
+    const channel = listen({ url: redis.url.replace('//', '//:hunter2@'), log: log as unknown as typeof silent });
     await sleep(700);
-    expect(relay.connected).toBe(false);
+    expect(channel.connected).toBe(false);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('WRONGPASS');
     expect(lines.join()).not.toContain('hunter2');
     await admin.config('SET', 'requirepass', 'hunter2');
-    await until(() => relay.connected);
+    await until(() => channel.connected);
     expect(lines).toHaveLength(2);
     await admin.config('SET', 'requirepass', '');
     await admin.quit();

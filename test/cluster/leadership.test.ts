@@ -10,7 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
-import { DeposedError, holdTerm, openDuty, type Duty, type Term } from '../../src/cluster/leadership.js';
+import {
+  LeadershipLostError,
+  holdTerm,
+  openLeadership,
+  type Leadership,
+  type Term,
+} from '../../src/cluster/leadership.js';
 import { transact, type OpenDatabase } from '../../src/platform/database.js';
 import { createLogger } from '../../src/platform/log.js';
 import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
@@ -23,7 +29,7 @@ const withServer = SERVER_URL === null ? describe.skip : describe;
 
 let database: TestDatabase;
 let opened: OpenDatabase;
-const duties: Duty[] = [];
+const duties: Leadership[] = [];
 const processes: ChildProcess[] = [];
 /** Of all processes, in the order in which they began. */
 const terms: bigint[] = [];
@@ -35,7 +41,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   for (const child of processes.splice(0)) child.kill('SIGKILL');
-  for (const duty of duties.splice(0)) await duty.close();
+  for (const leadership of duties.splice(0)) await leadership.close();
 });
 
 afterAll(async () => {
@@ -43,22 +49,22 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function open(url = database.env.DATABASE_URL ?? null, logger = log): Promise<Duty> {
-  const duty = await openDuty({
+async function open(url = database.env.DATABASE_URL ?? null, logger = log): Promise<Leadership> {
+  const leadership = await openLeadership({
     db: opened.db,
     databaseUrl: url,
     log: logger,
     onTerm: ({ number }) => terms.push(number),
   });
-  duties.push(duty);
-  return duty;
+  duties.push(leadership);
+  return leadership;
 }
 
 const hold = (term: Term): Promise<unknown> => transact(opened.db, (tx) => holdTerm(tx, term));
 
-function termOf(duty: Duty): Term {
-  if (duty.term === null) throw new Error('Expected it to be on duty.');
-  return duty.term;
+function termOf(leadership: Leadership): Term {
+  if (leadership.term === null) throw new Error('Expected it to be on duty.');
+  return leadership.term;
 }
 
 describe('alone', () => {
@@ -69,7 +75,7 @@ describe('alone', () => {
     expect(await hold(term)).toEqual({ takenRound: 0n, doneRound: 0n, lastAlert: 0n });
     await first.close();
     expect([first.term, term.ended.aborted]).toEqual([null, true]);
-    await expect(hold(term)).rejects.toThrow(DeposedError);
+    await expect(hold(term)).rejects.toThrow(LeadershipLostError);
 
     const second = await open();
     expect(termOf(second).number).toBe(term.number + 1n);
@@ -87,7 +93,7 @@ withServer('of several', () => {
     onServer(`SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON oid = database
               WHERE locktype = 'advisory' AND granted AND datname = '${databaseName()}'`);
   const databaseName = (): string => new URL(database.env.DATABASE_URL ?? '').pathname.slice(1);
-  const onDuty = (): Duty[] => duties.filter(({ term }) => term !== null);
+  const leaders = (): Leadership[] => duties.filter(({ term }) => term !== null);
 
   afterEach(() => {
     // Nobody begins a term that another had: each is one higher than the one before.
@@ -99,25 +105,25 @@ withServer('of several', () => {
   it('exactly one is on duty; when it leaves, another one', async () => {
     for (let index = 0; index < 3; index++) await open();
     for (let left = 3; left > 0; left--) {
-      await until(() => onDuty().length === 1, 5_000);
+      await until(() => leaders().length === 1, 5_000);
       await sleep(50);
-      const [leader] = onDuty();
-      expect(onDuty()).toHaveLength(1);
+      const [leader] = leaders();
+      expect(leaders()).toHaveLength(1);
       await leader?.close();
     }
-    expect(onDuty()).toEqual([]);
+    expect(leaders()).toEqual([]);
   });
 
   it('that lost its session ends its term at once, writes nothing more, and tries again', async () => {
-    const duty = await open();
-    const term = termOf(duty);
+    const leadership = await open();
+    const term = termOf(leadership);
     const ended = once(term.ended, 'abort');
     await terminate();
     await ended;
-    expect(duty.term).toBeNull();
-    await expect(hold(term)).rejects.toThrow(DeposedError);
-    await until(() => duty.term !== null, 5_000);
-    expect(termOf(duty).number).toBeGreaterThan(term.number);
+    expect(leadership.term).toBeNull();
+    await expect(hold(term)).rejects.toThrow(LeadershipLostError);
+    await until(() => leadership.term !== null, 5_000);
+    expect(termOf(leadership).number).toBeGreaterThan(term.number);
   });
 
   it('a term begins only after what the one before has under way', async () => {
@@ -136,7 +142,7 @@ withServer('of several', () => {
     await first.close();
     const opening = open();
     await sleep(300);
-    expect(onDuty()).toEqual([]);
+    expect(leaders()).toEqual([]);
     release();
     await writing;
     const second = await opening;
@@ -180,10 +186,10 @@ withServer('of several', () => {
 
     it('opens while the database is away, and is on duty when it is there', async () => {
       await proxy.cut();
-      const duty = await open(url);
-      expect(duty.term).toBeNull();
+      const leadership = await open(url);
+      expect(leadership.term).toBeNull();
       await proxy.restore();
-      await until(() => duty.term !== null, 5_000);
+      await until(() => leadership.term !== null, 5_000);
     });
   });
 
@@ -228,7 +234,7 @@ withServer('of several', () => {
       first.child.kill('SIGSTOP');
       await until(() => second.term !== null, 12_000);
       const frozen = { number: first.term ?? 0n, ended: new AbortController().signal };
-      await expect(hold(frozen)).rejects.toThrow(DeposedError);
+      await expect(hold(frozen)).rejects.toThrow(LeadershipLostError);
       first.child.kill('SIGCONT');
       await until(() => first.term === null, 5_000);
     });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { openAccount, type NewAccount } from '../../src/ledger/accounts.js';
-import { marginsAsOf, readHoldingsAsOf, type PastAccount } from '../../src/ledger/margin-at.js';
+import { marginsAt, readHoldingsAt, type PastAccount } from '../../src/ledger/margin-at.js';
 import type { LedgerParts } from '../../src/ledger/ledger-checks.js';
 import { recordFills } from '../../src/ledger/fills.js';
 import { adjustPositionMargin } from '../../src/ledger/withdrawals.js';
@@ -76,14 +76,14 @@ async function fillOne(
 }
 
 const held = async (past: PastAccount): Promise<Holdings | undefined> =>
-  (await readHoldingsAsOf(parts.db, [past])).get(past);
+  (await readHoldingsAt(parts.db, [past])).get(past);
 
 async function usdt(of: AccountRecord, at: number): Promise<string | undefined> {
   return (await held({ account: of, at: new Date(at) }))?.balances.get('USDT')?.toFixed();
 }
 
 const marginAt = async (of: AccountRecord, at: number, now: number) => {
-  const [answer] = await marginsAsOf(parts, [{ account: of, at: new Date(at) }], new Date(now));
+  const [answer] = await marginsAt(parts, [{ account: of, at: new Date(at) }], new Date(now));
   return { reason: answer?.reason, balance: answer?.margin?.report.marginBalance.toFixed() };
 };
 
@@ -190,7 +190,7 @@ it.each([
           { account: of, at: new Date((instants[index + 1] ?? instant + 1e9) - 1) },
         ]);
         statements.length = 0;
-        const found = await readHoldingsAsOf(parts.db, asked);
+        const found = await readHoldingsAt(parts.db, asked);
         expect(statements).toHaveLength(1);
         asked.forEach((past, index) => {
           expect(found.get(past)).toEqual(states.get(instants[Math.floor(index / 2)] as number));
@@ -260,7 +260,7 @@ it('tells many accounts and instants apart in one statement', async () => {
   await book(ids.slice(10), 'USDT', '10', START + 2);
   const asked = accounts.flatMap((of) => [1, 2, 3].map((after) => ({ account: of, at: new Date(START + after) })));
   statements.length = 0;
-  const answers = await marginsAsOf(parts, asked, new Date(START + 3));
+  const answers = await marginsAt(parts, asked, new Date(START + 3));
   expect(statements).toHaveLength(1);
   const balances = answers.map(({ margin }) => margin?.report.marginBalance.toFixed());
   expect(balances).toEqual(accounts.flatMap((_, index) => (index < 10 ? ['1', '1', '1'] : ['1', '11', '11'])));

@@ -8,7 +8,7 @@ import { assessBalance } from '../../src/margin/state/collateral.js';
 import { decimal, toPlain, type Decimal } from '../../src/margin/decimal.js';
 import { interestOfOneHour } from '../../src/margin/change/interest.js';
 import { assetLiquidationPrice, positionLiquidationPrice } from '../../src/margin/solve/liquidation-price.js';
-import type { CollateralSchedule, InstrumentRules, PositionSide } from '../../src/margin/model.js';
+import type { CollateralTable, InstrumentRules, PositionSide } from '../../src/margin/model.js';
 import { requirement } from '../../src/margin/state/requirement.js';
 import { statusOf } from '../../src/margin/state/status.js';
 import { maxTransferable } from '../../src/margin/solve/transferable.js';
@@ -82,7 +82,7 @@ interface Row {
 
 const EXAMPLES = golden<(Example<unknown, unknown> & { id: keyof Examples; what: string })[]>('worked-examples');
 
-function counted(quantity: string, price: string, ratio: CollateralSchedule): string {
+function counted(quantity: string, price: string, ratio: CollateralTable): string {
   const rules = policy({ ratios: { X: ratio } });
   const balance = { asset: 'X', quantity: decimal(quantity) };
   return toPlain(assessBalance(balance, 'MULTI_ASSET', market({ X: price }), rules).collateralValue);

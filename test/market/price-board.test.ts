@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { decimal, toPlain } from '../../src/margin/decimal.js';
-import { PriceBoard, type PriceDetail, type Round } from '../../src/market/price-board.js';
+import { PriceBoard, type PriceDetail, type PriceBatch } from '../../src/market/price-board.js';
 import type { IndexQuote, MarkQuote, NewerPrices, PriceChanges } from '../../src/market/quote.js';
 
 /** Instants are seconds after this one; a price is stale when it is more than 60 s old. */
@@ -229,7 +229,7 @@ describe('a snapshot', () => {
 
 describe('what another board has stored', () => {
   /** What a round leaves in the database. */
-  function written({ seq, at: composedAt, stored }: Round): NewerPrices {
+  function written({ seq, at: composedAt, stored }: PriceBatch): NewerPrices {
     const indexes = stored.indexes.map((one) => ({ index: one, composedAt }));
     return { ...stored, round: seq, at: composedAt, indexes };
   }

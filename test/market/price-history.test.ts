@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import { decimal } from '../../src/margin/decimal.js';
 import { thinPriceHistory } from '../../src/market/history-thinning.js';
-import { pricesAt, pricesOfRound } from '../../src/market/price-history.js';
+import { pricesAt, pricesOfBatch } from '../../src/market/price-history.js';
 import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
 import { Prices, type QuoteInput } from '../../src/market/prices.js';
 import type { Database } from '../../src/platform/database.js';
@@ -104,7 +104,7 @@ describe('the prices of an instant', () => {
     }
     const ofRounds = new Map(taken.map(({ snapshot }) => [snapshot.round, snapshot]));
     for (const snapshot of ofRounds.values()) {
-      const then = await pricesOfRound(db, snapshot.round, MAX_AGE);
+      const then = await pricesOfBatch(db, snapshot.round, MAX_AGE);
       expect(then?.round).toBe(snapshot.round);
       const priceOf = (line: string): string => line.replace(' stale', '');
       expect(of(then).map(priceOf)).toEqual(of(snapshot).map(priceOf));
@@ -116,7 +116,7 @@ describe('the prices of an instant', () => {
     await prices.publish([index('BTC', 100)]);
     expect(await asOf(now - 1)).toEqual(['not kept']);
     expect(await asOf(now)).toEqual(['BTC 100', 'ETH none', 'BTCUSDT none', 'ETHUSDT none']);
-    expect(await pricesOfRound(db, 2n, MAX_AGE)).toBeNull();
+    expect(await pricesOfBatch(db, 2n, MAX_AGE)).toBeNull();
   });
 
   it('begin with what a database had that is older than rounds', async () => {

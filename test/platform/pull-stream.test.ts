@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
 
-import { PulledStream } from '../../src/platform/pull-stream.js';
+import { PullStream } from '../../src/platform/pull-stream.js';
 
-class Numbers extends PulledStream<number> {
+class Numbers extends PullStream<number> {
   hasReturned = false;
   private readonly items: number[] = [];
 
@@ -27,13 +27,13 @@ interface Answer {
 it('answers each item when it is taken, and empties an answer when the next one is asked for', async () => {
   const numbers = new Numbers();
   const asked: number[] = [];
-  const answers = numbers.answerWith<Answer>({
+  const answers = numbers.mapInPlace<Answer>({
     answer: (item) => {
       asked.push(item);
       const answer = { data: item * 10 };
       return item % 2 === 0 ? Promise.resolve(answer) : answer;
     },
-    letGo: (used) => void (used.data = null),
+    release: (used) => void (used.data = null),
   });
   numbers.offer(1);
   numbers.offer(2);
@@ -63,7 +63,7 @@ it.each([
   ['late', (): Promise<Answer> => Promise.reject(new Error('No answer.'))],
 ])('fails for the reader alone what cannot be answered, %s, and ends', async (_when, answer) => {
   const numbers = new Numbers();
-  const answers = numbers.answerWith<Answer>({ answer, letGo: () => undefined });
+  const answers = numbers.mapInPlace<Answer>({ answer, release: () => undefined });
   const waiting = answers.next();
   expect(() => numbers.offer(1)).not.toThrow();
   await expect(waiting).rejects.toThrow('No answer.');

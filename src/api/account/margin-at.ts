@@ -38,7 +38,7 @@ export class MarginAsOfResolver {
     at: Date,
     @Ctx() { loaders }: Context,
   ): Promise<MarginAsOf> {
-    const { margin, reason } = await loaders.marginAsOf.load({ account, at });
+    const { margin, reason } = await loaders.marginAt.load({ account, at });
     return { margin: margin === null ? null : marginSummary(margin), reason };
   }
 }

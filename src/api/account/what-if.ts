@@ -154,9 +154,9 @@ export class StressPoint {
   margin!: MarginSummary;
 }
 
-const MOST_SHOCKS = 101;
+const MAX_SHOCKS = 101;
 /** A price a thousand times as high leaves every answer within the digits of a decimal. */
-const LARGEST_SHOCK: Decimal = decimal(1_000);
+const MAX_SHOCK: Decimal = decimal(1_000);
 
 @Resolver(() => Account)
 export class WhatIfResolver {
@@ -212,8 +212,8 @@ export class WhatIfResolver {
     @Ctx() context: Context,
   ): Promise<StressPoint[]> {
     if (shocks.length === 0) throw badUserInput('Expected at least one shock in `shocks`.');
-    boundedList('shocks', shocks, MOST_SHOCKS);
-    if (shocks.some((shock) => shock.plus(ONE).isNegative() || shock.gt(LARGEST_SHOCK))) {
+    boundedList('shocks', shocks, MAX_SHOCKS);
+    if (shocks.some((shock) => shock.plus(ONE).isNegative() || shock.gt(MAX_SHOCK))) {
       throw badUserInput('Expected `shocks` from -1 to 1000.');
     }
     const named = symbols == null ? null : boundedList('symbols', symbols);

@@ -83,7 +83,7 @@ export class AdjustPositionMarginPayload {
 }
 
 @Resolver()
-export class MoneyResolver {
+export class WithdrawalsResolver {
   @Access('TRADER')
   @Mutation(() => WithdrawPayload, {
     description:

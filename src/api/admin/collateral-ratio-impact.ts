@@ -50,8 +50,8 @@ export type ImpactAnswer = Omit<Impact, 'worst' | 'concerned'> & {
 };
 
 const WORST_DEFAULT = 10;
-const MOST_WORST = 100;
-const MOST_CHANGES = 100;
+const MAX_WORST = 100;
+const MAX_CHANGES = 100;
 
 @ObjectType({
   description:
@@ -93,14 +93,14 @@ export class CollateralRatioImpactResolver {
     @Arg('first', () => Int, {
       nullable: true,
       defaultValue: WORST_DEFAULT,
-      description: `How many at most, from 1 to ${MOST_WORST}. Null: ${WORST_DEFAULT}.`,
+      description: `How many at most, from 1 to ${MAX_WORST}. Null: ${WORST_DEFAULT}.`,
     })
     first: number | null,
     @Ctx() context: Context,
   ): Promise<AccountImpact[]> {
     const asked = first ?? WORST_DEFAULT;
-    if (asked < 1 || asked > MOST_WORST) {
-      throw badUserInput(`Expected \`first\` from 1 to ${MOST_WORST}, got ${asked}.`);
+    if (asked < 1 || asked > MAX_WORST) {
+      throw badUserInput(`Expected \`first\` from 1 to ${MAX_WORST}, got ${asked}.`);
     }
     return impact.worst(asked, context);
   }
@@ -112,7 +112,7 @@ export class CollateralRatioImpactResolver {
       'A draft that could not be made is BAD_USER_INPUT.',
   })
   async previewCollateralRatios(
-    @Arg('changes', () => [CollateralRatioDraft], { description: `From 1 to ${MOST_CHANGES}, each of another ratio.` })
+    @Arg('changes', () => [CollateralRatioDraft], { description: `From 1 to ${MAX_CHANGES}, each of another ratio.` })
     changes: CollateralRatioDraft[],
     @Ctx() context: Context,
   ): Promise<ImpactAnswer> {
@@ -160,7 +160,7 @@ export function storedImpact(version: RatioVersion, context: Context): ImpactAns
     worst: async (first, { loaders }) => {
       const found = await loaders.holdings.loadMany(record.worst.slice(0, first));
       const accounts = found.flatMap((held) => (held === null || held instanceof Error ? [] : [held.account]));
-      const states = await loaders.marginAsOf.loadMany(accounts.map((account) => ({ account, at: record.asOf })));
+      const states = await loaders.marginAt.loadMany(accounts.map((account) => ({ account, at: record.asOf })));
       return states.flatMap((state, index) => {
         if (state instanceof Error) throw state;
         const { margin } = state;

@@ -14,7 +14,7 @@ import {
 } from 'graphql';
 import { getComplexity, type ComplexityEstimatorArgs } from 'graphql-query-complexity';
 
-import { LONGEST_LIST } from '../types/lists.js';
+import { MAX_LIST } from '../types/lists.js';
 
 /** Of a list that names no size: more than an ordinary account has, less than the venue's largest. */
 const PLAIN_LIST = 10;
@@ -83,7 +83,7 @@ function sizeOf(
   if (first !== undefined) {
     const asked: unknown = args['first'] ?? first.defaultValue;
     // What asks for more than a page may hold is refused by the field itself, with what it expects.
-    return typeof asked === 'number' ? Math.min(Math.max(asked, 1), LONGEST_LIST) : PLAIN_LIST;
+    return typeof asked === 'number' ? Math.min(Math.max(asked, 1), MAX_LIST) : PLAIN_LIST;
   }
   // Every account that is watched is told first as it is.
   if (typeName === 'Subscription') return Math.max(itemsIn(args), 1);

@@ -7,9 +7,9 @@ import { isTooLarge, isUnavailable } from '../../platform/database.js';
 import type { Logger } from '../../platform/log.js';
 import { ApiError, type ErrorCode } from '../types/api-error.js';
 
-const LONGEST_MESSAGE = 1_000;
+const MAX_MESSAGE = 1_000;
 /** What stands at the end of a long message: what was expected, after what came. */
-const LONGEST_END = 600;
+const MAX_END = 600;
 
 /**
  * GraphQL's own messages repeat what came, which may be 90,000 digits: they lose their middle. And they guess what was
@@ -17,8 +17,8 @@ const LONGEST_END = 600;
  */
 export function presentable(message: string): string {
   const plain = message.replace(/ Did you mean .*\?$/s, '');
-  if (plain.length <= LONGEST_MESSAGE) return plain;
-  return `${plain.slice(0, LONGEST_MESSAGE - LONGEST_END)}…${plain.slice(-LONGEST_END)}`;
+  if (plain.length <= MAX_MESSAGE) return plain;
+  return `${plain.slice(0, MAX_MESSAGE - MAX_END)}…${plain.slice(-MAX_END)}`;
 }
 
 /** As it goes over a transport that has no statuses and headers of its own. */

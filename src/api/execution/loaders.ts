@@ -2,7 +2,7 @@
 import DataLoader from 'dataloader';
 
 import { readAlertRules, readAlertRulesOf, type AlertRuleRecord } from '../../risk/alerts/alert-rules.js';
-import { marginsAsOf, type MarginAsOf, type PastAccount } from '../../ledger/margin-at.js';
+import { marginsAt, type MarginAt, type PastAccount } from '../../ledger/margin-at.js';
 import type { LedgerParts } from '../../ledger/ledger-checks.js';
 import {
   readFillPages,
@@ -25,7 +25,7 @@ export interface Loaders {
   /** By account id; null where there is none. */
   readonly holdings: DataLoader<string, Holdings | null>;
   readonly margin: DataLoader<string, MarginState | null>;
-  readonly marginAsOf: DataLoader<PastAccount, MarginAsOf, string>;
+  readonly marginAt: DataLoader<PastAccount, MarginAt, string>;
   readonly platformUsed: DataLoader<RatioVersion, Decimal>;
   readonly ledgerPage: DataLoader<HistoryPage, LedgerEntryRecord[]>;
   readonly fillPage: DataLoader<HistoryPage, FillRecord[]>;
@@ -55,7 +55,7 @@ export function createLoaders(parts: LedgerParts, now: Date): Loaders {
       }
       return states;
     }),
-    marginAsOf: new DataLoader((asked) => marginsAsOf(parts, asked, now), {
+    marginAt: new DataLoader((asked) => marginsAt(parts, asked, now), {
       cacheKeyFn: ({ account, at }) => `${account.id} ${at.getTime()}`,
     }),
     platformUsed: new DataLoader(async (versions) => {

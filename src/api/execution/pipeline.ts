@@ -20,7 +20,7 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 
-import { PulledStream } from '../../platform/pull-stream.js';
+import { PullStream } from '../../platform/pull-stream.js';
 import type { Viewer } from '../../platform/tokens.js';
 import type { CostBudget } from './cost-budget.js';
 import type { Logger } from '../../platform/log.js';
@@ -181,13 +181,13 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
       });
       if (!(Symbol.asyncIterator in source)) return shown(source, transport);
       // Whose `return` is heard at once, also while it is quiet.
-      if (!(source instanceof PulledStream)) throw new Error('Expected the stream of a subscription to be pulled.');
-      return source.answerWith<ExecutionResult>({
+      if (!(source instanceof PullStream)) throw new Error('Expected the stream of a subscription to be pulled.');
+      return source.mapInPlace<ExecutionResult>({
         answer: (event) => {
           const result = inTime(limits, (patience) => execute(argsOf(events.schema, perEvent, patience, event)));
           return isPromise(result) ? result.then((late) => shown(late, transport)) : shown(result, transport);
         },
-        letGo: (sent) => {
+        release: (sent) => {
           sent.data = null;
         },
       });

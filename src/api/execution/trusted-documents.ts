@@ -26,7 +26,7 @@ export interface TrustedDocuments {
 }
 
 /** As many texts that are not trusted are told in the log, each once. */
-const MOST_TOLD = 1_000;
+const MAX_LOGGED = 1_000;
 
 /** Id to text. Throws with what was expected where the file is no manifest. */
 export async function readManifest(file: string): Promise<ReadonlyMap<string, string>> {
@@ -82,9 +82,9 @@ export function createTrustedDocuments(
   const trusted = new Set([...manifest.values()].map(stripIgnoredCharacters));
   const told = new Set<string>();
 
-  const tell = (text: string): void => {
+  const logOnce = (text: string): void => {
     const document = text.slice(0, 500);
-    if (told.size >= MOST_TOLD || told.has(document)) return;
+    if (told.size >= MAX_LOGGED || told.has(document)) return;
     told.add(document);
     log.warn({ document }, 'A document was executed that is not in the manifest.');
   };
@@ -107,7 +107,7 @@ export function createTrustedDocuments(
           'Only trusted documents are executed here: send the id or the text of one that the manifest holds.';
         throw new ApiError('FORBIDDEN', message, 403);
       }
-      tell(query);
+      logOnce(query);
       return query;
     },
   };

@@ -12,7 +12,7 @@ import { changedAccounts } from '../account/changed-accounts.js';
 import type { Context } from '../execution/context.js';
 import { PositionSide, TradeSide } from '../types/enums.js';
 import { localId } from '../types/global-id.js';
-import { LONGEST_BATCH, boundedList } from '../types/lists.js';
+import { MAX_BATCH, boundedList } from '../types/lists.js';
 import { Position, positionsOf, type AccountPosition } from '../account/position.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
@@ -159,7 +159,7 @@ export class RecordTransfersPayload {
 }
 
 @Resolver()
-export class RecordFactsResolver {
+export class RecordEventsResolver {
   @Access('SERVICE')
   @Mutation(() => PublishPricesPayload, {
     description:
@@ -170,7 +170,7 @@ export class RecordFactsResolver {
     @Arg('input', () => PublishPricesInput, { description: 'The quotes.' }) input: PublishPricesInput,
     @Ctx() { prices }: Context,
   ): Promise<PublishPricesPayload> {
-    const quotes = boundedList('quotes', input.quotes, LONGEST_BATCH).map((quote) => ({
+    const quotes = boundedList('quotes', input.quotes, MAX_BATCH).map((quote) => ({
       ...quote,
       asset: quote.asset ?? null,
       venue: quote.venue ?? null,
@@ -191,7 +191,7 @@ export class RecordFactsResolver {
     @Arg('input', () => RecordFillsInput, { description: 'The fills.' }) input: RecordFillsInput,
     @Ctx() context: Context,
   ): Promise<RecordFillsPayload> {
-    const fills = boundedList('fills', input.fills, LONGEST_BATCH).map((fill) => ({
+    const fills = boundedList('fills', input.fills, MAX_BATCH).map((fill) => ({
       ...fill,
       accountId: localId('Account', fill.accountId),
       positionSide: fill.positionSide ?? null,
@@ -219,7 +219,7 @@ export class RecordFactsResolver {
     @Arg('input', () => RecordTransfersInput, { description: 'The transfers.' }) input: RecordTransfersInput,
     @Ctx() context: Context,
   ): Promise<RecordTransfersPayload> {
-    const transfers = boundedList('transfers', input.transfers, LONGEST_BATCH).map((transfer) => ({
+    const transfers = boundedList('transfers', input.transfers, MAX_BATCH).map((transfer) => ({
       ...transfer,
       accountId: localId('Account', transfer.accountId),
     }));

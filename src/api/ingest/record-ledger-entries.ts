@@ -10,7 +10,7 @@ import { changedAccounts } from '../account/changed-accounts.js';
 import type { Context } from '../execution/context.js';
 import { LedgerKind } from '../types/enums.js';
 import { localId } from '../types/global-id.js';
-import { LONGEST_BATCH, boundedList } from '../types/lists.js';
+import { MAX_BATCH, boundedList } from '../types/lists.js';
 import { positionRef } from '../account/position-ref.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
@@ -80,7 +80,7 @@ export class RecordLedgerEntriesResolver {
     @Arg('input', () => RecordLedgerEntriesInput, { description: 'The entries.' }) input: RecordLedgerEntriesInput,
     @Ctx() context: Context,
   ): Promise<RecordLedgerEntriesPayload> {
-    const entries = boundedList('entries', input.entries, LONGEST_BATCH).map(({ positionId, ...entry }) => ({
+    const entries = boundedList('entries', input.entries, MAX_BATCH).map(({ positionId, ...entry }) => ({
       ...entry,
       accountId: localId('Account', entry.accountId),
       position: positionId == null ? null : positionRef(positionId),

@@ -1,7 +1,7 @@
 /** Margin ratios at which traders want to be alerted: the type, and how rules are set and removed. */
 import { Arg, Ctx, Field, FieldResolver, ID, InputType, Mutation, ObjectType, Resolver, Root } from 'type-graphql';
 
-import { MOST_RULES, removeAlertRule, setAlertRule, type AlertRuleRecord } from '../../risk/alerts/alert-rules.js';
+import { MAX_RULES, removeAlertRule, setAlertRule, type AlertRuleRecord } from '../../risk/alerts/alert-rules.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { Access, viewerOf } from '../types/access.js';
@@ -98,7 +98,7 @@ export class AlertRuleResolver {
   @Access('TRADER')
   @Mutation(() => SetAlertRulePayload, {
     description:
-      `Traders, on their own accounts. Adds a rule, at most ${MOST_RULES} an account, else LIMIT_EXCEEDED; one with the ` +
+      `Traders, on their own accounts. Adds a rule, at most ${MAX_RULES} an account, else LIMIT_EXCEEDED; one with the ` +
       'same numbers that is there already is answered as it is. A rule whose ratio is reached already fires at once.',
   })
   async setAlertRule(
@@ -138,7 +138,7 @@ export class AlertRuleResolver {
 @Resolver(() => Account)
 export class AccountAlertRulesResolver {
   @FieldResolver(() => [AlertRule], {
-    description: `The margin ratios at which its owner wants to be alerted, lowest first; at most ${MOST_RULES}.`,
+    description: `The margin ratios at which its owner wants to be alerted, lowest first; at most ${MAX_RULES}.`,
   })
   alertRules(@Root() account: AccountRecord, @Ctx() { loaders }: Context): Promise<AlertRuleRecord[]> {
     return loaders.alertRules.load(account.id);

@@ -26,7 +26,7 @@ import type { Context } from '../execution/context.js';
 import { RiskAlertKind } from '../types/enums.js';
 import { badUserInput } from '../types/api-error.js';
 import { localId, sequenceId } from '../types/global-id.js';
-import { LONGEST_LIST } from '../types/lists.js';
+import { MAX_LIST } from '../types/lists.js';
 import {
   AFTER_DESCRIPTION,
   FIRST_DESCRIPTION,
@@ -57,7 +57,7 @@ export class AcknowledgeRiskAlertPayload {
 }
 
 const ACCOUNT_IDS =
-  `Only of these accounts, from 1 to ${LONGEST_LIST}; those that the viewer may not see are passed over. Null: of all that ` +
+  `Only of these accounts, from 1 to ${MAX_LIST}; those that the viewer may not see are passed over. Null: of all that ` +
   'the viewer may see.';
 
 @Resolver()
@@ -158,8 +158,8 @@ async function listen(args: ListenArgs, context: Context): Promise<AsyncIterable
 }
 
 function localAccountIds(ids: readonly string[]): string[] {
-  if (ids.length < 1 || ids.length > LONGEST_LIST) {
-    throw badUserInput(`Expected 1 to ${LONGEST_LIST} ids in \`accountIds\`, or null for all; got ${ids.length}.`);
+  if (ids.length < 1 || ids.length > MAX_LIST) {
+    throw badUserInput(`Expected 1 to ${MAX_LIST} ids in \`accountIds\`, or null for all; got ${ids.length}.`);
   }
   return [...new Set(ids.map((id) => localId('Account', id)).filter(isUuid))];
 }

@@ -14,7 +14,7 @@ import { presentable } from '../execution/errors.js';
 import { ApiError } from '../types/api-error.js';
 import { createHttp, serveApollo } from './http.js';
 import type { Limits } from '../execution/limits.js';
-import { servePages, type PageOptions } from './site-routes.js';
+import { serveSite, type SiteOptions } from './site-routes.js';
 import type { Client, Pipeline } from '../execution/pipeline.js';
 import { serveEventStreams } from './sse.js';
 import { UnreadWatch } from './unread-watch.js';
@@ -38,7 +38,7 @@ export interface ServerOptions {
   readonly limits: Limits;
   /** Of pages that may use the API beside this server's own, such as "https://app.example". */
   readonly origins: readonly string[];
-  readonly pages: PageOptions;
+  readonly site: SiteOptions;
   readonly readiness: () => Promise<Readiness>;
 }
 
@@ -62,7 +62,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     return bounded(payload, bodyLimitOf(request, limits));
   });
 
-  servePages(app, options.pages);
+  serveSite(app, options.site);
   serveApollo(app, apollo, {
     path: GRAPHQL_PATH,
     onRequest: identify,

@@ -9,7 +9,7 @@ import { PACKAGE_ROOT } from '../../platform/package-root.js';
 import { isForLoopback } from './origins.js';
 import { GRAPHQL_PATH } from './websocket.js';
 
-export interface PageOptions {
+export interface SiteOptions {
   /** Tokens to be filled in, by what they are for, on pages of this machine; null outside the demo. */
   readonly tokens: (() => Promise<{ readonly trader: string; readonly admin: string }>) | null;
   /** Which instant of the recording is played at `at`, and how fast; null while nothing is replayed. */
@@ -48,7 +48,7 @@ const FILES: Record<string, { readonly file: string; readonly type: string }> = 
   '/page/graphql-ws.js': { file: fileOf('graphql-ws', 'umd', 'graphql-ws.min.js'), type: SCRIPT },
 };
 
-export function servePages(app: FastifyInstance, { tokens, replay }: PageOptions): void {
+export function serveSite(app: FastifyInstance, { tokens, replay }: SiteOptions): void {
   for (const [url, { file, type }] of Object.entries(FILES)) {
     app.get(url, async (_request, reply: FastifyReply) => reply.type(type).send(await readFile(file)));
   }

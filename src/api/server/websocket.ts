@@ -31,7 +31,7 @@ const MAX_FRAGMENTS = 128;
 /** How long a socket has to answer that it is closing; one without coverage never does. */
 const CLOSING_MS = 2_000;
 /** The longest delay that a timer can have. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Policy Violation: connecting again changes nothing. */
 const TOO_MUCH = 1008;
 /** Try Again Later. */
@@ -213,7 +213,7 @@ export const TOKEN_EXPIRED = 'The token has expired.';
 export function atExpiry(viewer: Viewer, now: number, end: () => void): () => void {
   const left = viewer.expiresAt - now;
   // A token that lives longer than a timer can wait outlives any connection that is worth its name.
-  if (left > LONGEST_TIMER_MS) return () => undefined;
+  if (left > MAX_TIMER_MS) return () => undefined;
   const timer = setTimeout(end, Math.max(left, 0)).unref();
   return () => clearTimeout(timer);
 }

@@ -14,7 +14,7 @@ export type NodeType =
   | 'RiskAlert'
   | 'AuditEntry';
 
-const LONGEST = 400;
+const MAX_ID = 400;
 
 export function globalId(type: NodeType, ...local: readonly string[]): string {
   return Buffer.from([type, ...local].join(':')).toString('base64url');
@@ -22,7 +22,7 @@ export function globalId(type: NodeType, ...local: readonly string[]): string {
 
 /** Null for whatever is not an id of this server: another type's syntax, NUL, garbage. */
 export function parseGlobalId(id: string): { type: string; local: string[] } | null {
-  if (id.length > LONGEST || !/^[A-Za-z0-9_-]+$/.test(id)) return null;
+  if (id.length > MAX_ID || !/^[A-Za-z0-9_-]+$/.test(id)) return null;
   const text = Buffer.from(id, 'base64url').toString('utf8');
   const [type = '', ...local] = text.split(':');
   // Only the one spelling that this server gives out: ids are compared as text by clients.

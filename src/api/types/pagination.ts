@@ -2,10 +2,10 @@
 import { Field, ObjectType, type ClassType } from 'type-graphql';
 
 import { badUserInput } from './api-error.js';
-import { LONGEST_LIST } from './lists.js';
+import { MAX_LIST } from './lists.js';
 
 export const PAGE_DEFAULT = 20;
-export const FIRST_DESCRIPTION = `How many at most, from 1 to ${LONGEST_LIST}; anything else is BAD_USER_INPUT. Null: ${PAGE_DEFAULT}.`;
+export const FIRST_DESCRIPTION = `How many at most, from 1 to ${MAX_LIST}; anything else is BAD_USER_INPUT. Null: ${PAGE_DEFAULT}.`;
 export const AFTER_DESCRIPTION = 'A cursor of an earlier page: the page begins after it.';
 
 @ObjectType({ description: 'Where a page stands in its list.', simpleResolvers: true })
@@ -47,8 +47,7 @@ interface PageRequest<T, C> {
 export async function pageOf<T, C extends readonly string[]>(request: PageRequest<T, C>): Promise<Page<T>> {
   const { after, cursorOf, read } = request;
   const first = request.first ?? PAGE_DEFAULT;
-  if (first < 1 || first > LONGEST_LIST)
-    throw badUserInput(`Expected \`first\` from 1 to ${LONGEST_LIST}, got ${first}.`);
+  if (first < 1 || first > MAX_LIST) throw badUserInput(`Expected \`first\` from 1 to ${MAX_LIST}, got ${first}.`);
   const start = after == null ? null : (readCursor(after) as unknown as C);
   // One more than asked for tells whether there is a next page.
   const items = await read(start, first + 1);

@@ -2,11 +2,11 @@
  * How much of a platform-wide cap an account takes up (rules: 8; source: 003).
  */
 import { ZERO, max, min, type Decimal } from '../decimal.js';
-import type { AccountState, CollateralSchedule } from '../model.js';
+import type { AccountState, CollateralTable } from '../model.js';
 import { refuse, type Refusal } from '../refusal.js';
 
 /** min(max(quantity, 0), userCap), in coins. */
-export function platformUse(quantity: Decimal, schedule: CollateralSchedule): Decimal {
+export function platformUse(quantity: Decimal, schedule: CollateralTable): Decimal {
   const held = max(ZERO, quantity);
   return schedule.userCap === null ? held : min(held, schedule.userCap);
 }
@@ -19,7 +19,7 @@ export function platformUse(quantity: Decimal, schedule: CollateralSchedule): De
 export function checkPlatformCaps(
   before: AccountState,
   after: AccountState,
-  schedules: ReadonlyMap<string, CollateralSchedule>,
+  schedules: ReadonlyMap<string, CollateralTable>,
   room: ReadonlyMap<string, Decimal>,
 ): Refusal | null {
   for (const [asset, left] of room) {
@@ -35,7 +35,7 @@ export function checkPlatformCaps(
 }
 
 /** Only accounts in multi-asset mode use a cap up. */
-function useOf(asset: string, account: AccountState, schedule: CollateralSchedule): Decimal {
+function useOf(asset: string, account: AccountState, schedule: CollateralTable): Decimal {
   if (account.collateralMode === 'SINGLE_ASSET') return ZERO;
   const balance = account.balances.find((held) => held.asset === asset);
   return balance === undefined ? ZERO : platformUse(balance.quantity, schedule);

@@ -5,7 +5,7 @@ import { assessMargin, type MarginReport } from '../state/assess.js';
 import { balanceOf } from '../state/account.js';
 import { indexPrice, scheduleOf } from '../state/collateral.js';
 import { ONE, ZERO, max, min, quotientDown, type Decimal } from '../decimal.js';
-import { SETTLEMENT_ASSET, type AccountState, type CollateralSchedule, type Market, type Policy } from '../model.js';
+import { SETTLEMENT_ASSET, type AccountState, type CollateralTable, type Market, type Policy } from '../model.js';
 import { refuse, type Refusal } from '../refusal.js';
 
 /**
@@ -92,7 +92,7 @@ function lacksPrices(asset: string, account: AccountState, report: MarginReport,
  * How much of the quantity lies beyond the least that still counts `needed`: the tiers read backwards. `needed` is
  * above 0 and at most what the quantity counts, so that some tier reaches it, with a ratio above 0.
  */
-function beyond(needed: Decimal, quantity: Decimal, price: Decimal, schedule: CollateralSchedule): Decimal {
+function beyond(needed: Decimal, quantity: Decimal, price: Decimal, schedule: CollateralTable): Decimal {
   const inCoins = schedule.tierUnit === 'QUANTITY';
   // What one unit of the tiers, a coin or a USDT, is worth.
   const unitValue = inCoins ? price : ONE;

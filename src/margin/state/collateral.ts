@@ -6,7 +6,7 @@ import {
   SETTLEMENT_ASSET,
   type BalanceState,
   type CollateralMode,
-  type CollateralSchedule,
+  type CollateralTable,
   type CollateralTier,
   type Market,
   type Policy,
@@ -43,7 +43,7 @@ const SETTLEMENT_PRICE: PriceState = { price: ONE, stale: false };
 const AT_PAR: readonly CollateralTier[] = [{ floor: ZERO, cap: null, ratio: ONE }];
 
 /** USDT, in single-asset mode and where a venue's table leaves it out. */
-const SETTLEMENT_AT_PAR: CollateralSchedule = { id: '', tierUnit: 'QUOTE_VALUE', tiers: AT_PAR, userCap: null };
+const SETTLEMENT_AT_PAR: CollateralTable = { id: '', tierUnit: 'QUOTE_VALUE', tiers: AT_PAR, userCap: null };
 
 /**
  * The index price of an asset, through `pricedAs` where it has none of its own. USDT is 1 (rules: 1).
@@ -63,7 +63,7 @@ export function pricedBy(asset: string, policy: Policy): string {
  * The tiers by which a positive balance of the asset counts; null when it counts nothing.
  * Multi-asset: the ratio of the account's chain, USDT at 1 where the table leaves it out. Single-asset: USDT only.
  */
-export function scheduleOf(asset: string, mode: CollateralMode, policy: Policy): CollateralSchedule | null {
+export function scheduleOf(asset: string, mode: CollateralMode, policy: Policy): CollateralTable | null {
   if (mode === 'SINGLE_ASSET') return asset === SETTLEMENT_ASSET ? SETTLEMENT_AT_PAR : null;
   return policy.collateralRatios.get(asset) ?? (asset === SETTLEMENT_ASSET ? SETTLEMENT_AT_PAR : null);
 }
@@ -97,7 +97,7 @@ export function assessBalance(
 }
 
 /** The parts of a positive quantity that lie in each tier, progressively; coins above `userCap` are in none. */
-function throughTiers(quantity: Decimal, price: Decimal, schedule: CollateralSchedule): TierContribution[] {
+function throughTiers(quantity: Decimal, price: Decimal, schedule: CollateralTable): TierContribution[] {
   const counted = schedule.userCap === null ? quantity : min(quantity, schedule.userCap);
   const inCoins = schedule.tierUnit === 'QUANTITY';
   const amount = inCoins ? counted : counted.times(price);
@@ -119,7 +119,7 @@ function throughTiers(quantity: Decimal, price: Decimal, schedule: CollateralSch
 }
 
 /** Coins above `userCap` or above the cap of the last tier. */
-function uncounted(quantity: Decimal, price: Decimal, schedule: CollateralSchedule): Decimal {
+function uncounted(quantity: Decimal, price: Decimal, schedule: CollateralTable): Decimal {
   const { userCap } = schedule;
   const overUserCap = userCap === null || quantity.lte(userCap) ? ZERO : quantity.minus(userCap);
   const lastCap = schedule.tiers.at(-1)?.cap ?? null;

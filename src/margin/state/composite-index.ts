@@ -21,7 +21,7 @@ export interface CompositeIndex {
 }
 
 /** How far two sources may be apart when there is no third to say which of them is wrong. */
-const MOST_APART = decimal('1.05');
+const MAX_APART = decimal('1.05');
 
 /**
  * Three or more fresh sources: the mean without one lowest and one highest (of equal prices the first name is the
@@ -38,7 +38,7 @@ export function compositeIndex(quotes: readonly SourceQuote[], now: number, maxA
   const lowest = fresh[0];
   const highest = fresh.at(-1);
   if (lowest === undefined || highest === undefined) return null;
-  if (fresh.length === 2 && highest.price.gt(lowest.price.times(MOST_APART))) return null;
+  if (fresh.length === 2 && highest.price.gt(lowest.price.times(MAX_APART))) return null;
   const used = fresh.length > 2 ? fresh.slice(1, -1) : fresh;
   return {
     price: quotientHalfEven(sum(used.map(({ price }) => price)), decimal(used.length)),

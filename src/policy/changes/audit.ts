@@ -43,10 +43,10 @@ export interface AuditEntry {
 export const REFUSALS_A_MINUTE = 60;
 const MINUTE_MS = 60_000;
 
-const LONGEST_KEY = 300;
-const LONGEST_REASON = 1_000;
+const MAX_KEY = 300;
+const MAX_REASON = 1_000;
 /** Of the input of a refused mutation. */
-const LONGEST_INPUT = 4_000;
+const MAX_INPUT = 4_000;
 
 export class Audit {
   private minute = -Infinity;
@@ -117,8 +117,8 @@ async function insert(
     data: {
       ...fact,
       done,
-      subjectKey: storable(fact.subjectKey, LONGEST_KEY),
-      reason: fact.reason === null ? null : storable(fact.reason, LONGEST_REASON),
+      subjectKey: storable(fact.subjectKey, MAX_KEY),
+      reason: fact.reason === null ? null : storable(fact.reason, MAX_REASON),
       before: before === null ? null : JSON.stringify(before),
       after: after === null ? null : JSON.stringify(after),
     },
@@ -133,5 +133,5 @@ function storable(text: string, longest: number): string {
 
 function bounded(asked: unknown): { readonly asked?: unknown } {
   if (asked === undefined) return {};
-  return JSON.stringify(asked).length <= LONGEST_INPUT ? { asked } : { asked: 'More than is kept of what is refused.' };
+  return JSON.stringify(asked).length <= MAX_INPUT ? { asked } : { asked: 'More than is kept of what is refused.' };
 }

@@ -3,11 +3,11 @@
  * coin (or USDT) of a balance of that size counts, from 0 to above the last cap, where it counts 0.
  */
 import { ONE, ZERO, decimal, max, quotientDown, toPlain, type Decimal } from '../../margin/decimal.js';
-import { SETTLEMENT_ASSET, type CollateralSchedule, type CollateralTier } from '../../margin/model.js';
+import { SETTLEMENT_ASSET, type CollateralTable, type CollateralTier } from '../../margin/model.js';
 import { refuse, type Refusal } from '../../margin/refusal.js';
 
 /** What one asset counts, whatever version says so. */
-export interface RatioRules extends Omit<CollateralSchedule, 'id'> {
+export interface RatioRules extends Omit<CollateralTable, 'id'> {
   readonly asset: string;
   readonly platformCap: Decimal | null;
 }

@@ -42,7 +42,7 @@ export interface ChangedPolicy {
 }
 
 /** As many as there may be tiers: more than any venue has. */
-const MOST_THRESHOLDS = 50;
+const MAX_THRESHOLDS = 50;
 
 /** The rate and the free threshold of one asset; a rate of 0 ends its interest. */
 export function changeInterestRate(
@@ -164,8 +164,8 @@ function problemOfPart(
 
 function problemsOfThresholds(thresholds: readonly AutoExchangeThreshold[], rulebook: Rulebook): (Refusal | null)[] {
   const place = ['input', 'autoExchange'];
-  if (thresholds.length > MOST_THRESHOLDS) {
-    return [invalid(`Expected at most ${MOST_THRESHOLDS} thresholds, got ${thresholds.length}.`, place)];
+  if (thresholds.length > MAX_THRESHOLDS) {
+    return [invalid(`Expected at most ${MAX_THRESHOLDS} thresholds, got ${thresholds.length}.`, place)];
   }
   return thresholds.flatMap(({ asset, balance }, index) => [
     problemOfAsset(asset, rulebook, [...place, String(index), 'asset']),

@@ -3,8 +3,8 @@ import { refuse, type Refusal } from '../../margin/refusal.js';
 import { isStorable } from '../../platform/text.js';
 import type { Rulebook } from '../rulebook/rulebook.js';
 
-const LONGEST_KEY = 200;
-const LONGEST_REASON = 1_000;
+const MAX_KEY = 200;
+const MAX_REASON = 1_000;
 const KEY_FIELD = ['input', 'idempotencyKey'];
 
 export function keyReused(): Refusal {
@@ -13,12 +13,12 @@ export function keyReused(): Refusal {
 }
 
 export function problemOfKey(key: string): Refusal | null {
-  return problemOfText(key, LONGEST_KEY, KEY_FIELD);
+  return problemOfText(key, MAX_KEY, KEY_FIELD);
 }
 
 /** Why an admin changes something: everybody can read it. */
 export function problemOfReason(reason: string): Refusal[] {
-  const problem = problemOfText(reason, LONGEST_REASON, ['input', 'reason']);
+  const problem = problemOfText(reason, MAX_REASON, ['input', 'reason']);
   return problem === null ? [] : [problem];
 }
 

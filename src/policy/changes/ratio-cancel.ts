@@ -9,7 +9,7 @@ import { problemOfReason } from './problems.js';
 import { ratioFacts, type ChangedRatio } from './ratio-change.js';
 import { readRatioVersions } from '../versions/ratio-store.js';
 import { latest, ratioStatus, type RatioVersion } from '../versions/ratio-version.js';
-import { tellRatio } from '../rulebook/rule-events.js';
+import { emitRatio } from '../rulebook/rule-events.js';
 import type { Rulebook } from '../rulebook/rulebook.js';
 
 export interface RatioCancellation {
@@ -57,7 +57,7 @@ export async function cancelCollateralRatio(
     outcome.isNew && cancelled !== undefined
       ? cancelled
       : ((await readRatioVersions(db, { ids: [outcome.made] }))[0] ?? null);
-  if (version !== null && rulebook.addRatioVersion(version)) tellRatio(bus, version, now);
+  if (version !== null && rulebook.addRatioVersion(version)) emitRatio(bus, version, now);
   return { version, refusals: [] };
 }
 

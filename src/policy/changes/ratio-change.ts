@@ -10,7 +10,7 @@ import { problemOfReason } from './problems.js';
 import { problemsOfDraft, ratioFieldOf, rulesOfDraft, type RatioDraft } from './ratio-draft.js';
 import { announceRatioVersion, insertRatioVersion, readRatioVersions } from '../versions/ratio-store.js';
 import { latest, ratioKey, type RatioVersion } from '../versions/ratio-version.js';
-import { tellRatio } from '../rulebook/rule-events.js';
+import { emitRatio } from '../rulebook/rule-events.js';
 import type { Rulebook } from '../rulebook/rulebook.js';
 
 export interface RatioChange extends RatioDraft {
@@ -68,7 +68,7 @@ export async function changeCollateralRatio(
       ? inserted
       : ((await readRatioVersions(db, { ids: [outcome.made] }))[0] ?? null);
   // Also when the key was sent before: the answer to the commit may have been lost on its way.
-  if (version !== null && rulebook.addRatioVersion(version)) tellRatio(bus, version, now);
+  if (version !== null && rulebook.addRatioVersion(version)) emitRatio(bus, version, now);
   return { version, refusals: [] };
 }
 

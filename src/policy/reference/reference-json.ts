@@ -19,7 +19,7 @@ export class ReferenceDataError extends Error {
 
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{3})?Z$/;
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const LONGEST_EXCERPT = 80;
+const MAX_EXCERPT = 80;
 
 /** A value of a JSON file, with the place where it stands. */
 export class JsonValue {
@@ -114,7 +114,7 @@ export class JsonValue {
 
   unexpected(expected: string): ReferenceDataError {
     const text = this.isAbsent ? 'nothing' : JSON.stringify(this.value);
-    const came = text.length > LONGEST_EXCERPT ? `${text.slice(0, LONGEST_EXCERPT)}...` : text;
+    const came = text.length > MAX_EXCERPT ? `${text.slice(0, MAX_EXCERPT)}...` : text;
     return this.refuse(`expected ${expected}, found ${came}`);
   }
 

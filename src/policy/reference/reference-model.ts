@@ -64,10 +64,10 @@ export interface InstrumentData {
   readonly baseAsset: string;
   readonly quoteAsset: string;
   readonly maxLeverage: Decimal;
-  readonly schedules: readonly ScheduleData[];
+  readonly schedules: readonly MaintenanceTableData[];
 }
 
-export interface ScheduleData extends Version {
+export interface MaintenanceTableData extends Version {
   readonly tiers: readonly MaintenanceTier[];
 }
 

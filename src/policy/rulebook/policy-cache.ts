@@ -12,7 +12,7 @@ interface CachedPolicy {
 }
 
 /** Of one venue and chain. */
-const MOST = 8;
+const MAX_POLICIES = 8;
 
 export class PolicyCache {
   /** By venue, then chain: the last that were asked for, newest first. */
@@ -28,7 +28,7 @@ export class PolicyCache {
     const all = instants();
     const from = Math.max(-Infinity, ...all.filter((each) => each <= instant));
     const made = { policy: make(), from, until: firstAfter(instant, all) };
-    this.cached.set(venue, ofVenue.set(chain, [made, ...cached.slice(0, MOST - 1)]));
+    this.cached.set(venue, ofVenue.set(chain, [made, ...cached.slice(0, MAX_POLICIES - 1)]));
     return made.policy;
   }
 

@@ -4,7 +4,7 @@ import type { Database } from '../../platform/database.js';
 import type { RatioVersion } from '../versions/ratio-version.js';
 import type { Rulebook } from './rulebook.js';
 
-export function tellRatio(bus: Bus, version: RatioVersion, now: Date): void {
+export function emitRatio(bus: Bus, version: RatioVersion, now: Date): void {
   const { id, venue, chain, asset, effectiveFrom, cancelledAt } = version;
   const change = cancelledAt !== null ? 'CANCELLED' : effectiveFrom > now ? 'SCHEDULED' : 'IN_FORCE';
   bus.emit('collateralRatio', { id, venue, chain, asset, change });
@@ -16,6 +16,6 @@ export async function refreshRules(
   now: Date,
 ): Promise<void> {
   const { ratios, venues } = await rulebook.refresh(db);
-  for (const version of ratios) tellRatio(bus, version, now);
+  for (const version of ratios) emitRatio(bus, version, now);
   for (const venue of venues) bus.emit('policy', { venue });
 }

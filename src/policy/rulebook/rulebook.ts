@@ -4,7 +4,7 @@
  * scheduled takes effect by its instant alone.
  */
 import { decimal } from '../../margin/decimal.js';
-import type { CollateralSchedule, InstrumentRules, MaintenanceTier, Policy } from '../../margin/model.js';
+import type { CollateralTable, InstrumentRules, MaintenanceTier, Policy } from '../../margin/model.js';
 import type { Database } from '../../platform/database.js';
 import { PolicyCache } from './policy-cache.js';
 import { readMaintenanceVersions, readPolicyVersions } from '../versions/policy-store.js';
@@ -274,7 +274,7 @@ export class Rulebook {
     return {
       ...this.policyVersion(venue, at),
       assets: this.assets,
-      collateralRatios: new Map(ratios.map((version): [string, CollateralSchedule] => [version.asset, version])),
+      collateralRatios: new Map(ratios.map((version): [string, CollateralTable] => [version.asset, version])),
       instruments: new Map(
         instruments.map((record): [string, InstrumentRules] => [
           record.symbol,

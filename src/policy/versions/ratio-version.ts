@@ -1,11 +1,11 @@
 /** One version of a collateral ratio, and how versions follow each other in time: what is in force, and what is to come. */
 import type { Decimal } from '../../margin/decimal.js';
-import type { CollateralSchedule } from '../../margin/model.js';
+import type { CollateralTable } from '../../margin/model.js';
 
 export type RatioStatus = 'SCHEDULED' | 'ACTIVE' | 'SUPERSEDED' | 'CANCELLED';
 
 /** One version of what an asset counts on one chain of one venue. Never edited. */
-export interface RatioVersion extends CollateralSchedule {
+export interface RatioVersion extends CollateralTable {
   readonly ratioKey: string;
   readonly version: number;
   readonly venue: string;

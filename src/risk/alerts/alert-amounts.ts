@@ -1,6 +1,6 @@
 /** A margin state as the columns of an alert hold it: rounded as the API rounds what a query answers (rules: 1). */
 import { decimal, roundDown, roundUp, toPlain, type Decimal } from '../../margin/decimal.js';
-import type { AlertLevel } from './margin-units.js';
+import type { UnitState } from './margin-units.js';
 
 export interface MarginColumns {
   readonly marginRatio: string | null;
@@ -9,21 +9,21 @@ export interface MarginColumns {
 }
 
 /** The largest number with 30 integer and 18 fraction digits. */
-const LARGEST = decimal('999999999999999999999999999999.999999999999999999');
+const MAX_STORED = decimal('999999999999999999999999999999.999999999999999999');
 
 /**
  * @param overflow told of an amount that no column can hold; the largest one stands for it, since one absurd account must
  * not keep the alerts of all others from being stored
  */
-export function columnsOf(level: AlertLevel, overflow: (amount: string) => void): MarginColumns {
+export function columnsOf(unitState: UnitState, overflow: (amount: string) => void): MarginColumns {
   const column = (amount: Decimal): string => {
-    if (amount.abs().lte(LARGEST)) return toPlain(amount);
+    if (amount.abs().lte(MAX_STORED)) return toPlain(amount);
     overflow(toPlain(amount));
-    return toPlain(amount.isNegative() ? LARGEST.negated() : LARGEST);
+    return toPlain(amount.isNegative() ? MAX_STORED.negated() : MAX_STORED);
   };
   return {
-    marginRatio: level.marginRatio === null ? null : column(level.marginRatio),
-    marginBalance: column(roundDown(level.marginBalance)),
-    maintenanceMargin: column(roundUp(level.maintenanceMargin)),
+    marginRatio: unitState.marginRatio === null ? null : column(unitState.marginRatio),
+    marginBalance: column(roundDown(unitState.marginBalance)),
+    maintenanceMargin: column(roundUp(unitState.maintenanceMargin)),
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { RiskAlertKind } from '../../platform/prisma/enums.js';
 import type { Chunk, NewAlert, OutboxRow } from './alert-store.js';
-import { positionOf, type AlertLevel } from './margin-units.js';
+import { positionOf, type UnitState } from './margin-units.js';
 import { isCalm, type Crossing, type MachineState } from './alert-machine.js';
 import { columnsOf, type MarginColumns } from './alert-amounts.js';
 
@@ -46,10 +46,10 @@ const ALERT_OF: Readonly<Partial<Record<OutboxRow['kind'], RiskAlertKind>>> = {
   RATIO_SCHEDULED: 'COLLATERAL_RATIO_SCHEDULED',
 };
 
-export class Turn {
+export class AlertBatch {
   private readonly work = new Map<string, AccountWork>();
   /** Of accounts that the outbox names: their cross account as it was evaluated after the outbox was read. */
-  private readonly evaluated = new Map<string, AlertLevel>();
+  private readonly evaluated = new Map<string, UnitState>();
   private round = 0n;
   private outbox: readonly OutboxRow[] = [];
   /** The accounts that the outbox names. */
@@ -73,27 +73,27 @@ export class Turn {
   }
 
   /** The cross account, as it was evaluated. */
-  setCross(accountId: string, level: AlertLevel): void {
-    if (this.named.has(accountId)) this.evaluated.set(accountId, level);
+  setCross(accountId: string, unitState: UnitState): void {
+    if (this.named.has(accountId)) this.evaluated.set(accountId, unitState);
   }
 
   /** A machine has changed. `state` null: it is gone. `before`: how the account's machines stood when the turn began. */
   change(
     accountId: string,
-    level: AlertLevel,
+    unitState: UnitState,
     state: MachineState | null,
     crossings: readonly Crossing[],
     before: AccountStates,
   ): void {
     const work = this.workOf(accountId, before);
-    if (state === null || isCalm(state)) work.states.delete(level.name);
-    else work.states.set(level.name, state);
-    work.changed.add(level.name);
+    if (state === null || isCalm(state)) work.states.delete(unitState.name);
+    else work.states.set(unitState.name, state);
+    work.changed.add(unitState.name);
     for (const crossing of crossings) {
       work.fired.push({
         ...this.blank(accountId),
-        ...positionOf(level.name),
-        ...this.columns(accountId, level),
+        ...positionOf(unitState.name),
+        ...this.columns(accountId, unitState),
         kind: crossing.kind,
         status: crossing.status,
         previousStatus: crossing.kind === 'STATUS_CHANGED' ? crossing.previousStatus : null,
@@ -134,8 +134,8 @@ export class Turn {
     return work;
   }
 
-  private columns(accountId: string, level: AlertLevel): MarginColumns {
-    return columnsOf(level, (amount) => this.overflow(accountId, amount));
+  private columns(accountId: string, unitState: UnitState): MarginColumns {
+    return columnsOf(unitState, (amount) => this.overflow(accountId, amount));
   }
 
   private blank(accountId: string): Omit<NewAlert, 'kind' | 'status' | keyof MarginColumns> {

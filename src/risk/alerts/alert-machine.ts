@@ -7,7 +7,7 @@
 import { ONE, decimal, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus, Policy } from '../../margin/model.js';
 import { isWorse } from '../../margin/state/status.js';
-import type { Level } from '../columns/quiet-range.js';
+import type { UnitAmounts } from '../columns/quiet-range.js';
 
 /** What a trader wants to be told of. */
 export interface AlertRule {
@@ -51,15 +51,20 @@ export function isCalm(state: MachineState): boolean {
 }
 
 /** What a level's state means to its machine. Stepping again over the same level changes nothing more. */
-export function step(state: MachineState, level: Level, thresholds: Thresholds, rules: readonly AlertRule[]): Step {
-  const status = hasNewStatus(state.status, level, thresholds) ? level.status : null;
-  const fired = firedAfter(state.fired, level, rules);
+export function step(
+  state: MachineState,
+  unitState: UnitAmounts,
+  thresholds: Thresholds,
+  rules: readonly AlertRule[],
+): Step {
+  const status = hasNewStatus(state.status, unitState, thresholds) ? unitState.status : null;
+  const fired = firedAfter(state.fired, unitState, rules);
   if (status === null && fired === state.fired) return { state, crossings: NOTHING };
 
   const crossings: Crossing[] = [];
   if (status !== null) crossings.push({ kind: 'STATUS_CHANGED', status, previousStatus: state.status });
   for (const rule of fired) {
-    if (!state.fired.includes(rule)) crossings.push({ kind: 'RULE_FIRED', status: level.status, rule });
+    if (!state.fired.includes(rule)) crossings.push({ kind: 'RULE_FIRED', status: unitState.status, rule });
   }
   return { state: { status: status === null ? state.status : remembered(status), fired }, crossings };
 }
@@ -79,8 +84,8 @@ export function alertBoundaries(thresholds: Thresholds, rules: readonly AlertRul
   ];
 }
 
-function hasNewStatus(alerted: MarginStatus, level: Level, thresholds: Thresholds): boolean {
-  const { status, marginBalance, maintenanceMargin } = level;
+function hasNewStatus(alerted: MarginStatus, unitState: UnitAmounts, thresholds: Thresholds): boolean {
+  const { status, marginBalance, maintenanceMargin } = unitState;
   if (remembered(status) === alerted) return false;
   if (status === 'UNPRICED' || alerted === 'UNPRICED' || isWorse(status, alerted)) return true;
   if (status === 'NO_EXPOSURE') return true;
@@ -101,15 +106,15 @@ function thresholdOf(status: MarginStatus, { warningRatio, marginCallRatio }: Th
 }
 
 /** The rules that have fired and are not armed again, in the rules' order; rules that are gone are forgotten. */
-function firedAfter(before: readonly string[], level: Level, rules: readonly AlertRule[]): readonly string[] {
+function firedAfter(before: readonly string[], unitState: UnitAmounts, rules: readonly AlertRule[]): readonly string[] {
   if (before.length === 0 && rules.length === 0) return before;
-  const fired = rules.filter((rule) => isFired(rule, before.includes(rule.id), level)).map(({ id }) => id);
+  const fired = rules.filter((rule) => isFired(rule, before.includes(rule.id), unitState)).map(({ id }) => id);
   const isSame = fired.length === before.length && fired.every((id) => before.includes(id));
   return isSame ? before : fired;
 }
 
-function isFired(rule: AlertRule, wasFired: boolean, level: Level): boolean {
-  const { status, marginBalance, maintenanceMargin } = level;
+function isFired(rule: AlertRule, wasFired: boolean, unitState: UnitAmounts): boolean {
+  const { status, marginBalance, maintenanceMargin } = unitState;
   if (status === 'UNPRICED') return wasFired;
   if (status === 'NO_EXPOSURE') return false;
   return wasFired

@@ -16,9 +16,9 @@ export interface AlertRuleRecord {
 }
 
 /** Of one account. */
-export const MOST_RULES = 20;
+export const MAX_RULES = 20;
 /** A margin ratio of 1 is liquidation; whoever is far beyond it may still want to know. */
-export const LARGEST_RULE_RATIO: Decimal = decimal(1_000);
+export const MAX_RULE_RATIO: Decimal = decimal(1_000);
 
 /**
  * Adds a rule; one with the same numbers that is there already is answered as it is, so that a request may be sent
@@ -39,12 +39,12 @@ export async function setAlertRule(
     const rules = await readAlertRulesOf(tx, [accountId]);
     const same = rules.find((rule) => rule.marginRatio.eq(marginRatio) && rule.rearmBelow.eq(rearmBelow));
     if (same !== undefined) return { ruleId: same.id, refusal: null, isNew: false };
-    if (rules.length >= MOST_RULES) return refused(tooMany());
+    if (rules.length >= MAX_RULES) return refused(tooMany());
     const id = uuidv7();
     await tx.alertRule.create({
       data: { id, accountId, marginRatio: toPlain(marginRatio), rearmBelow: toPlain(rearmBelow) },
     });
-    await tellDuty(tx, accountId, now);
+    await notifyLeader(tx, accountId, now);
     return { ruleId: id, refusal: null, isNew: true };
   }).catch(lookAgain(bus, [own]));
   if (isNew) bus.emit('accounts', { ids: [accountId], cause: 'ACCOUNT' });
@@ -62,7 +62,7 @@ export async function removeAlertRule(
   const { accountId } = rule;
   const isRemoved = await transact(db, async (tx) => {
     const removed = await tx.alertRule.deleteMany({ where: { id: ruleId, account: { owner } } });
-    if (removed.count > 0) await tellDuty(tx, accountId, now);
+    if (removed.count > 0) await notifyLeader(tx, accountId, now);
     return removed.count > 0;
   }).catch(lookAgain(bus, [rule]));
   if (!isRemoved) return noSuchRule();
@@ -87,8 +87,8 @@ export async function readAlertRules(db: Database, ids: readonly string[]): Prom
 }
 
 function problemOfRatios(marginRatio: Decimal, rearmBelow: Decimal): Refusal | null {
-  if (!marginRatio.gt(0) || marginRatio.gt(LARGEST_RULE_RATIO)) {
-    const message = `Expected a ratio above 0, of at most ${toPlain(LARGEST_RULE_RATIO)}; got ${toPlain(marginRatio)}.`;
+  if (!marginRatio.gt(0) || marginRatio.gt(MAX_RULE_RATIO)) {
+    const message = `Expected a ratio above 0, of at most ${toPlain(MAX_RULE_RATIO)}; got ${toPlain(marginRatio)}.`;
     return { ...refuse('INVALID_INPUT', message), field: ['input', 'marginRatio'] };
   }
   if (rearmBelow.gt(0) && rearmBelow.lte(marginRatio)) return null;
@@ -104,7 +104,7 @@ async function lockOwnAccount(tx: Transaction, accountId: string, owner: string)
 }
 
 /** The process on duty looks at the account, and so at its rules: one whose ratio is reached already fires at once. */
-async function tellDuty(tx: Transaction, accountId: string, now: Date): Promise<void> {
+async function notifyLeader(tx: Transaction, accountId: string, now: Date): Promise<void> {
   await tx.outboxItem.create({ data: { accountId, kind: 'CHANGED', at: now } });
 }
 
@@ -117,7 +117,7 @@ function noSuchRule(): Refusal {
 }
 
 function tooMany(): Refusal {
-  const message = `An account has at most ${MOST_RULES} alert rules: remove one before you add another.`;
+  const message = `An account has at most ${MAX_RULES} alert rules: remove one before you add another.`;
   return { ...refuse('LIMIT_EXCEEDED', message), field: ['input', 'accountId'] };
 }
 

@@ -6,7 +6,7 @@ import { decimal } from '../../margin/decimal.js';
 import type { MarginStatus, PositionSide } from '../../margin/model.js';
 import { transact, type Database, type Transaction } from '../../platform/database.js';
 import type { OutboxKind, RiskAlertKind } from '../../platform/prisma/enums.js';
-import { holdTerm, type DutyState, type Term } from '../../cluster/leadership.js';
+import { holdTerm, type LeadershipState, type Term } from '../../cluster/leadership.js';
 import type { AlertRule, MachineState } from './alert-machine.js';
 
 /** An alert that has no number yet. */
@@ -60,12 +60,12 @@ const PAGE = 20_000;
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
 /** The row of the duty, under the term. */
-export async function readDuty(db: Database, term: Term): Promise<DutyState> {
+export async function readLeadership(db: Database, term: Term): Promise<LeadershipState> {
   return transact(db, (tx) => holdTerm(tx, term));
 }
 
 /** One statement, unless something is amiss: it is made for every round. */
-export async function takeRound(db: Database, term: Term, round: bigint): Promise<void> {
+export async function takePriceBatch(db: Database, term: Term, round: bigint): Promise<void> {
   if (!term.ended.aborted) {
     const taken = await db.$executeRaw`
       WITH held AS (UPDATE duty SET taken_round = ${round} WHERE id = 1 AND term = ${term.number} RETURNING id)
@@ -160,11 +160,11 @@ export async function storeChunk(
   const last = lastAlert + BigInt(chunk.alerts.length);
   if (chunk.alerts.length + chunk.states.length === 0 && (await isDone(db, term, chunk, lastAlert))) return;
   await transact(db, async (tx) => {
-    const duty = await holdTerm(tx, term);
-    if (duty.lastAlert === last && last > lastAlert) return;
-    if (duty.lastAlert !== lastAlert) {
+    const leadership = await holdTerm(tx, term);
+    if (leadership.lastAlert === last && last > lastAlert) return;
+    if (leadership.lastAlert !== lastAlert) {
       throw new Error(
-        `Expected the last alert to be ${lastAlert}; it is ${duty.lastAlert}. Alerts have another writer.`,
+        `Expected the last alert to be ${lastAlert}; it is ${leadership.lastAlert}. Alerts have another writer.`,
       );
     }
     await lockAccounts(tx, chunk);

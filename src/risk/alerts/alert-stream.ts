@@ -5,7 +5,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { PulledStream } from '../../platform/pull-stream.js';
+import { PullStream } from '../../platform/pull-stream.js';
 import type { AlertFilter, AlertRecord } from './alert-records.js';
 import type { AlertRing } from './alert-ring.js';
 
@@ -26,7 +26,7 @@ export interface AlertSource {
 
 const RETRY_MS = 500;
 
-export class AlertStream extends PulledStream<ToldAlert> {
+export class AlertStream extends PullStream<ToldAlert> {
   private readonly accountIds: ReadonlySet<string> | null;
   /** Of the database, not handed over yet. */
   private page: AlertRecord[] = [];

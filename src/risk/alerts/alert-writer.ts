@@ -12,22 +12,22 @@ import type { Policy } from '../../margin/model.js';
 import type { Bus } from '../../platform/events.js';
 import type { Database } from '../../platform/database.js';
 import type { Logger } from '../../platform/log.js';
-import type { DutyState, Term } from '../../cluster/leadership.js';
+import type { LeadershipState, Term } from '../../cluster/leadership.js';
 import {
   readAllRules,
-  readDuty,
+  readLeadership,
   readOutbox,
   readRules,
   readStates,
   storeChunk,
-  takeRound,
+  takePriceBatch,
   type Chunk,
 } from './alert-store.js';
-import { closedLevel, type Levels } from './margin-units.js';
+import { closedUnit, type UnitStates } from './margin-units.js';
 import { CALM, alertBoundaries, close, step, type AlertRule } from './alert-machine.js';
-import { Turn, type AccountStates, type Portion } from './alert-batch.js';
+import { AlertBatch, type AccountStates, type Portion } from './alert-batch.js';
 
-export interface AlertKeeperParts {
+export interface AlertWriterParts {
   readonly db: Database;
   readonly log: Logger;
   readonly bus: Bus;
@@ -45,13 +45,13 @@ const NO_STATES: AccountStates = new Map();
 const NO_RULES: readonly AlertRule[] = [];
 const NOBODY: ReadonlySet<string> = new Set();
 
-export class AlertKeeper {
+export class AlertWriter {
   /** The round that a predecessor has taken and not finished; it has to be evaluated again, on its prices or later ones. */
-  readonly unfinishedRound: bigint | null;
+  readonly unfinishedSeq: bigint | null;
   private takenRound: bigint;
   private doneRound: bigint;
   private lastAlert: bigint;
-  private turn: Turn | null = null;
+  private batch: AlertBatch | null = null;
   /** What is left to store of a turn that is being ended. */
   private ending: { readonly at: Date; readonly portions: Portion[] } | null = null;
   /** Accounts that could not be evaluated, whose outbox rows wait: until when, and how long the pause is. */
@@ -60,17 +60,17 @@ export class AlertKeeper {
   private readonly statusBoundaries = new WeakMap<Policy, readonly Decimal[]>();
 
   private constructor(
-    private readonly parts: AlertKeeperParts,
+    private readonly parts: AlertWriterParts,
     private readonly term: Term,
-    duty: DutyState,
+    leadership: LeadershipState,
     private readonly states: Map<string, AccountStates>,
     private readonly rules: Map<string, readonly AlertRule[]>,
     private readonly chunk: number,
   ) {
-    this.takenRound = duty.takenRound;
-    this.doneRound = duty.doneRound;
-    this.lastAlert = duty.lastAlert;
-    this.unfinishedRound = duty.takenRound === duty.doneRound ? null : duty.takenRound;
+    this.takenRound = leadership.takenRound;
+    this.doneRound = leadership.doneRound;
+    this.lastAlert = leadership.lastAlert;
+    this.unfinishedSeq = leadership.takenRound === leadership.doneRound ? null : leadership.takenRound;
   }
 
   /**
@@ -78,11 +78,11 @@ export class AlertKeeper {
    *
    * @param chunk so many alerts are stored in one transaction, but for an account that alone has more
    */
-  static async begin(parts: AlertKeeperParts, term: Term, chunk = CHUNK): Promise<AlertKeeper> {
+  static async begin(parts: AlertWriterParts, term: Term, chunk = CHUNK): Promise<AlertWriter> {
     // First: once the term is there, no predecessor writes any more, and what is read is what they left.
-    const duty = await readDuty(parts.db, term);
+    const leadership = await readLeadership(parts.db, term);
     const states = await readStates(parts.db);
-    return new AlertKeeper(parts, term, duty, states, await readAllRules(parts.db), chunk);
+    return new AlertWriter(parts, term, leadership, states, await readAllRules(parts.db), chunk);
   }
 
   /** Accounts of which something is remembered, and those with rules. */
@@ -92,7 +92,7 @@ export class AlertKeeper {
 
   /** Accounts that the outbox names in this turn: nothing leaves the outbox before they are evaluated. */
   named(): ReadonlySet<string> {
-    return this.turn?.named ?? NOBODY;
+    return this.batch?.named ?? NOBODY;
   }
 
   /** In so many milliseconds there are outbox rows to be tried again; null: none wait. */
@@ -120,7 +120,7 @@ export class AlertKeeper {
    * read anew and evaluated in this turn. A turn that was started and could not go on may be started again: what it has
    * collected stays.
    */
-  async startTurn(round: bigint): Promise<readonly string[]> {
+  async startBatch(round: bigint): Promise<readonly string[]> {
     if (this.ending !== null) throw new Error('The turn before is not stored yet: endTurn has to succeed first.');
     if (round < this.takenRound) {
       throw new RangeError(
@@ -130,7 +130,7 @@ export class AlertKeeper {
     const { db } = this.parts;
     const outbox = await readOutbox(db, OUTBOX_ROWS, this.resting());
     if (round > this.takenRound) {
-      await takeRound(db, this.term, round);
+      await takePriceBatch(db, this.term, round);
       this.takenRound = round;
     }
     const ids = [...new Set(outbox.map(({ accountId }) => accountId))];
@@ -143,30 +143,30 @@ export class AlertKeeper {
         else this.rules.set(id, rules);
       }
     }
-    this.turn ??= new Turn((account, amount) => {
+    this.batch ??= new AlertBatch((account, amount) => {
       this.parts.log.error({ account, amount }, 'An amount is too large for an alert; the largest one stands for it.');
     });
-    this.turn.start(round, outbox);
+    this.batch.start(round, outbox);
     return ids;
   }
 
   /** An account was assessed on the prices of this turn: its machines look at it. */
-  evaluated(accountId: string, levels: Levels, policy: Policy): void {
-    const { turn } = this;
-    if (turn === null || this.ending !== null) throw new Error('No turn is under way: startTurn comes first.');
+  evaluated(accountId: string, unitStates: UnitStates, policy: Policy): void {
+    const { batch } = this;
+    if (batch === null || this.ending !== null) throw new Error('No turn is under way: startTurn comes first.');
     const stored = this.states.get(accountId) ?? NO_STATES;
-    const states = turn.statesOf(accountId) ?? stored;
+    const states = batch.statesOf(accountId) ?? stored;
     const rules = this.rules.get(accountId) ?? NO_RULES;
-    const [cross] = levels;
-    turn.setCross(accountId, cross);
-    for (const level of levels) {
-      const before = states.get(level.name) ?? CALM;
-      const { state, crossings } = step(before, level, policy, rules);
-      if (state !== before) turn.change(accountId, level, state, crossings, stored);
+    const [cross] = unitStates;
+    batch.setCross(accountId, cross);
+    for (const unitState of unitStates) {
+      const before = states.get(unitState.name) ?? CALM;
+      const { state, crossings } = step(before, unitState, policy, rules);
+      if (state !== before) batch.change(accountId, unitState, state, crossings, stored);
     }
     for (const [name, state] of states) {
-      if (levels.some((level) => level.name === name)) continue;
-      turn.change(accountId, closedLevel(name), null, close(state), stored);
+      if (unitStates.some((unitState) => unitState.name === name)) continue;
+      batch.change(accountId, closedUnit(name), null, close(state), stored);
     }
   }
 
@@ -174,7 +174,7 @@ export class AlertKeeper {
    * Stores what the turn has brought; the alerts are of the instant `asOf`. Where that fails, the same call goes on where
    * the database stands, and nothing is stored twice.
    */
-  async endTurn(asOf: Date): Promise<void> {
+  async endBatch(asOf: Date): Promise<void> {
     const { db } = this.parts;
     this.ending ??= { at: asOf, portions: this.portions() };
     const { at, portions } = this.ending;
@@ -184,14 +184,17 @@ export class AlertKeeper {
       portions.shift();
       this.advance(next);
     }
-    this.turn = null;
+    this.batch = null;
     this.ending = null;
   }
 
   private portions(): Portion[] {
-    if (this.turn === null) throw new Error('No turn is under way: startTurn comes first.');
-    const { named } = this.turn;
-    const { portions, unevaluated } = this.turn.outcome(this.chunk, (account) => this.states.get(account) ?? NO_STATES);
+    if (this.batch === null) throw new Error('No batch is under way: startBatch comes first.');
+    const { named } = this.batch;
+    const { portions, unevaluated } = this.batch.outcome(
+      this.chunk,
+      (account) => this.states.get(account) ?? NO_STATES,
+    );
     for (const account of named) {
       if (unevaluated.has(account)) this.postpone(account);
       else this.postponed.delete(account);

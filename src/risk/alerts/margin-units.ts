@@ -3,9 +3,9 @@ import { positionKey } from '../../ledger/records.js';
 import type { MarginReport } from '../../margin/state/assess.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { PositionSide } from '../../margin/model.js';
-import type { Level } from '../columns/quiet-range.js';
+import type { UnitAmounts } from '../columns/quiet-range.js';
 
-export interface AlertLevel extends Level {
+export interface UnitState extends UnitAmounts {
   /** Its name in `alert_states`: "" or "BTCUSDT/LONG". */
   readonly name: string;
   readonly marginRatio: Decimal | null;
@@ -15,16 +15,16 @@ export interface AlertLevel extends Level {
 export const CROSS = '';
 
 /** The cross account first, then the isolated positions in the report's order. */
-export type Levels = readonly [cross: AlertLevel, ...isolated: AlertLevel[]];
+export type UnitStates = readonly [cross: UnitState, ...isolated: UnitState[]];
 
-export function levelsOf(report: MarginReport): Levels {
+export function unitStatesOf(report: MarginReport): UnitStates {
   const { status, marginRatio, marginBalance, maintenanceMargin } = report;
-  const levels: [AlertLevel, ...AlertLevel[]] = [
+  const unitStates: [UnitState, ...UnitState[]] = [
     { name: CROSS, status, marginRatio, marginBalance, maintenanceMargin },
   ];
   for (const position of report.positions) {
     if (position.marginMode === 'CROSS') continue;
-    levels.push({
+    unitStates.push({
       name: positionKey(position.instrument, position.side),
       status: position.status,
       marginRatio: position.marginRatio,
@@ -33,11 +33,11 @@ export function levelsOf(report: MarginReport): Levels {
       maintenanceMargin: position.maintenanceMargin ?? ZERO,
     });
   }
-  return levels;
+  return unitStates;
 }
 
 /** What is left of an isolated position that is closed. */
-export function closedLevel(name: string): AlertLevel {
+export function closedUnit(name: string): UnitState {
   return { name, status: 'NO_EXPOSURE', marginRatio: null, marginBalance: ZERO, maintenanceMargin: ZERO };
 }
 

@@ -10,10 +10,10 @@ import { isWorse } from '../../margin/state/status.js';
 import { AccountIds } from './account-ids.js';
 import { Bitmap } from './bitmap.js';
 import {
-  BUCKET_HALVES,
-  BUCKET_WORDS,
-  BucketColumns,
-  CORRIDOR,
+  UNIT_HALVES,
+  UNIT_WORDS,
+  UnitColumns,
+  QUIET_RANGE,
   FIRST_HOLDING,
   FIRST_POSITION,
   FREE,
@@ -25,7 +25,7 @@ import {
   RULE_SET,
   STATUS,
 } from './columns.js';
-import type { Corridor } from './quiet-range.js';
+import type { QuietRange } from './quiet-range.js';
 import { digitsOf } from './exact-sum.js';
 import type { RuleColumns } from './rule-columns.js';
 
@@ -33,8 +33,8 @@ import type { RuleColumns } from './rule-columns.js';
 export const NOT_ASSESSED = MARGIN_STATUSES.length;
 const HEALTHY = MARGIN_STATUSES.indexOf('HEALTHY');
 
-export class Book {
-  readonly buckets = new BucketColumns();
+export class AccountColumns {
+  readonly units = new UnitColumns();
   readonly holdings = new HoldingColumns();
   readonly positions = new PositionColumns();
   private readonly ids = new AccountIds();
@@ -51,7 +51,7 @@ export class Book {
   /** What the columns take, with the room that they have to grow. */
   get bytes(): number {
     const holders = this.holders.reduce((bytes, bitmap) => bytes + bitmap.bytes, 0);
-    return this.buckets.bytes + this.holdings.bytes + this.positions.bytes + this.ids.bytes + holders;
+    return this.units.bytes + this.holdings.bytes + this.positions.bytes + this.ids.bytes + holders;
   }
 
   /**
@@ -61,22 +61,22 @@ export class Book {
   put(id: string, ruleSet: number, account: AccountText, version: number): number[] {
     const [mode, , balances, open] = account;
     const known = this.ids.find(id);
-    const cross = known ?? this.buckets.take();
+    const cross = known ?? this.units.take();
     if (known === null) {
       this.ids.add(id, cross);
-      this.buckets.next[cross] = 0;
+      this.units.next[cross] = 0;
     } else {
       this.empty(cross);
     }
-    this.buckets.version[cross] = version;
+    this.units.version[cross] = version;
     const numbers = [cross];
     this.fill(cross, cross, ruleSet, mode, balances, open.filter(isCross));
     for (const position of open) {
       if (isCross(position)) continue;
-      const isolated = this.buckets.take();
+      const isolated = this.units.take();
       const last = numbers.at(-1) ?? cross;
-      this.buckets.next[last] = isolated + 1;
-      this.buckets.next[isolated] = 0;
+      this.units.next[last] = isolated + 1;
+      this.units.next[isolated] = 0;
       this.fill(isolated, cross, ruleSet, mode, [], [position]);
       numbers.push(isolated);
     }
@@ -89,105 +89,105 @@ export class Book {
     if (cross === null) return;
     this.empty(cross);
     this.ids.delete(id);
-    this.buckets.release(cross);
+    this.units.release(cross);
   }
 
   /** The buckets of an account, as `put` answered them; none for one that is unknown. */
-  bucketsOf(id: string): number[] {
+  unitsOf(id: string): number[] {
     const cross = this.ids.find(id);
     return cross === null ? [] : this.chain(cross);
   }
 
   /** The account to which a bucket belongs. */
-  accountOf(bucket: number): string {
-    return this.ids.of(this.crossOf(bucket));
+  accountOf(unit: number): string {
+    return this.ids.of(this.crossOf(unit));
   }
 
   /** The cross bucket of the same account. */
-  crossOf(bucket: number): number {
-    return this.buckets.account[bucket] as number;
+  crossOf(unit: number): number {
+    return this.units.account[unit] as number;
   }
 
   /** The buckets of the account whose cross bucket it is. */
-  bucketsAt(cross: number): number[] {
+  unitsAt(cross: number): number[] {
     return this.chain(cross);
   }
 
   /** As it was put; null: the account is unknown. */
   versionOf(id: string): number | null {
     const cross = this.ids.find(id);
-    return cross === null ? null : (this.buckets.version[cross] as number);
+    return cross === null ? null : (this.units.version[cross] as number);
   }
 
-  ruleSetOf(bucket: number): number {
-    return this.buckets.halves[bucket * BUCKET_HALVES + RULE_SET] as number;
+  ruleSetOf(unit: number): number {
+    return this.units.halves[unit * UNIT_HALVES + RULE_SET] as number;
   }
 
   /** Adds every bucket to `marks` that stood worse than calm when it was settled, and those that were not settled. */
-  markUneasy(marks: Bitmap): void {
-    const { account, halves, end } = this.buckets;
-    for (let bucket = 0; bucket < end; bucket++) {
-      const status = halves[bucket * BUCKET_HALVES + STATUS] as number;
-      if (account[bucket] === FREE || status <= HEALTHY) continue;
-      this.wake(bucket);
-      marks.add(bucket);
+  addUneasy(dirty: Bitmap): void {
+    const { account, halves, end } = this.units;
+    for (let unit = 0; unit < end; unit++) {
+      const status = halves[unit * UNIT_HALVES + STATUS] as number;
+      if (account[unit] === FREE || status <= HEALTHY) continue;
+      this.wake(unit);
+      dirty.add(unit);
     }
   }
 
   /** How a bucket stands, after it was assessed: until when it may sleep. */
-  settle(bucket: number, { status, low, high }: Corridor): void {
-    this.buckets.halves[bucket * BUCKET_HALVES + STATUS] = MARGIN_STATUSES.indexOf(status);
-    this.buckets.corridors[bucket * CORRIDOR] = low;
-    this.buckets.corridors[bucket * CORRIDOR + 1] = high;
+  settle(unit: number, { status, low, high }: QuietRange): void {
+    this.units.halves[unit * UNIT_HALVES + STATUS] = MARGIN_STATUSES.indexOf(status);
+    this.units.quietRanges[unit * QUIET_RANGE] = low;
+    this.units.quietRanges[unit * QUIET_RANGE + 1] = high;
   }
 
   /** The status with which a bucket was settled; null: it was not since it last changed. */
-  statusOf(bucket: number): MarginStatus | null {
-    return MARGIN_STATUSES[this.buckets.halves[bucket * BUCKET_HALVES + STATUS] as number] ?? null;
+  statusOf(unit: number): MarginStatus | null {
+    return MARGIN_STATUSES[this.units.halves[unit * UNIT_HALVES + STATUS] as number] ?? null;
   }
 
   /** The worst status of the account; null: it was not evaluated yet. */
   worstStatusOf(cross: number): MarginStatus | null {
     let worst: MarginStatus | null = null;
-    for (const bucket of this.bucketsAt(cross)) {
-      const status = this.statusOf(bucket);
+    for (const unit of this.unitsAt(cross)) {
+      const status = this.statusOf(unit);
       if (status !== null && (worst === null || isWorse(status, worst))) worst = status;
     }
     return worst;
   }
 
   /** Wakes a bucket, whatever it is worth, when it is next looked at. */
-  wake(bucket: number): void {
-    this.buckets.corridors[bucket * CORRIDOR] = Infinity;
-    this.buckets.corridors[bucket * CORRIDOR + 1] = 0;
+  wake(unit: number): void {
+    this.units.quietRanges[unit * QUIET_RANGE] = Infinity;
+    this.units.quietRanges[unit * QUIET_RANGE + 1] = 0;
   }
 
   /** Adds every bucket that a price values to `marks`. */
-  markHolders(price: number, marks: Bitmap): void {
+  addHolders(price: number, dirty: Bitmap): void {
     const holders = this.holders[price];
-    if (holders !== undefined) marks.addAll(holders);
+    if (holders !== undefined) dirty.addAll(holders);
   }
 
   /** Whether one of the prices values the bucket. */
-  isValuedByAny(bucket: number, prices: ReadonlySet<number>): boolean {
+  isValuedByAny(unit: number, prices: ReadonlySet<number>): boolean {
     let found = false;
-    this.forEachPrice(bucket, (price) => (found ||= prices.has(price)));
+    this.forEachPrice(unit, (price) => (found ||= prices.has(price)));
     return found;
   }
 
   /** Adds every bucket under a rule set to `marks`; with `wake`, since its thresholds mean something else now. */
-  markRuleSet(ruleSet: number, marks: Bitmap, wake: boolean): void {
-    const { account, halves, end } = this.buckets;
-    for (let bucket = 0; bucket < end; bucket++) {
-      if (halves[bucket * BUCKET_HALVES + RULE_SET] !== ruleSet || account[bucket] === FREE) continue;
-      marks.add(bucket);
-      if (wake) this.wake(bucket);
+  addRuleSet(ruleSet: number, dirty: Bitmap, wake: boolean): void {
+    const { account, halves, end } = this.units;
+    for (let unit = 0; unit < end; unit++) {
+      if (halves[unit * UNIT_HALVES + RULE_SET] !== ruleSet || account[unit] === FREE) continue;
+      dirty.add(unit);
+      if (wake) this.wake(unit);
     }
   }
 
   private chain(cross: number): number[] {
     const numbers = [cross];
-    for (let next = this.buckets.next[cross] as number; next !== 0; next = this.buckets.next[next - 1] as number) {
+    for (let next = this.units.next[cross] as number; next !== 0; next = this.units.next[next - 1] as number) {
       numbers.push(next - 1);
     }
     return numbers;
@@ -195,28 +195,28 @@ export class Book {
 
   /** Lets go of all that an account holds, and of its isolated buckets. */
   private empty(cross: number): void {
-    const { buckets } = this;
-    for (const bucket of this.chain(cross)) {
-      this.forEachPrice(bucket, (price) => this.holders[price]?.delete(bucket));
-      const { firstHolding, heldAssets, firstPosition, openPositions } = this.itemsOf(bucket);
+    const { units } = this;
+    for (const unit of this.chain(cross)) {
+      this.forEachPrice(unit, (price) => this.holders[price]?.delete(unit));
+      const { firstHolding, heldAssets, firstPosition, openPositions } = this.itemsOf(unit);
       this.holdings.release(firstHolding, heldAssets);
       this.positions.release(firstPosition, openPositions);
-      buckets.halves[bucket * BUCKET_HALVES + HOLDINGS] = 0;
-      buckets.halves[bucket * BUCKET_HALVES + POSITIONS] = 0;
-      if (bucket !== cross) buckets.release(bucket);
+      units.halves[unit * UNIT_HALVES + HOLDINGS] = 0;
+      units.halves[unit * UNIT_HALVES + POSITIONS] = 0;
+      if (unit !== cross) units.release(unit);
     }
-    buckets.next[cross] = 0;
+    units.next[cross] = 0;
   }
 
   private fill(
-    bucket: number,
+    unit: number,
     cross: number,
     ruleSet: number,
     mode: CollateralMode,
     balances: readonly string[],
     open: readonly PositionText[],
   ): void {
-    const { buckets, holdings, positions, rules } = this;
+    const { units, holdings, positions, rules } = this;
     const heldAssets = balances.length / 2;
     const firstHolding = holdings.take(heldAssets);
     for (let item = 0; item < heldAssets; item++) {
@@ -236,17 +236,17 @@ export class Book {
       positions.amounts[amounts + 1] = offsetOf(position);
       positions.digits[firstPosition + index] = digitsOf(plain, size);
     });
-    buckets.words[bucket * BUCKET_WORDS + FIRST_HOLDING] = firstHolding;
-    buckets.words[bucket * BUCKET_WORDS + FIRST_POSITION] = firstPosition;
-    buckets.halves.set([heldAssets, open.length, ruleSet, NOT_ASSESSED], bucket * BUCKET_HALVES + HOLDINGS);
-    buckets.account[bucket] = cross;
-    this.wake(bucket);
-    this.forEachPrice(bucket, (price) => (this.holders[price] ??= new Bitmap()).add(bucket));
+    units.words[unit * UNIT_WORDS + FIRST_HOLDING] = firstHolding;
+    units.words[unit * UNIT_WORDS + FIRST_POSITION] = firstPosition;
+    units.halves.set([heldAssets, open.length, ruleSet, NOT_ASSESSED], unit * UNIT_HALVES + HOLDINGS);
+    units.account[unit] = cross;
+    this.wake(unit);
+    this.forEachPrice(unit, (price) => (this.holders[price] ??= new Bitmap()).add(unit));
   }
 
-  private forEachPrice(bucket: number, visit: (price: number) => void): void {
+  private forEachPrice(unit: number, visit: (price: number) => void): void {
     const { holdings, positions, rules } = this;
-    const { firstHolding, heldAssets, firstPosition, openPositions } = this.itemsOf(bucket);
+    const { firstHolding, heldAssets, firstPosition, openPositions } = this.itemsOf(unit);
     for (let item = firstHolding; item < firstHolding + heldAssets; item++) {
       visit(rules.collateralPrice[holdings.row[item] as number] as number);
     }
@@ -255,13 +255,13 @@ export class Book {
     }
   }
 
-  private itemsOf(bucket: number): Record<'firstHolding' | 'heldAssets' | 'firstPosition' | 'openPositions', number> {
-    const { words, halves } = this.buckets;
+  private itemsOf(unit: number): Record<'firstHolding' | 'heldAssets' | 'firstPosition' | 'openPositions', number> {
+    const { words, halves } = this.units;
     return {
-      firstHolding: words[bucket * BUCKET_WORDS + FIRST_HOLDING] as number,
-      heldAssets: halves[bucket * BUCKET_HALVES + HOLDINGS] as number,
-      firstPosition: words[bucket * BUCKET_WORDS + FIRST_POSITION] as number,
-      openPositions: halves[bucket * BUCKET_HALVES + POSITIONS] as number,
+      firstHolding: words[unit * UNIT_WORDS + FIRST_HOLDING] as number,
+      heldAssets: halves[unit * UNIT_HALVES + HOLDINGS] as number,
+      firstPosition: words[unit * UNIT_WORDS + FIRST_POSITION] as number,
+      openPositions: halves[unit * UNIT_HALVES + POSITIONS] as number,
     };
   }
 }

@@ -34,14 +34,14 @@ export class AccountIds {
   }
 
   /** The id must be new, and the bucket without one. */
-  add(id: string, bucket: number): void {
+  add(id: string, unit: number): void {
     const words = wordsOf(id);
     if (words === null) throw new Error(`${id} is not a UUID.`);
-    if (bucket * 4 + 4 > this.words.length) this.words = grown(this.words, bucket * 4 + 4);
-    this.words.set(words, bucket * 4);
+    if (unit * 4 + 4 > this.words.length) this.words = grown(this.words, unit * 4 + 4);
+    this.words.set(words, unit * 4);
     this.count += 1;
     if (this.count * 4 > this.table.length * 3) this.rehash();
-    this.table[this.placeOf(words)] = bucket + 1;
+    this.table[this.placeOf(words)] = unit + 1;
   }
 
   delete(id: string): void {
@@ -61,8 +61,8 @@ export class AccountIds {
     this.table[hole] = 0;
   }
 
-  of(bucket: number): string {
-    const [a, b, c, d] = this.wordsAt(bucket);
+  of(unit: number): string {
+    const [a, b, c, d] = this.wordsAt(unit);
     BYTES.writeUInt32BE(a, 0);
     BYTES.writeUInt32BE(b, 4);
     BYTES.writeUInt32BE(c, 8);
@@ -83,13 +83,13 @@ export class AccountIds {
     }
   }
 
-  private isAt(words: Words, bucket: number): boolean {
-    for (let word = 0; word < 4; word++) if (this.words[bucket * 4 + word] !== words[word]) return false;
+  private isAt(words: Words, unit: number): boolean {
+    for (let word = 0; word < 4; word++) if (this.words[unit * 4 + word] !== words[word]) return false;
     return true;
   }
 
-  private wordsAt(bucket: number): Words {
-    const [a = 0, b = 0, c = 0, d = 0] = this.words.subarray(bucket * 4, bucket * 4 + 4);
+  private wordsAt(unit: number): Words {
+    const [a = 0, b = 0, c = 0, d = 0] = this.words.subarray(unit * 4, unit * 4 + 4);
     return [a, b, c, d];
   }
 

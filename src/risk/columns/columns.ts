@@ -11,12 +11,12 @@ const NONE = 0xffffffff;
 export const FREE = 0xffffffff;
 
 /** Of a bucket in `words`: 32-bit numbers, four a bucket, of which the last two are its `halves`. */
-export const BUCKET_WORDS = 4;
+export const UNIT_WORDS = 4;
 export const FIRST_HOLDING = 0;
 export const FIRST_POSITION = 1;
 
 /** Of a bucket in `halves`: 16-bit numbers, eight a bucket, of which the first four are its `words`. */
-export const BUCKET_HALVES = 8;
+export const UNIT_HALVES = 8;
 /** How many holdings, and how many positions. */
 export const HOLDINGS = 4;
 export const POSITIONS = 5;
@@ -25,7 +25,7 @@ export const RULE_SET = 6;
 export const STATUS = 7;
 
 /** Of a bucket in `corridors`. */
-export const CORRIDOR = 2;
+export const QUIET_RANGE = 2;
 
 /**
  * A bucket is what stands or falls together: all that an account has in cross margin, or one isolated position. The
@@ -34,12 +34,12 @@ export const CORRIDOR = 2;
  * What the screen reads of a bucket stands together in memory: of accounts that are touched here and there it is the
  * number of cache lines that counts.
  */
-export class BucketColumns {
+export class UnitColumns {
   words = new Uint32Array(0);
   /** The same memory as `words`. */
   halves = new Uint16Array(0);
   /** Lowest and highest margin ratio at which it may sleep; low >= high: at none. */
-  corridors = new Float64Array(0);
+  quietRanges = new Float64Array(0);
   /** The cross bucket of the same account; FREE: the bucket is nobody's. */
   account = new Uint32Array(0);
   /** Of a cross bucket: the version of the account. */
@@ -52,24 +52,24 @@ export class BucketColumns {
   private free = NONE;
 
   take(): number {
-    const bucket = this.free;
-    if (bucket !== NONE) {
-      this.free = this.next[bucket] as number;
-      return bucket;
+    const unit = this.free;
+    if (unit !== NONE) {
+      this.free = this.next[unit] as number;
+      return unit;
     }
     if (this.end === this.account.length) this.grow();
     return this.end++;
   }
 
-  release(bucket: number): void {
-    this.account[bucket] = FREE;
-    this.next[bucket] = this.free;
-    this.free = bucket;
+  release(unit: number): void {
+    this.account[unit] = FREE;
+    this.next[unit] = this.free;
+    this.free = unit;
   }
 
   get bytes(): number {
-    const { words, corridors, account, version, next } = this;
-    return [words, corridors, account, version, next].reduce((bytes, column) => bytes + column.byteLength, 0);
+    const { words, quietRanges, account, version, next } = this;
+    return [words, quietRanges, account, version, next].reduce((bytes, column) => bytes + column.byteLength, 0);
   }
 
   private grow(): void {
@@ -77,8 +77,8 @@ export class BucketColumns {
     const { length } = this.account;
     this.version = grown(this.version, length);
     this.next = grown(this.next, length);
-    this.corridors = grown(this.corridors, length * CORRIDOR);
-    this.words = grown(this.words, length * BUCKET_WORDS);
+    this.quietRanges = grown(this.quietRanges, length * QUIET_RANGE);
+    this.words = grown(this.words, length * UNIT_WORDS);
     this.halves = new Uint16Array(this.words.buffer);
   }
 }

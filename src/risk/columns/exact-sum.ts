@@ -8,10 +8,10 @@ import { decimal, type Decimal } from '../../margin/decimal.js';
 /** In the place of a number of digits: the float does not tell the decimal. */
 export const UNTOLD = 255;
 
-const MOST_DIGITS = 18;
+const MAX_DIGITS = 18;
 /** Below it, a product with a power of ten is off by less than a half, so that rounding finds the whole number. */
-const LARGEST = 2 ** 51;
-const POWERS = Array.from({ length: MOST_DIGITS + 1 }, (_, digits) => 10 ** digits);
+const MAX_UNITS = 2 ** 51;
+const POWERS = Array.from({ length: MAX_DIGITS + 1 }, (_, digits) => 10 ** digits);
 
 /**
  * How many fraction digits a decimal has, where its float tells it; otherwise UNTOLD.
@@ -21,15 +21,15 @@ const POWERS = Array.from({ length: MOST_DIGITS + 1 }, (_, digits) => 10 ** digi
 export function digitsOf(plain: string, float: number): number {
   const point = plain.indexOf('.');
   const digits = point < 0 ? 0 : plain.length - point - 1;
-  if (digits > MOST_DIGITS) return UNTOLD;
+  if (digits > MAX_DIGITS) return UNTOLD;
   // A hair below, since the float and the product are rounded.
-  return Math.abs(float) * (POWERS[digits] as number) < LARGEST * 0.999 ? digits : UNTOLD;
+  return Math.abs(float) * (POWERS[digits] as number) < MAX_UNITS * 0.999 ? digits : UNTOLD;
 }
 
 export class ExactSum {
   /** By number of digits: what was added and is below 2^52, and what was carried. */
-  private readonly small = new Float64Array(MOST_DIGITS + 1);
-  private readonly carried: bigint[] = Array.from({ length: MOST_DIGITS + 1 }, () => 0n);
+  private readonly small = new Float64Array(MAX_DIGITS + 1);
+  private readonly carried: bigint[] = Array.from({ length: MAX_DIGITS + 1 }, () => 0n);
 
   /** `digits` must not be UNTOLD. */
   add(float: number, digits: number): void {

@@ -1,6 +1,6 @@
 /** What is asked of the accounts in memory by those who look at all of them. */
 import type { AccountState, Policy } from '../../margin/model.js';
-import type { Book } from './account-columns.js';
+import type { AccountColumns } from './account-columns.js';
 
 /** The rules of one venue on one chain. */
 export interface RuleSet {
@@ -10,7 +10,7 @@ export interface RuleSet {
 }
 
 export interface KnownAccounts {
-  readonly columns: Book;
+  readonly columns: AccountColumns;
   /** The exact amounts of the account whose cross bucket it is. */
   stateAt(cross: number): AccountState;
   ruleSetAt(cross: number): RuleSet;

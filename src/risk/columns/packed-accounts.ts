@@ -27,36 +27,36 @@ export class PackedAccounts {
     return this.slabs.length * SLAB + this.places.byteLength;
   }
 
-  set(bucket: number, account: AccountText): void {
+  set(unit: number, account: AccountText): void {
     const record = Buffer.from(JSON.stringify(account));
     if (record.length + HEADER > SLAB) throw new Error('An account with so many positions cannot be held.');
-    this.delete(bucket);
+    this.delete(unit);
     const place = this.take(unitsOf(record.length));
     const { slab, offset } = this.at(place);
     slab.writeUInt32LE(record.length, offset);
     record.copy(slab, offset + HEADER);
-    if (bucket >= this.places.length) this.places = grown(this.places, bucket + 1);
-    this.places[bucket] = place + 1;
+    if (unit >= this.places.length) this.places = grown(this.places, unit + 1);
+    this.places[unit] = place + 1;
   }
 
   /** Null: there is none. */
-  get(bucket: number): AccountState | null {
-    const place = (this.places[bucket] ?? 0) - 1;
+  get(unit: number): AccountState | null {
+    const place = (this.places[unit] ?? 0) - 1;
     if (place < 0) return null;
     const { slab, offset } = this.at(place);
     const length = slab.readUInt32LE(offset);
     return stateOf(JSON.parse(slab.toString('utf8', offset + HEADER, offset + HEADER + length)) as AccountText);
   }
 
-  delete(bucket: number): void {
-    const place = (this.places[bucket] ?? 0) - 1;
+  delete(unit: number): void {
+    const place = (this.places[unit] ?? 0) - 1;
     if (place < 0) return;
     const { slab, offset } = this.at(place);
     const units = unitsOf(slab.readUInt32LE(offset));
     const freed = this.free.get(units);
     if (freed === undefined) this.free.set(units, [place]);
     else freed.push(place);
-    this.places[bucket] = 0;
+    this.places[unit] = 0;
   }
 
   private take(units: number): number {

@@ -3,18 +3,18 @@
  * it never leaves one out whose status, or whose side of a boundary, `assessMargin` would now find to be another.
  */
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
-import type { Book } from './account-columns.js';
+import type { AccountColumns } from './account-columns.js';
 import {
-  BUCKET_HALVES,
-  BUCKET_WORDS,
-  CORRIDOR,
+  UNIT_HALVES,
+  UNIT_WORDS,
+  QUIET_RANGE,
   FIRST_HOLDING,
   FIRST_POSITION,
   POSITION_AMOUNTS,
   RULE_SET,
   STATUS,
 } from './columns.js';
-import { INTERVAL_STRIDE, LOWER_BOUND, OWES, REQUIRES, UNKNOWN, valueBuckets } from './valuation.js';
+import { INTERVAL_STRIDE, LOWER_BOUND, OWES, REQUIRES, UNKNOWN, valueUnits } from './valuation.js';
 
 const NO_EXPOSURE = MARGIN_STATUSES.indexOf('NO_EXPOSURE');
 const HEALTHY = MARGIN_STATUSES.indexOf('HEALTHY');
@@ -30,27 +30,27 @@ const flags = new Uint8Array(BATCH);
  * Looks at the first `count` of `buckets` at the prices and rules of this moment and writes those that must be assessed
  * to `awake`, in the same order; how many they are.
  */
-export function screen(book: Book, buckets: Uint32Array, count: number, awake: Uint32Array): number {
-  const { halves, corridors } = book.buckets;
+export function prefilter(book: AccountColumns, units: Uint32Array, count: number, awake: Uint32Array): number {
+  const { halves, quietRanges } = book.units;
   let woken = 0;
   for (let from = 0; from < count; from += BATCH) {
     const to = Math.min(count, from + BATCH);
-    sink[0] = touch(book, buckets, from, to);
-    valueBuckets(book, buckets, from, to, intervals, flags);
+    sink[0] = touch(book, units, from, to);
+    valueUnits(book, units, from, to, intervals, flags);
     for (let index = from; index < to; index++) {
-      const bucket = buckets[index] as number;
+      const unit = units[index] as number;
       const place = (index - from) * INTERVAL_STRIDE;
       const sleeps = maySleep(
-        halves[bucket * BUCKET_HALVES + STATUS] as number,
-        corridors[bucket * CORRIDOR] as number,
-        corridors[bucket * CORRIDOR + 1] as number,
+        halves[unit * UNIT_HALVES + STATUS] as number,
+        quietRanges[unit * QUIET_RANGE] as number,
+        quietRanges[unit * QUIET_RANGE + 1] as number,
         flags[index - from] as number,
         intervals[place] as number,
         intervals[place + 1] as number,
         intervals[place + 2] as number,
         intervals[place + 3] as number,
       );
-      if (!sleeps) awake[woken++] = bucket;
+      if (!sleeps) awake[woken++] = unit;
     }
   }
   return woken;
@@ -64,21 +64,21 @@ const sink = new Float64Array(1);
  * processor, where the sums of an account wait for each other: accounts that lie scattered in memory take half as long.
  */
 function touch(
-  { buckets: columns, holdings, positions }: Book,
-  buckets: Uint32Array,
+  { units: columns, holdings, positions }: AccountColumns,
+  units: Uint32Array,
   from: number,
   to: number,
 ): number {
-  const { words, corridors } = columns;
+  const { words, quietRanges } = columns;
   const { row: holdingRow, quantity } = holdings;
   const { row: positionRow, amounts } = positions;
   let sum = 0;
   for (let index = from; index < to; index++) {
-    const bucket = buckets[index] as number;
-    sum += (words[bucket * BUCKET_WORDS] as number) + (corridors[bucket * CORRIDOR] as number);
+    const unit = units[index] as number;
+    sum += (words[unit * UNIT_WORDS] as number) + (quietRanges[unit * QUIET_RANGE] as number);
   }
   for (let index = from; index < to; index++) {
-    const word = (buckets[index] as number) * BUCKET_WORDS;
+    const word = (units[index] as number) * UNIT_WORDS;
     const holding = words[word + FIRST_HOLDING] as number;
     const position = words[word + FIRST_POSITION] as number;
     sum += (holdingRow[holding] as number) + (quantity[holding] as number);
@@ -94,16 +94,16 @@ function touch(
  * surely below every ratio at which something happens. The others are written to `rest`; how many they are. The proof
  * is the same as for sleeping: what may sleep in a corridor is in it.
  */
-export function settleCalm(book: Book, buckets: Uint32Array, count: number, rest: Uint32Array): number {
-  const { halves } = book.buckets;
+export function settleCalm(book: AccountColumns, units: Uint32Array, count: number, rest: Uint32Array): number {
+  const { halves } = book.units;
   let left = 0;
   for (let from = 0; from < count; from += BATCH) {
     const to = Math.min(count, from + BATCH);
-    valueBuckets(book, buckets, from, to, intervals, flags);
+    valueUnits(book, units, from, to, intervals, flags);
     for (let index = from; index < to; index++) {
-      const bucket = buckets[index] as number;
+      const unit = units[index] as number;
       const place = (index - from) * INTERVAL_STRIDE;
-      const calmBelow = book.rules.calmBelow[halves[bucket * BUCKET_HALVES + RULE_SET] as number] as number;
+      const calmBelow = book.rules.calmBelow[halves[unit * UNIT_HALVES + RULE_SET] as number] as number;
       const sleepsAs = (status: number, high: number): boolean =>
         maySleep(
           status,
@@ -115,9 +115,9 @@ export function settleCalm(book: Book, buckets: Uint32Array, count: number, rest
           intervals[place + 2] as number,
           intervals[place + 3] as number,
         );
-      if (sleepsAs(NO_EXPOSURE, Infinity)) book.settle(bucket, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
-      else if (sleepsAs(HEALTHY, calmBelow)) book.settle(bucket, { status: 'HEALTHY', low: 0, high: calmBelow });
-      else rest[left++] = bucket;
+      if (sleepsAs(NO_EXPOSURE, Infinity)) book.settle(unit, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
+      else if (sleepsAs(HEALTHY, calmBelow)) book.settle(unit, { status: 'HEALTHY', low: 0, high: calmBelow });
+      else rest[left++] = unit;
     }
   }
   return left;

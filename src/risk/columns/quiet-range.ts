@@ -6,7 +6,7 @@ import { decimal, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus } from '../../margin/model.js';
 
 /** The bucket may sleep while its ratio is surely above `low` and surely below `high`. */
-export interface Corridor {
+export interface QuietRange {
   readonly status: MarginStatus;
   readonly low: number;
   /** Infinity: no ratio is too high. */
@@ -14,7 +14,7 @@ export interface Corridor {
 }
 
 /** The cross state of an account or an isolated position, as `assessMargin` reports it. */
-export interface Level {
+export interface UnitAmounts {
   readonly status: MarginStatus;
   readonly marginBalance: Decimal;
   readonly maintenanceMargin: Decimal;
@@ -43,9 +43,13 @@ const DOWN = 1 - 2 ** -51;
  * corridor: which side it is on is the business of whoever drew the boundary, and the bucket stays awake until it has
  * left it.
  */
-export function corridorOf(level: Level, boundaries: readonly Decimal[], watches: readonly Watch[]): Corridor {
-  const { status, marginBalance, maintenanceMargin } = level;
-  const awake: Corridor = { status, low: Infinity, high: 0 };
+export function quietRangeOf(
+  unitState: UnitAmounts,
+  boundaries: readonly Decimal[],
+  watches: readonly Watch[],
+): QuietRange {
+  const { status, marginBalance, maintenanceMargin } = unitState;
+  const awake: QuietRange = { status, low: Infinity, high: 0 };
   if (watches.some(({ minChange }) => !minChange.gt(0))) return awake;
   // There is no ratio, and its status is all that can change.
   if (status === 'UNPRICED' || status === 'NO_EXPOSURE') return { status, low: 0, high: Infinity };

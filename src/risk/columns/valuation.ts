@@ -39,10 +39,10 @@
  * bound and of the interval's ends themselves, for the three operations with which `screen.ts` compares them, and for
  * engines that read a decimal of more than 20 digits a hair less than correctly, which ECMAScript allows.
  */
-import type { Book } from './account-columns.js';
+import type { AccountColumns } from './account-columns.js';
 import {
-  BUCKET_HALVES,
-  BUCKET_WORDS,
+  UNIT_HALVES,
+  UNIT_WORDS,
   FIRST_HOLDING,
   FIRST_POSITION,
   HOLDINGS,
@@ -64,7 +64,7 @@ export const REQUIRES = 4;
 export const OWES = 8;
 
 /** What accounts hold, and the rules and prices by which it is valued: those of the book, or others to be tried. */
-export type Columns = Pick<Book, 'buckets' | 'holdings' | 'positions' | 'rules'>;
+export type Columns = Pick<AccountColumns, 'units' | 'holdings' | 'positions' | 'rules'>;
 
 /** Numbers of an interval pair in `intervals`. */
 export const INTERVAL_STRIDE = 4;
@@ -74,15 +74,15 @@ export const INTERVAL_STRIDE = 4;
  * highest maintenance margin to `intervals`, from 4k on, and the sum of what else is known to `flags[k]`. What has no
  * price is left out of the sums, as `assessMargin` leaves it out.
  */
-export function valueBuckets(
+export function valueUnits(
   book: Columns,
-  buckets: Uint32Array,
+  units: Uint32Array,
   from: number,
   to: number,
   intervals: Float64Array,
   flags: Uint8Array,
 ): void {
-  const { words, halves } = book.buckets;
+  const { words, halves } = book.units;
   const { row: holdingRow, quantity: quantities } = book.holdings;
   const { row: positionRow, amounts } = book.positions;
   const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, counts } = book.rules;
@@ -90,9 +90,9 @@ export function valueBuckets(
   const { values: prices } = book.rules.prices;
 
   for (let index = from; index < to; index++) {
-    const bucket = buckets[index] as number;
-    const word = bucket * BUCKET_WORDS;
-    const half = bucket * BUCKET_HALVES;
+    const unit = units[index] as number;
+    const word = unit * UNIT_WORDS;
+    const half = unit * UNIT_HALVES;
     let known = 0;
     let balance = 0;
     let values = 0;
@@ -167,9 +167,9 @@ export function valueBuckets(
     }
 
     const terms = endOfHoldings - firstItem + 2 * (endOfPositions - firstOpen);
-    const unit = (2 * terms + 24) * UNIT_ROUNDOFF;
-    const balanceError = unit * (values + debts + notionals + constants);
-    const maintenanceError = unit * scale * (notionals + debts) + widening;
+    const relativeError = (2 * terms + 24) * UNIT_ROUNDOFF;
+    const balanceError = relativeError * (values + debts + notionals + constants);
+    const maintenanceError = relativeError * scale * (notionals + debts) + widening;
     const place = (index - from) * INTERVAL_STRIDE;
     intervals[place] = balance - balanceError;
     intervals[place + 1] = balance + balanceError;

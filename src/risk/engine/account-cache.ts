@@ -12,7 +12,7 @@ import type { Database } from '../../platform/database.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { alertBoundaries } from '../alerts/alert-machine.js';
 import type { Bitmap } from '../columns/bitmap.js';
-import { Book } from '../columns/account-columns.js';
+import { AccountColumns } from '../columns/account-columns.js';
 import type { KnownAccounts, RuleSet } from '../columns/known-accounts.js';
 import { PackedAccounts } from '../columns/packed-accounts.js';
 import { PriceColumn } from '../columns/price-column.js';
@@ -26,9 +26,9 @@ export interface RuleChange extends RuleSet {
   readonly cause: 'COLLATERAL_RATIO' | 'POLICY';
 }
 
-export class AccountBook implements KnownAccounts {
+export class AccountCache implements KnownAccounts {
   readonly prices = new PriceColumn();
-  readonly columns = new Book(new RuleColumns(this.prices));
+  readonly columns = new AccountColumns(new RuleColumns(this.prices));
   private readonly exact = new PackedAccounts();
   /** By number. */
   private readonly ruleSets: RuleSet[] = [];
@@ -114,14 +114,14 @@ export class AccountBook implements KnownAccounts {
   }
 
   /** Takes the policies in force over and marks whom they concern; what is another policy than before. */
-  takeRules(at: Date, marks: Bitmap): RuleChange[] {
+  takeRules(at: Date, dirty: Bitmap): RuleChange[] {
     const changed: RuleChange[] = [];
     this.ruleSets.forEach(({ venue, chain, policy: before }, number) => {
       const policy = this.rulebook.policy(venue, chain, at);
       if (policy === before) return;
       const { thresholdsChanged } = this.columns.rules.setPolicy(venue, chain, policy, alertBoundaries(policy, []));
       this.ruleSets[number] = { venue, chain, policy };
-      this.columns.markRuleSet(number, marks, thresholdsChanged);
+      this.columns.addRuleSet(number, dirty, thresholdsChanged);
       const cause = haveSameRatios(before, policy) ? 'POLICY' : 'COLLATERAL_RATIO';
       changed.push({ venue, chain, policy, cause });
     });
@@ -129,14 +129,14 @@ export class AccountBook implements KnownAccounts {
   }
 
   /** Takes the prices over and marks whom they concern; the numbers of those that have become stale, or fresh again. */
-  takePrices(snapshot: PriceSnapshot, marks: Bitmap): ReadonlySet<number> {
+  takePrices(snapshot: PriceSnapshot, dirty: Bitmap): ReadonlySet<number> {
     const markets = new Map([...this.rulebook.venues.keys()].map((venue) => [venue, snapshot.marketOf(venue)]));
     const [any] = markets.values();
     const { moved, aged } = this.prices.take({
       index: (asset) => any?.index(asset) ?? null,
       mark: (venue, instrument) => markets.get(venue)?.mark(instrument) ?? null,
     });
-    for (const price of moved) this.columns.markHolders(price, marks);
+    for (const price of moved) this.columns.addHolders(price, dirty);
     return aged;
   }
 

@@ -9,19 +9,19 @@ import type { Decimal } from '../../margin/decimal.js';
 import type { Market, Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { Prices } from '../../market/prices.js';
-import type { Bus, News } from '../../platform/events.js';
+import type { Bus, Events } from '../../platform/events.js';
 import type { Database } from '../../platform/database.js';
 import type { Logger } from '../../platform/log.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
-import { AccountBook } from './account-cache.js';
+import { AccountCache } from './account-cache.js';
 import { alertBoundaries } from '../alerts/alert-machine.js';
-import type { AlertKeeper } from '../alerts/alert-writer.js';
-import { levelsOf, type AlertLevel, type Levels } from '../alerts/margin-units.js';
+import type { AlertWriter } from '../alerts/alert-writer.js';
+import { unitStatesOf, type UnitState, type UnitStates } from '../alerts/margin-units.js';
 import { Bitmap } from '../columns/bitmap.js';
 import { FREE } from '../columns/columns.js';
-import { corridorOf } from '../columns/quiet-range.js';
-import { screen, settleCalm } from '../columns/prefilter.js';
-import { DeposedError } from '../../cluster/leadership.js';
+import { quietRangeOf } from '../columns/quiet-range.js';
+import { prefilter, settleCalm } from '../columns/prefilter.js';
+import { LeadershipLostError } from '../../cluster/leadership.js';
 import { Slice } from '../../platform/slice.js';
 import type { ChangeCause, WatchStream } from '../streams/watch-stream.js';
 import { Watchers } from './watchers.js';
@@ -48,16 +48,16 @@ const RETRY_MS = 500;
 const PROGRESS_MS = 5_000;
 
 export class MarginLoop {
-  readonly accounts: AccountBook;
+  readonly accounts: AccountCache;
   private readonly watchers: Watchers;
   /** Accounts that have to be read anew, and why. */
   private changed = new Map<string, ChangeCause>();
-  private readonly marks = new Bitmap();
-  private readonly buckets = new Uint32Array(BATCH);
+  private readonly dirty = new Bitmap();
+  private readonly units = new Uint32Array(BATCH);
   private readonly awake = new Uint32Array(BATCH);
-  private keeper: AlertKeeper | null = null;
+  private alertWriter: AlertWriter | null = null;
   /** The keeper whose predecessors' work is finished. */
-  private begun: AlertKeeper | null = null;
+  private begun: AlertWriter | null = null;
   /** Everything has to be evaluated, asleep or not: at the start, and when the duty begins. */
   private everything = true;
   private evaluatedAt: PriceSnapshot | null = null;
@@ -68,13 +68,13 @@ export class MarginLoop {
   private closed = false;
 
   constructor(private readonly parts: MarginLoopParts) {
-    this.accounts = new AccountBook(parts.db, parts.rulebook);
+    this.accounts = new AccountCache(parts.db, parts.rulebook);
     this.watchers = new Watchers(parts.rulebook);
     const { bus } = parts;
-    bus.on('prices', () => this.nudge());
+    bus.on('prices', () => this.wake());
     bus.on('accounts', (news) => this.onAccounts(news));
-    bus.on('collateralRatio', () => this.nudge());
-    bus.on('policy', () => this.nudge());
+    bus.on('collateralRatio', () => this.wake());
+    bus.on('policy', () => this.wake());
     bus.on('resync', () => this.onResync());
   }
 
@@ -88,7 +88,7 @@ export class MarginLoop {
       told = Date.now();
       log.info({ accounts }, 'Accounts are being read.');
     });
-    this.nudge();
+    this.wake();
     await this.idle();
     const accounts = this.accounts.size;
     if (accounts > 0) log.info({ accounts, milliseconds: Date.now() - started }, 'Accounts are read and evaluated.');
@@ -103,18 +103,18 @@ export class MarginLoop {
     // The cause that explains the least: a stream calls its own first state SNAPSHOT, and other streams of the account are
     // told nothing new.
     for (const id of accountIds) this.mark(id, 'PRICE');
-    this.nudge();
+    this.wake();
     return stream;
   }
 
   /** From now on alerts are kept, or, with null, no more. */
-  setKeeper(keeper: AlertKeeper | null): void {
-    this.keeper = keeper;
-    this.nudge();
+  setAlertWriter(alertWriter: AlertWriter | null): void {
+    this.alertWriter = alertWriter;
+    this.wake();
   }
 
   /** There may be something to do. */
-  nudge(): void {
+  wake(): void {
     this.isDue = true;
     if (this.running === null && !this.closed) this.running = this.run().finally(() => (this.running = null));
   }
@@ -131,14 +131,14 @@ export class MarginLoop {
     await this.running;
   }
 
-  private onAccounts({ ids, cause }: News['accounts'][0]): void {
+  private onAccounts({ ids, cause }: Events['accounts'][0]): void {
     for (const id of ids) this.mark(id, cause);
-    this.nudge();
+    this.wake();
   }
 
   private onResync(): void {
     this.resyncing = true;
-    this.nudge();
+    this.wake();
   }
 
   /** The first cause stands until the account is assessed, but for a price, which explains the least. */
@@ -150,12 +150,12 @@ export class MarginLoop {
     while (this.isDue && !this.closed) {
       this.isDue = false;
       try {
-        await this.turn();
+        await this.cycle();
       } catch (error) {
         if (this.closed) return;
         this.isDue = true;
-        if (error instanceof DeposedError) {
-          this.keeper = null;
+        if (error instanceof LeadershipLostError) {
+          this.alertWriter = null;
           continue;
         }
         this.parts.log.error({ err: error }, 'A turn of the margin loop failed; trying again.');
@@ -164,56 +164,56 @@ export class MarginLoop {
     }
   }
 
-  private async turn(): Promise<void> {
+  private async cycle(): Promise<void> {
     const { prices } = this.parts;
-    const { keeper } = this;
-    if (keeper !== null && keeper !== this.begun) await this.takeOver(keeper);
+    const { alertWriter } = this;
+    if (alertWriter !== null && alertWriter !== this.begun) await this.takeOver(alertWriter);
     let snapshot = prices.snapshot();
-    const left = await this.startTurn(keeper, snapshot.round);
+    const left = await this.startCycle(alertWriter, snapshot.round);
     await this.insist('Accounts could not be read', () => this.readChanged(snapshot.asOf));
     // The states may be newer than the snapshot by now; where the prices are not, the instant follows.
     const later = prices.snapshot();
     if (later.round === snapshot.round) snapshot = later;
-    await this.evaluate(sightOf(snapshot, true), keeper);
-    await this.endTurn(keeper, snapshot.asOf);
+    await this.evaluate(sightOf(snapshot, true), alertWriter);
+    await this.endCycle(alertWriter, snapshot.asOf);
     // There may be more than one turn takes.
     if (left > 0) this.isDue = true;
   }
 
   /** A predecessor may have taken a round and not stored all that comes of it: that comes first, on its prices. */
-  private async takeOver(keeper: AlertKeeper): Promise<void> {
+  private async takeOver(alertWriter: AlertWriter): Promise<void> {
     const { prices } = this.parts;
     await prices.catchUp();
-    const round = keeper.unfinishedRound;
+    const round = alertWriter.unfinishedSeq;
     if (round !== null) {
       const snapshot = await prices.snapshotOf(round);
       if (snapshot === null) throw new Error(`The prices of round ${round} are not kept.`);
-      await this.startTurn(keeper, round);
+      await this.startCycle(alertWriter, round);
       await this.insist('Accounts could not be read', () => this.readChanged(snapshot.asOf));
       this.everything = true;
-      await this.evaluate(sightOf(snapshot, false), keeper);
-      await this.endTurn(keeper, snapshot.asOf);
+      await this.evaluate(sightOf(snapshot, false), alertWriter);
+      await this.endCycle(alertWriter, snapshot.asOf);
     }
     this.everything = true;
-    this.begun = keeper;
+    this.begun = alertWriter;
   }
 
   /** How many accounts others have left to be read anew. */
-  private async startTurn(keeper: AlertKeeper | null, round: bigint): Promise<number> {
-    if (keeper === null) return 0;
-    const left = await this.insist('A round could not be taken', () => keeper.startTurn(round));
+  private async startCycle(alertWriter: AlertWriter | null, round: bigint): Promise<number> {
+    if (alertWriter === null) return 0;
+    const left = await this.insist('A round could not be taken', () => alertWriter.startBatch(round));
     // Of these nobody was told: their process died between the commit and the news of it, or Redis was away.
     const unheard = left.filter((id) => !this.changed.has(id));
     if (unheard.length > 0) this.parts.bus.emit('accounts', { ids: unheard, cause: 'ACCOUNT' });
     return left.length;
   }
 
-  private async endTurn(keeper: AlertKeeper | null, asOf: Date): Promise<void> {
-    if (keeper === null) return;
-    await this.insist('Alerts could not be stored', () => keeper.endTurn(asOf));
+  private async endCycle(alertWriter: AlertWriter | null, asOf: Date): Promise<void> {
+    if (alertWriter === null) return;
+    await this.insist('Alerts could not be stored', () => alertWriter.endBatch(asOf));
     clearTimeout(this.retry);
-    const { retryInMs } = keeper;
-    if (retryInMs !== null && !this.closed) this.retry = setTimeout(() => this.nudge(), retryInMs);
+    const { retryInMs } = alertWriter;
+    if (retryInMs !== null && !this.closed) this.retry = setTimeout(() => this.wake(), retryInMs);
   }
 
   /** What a turn has begun it ends: a round that was taken is evaluated, however long the database is away. */
@@ -222,7 +222,7 @@ export class MarginLoop {
       try {
         return await work();
       } catch (error) {
-        if (this.closed || error instanceof DeposedError) throw error;
+        if (this.closed || error instanceof LeadershipLostError) throw error;
         this.parts.log.error({ err: error }, `${problem}; trying again.`);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
@@ -244,7 +244,7 @@ export class MarginLoop {
       for (const [id, cause] of batch) {
         const holdings = found.get(id);
         if (holdings !== undefined) this.watchers.hold(id, watched.get(id), holdings, cause);
-        this.wake(id);
+        this.wakeAccount(id);
       }
     } catch (error) {
       for (const [id, cause] of batch) this.mark(id, cause);
@@ -252,10 +252,10 @@ export class MarginLoop {
     }
   }
 
-  private wake(id: string): void {
-    for (const bucket of this.accounts.columns.bucketsOf(id)) {
-      this.accounts.columns.wake(bucket);
-      this.marks.add(bucket);
+  private wakeAccount(id: string): void {
+    for (const unit of this.accounts.columns.unitsOf(id)) {
+      this.accounts.columns.wake(unit);
+      this.dirty.add(unit);
     }
   }
 
@@ -264,7 +264,7 @@ export class MarginLoop {
     if (prices.size === 0) return;
     const { columns } = this.accounts;
     for (const id of this.watchers.ids) {
-      if (columns.bucketsOf(id).some((bucket) => columns.isValuedByAny(bucket, prices))) this.wake(id);
+      if (columns.unitsOf(id).some((unit) => columns.isValuedByAny(unit, prices))) this.wakeAccount(id);
     }
   }
 
@@ -273,32 +273,32 @@ export class MarginLoop {
     return this.evaluatedAt ?? this.parts.prices.snapshot();
   }
 
-  private async evaluate(sight: Sight, keeper: AlertKeeper | null): Promise<void> {
-    const { accounts, marks, buckets, awake } = this;
+  private async evaluate(sight: Sight, alertWriter: AlertWriter | null): Promise<void> {
+    const { accounts, dirty, units, awake } = this;
     this.evaluatedAt = sight.snapshot;
-    for (const change of accounts.takeRules(sight.snapshot.asOf, marks)) this.watchers.explain(change);
-    this.wakeWatchersOf(accounts.takePrices(sight.snapshot, marks));
+    for (const change of accounts.takeRules(sight.snapshot.asOf, dirty)) this.watchers.explain(change);
+    this.wakeWatchersOf(accounts.takePrices(sight.snapshot, dirty));
     const slice = new Slice();
     if (this.everything) {
       this.everything = false;
       await this.settleAll(slice);
-      for (const id of keeper?.accounts() ?? []) this.wake(id);
+      for (const id of alertWriter?.accounts() ?? []) this.wakeAccount(id);
       // Calm says nothing of what those who watch were told last.
-      for (const id of this.watchers.ids) this.wake(id);
+      for (const id of this.watchers.ids) this.wakeAccount(id);
     }
     // After all that lets accounts sleep: however calm, what the outbox tells of them becomes alerts by their evaluation.
-    for (const id of keeper?.named() ?? []) this.wake(id);
+    for (const id of alertWriter?.named() ?? []) this.wakeAccount(id);
     for (;;) {
-      const count = marks.take(buckets);
+      const count = dirty.take(units);
       if (count === 0) break;
-      const woken = screen(accounts.columns, buckets, count, awake);
+      const woken = prefilter(accounts.columns, units, count, awake);
       // Of an account with several buckets awake, one assessment settles all.
       const crosses = new Set<number>();
       for (let index = 0; index < woken; index++) crosses.add(accounts.columns.crossOf(awake[index] as number));
       // An account that was replaced may have left marks of buckets behind that are nobody's now.
       crosses.delete(FREE);
       for (const cross of crosses) {
-        this.assess(cross, sight, keeper);
+        this.assess(cross, sight, alertWriter);
         if (slice.isOver) await slice.next();
       }
       if (slice.isOver) await slice.next();
@@ -308,22 +308,22 @@ export class MarginLoop {
   /** Whoever is surely calm is settled by the screen; all others are marked. */
   private async settleAll(slice: Slice): Promise<void> {
     const { columns } = this.accounts;
-    const { buckets, awake } = this;
-    for (let bucket = 0; bucket < columns.buckets.end;) {
+    const { units, awake } = this;
+    for (let unit = 0; unit < columns.units.end;) {
       let count = 0;
-      for (; bucket < columns.buckets.end && count < BATCH; bucket++) {
-        if (columns.crossOf(bucket) !== FREE) buckets[count++] = bucket;
+      for (; unit < columns.units.end && count < BATCH; unit++) {
+        if (columns.crossOf(unit) !== FREE) units[count++] = unit;
       }
-      const left = settleCalm(columns, buckets, count, awake);
+      const left = settleCalm(columns, units, count, awake);
       for (let index = 0; index < left; index++) {
         columns.wake(awake[index] as number);
-        this.marks.add(awake[index] as number);
+        this.dirty.add(awake[index] as number);
       }
       if (slice.isOver) await slice.next();
     }
   }
 
-  private assess(cross: number, { snapshot, markets, forWatchers }: Sight, keeper: AlertKeeper | null): void {
+  private assess(cross: number, { snapshot, markets, forWatchers }: Sight, alertWriter: AlertWriter | null): void {
     const { accounts, parts } = this;
     const id = accounts.columns.accountOf(cross);
     const watched = forWatchers ? this.watchers.of(id) : undefined;
@@ -333,12 +333,12 @@ export class MarginLoop {
       if (market === undefined) markets.set(venue, (market = snapshot.marketOf(venue)));
       const holds = watched?.holds ?? accounts.stateAt(cross);
       const report = assessMargin(holds, market, policy);
-      const levels = levelsOf(report);
-      keeper?.evaluated(id, levels, policy);
+      const unitStates = unitStatesOf(report);
+      alertWriter?.evaluated(id, unitStates, policy);
       if (watched?.record != null) {
-        watched.tell({ account: watched.record, holds, market, policy, report, asOf: snapshot.asOf }, levels);
+        watched.send({ account: watched.record, holds, market, policy, report, asOf: snapshot.asOf }, unitStates);
       }
-      this.settle(cross, id, levels, keeper?.boundariesOf(id, policy) ?? boundariesOf(policy), [
+      this.settle(cross, id, unitStates, alertWriter?.boundariesOf(id, policy) ?? boundariesOf(policy), [
         ...(watched?.streams ?? []),
       ]);
     } catch (error) {
@@ -350,15 +350,15 @@ export class MarginLoop {
   private settle(
     cross: number,
     id: string,
-    levels: Levels,
+    unitStates: UnitStates,
     boundaries: readonly Decimal[],
     streams: readonly WatchStream[],
   ): void {
     const { columns } = this.accounts;
-    columns.bucketsAt(cross).forEach((bucket, index) => {
-      const level = levels[index] as AlertLevel;
-      const watches = streams.map((stream) => stream.watchOf(id, level.name));
-      columns.settle(bucket, corridorOf(level, boundaries, watches));
+    columns.unitsAt(cross).forEach((unit, index) => {
+      const unitState = unitStates[index] as UnitState;
+      const watches = streams.map((stream) => stream.watchOf(id, unitState.name));
+      columns.settle(unit, quietRangeOf(unitState, boundaries, watches));
     });
   }
 }

@@ -8,9 +8,9 @@ import { accountIds, findAccounts, type AccountQuery } from '../../ledger/accoun
 import type { AccountRecord } from '../../ledger/records.js';
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
 import type { Database } from '../../platform/database.js';
-import type { AccountBook } from './account-cache.js';
+import type { AccountCache } from './account-cache.js';
 import { FREE } from '../columns/columns.js';
-import { INTERVAL_STRIDE, REQUIRES, valueBuckets } from '../columns/valuation.js';
+import { INTERVAL_STRIDE, REQUIRES, valueUnits } from '../columns/valuation.js';
 
 /** Which accounts; what the database does not know of them stands beside its query. */
 export interface RiskQuery extends AccountQuery {
@@ -39,7 +39,7 @@ const CANDIDATES = 1_000;
 /** The next accounts of the order by health. */
 export async function accountsByRisk(
   db: Database,
-  book: AccountBook,
+  book: AccountCache,
   query: RiskQuery,
   after: Rank | null,
   limit: number,
@@ -69,7 +69,7 @@ export async function accountsByRisk(
 /** The next accounts of a status, in the order of the query. */
 export async function accountsOfStatus(
   db: Database,
-  book: AccountBook,
+  book: AccountCache,
   query: RiskQuery,
   after: { readonly id: string; readonly name: string } | null,
   limit: number,
@@ -81,7 +81,7 @@ export async function accountsOfStatus(
   for (let last = after; found.length < limit;) {
     const page = await findAccounts(db, query, last, CANDIDATES);
     for (const account of page) {
-      const [cross] = book.columns.bucketsOf(account.id);
+      const [cross] = book.columns.unitsOf(account.id);
       const status = cross === undefined ? null : book.columns.worstStatusOf(cross);
       if (status !== null && query.statuses?.has(status) === true && found.length < limit) found.push(account);
     }
@@ -92,7 +92,7 @@ export async function accountsOfStatus(
 }
 
 /** The accounts that stand so; null: more than one statement can name. */
-export async function idsOfStatus(book: AccountBook, query: RiskQuery): Promise<string[] | null> {
+export async function idsOfStatus(book: AccountCache, query: RiskQuery): Promise<string[] | null> {
   const ids: string[] = [];
   await forEachAccount(book, query, null, (cross) => {
     if (ids.length <= NAMED) ids.push(book.columns.accountOf(cross));
@@ -106,7 +106,7 @@ function isConfined({ visibleTo, owner, name }: AccountQuery): boolean {
 
 /** The `count` lowest ranks after the last one. */
 async function nextRanks(
-  book: AccountBook,
+  book: AccountCache,
   query: RiskQuery,
   among: ReadonlySet<string> | null,
   last: Rank | null,
@@ -132,7 +132,7 @@ function precedes(a: Rank, b: Rank): boolean {
 }
 
 async function forEachAccount(
-  book: AccountBook,
+  book: AccountCache,
   query: RiskQuery,
   among: ReadonlySet<string> | null,
   visit: (cross: number) => void,
@@ -148,15 +148,15 @@ async function forEachAccount(
   };
   if (among !== null) {
     for (const id of among) {
-      const [cross] = columns.bucketsOf(id);
+      const [cross] = columns.unitsOf(id);
       if (cross !== undefined && isAsked(cross)) visit(cross);
     }
     return;
   }
-  for (let bucket = 0; bucket < columns.buckets.end; bucket++) {
-    if (bucket % SLICE === SLICE - 1) await yieldToEventLoop();
+  for (let unit = 0; unit < columns.units.end; unit++) {
+    if (unit % SLICE === SLICE - 1) await yieldToEventLoop();
     // The bucket that is its own account's cross one stands for the account.
-    if (columns.crossOf(bucket) === bucket && columns.crossOf(bucket) !== FREE && isAsked(bucket)) visit(bucket);
+    if (columns.crossOf(unit) === unit && columns.crossOf(unit) !== FREE && isAsked(unit)) visit(unit);
   }
 }
 
@@ -166,12 +166,12 @@ const flags = new Uint8Array(1);
 const UNPRICED = MARGIN_STATUSES.indexOf('UNPRICED');
 
 /** The lowest of the cross account's and of every isolated position's. */
-function healthIn({ columns }: AccountBook, cross: number): number {
+function healthIn({ columns }: AccountCache, cross: number): number {
   let lowest = Infinity;
-  for (const bucket of columns.bucketsAt(cross)) {
-    if (MARGIN_STATUSES.indexOf(columns.statusOf(bucket) ?? 'NO_EXPOSURE') === UNPRICED) return -Infinity;
-    one[0] = bucket;
-    valueBuckets(columns, one, 0, 1, interval, flags);
+  for (const unit of columns.unitsAt(cross)) {
+    if (MARGIN_STATUSES.indexOf(columns.statusOf(unit) ?? 'NO_EXPOSURE') === UNPRICED) return -Infinity;
+    one[0] = unit;
+    valueUnits(columns, one, 0, 1, interval, flags);
     const [low = 0, high = 0, least = 0, most = 0] = interval;
     const isRequired = ((flags[0] ?? 0) & REQUIRES) !== 0;
     const health = isRequired ? (low + high) / (least + most) : low < 0 ? -Infinity : Infinity;

@@ -5,7 +5,7 @@ import type { Decimal } from '../../margin/decimal.js';
 import type { AccountState } from '../../margin/model.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import type { RuleChange } from './account-cache.js';
-import type { Levels } from '../alerts/margin-units.js';
+import type { UnitStates } from '../alerts/margin-units.js';
 import { WatchStream, type ChangeCause } from '../streams/watch-stream.js';
 
 /** An account that somebody watches. */
@@ -18,8 +18,8 @@ export class Watched {
   cause: ChangeCause = 'PRICE';
 
   /** Tells whoever watches it. What comes next is because of a price, unless something else happens. */
-  tell(state: MarginState, levels: Levels): void {
-    for (const stream of this.streams) stream.offer(state, levels, this.cause);
+  send(state: MarginState, unitStates: UnitStates): void {
+    for (const stream of this.streams) stream.offer(state, unitStates, this.cause);
     this.cause = 'PRICE';
   }
 }

@@ -5,12 +5,12 @@
  */
 import { assessMargin, type MarginReport } from '../../margin/state/assess.js';
 import { ZERO, decimal, type Decimal } from '../../margin/decimal.js';
-import type { AccountState, CollateralSchedule, Market, MarginStatus, Policy } from '../../margin/model.js';
+import type { AccountState, CollateralTable, Market, MarginStatus, Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { KnownAccounts } from '../columns/known-accounts.js';
 import {
-  BUCKET_HALVES,
-  BUCKET_WORDS,
+  UNIT_HALVES,
+  UNIT_WORDS,
   FIRST_HOLDING,
   FIRST_POSITION,
   HOLDINGS,
@@ -19,7 +19,7 @@ import {
 } from '../columns/columns.js';
 import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
 import { sureStatus } from '../columns/prefilter.js';
-import { INTERVAL_STRIDE, valueBuckets, type Columns } from '../columns/valuation.js';
+import { INTERVAL_STRIDE, valueUnits, type Columns } from '../columns/valuation.js';
 import { Slice } from '../../platform/slice.js';
 import { CollateralTotal } from './collateral-total.js';
 import { Ranking } from './ranking.js';
@@ -29,7 +29,7 @@ export interface RatioChangeDraft {
   readonly venue: string;
   readonly chain: string | null;
   readonly asset: string;
-  readonly schedule: CollateralSchedule;
+  readonly schedule: CollateralTable;
 }
 
 export interface StatusTransition {
@@ -115,9 +115,9 @@ class ImpactOnPlace {
     assets: readonly string[],
   ) {
     const { columns } = book;
-    const { buckets, holdings, positions, rules } = columns;
-    this.before = { buckets, holdings, positions, rules: rules.copyWith(ruleSet, policy) };
-    this.after = { buckets, holdings, positions, rules: rules.copyWith(ruleSet, changed) };
+    const { units, holdings, positions, rules } = columns;
+    this.before = { units, holdings, positions, rules: rules.copyWith(ruleSet, policy) };
+    this.after = { units, holdings, positions, rules: rules.copyWith(ruleSet, changed) };
     this.thresholds = [policy.warningRatio.toNumber(), policy.marginCallRatio.toNumber()];
     this.totals = new Map(
       assets.map((asset) => [
@@ -151,12 +151,12 @@ class ImpactOnPlace {
   async run(slice: Slice): Promise<void> {
     const { columns } = this.book;
     const batch = new Uint32Array(BATCH);
-    for (let bucket = 0; bucket < columns.buckets.end;) {
+    for (let unit = 0; unit < columns.units.end;) {
       let count = 0;
-      for (; bucket < columns.buckets.end && count < BATCH; bucket++) {
+      for (; unit < columns.units.end && count < BATCH; unit++) {
         // An account's cross bucket is its own account's number; isolated positions are not touched by a ratio.
-        if (columns.crossOf(bucket) !== bucket || columns.ruleSetOf(bucket) !== this.ruleSet) continue;
-        if (this.takeHoldings(bucket)) batch[count++] = bucket;
+        if (columns.crossOf(unit) !== unit || columns.ruleSetOf(unit) !== this.ruleSet) continue;
+        if (this.takeHoldings(unit)) batch[count++] = unit;
       }
       this.compare(batch, count);
       if (slice.isOver) await slice.next();
@@ -193,10 +193,10 @@ class ImpactOnPlace {
   }
 
   /** Counts what a bucket holds of the changed assets; false: nothing. */
-  private takeHoldings(bucket: number): boolean {
-    const { buckets, holdings } = this.before;
-    const first = buckets.words[bucket * BUCKET_WORDS + FIRST_HOLDING] as number;
-    const end = first + (buckets.halves[bucket * BUCKET_HALVES + HOLDINGS] as number);
+  private takeHoldings(unit: number): boolean {
+    const { units, holdings } = this.before;
+    const first = units.words[unit * UNIT_WORDS + FIRST_HOLDING] as number;
+    const end = first + (units.halves[unit * UNIT_HALVES + HOLDINGS] as number);
     let isAffected = false;
     for (let item = first; item < end; item++) {
       const totals = this.totals.get(holdings.row[item] as number);
@@ -204,7 +204,7 @@ class ImpactOnPlace {
       if (totals === undefined || quantity <= 0) continue;
       isAffected = true;
       const held = item - first;
-      const exact = (): Decimal => this.book.stateAt(bucket).balances[held]?.quantity ?? ZERO;
+      const exact = (): Decimal => this.book.stateAt(unit).balances[held]?.quantity ?? ZERO;
       for (const total of totals) total.add(quantity, holdings.digits[item] as number, exact);
     }
     if (isAffected) this.accountsAffected += 1;
@@ -212,8 +212,8 @@ class ImpactOnPlace {
   }
 
   private compare(batch: Uint32Array, count: number): void {
-    valueBuckets(this.before, batch, 0, count, intervals[0], flags[0]);
-    valueBuckets(this.after, batch, 0, count, intervals[1], flags[1]);
+    valueUnits(this.before, batch, 0, count, intervals[0], flags[0]);
+    valueUnits(this.after, batch, 0, count, intervals[1], flags[1]);
     for (let index = 0; index < count; index++) {
       const cross = batch[index] as number;
       let [from, to] = [this.statusOf(index, 0), this.statusOf(index, 1)];
@@ -255,9 +255,9 @@ class ImpactOnPlace {
   }
 
   private addNotional(cross: number): void {
-    const { buckets, positions } = this.before;
-    const first = buckets.words[cross * BUCKET_WORDS + FIRST_POSITION] as number;
-    const end = first + (buckets.halves[cross * BUCKET_HALVES + POSITIONS] as number);
+    const { units, positions } = this.before;
+    const first = units.words[cross * UNIT_WORDS + FIRST_POSITION] as number;
+    const end = first + (units.halves[cross * UNIT_HALVES + POSITIONS] as number);
     const isTold = positions.digits.subarray(first, end).every((digits) => digits !== UNTOLD);
     if (!isTold) {
       for (const { marginMode, notional } of this.exactly(cross).after.report.positions) {

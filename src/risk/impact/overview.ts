@@ -4,7 +4,7 @@ import { ZERO, type Decimal } from '../../margin/decimal.js';
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { KnownAccounts } from '../columns/known-accounts.js';
-import { BUCKET_HALVES, BUCKET_WORDS, FIRST_HOLDING, HOLDINGS } from '../columns/columns.js';
+import { UNIT_HALVES, UNIT_WORDS, FIRST_HOLDING, HOLDINGS } from '../columns/columns.js';
 import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
 import { Slice } from '../../platform/slice.js';
 import { CollateralTotal } from './collateral-total.js';
@@ -49,7 +49,7 @@ export async function overviewOf(book: KnownAccounts, snapshot: PriceSnapshot, v
   const sums = new Map<number, Sums>();
   let shortfall = ZERO;
   const slice = new Slice();
-  for (let cross = 0; cross < columns.buckets.end; cross++) {
+  for (let cross = 0; cross < columns.units.end; cross++) {
     if (cross % 256 === 0 && slice.isOver) await slice.next();
     if (columns.crossOf(cross) !== cross || book.ruleSetAt(cross).venue !== venue) continue;
     const status = columns.worstStatusOf(cross);
@@ -71,9 +71,9 @@ export async function overviewOf(book: KnownAccounts, snapshot: PriceSnapshot, v
 }
 
 function addHoldings(book: KnownAccounts, cross: number, sums: Map<number, Sums>, snapshot: PriceSnapshot): void {
-  const { buckets, holdings } = book.columns;
-  const first = buckets.words[cross * BUCKET_WORDS + FIRST_HOLDING] as number;
-  const end = first + (buckets.halves[cross * BUCKET_HALVES + HOLDINGS] as number);
+  const { units, holdings } = book.columns;
+  const first = units.words[cross * UNIT_WORDS + FIRST_HOLDING] as number;
+  const end = first + (units.halves[cross * UNIT_HALVES + HOLDINGS] as number);
   for (let item = first; item < end; item++) {
     const row = holdings.row[item] as number;
     const exact = (): Decimal => book.stateAt(cross).balances[item - first]?.quantity ?? ZERO;

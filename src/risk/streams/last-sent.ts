@@ -5,11 +5,11 @@
 import type { MarginState } from '../../ledger/margin-state.js';
 import type { Decimal } from '../../margin/decimal.js';
 import type { MarginStatus, Policy } from '../../margin/model.js';
-import type { AlertLevel, Levels } from '../alerts/margin-units.js';
+import type { UnitState, UnitStates } from '../alerts/margin-units.js';
 import { KeptDecimal } from './mutable-decimal.js';
 
-export class ToldState {
-  private levels: readonly ToldLevel[] = [];
+export class LastSent {
+  private unitStates: readonly LastSentUnit[] = [];
   private stale: readonly string[] = [];
   /** Null unless whatever is different is told. */
   private readonly basis: Basis | null;
@@ -19,50 +19,53 @@ export class ToldState {
     this.basis = minChange.isZero() ? new Basis() : null;
   }
 
-  /** @param levels of the state */
-  keep(state: MarginState, levels: Levels): void {
-    if (!this.hasLevels(levels)) this.levels = levels.map(({ name }) => new ToldLevel(name));
-    for (const [index, level] of levels.entries()) this.levels[index]?.keep(level);
+  /** @param unitStates of the state */
+  keep(state: MarginState, unitStates: UnitStates): void {
+    if (!this.hasUnits(unitStates)) this.unitStates = unitStates.map(({ name }) => new LastSentUnit(name));
+    for (const [index, unitState] of unitStates.entries()) this.unitStates[index]?.keep(unitState);
     if (!haveSameText(this.stale, state.report.stale)) this.stale = state.report.stale;
     this.basis?.keep(state);
   }
 
-  /** @param levels of the state */
-  differsFrom(state: MarginState, levels: Levels): boolean {
+  /** @param unitStates of the state */
+  differsFrom(state: MarginState, unitStates: UnitStates): boolean {
     return (
       // An isolated position that was opened or closed is a difference, too.
-      !this.hasLevels(levels) ||
-      levels.some((level, index) => this.levels[index]?.hasMoved(level, this.minChange)) ||
+      !this.hasUnits(unitStates) ||
+      unitStates.some((unitState, index) => this.unitStates[index]?.hasMoved(unitState, this.minChange)) ||
       !haveSameText(this.stale, state.report.stale) ||
       this.basis?.differsFrom(state) === true
     );
   }
 
   /** The ratio of a level; null: it had none. */
-  ratioOf(level: string): Decimal | null {
-    return this.levels.find(({ name }) => name === level)?.marginRatio ?? null;
+  ratioOf(unitState: string): Decimal | null {
+    return this.unitStates.find(({ name }) => name === unitState)?.marginRatio ?? null;
   }
 
-  private hasLevels(levels: Levels): boolean {
-    return this.levels.length === levels.length && levels.every(({ name }, index) => name === this.levels[index]?.name);
+  private hasUnits(unitStates: UnitStates): boolean {
+    return (
+      this.unitStates.length === unitStates.length &&
+      unitStates.every(({ name }, index) => name === this.unitStates[index]?.name)
+    );
   }
 }
 
 /** How the cross account or an isolated position stood. */
-class ToldLevel {
+class LastSentUnit {
   private status: MarginStatus | null = null;
   private hasRatio = false;
   private readonly ratio = new KeptDecimal();
 
   constructor(readonly name: string) {}
 
-  keep({ status, marginRatio }: AlertLevel): void {
+  keep({ status, marginRatio }: UnitState): void {
     this.status = status;
     this.hasRatio = marginRatio !== null;
     if (marginRatio !== null) this.ratio.keep(marginRatio);
   }
 
-  hasMoved({ status, marginRatio }: AlertLevel, minChange: Decimal): boolean {
+  hasMoved({ status, marginRatio }: UnitState, minChange: Decimal): boolean {
     // Why there is no ratio the status says: nothing is required, the balance is not positive, or a price is missing.
     if (status !== this.status || (marginRatio !== null) !== this.hasRatio) return true;
     if (marginRatio === null || this.ratio.equals(marginRatio)) return false;

@@ -3,10 +3,10 @@
  * is at most one item a version: one that stops reading holds that much memory, delays nobody, and then hears how each
  * version stands, not how it came to that.
  */
-import type { Bus, News } from '../../platform/events.js';
+import type { Bus, Events } from '../../platform/events.js';
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
-import { PulledStream } from '../../platform/pull-stream.js';
+import { PullStream } from '../../platform/pull-stream.js';
 
 /** Null: all of them. */
 export interface RatioPlace {
@@ -16,7 +16,7 @@ export interface RatioPlace {
 
 export class RatioFeed {
   private readonly streams = new Set<RatioStream>();
-  private readonly onRatio = ({ id, venue, chain }: News['collateralRatio'][0]): void => {
+  private readonly onRatio = ({ id, venue, chain }: Events['collateralRatio'][0]): void => {
     for (const stream of this.streams) if (isAt(stream.place, venue, chain)) stream.offer(id);
   };
 
@@ -43,7 +43,7 @@ function isAt(place: RatioPlace, venue: string, chain: string | null): boolean {
   return (place.venue === null || place.venue === venue) && (place.chain === null || place.chain === chain);
 }
 
-export class RatioStream extends PulledStream<RatioVersion> {
+export class RatioStream extends PullStream<RatioVersion> {
   /** In the order in which they became due. */
   private readonly queue = new Set<string>();
 

@@ -5,10 +5,10 @@
 import type { Decimal } from '../../margin/decimal.js';
 import type { MarginStatus } from '../../margin/model.js';
 import type { MarginState } from '../../ledger/margin-state.js';
-import type { Levels } from '../alerts/margin-units.js';
+import type { UnitStates } from '../alerts/margin-units.js';
 import type { Watch } from '../columns/quiet-range.js';
-import { PulledStream } from '../../platform/pull-stream.js';
-import { ToldState } from './last-sent.js';
+import { PullStream } from '../../platform/pull-stream.js';
+import { LastSent } from './last-sent.js';
 
 export type ChangeCause = 'SNAPSHOT' | 'PRICE' | 'ACCOUNT' | 'COLLATERAL_RATIO' | 'POLICY' | 'INTEREST' | 'RESYNC';
 
@@ -24,7 +24,7 @@ export interface MarginUpdate {
 /** An account of a stream. */
 interface Told {
   /** The newest state that was queued. */
-  readonly last: ToldState;
+  readonly last: LastSent;
   sequence: number;
   /** The newest state, while it is not handed over. */
   queued: Queued | null;
@@ -37,7 +37,7 @@ interface Queued {
   readonly cause: ChangeCause;
 }
 
-export class WatchStream extends PulledStream<MarginUpdate> {
+export class WatchStream extends PullStream<MarginUpdate> {
   private readonly told = new Map<string, Told>();
   /** Those with a state queued, in the order in which they became due. */
   private due: Told[] = [];
@@ -54,20 +54,20 @@ export class WatchStream extends PulledStream<MarginUpdate> {
   /**
    * Queues the state if it is the first one of the account, or differs enough from the last.
    *
-   * @param levels of the state
+   * @param unitStates of the state
    */
-  offer(state: MarginState, levels: Levels, cause: ChangeCause): void {
+  offer(state: MarginState, unitStates: UnitStates, cause: ChangeCause): void {
     if (this.ended) return;
     const { id } = state.account;
     let told = this.told.get(id);
     if (told === undefined) {
-      told = { last: new ToldState(this.minChange), sequence: 0, queued: null, deliveredStatus: null };
+      told = { last: new LastSent(this.minChange), sequence: 0, queued: null, deliveredStatus: null };
       this.told.set(id, told);
-    } else if (cause !== 'RESYNC' && !told.last.differsFrom(state, levels)) {
+    } else if (cause !== 'RESYNC' && !told.last.differsFrom(state, unitStates)) {
       // After a gap everybody is told, whether it has moved or not.
       return;
     }
-    told.last.keep(state, levels);
+    told.last.keep(state, unitStates);
     told.sequence += 1;
     // A newer state takes the place of the older one.
     if (told.queued === null) this.due.push(told);
@@ -77,9 +77,9 @@ export class WatchStream extends PulledStream<MarginUpdate> {
   }
 
   /** From where on the ratio of a level is to be told again. */
-  watchOf(accountId: string, level: string): Watch {
+  watchOf(accountId: string, unitState: string): Watch {
     const { minChange } = this;
-    const told = minChange.isZero() ? null : (this.told.get(accountId)?.last.ratioOf(level) ?? null);
+    const told = minChange.isZero() ? null : (this.told.get(accountId)?.last.ratioOf(unitState) ?? null);
     return { told, minChange };
   }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 
-import { relayChannel } from '../../../src/cluster/channel.js';
+import { channelName } from '../../../src/cluster/channel.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { SERVER_URL, createTestDatabase, type TestDatabase } from '../../support/services/database.js';
@@ -93,7 +93,7 @@ shared('what one server is told the other one knows at once, and does not tell a
   // Ready first: what is subscribed to before that makes the client's own check fail, now and then.
   const stranger = new Redis(redis.url, { lazyConnect: true });
   await stranger.connect();
-  await stranger.subscribe(await relayChannel(apps[0].app.services.db));
+  await stranger.subscribe(await channelName(apps[0].app.services.db));
   stranger.on('message', (_channel, text: string) => told.push((JSON.parse(text) as { kind: string }).kind));
 
   await publishPrices(services[0], { BTC: '20000' });

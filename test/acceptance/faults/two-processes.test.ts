@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { accountState, readHoldings } from '../../../src/ledger/records.js';
 import { decimal } from '../../../src/margin/decimal.js';
-import { pricesOfRound } from '../../../src/market/price-history.js';
+import { pricesOfBatch } from '../../../src/market/price-history.js';
 import type { OpenDatabase } from '../../../src/platform/database.js';
 import { Rulebook } from '../../../src/policy/rulebook/rulebook.js';
 import { AlertOracle } from '../../support/oracle/alert-oracle.js';
@@ -49,7 +49,7 @@ both('two processes', () => {
     await database.drop();
   });
 
-  const isOnDuty = (server: ServerProcess): boolean => server.output().includes('On duty');
+  const isLeader = (server: ServerProcess): boolean => server.output().includes('On duty');
 
   it('tells the clients of both what one of them has heard', async () => {
     const [first, second] = services as [Api, Api];
@@ -106,8 +106,8 @@ both('two processes', () => {
       });
     }
     await until(async () => (await db.outboxItem.count()) === 0);
-    await until(async () => (await dutyOf(db)).takenRound === (await dutyOf(db)).doneRound);
-    const { takenRound: before, lastAlert } = await dutyOf(db);
+    await until(async () => (await leaderOf(db)).takenRound === (await leaderOf(db)).doneRound);
+    const { takenRound: before, lastAlert } = await leaderOf(db);
 
     let stopped = false;
     const publishing = services.map(async (_, index) => {
@@ -120,10 +120,10 @@ both('two processes', () => {
     });
     for (let kill = 0; kill < KILLS; kill++) {
       await new Promise((resolve) => setTimeout(resolve, STORM_MS + kill * 37));
-      const index = servers.findIndex(isOnDuty);
+      const index = servers.findIndex(isLeader);
       expect(index).toBeGreaterThanOrEqual(0);
       await (servers[index] as ServerProcess).kill();
-      await until(() => servers.some((server, other) => other !== index && isOnDuty(server)));
+      await until(() => servers.some((server, other) => other !== index && isLeader(server)));
       servers[index] = await start();
       services[index] = await apiFor(servers[index].url, 'venue', 'SERVICE');
     }
@@ -131,7 +131,7 @@ both('two processes', () => {
     stopped = true;
     await Promise.all(publishing);
     const newest = await db.priceRound.findFirstOrThrow({ orderBy: { seq: 'desc' } });
-    await until(async () => (await dutyOf(db)).doneRound === newest.seq);
+    await until(async () => (await leaderOf(db)).doneRound === newest.seq);
 
     const rounds = await db.priceRound.findMany({
       where: { taken: true, seq: { gt: before } },
@@ -154,11 +154,11 @@ both('two processes', () => {
         return [id, new AlertOracle(accountState(held, rulebook), policy, own)];
       }),
     );
-    const first = await pricesOfRound(db, before, 60_000);
+    const first = await pricesOfBatch(db, before, 60_000);
     for (const oracle of oracles.values()) oracle.round(before, first?.marketOf('BITGET') ?? missing(before));
     const known = new Map([...oracles].map(([id, { alerts }]) => [id, alerts.length]));
     for (const { seq } of rounds) {
-      const snapshot = await pricesOfRound(db, seq, 60_000);
+      const snapshot = await pricesOfBatch(db, seq, 60_000);
       for (const oracle of oracles.values()) oracle.round(seq, snapshot?.marketOf('BITGET') ?? missing(seq));
     }
 
@@ -196,7 +196,7 @@ async function nextOf(
   return { cause, pnl: margin.unrealizedPnl };
 }
 
-function dutyOf(db: OpenDatabase['db']): Promise<{ takenRound: bigint; doneRound: bigint; lastAlert: bigint }> {
+function leaderOf(db: OpenDatabase['db']): Promise<{ takenRound: bigint; doneRound: bigint; lastAlert: bigint }> {
   return db.duty.findFirstOrThrow();
 }
 

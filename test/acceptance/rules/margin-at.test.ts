@@ -301,7 +301,7 @@ it('knows what was stale then', async () => {
   expect(answers.map(({ margin }) => margin)).toEqual([...summaries, expect.objectContaining({ stale: [] })]);
 });
 
-it('takes as many statements for many accounts as for one: one, and one for the prices of each instant', async () => {
+it('takes as many statements for many accounts as for one, and one for the prices of each instant', async () => {
   await moveTo(clock + 1_000);
   const choice = { venue: 'ASCENDEX', name: 'One of many' };
   const ids = await Promise.all(Array.from({ length: 40 }, () => openAccount(service, choice)));

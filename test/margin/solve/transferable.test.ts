@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { withBalanceChanges } from '../../../src/margin/state/account.js';
 import { assessMargin } from '../../../src/margin/state/assess.js';
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
-import type { AccountState, CollateralSchedule, Market, Policy } from '../../../src/margin/model.js';
+import type { AccountState, CollateralTable, Market, Policy } from '../../../src/margin/model.js';
 import { checkTransferOut, maxTransferable } from '../../../src/margin/solve/transferable.js';
 import {
   account,
@@ -19,7 +19,7 @@ import {
 /** Leverage 10 and hardly any maintenance: initial margin is a tenth of the notional. */
 const TENFOLD = instrument('BTCUSDT', 'BTC', [['0', '0.001', '0', '10']]);
 
-function rules(ratios: Readonly<Record<string, CollateralSchedule>> = {}): Policy {
+function rules(ratios: Readonly<Record<string, CollateralTable>> = {}): Policy {
   return policy({ ratios, instruments: [TENFOLD], assets: { BonusUSD: { transferable: false }, USD1: {} } });
 }
 

@@ -2,13 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 
 import { assessBalance } from '../../../src/margin/state/collateral.js';
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
-import type { CollateralMode, CollateralSchedule } from '../../../src/margin/model.js';
+import type { CollateralMode, CollateralTable } from '../../../src/margin/model.js';
 import { BITGET_BTC, flat, market, policy, schedule } from '../../support/oracle/margin-builders.js';
 
 function counted(
   quantity: string,
   price: string | null,
-  ratio: CollateralSchedule | null,
+  ratio: CollateralTable | null,
   mode: CollateralMode = 'MULTI_ASSET',
   asset = 'BTC',
 ) {

@@ -14,19 +14,19 @@ import {
   type AlertRule,
   type MachineState,
 } from '../../../src/risk/alerts/alert-machine.js';
-import { corridorOf, type Level } from '../../../src/risk/columns/quiet-range.js';
+import { quietRangeOf, type UnitAmounts } from '../../../src/risk/columns/quiet-range.js';
 import { policy } from '../../support/oracle/margin-builders.js';
 
 const POLICY = policy();
 
 /** A margin balance of 1,000 and the ratio; the status as the rules say. */
-function at(ratio: string, balance = '1000'): Level {
+function at(ratio: string, balance = '1000'): UnitAmounts {
   const marginBalance = decimal(balance);
   const maintenanceMargin = marginBalance.times(ratio);
   return { status: statusOf(marginBalance, maintenanceMargin, POLICY), marginBalance, maintenanceMargin };
 }
 
-function level(status: MarginStatus, balance = '0', maintenance = '0'): Level {
+function unitState(status: MarginStatus, balance = '0', maintenance = '0'): UnitAmounts {
   return { status, marginBalance: decimal(balance), maintenanceMargin: decimal(maintenance) };
 }
 
@@ -35,10 +35,14 @@ function rule(id: string, marginRatio: string, rearmBelow: string): AlertRule {
 }
 
 /** What fires over the levels, one text for each. */
-function fires(levels: readonly Level[], rules: readonly AlertRule[] = [], begin: MachineState = CALM): string[] {
+function fires(
+  unitStates: readonly UnitAmounts[],
+  rules: readonly AlertRule[] = [],
+  begin: MachineState = CALM,
+): string[] {
   const told: string[] = [];
   let state = begin;
-  for (const each of levels) {
+  for (const each of unitStates) {
     const next = step(state, each, POLICY, rules);
     state = next.state;
     for (const crossing of next.crossings) {
@@ -91,17 +95,17 @@ describe('a status', () => {
   });
 
   it('is calm with and without exposure', () => {
-    expect(fires([level('NO_EXPOSURE'), at('0.1'), level('NO_EXPOSURE', '5'), at('0.4')])).toEqual([]);
+    expect(fires([unitState('NO_EXPOSURE'), at('0.1'), unitState('NO_EXPOSURE', '5'), at('0.4')])).toEqual([]);
   });
 
   it('has recovered without exposure, with a balance of 0 too', () => {
-    expect(fires([at('0.9'), level('NO_EXPOSURE'), at('0.9')])).toEqual([
+    expect(fires([at('0.9'), unitState('NO_EXPOSURE'), at('0.9')])).toEqual([
       'HEALTHY -> MARGIN_CALL',
       'MARGIN_CALL -> NO_EXPOSURE',
       'HEALTHY -> MARGIN_CALL',
     ]);
     // Nothing is required, and something is owed.
-    expect(fires([level('LIQUIDATION', '-250'), level('NO_EXPOSURE')])).toEqual([
+    expect(fires([unitState('LIQUIDATION', '-250'), unitState('NO_EXPOSURE')])).toEqual([
       'HEALTHY -> LIQUIDATION',
       'LIQUIDATION -> NO_EXPOSURE',
     ]);
@@ -109,7 +113,11 @@ describe('a status', () => {
 
   it('stays LIQUIDATION while the balance is not positive', () => {
     expect(
-      fires([level('LIQUIDATION', '0', '5'), level('LIQUIDATION', '-250'), level('LIQUIDATION', '-1', '5')]),
+      fires([
+        unitState('LIQUIDATION', '0', '5'),
+        unitState('LIQUIDATION', '-250'),
+        unitState('LIQUIDATION', '-1', '5'),
+      ]),
     ).toEqual(['HEALTHY -> LIQUIDATION']);
   });
 
@@ -119,13 +127,13 @@ describe('a status', () => {
       ['0.9', 'MARGIN_CALL'],
       ['0.1', 'HEALTHY'],
     ] as const) {
-      expect(fires([at('0.9'), level('UNPRICED', '7', '9'), level('UNPRICED'), at(ratio)])).toEqual([
+      expect(fires([at('0.9'), unitState('UNPRICED', '7', '9'), unitState('UNPRICED'), at(ratio)])).toEqual([
         'HEALTHY -> MARGIN_CALL',
         'MARGIN_CALL -> UNPRICED',
         `UNPRICED -> ${status}`,
       ]);
     }
-    expect(fires([level('UNPRICED'), level('NO_EXPOSURE')])).toEqual([
+    expect(fires([unitState('UNPRICED'), unitState('NO_EXPOSURE')])).toEqual([
       'HEALTHY -> UNPRICED',
       'UNPRICED -> NO_EXPOSURE',
     ]);
@@ -156,7 +164,7 @@ describe('a rule', () => {
   });
 
   it('fires without a balance', () => {
-    expect(fires([level('LIQUIDATION', '0', '1')], [rule('far', '1000', '950')])).toEqual([
+    expect(fires([unitState('LIQUIDATION', '0', '1')], [rule('far', '1000', '950')])).toEqual([
       'HEALTHY -> LIQUIDATION',
       'far at LIQUIDATION',
     ]);
@@ -164,14 +172,14 @@ describe('a rule', () => {
 
   it('does not fire without exposure, which arms it', () => {
     const low = [rules[0] as AlertRule];
-    expect(fires([level('NO_EXPOSURE')], low)).toEqual([]);
-    expect(fires([at('0.3'), level('NO_EXPOSURE'), at('0.3')], low)).toEqual(['low at HEALTHY', 'low at HEALTHY']);
+    expect(fires([unitState('NO_EXPOSURE')], low)).toEqual([]);
+    expect(fires([at('0.3'), unitState('NO_EXPOSURE'), at('0.3')], low)).toEqual(['low at HEALTHY', 'low at HEALTHY']);
   });
 
   it('neither fires nor arms without prices', () => {
     const low = [rules[0] as AlertRule];
-    const unpriced = level('UNPRICED', '1000', '0');
-    expect(fires([level('UNPRICED', '1', '9')], low)).toEqual(['HEALTHY -> UNPRICED']);
+    const unpriced = unitState('UNPRICED', '1000', '0');
+    expect(fires([unitState('UNPRICED', '1', '9')], low)).toEqual(['HEALTHY -> UNPRICED']);
     expect(fires([at('0.3'), unpriced, at('0.3')], low)).toEqual([
       ...['low at HEALTHY', 'HEALTHY -> UNPRICED', 'UNPRICED -> HEALTHY'],
     ]);
@@ -193,15 +201,15 @@ describe('any machine', () => {
     .map(([edge, digit]) => decimal(edge).plus(digit).toFixed());
   const priced = fc.tuple(ratios, fc.constantFrom('1000', '1', '0.007')).map(([ratio, balance]) => at(ratio, balance));
   const extreme = fc.constantFrom(
-    level('NO_EXPOSURE'),
-    level('NO_EXPOSURE', '10'),
-    level('LIQUIDATION', '-10'),
-    level('LIQUIDATION', '0', '10'),
-    level('LIQUIDATION', '-10', '10'),
-    level('UNPRICED', '10', '5'),
-    level('UNPRICED', '-10', '0'),
+    unitState('NO_EXPOSURE'),
+    unitState('NO_EXPOSURE', '10'),
+    unitState('LIQUIDATION', '-10'),
+    unitState('LIQUIDATION', '0', '10'),
+    unitState('LIQUIDATION', '-10', '10'),
+    unitState('UNPRICED', '10', '5'),
+    unitState('UNPRICED', '-10', '0'),
   );
-  const levels = fc.oneof({ weight: 4, arbitrary: priced }, { weight: 1, arbitrary: extreme });
+  const unitStates = fc.oneof({ weight: 4, arbitrary: priced }, { weight: 1, arbitrary: extreme });
   const all = [rule('a', '0.3', '0.285'), rule('b', '0.6', '0.57'), rule('c', '0.6', '0.1'), rule('d', '3', '3')];
   const rules = fc.subarray(all);
   const states = fc.record({
@@ -211,7 +219,7 @@ describe('any machine', () => {
 
   it('does nothing when it is stepped over the same level again', () => {
     fc.assert(
-      fc.property(states, levels, rules, (state, where, own) => {
+      fc.property(states, unitStates, rules, (state, where, own) => {
         const once = step(state, where, POLICY, own);
         const twice = step(once.state, where, POLICY, own);
         expect(twice).toEqual({ state: once.state, crossings: [] });
@@ -223,7 +231,7 @@ describe('any machine', () => {
 
   it('tells every change of what it remembers, but for what arms or is forgotten', () => {
     fc.assert(
-      fc.property(states, levels, rules, (state, where, own) => {
+      fc.property(states, unitStates, rules, (state, where, own) => {
         const { state: after, crossings } = step(state, where, POLICY, own);
         const changes = crossings.filter(({ kind }) => kind === 'STATUS_CHANGED');
         expect(changes.length).toBe(after.status === state.status ? 0 : 1);
@@ -237,7 +245,7 @@ describe('any machine', () => {
 
   it('is never below what the level is, and above it only where it has not recovered', () => {
     fc.assert(
-      fc.property(fc.array(levels, { maxLength: 12 }), rules, (path, own) => {
+      fc.property(fc.array(unitStates, { maxLength: 12 }), rules, (path, own) => {
         let state = CALM;
         for (const where of path) {
           state = step(state, where, POLICY, own).state;
@@ -254,9 +262,9 @@ describe('any machine', () => {
   it('does nothing while its level stays between two boundaries', () => {
     let between = 0;
     fc.assert(
-      fc.property(states, levels, levels, rules, (begin, here, there, own) => {
+      fc.property(states, unitStates, unitStates, rules, (begin, here, there, own) => {
         const { state } = step(begin, here, POLICY, own);
-        const { status, low, high } = corridorOf(here, alertBoundaries(POLICY, own), []);
+        const { status, low, high } = quietRangeOf(here, alertBoundaries(POLICY, own), []);
         if (there.status !== status) return;
         const hasRatio = there.status !== 'NO_EXPOSURE' && there.status !== 'UNPRICED';
         const { maintenanceMargin, marginBalance } = there;

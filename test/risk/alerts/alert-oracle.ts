@@ -35,7 +35,7 @@ export function statusOf(balance: bigint, maintenance: bigint): string {
   return maintenance * 100n >= balance * 50n ? 'WARNING' : 'HEALTHY';
 }
 
-export class LevelOracle {
+export class UnitOracle {
   private told = 'HEALTHY';
   private readonly fired = new Set<string>();
 

@@ -4,12 +4,12 @@
  */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
-import type { AlertKeeper } from '../../../src/risk/alerts/alert-writer.js';
-import { levelsOf } from '../../../src/risk/alerts/margin-units.js';
-import { DeposedError } from '../../../src/cluster/leadership.js';
+import type { AlertWriter } from '../../../src/risk/alerts/alert-writer.js';
+import { unitStatesOf } from '../../../src/risk/alerts/margin-units.js';
+import { LeadershipLostError } from '../../../src/cluster/leadership.js';
 import type { Database } from '../../../src/platform/database.js';
 import { openTestDatabase } from '../../support/services/database.js';
-import { LevelOracle, statusOf, type Expected, type PercentRule, type Seen } from './alert-oracle.js';
+import { UnitOracle, statusOf, type Expected, type PercentRule, type Seen } from './alert-oracle.js';
 import {
   POLICY,
   WIRE_CUT,
@@ -65,14 +65,14 @@ interface AccountWorld {
   rules: PercentRule[];
   /** Outbox rows of exchanges that no turn has read, by the number of their entry. */
   exchanges: bigint[];
-  readonly cross: LevelOracle;
-  isolated: LevelOracle | null;
+  readonly cross: UnitOracle;
+  isolated: UnitOracle | null;
   readonly expected: Told[];
 }
 
 /** The cross account and the isolated position, ten times as large. */
-function seen({ usdt, cross, isolated }: Holding, marks: Marks): { cross: Seen; isolated: Seen | null } {
-  const level = (base: number, cost: number | null, mark: number | null): Seen => {
+function seen({ usdt, cross, isolated }: Holding, dirty: Marks): { cross: Seen; isolated: Seen | null } {
+  const unitState = (base: number, cost: number | null, mark: number | null): Seen => {
     if (cost === null) return priced(base * 10, 0);
     if (mark === null) return { status: 'UNPRICED', balance: BigInt(base * 10), maintenance: 0n };
     return priced((base + mark - cost) * 10, mark);
@@ -83,21 +83,21 @@ function seen({ usdt, cross, isolated }: Holding, marks: Marks): { cross: Seen; 
     maintenance: BigInt(maintenance),
   });
   return {
-    cross: level(usdt, cross, marks.BTCUSDT),
-    isolated: isolated === null ? null : level(isolated.margin, isolated.cost, marks.ETHUSDT),
+    cross: unitState(usdt, cross, dirty.BTCUSDT),
+    isolated: isolated === null ? null : unitState(isolated.margin, isolated.cost, dirty.ETHUSDT),
   };
 }
 
 /** What the oracle expects of an account that is evaluated now. */
-function expectOf(world: AccountWorld, marks: Marks, round: number): void {
-  const now = seen(world.holding, marks);
+function expectOf(world: AccountWorld, dirty: Marks, round: number): void {
+  const now = seen(world.holding, dirty);
   const add = (
     expected: readonly Expected[],
     position: string | null,
-    level: Seen | null,
+    unitState: Seen | null,
     entries: bigint[] = [],
   ): void => {
-    const { balance, maintenance } = level ?? { balance: 0n, maintenance: 0n };
+    const { balance, maintenance } = unitState ?? { balance: 0n, maintenance: 0n };
     for (const each of expected) world.expected.push({ ...each, position, round, balance, maintenance, entries });
   };
   for (const entry of world.exchanges) {
@@ -106,7 +106,7 @@ function expectOf(world: AccountWorld, marks: Marks, round: number): void {
   }
   world.exchanges = [];
   add(world.cross.see(now.cross, world.rules), null, now.cross);
-  if (now.isolated !== null) world.isolated ??= new LevelOracle();
+  if (now.isolated !== null) world.isolated ??= new UnitOracle();
   add(world.isolated?.see(now.isolated, world.rules) ?? [], 'ETHUSDT/LONG', now.isolated);
   if (now.isolated === null) world.isolated = null;
 }
@@ -148,10 +148,10 @@ function asStored(told: Told, rules: ReadonlySet<string>): object {
 }
 
 class Walk {
-  private marks: Marks = { BTCUSDT: null, ETHUSDT: null };
+  private dirty: Marks = { BTCUSDT: null, ETHUSDT: null };
   private round = 0;
   private entry = 0n;
-  private keeper!: AlertKeeper;
+  private alertWriter!: AlertWriter;
   /** Everything has to be evaluated: the round is new, or the keeper is. */
   private isAll = true;
   /** What happens to the transactions to come. */
@@ -166,27 +166,27 @@ class Walk {
   ) {}
 
   async run(): Promise<void> {
-    await this.comeOnDuty();
+    await this.becomeLeader();
     for (let turn = 0; turn < TURNS; turn++) {
       for (let change = this.roll(4); change > 0; change--) await this.change();
       if (this.roll(3) > 0) await this.tick();
-      if (this.roll(10) === 0) await this.comeOnDuty();
+      if (this.roll(10) === 0) await this.becomeLeader();
       await this.turn();
     }
   }
 
-  private async comeOnDuty(): Promise<void> {
-    const before = this.keeper as AlertKeeper | undefined;
+  private async becomeLeader(): Promise<void> {
+    const before = this.alertWriter as AlertWriter | undefined;
     this.isDead = false;
     this.faults = [];
-    this.keeper = await newKeeper(db, { chunk: 1 + this.roll(4), next: () => this.nextFault() });
+    this.alertWriter = await newKeeper(db, { chunk: 1 + this.roll(4), next: () => this.nextFault() });
     // Nothing but this says that the predecessor's turn has to be done again.
     const { takenRound } = await db.duty.findUniqueOrThrow({ where: { id: 1 } });
-    this.isAll = this.keeper.unfinishedRound !== null || takenRound < this.round;
+    this.isAll = this.alertWriter.unfinishedSeq !== null || takenRound < this.round;
     // It was not dead, only away: whatever it still does is refused, unless there is nothing to do.
-    const refused = await before?.endTurn(new Date()).catch((error: unknown) => error);
+    const refused = await before?.endBatch(new Date()).catch((error: unknown) => error);
     const isIdle = refused instanceof Error && refused.message.startsWith('No turn is under way');
-    if (refused !== undefined && !isIdle) expect(refused).toBeInstanceOf(DeposedError);
+    if (refused !== undefined && !isIdle) expect(refused).toBeInstanceOf(LeadershipLostError);
   }
 
   private nextFault(): Fault | null {
@@ -202,7 +202,7 @@ class Walk {
     this.round += 1;
     await addRounds(db, this.round);
     const mark = (): number | null => (this.roll(25) === 0 ? null : 60 + this.roll(80));
-    this.marks = { BTCUSDT: mark(), ETHUSDT: this.roll(2) === 0 ? this.marks.ETHUSDT : mark() };
+    this.dirty = { BTCUSDT: mark(), ETHUSDT: this.roll(2) === 0 ? this.dirty.ETHUSDT : mark() };
     this.isAll = true;
   }
 
@@ -245,20 +245,20 @@ class Walk {
     let isExpected = false;
     for (;;) {
       try {
-        const named = await this.insist(() => this.keeper.startTurn(BigInt(this.round)));
-        if (!isExpected) for (const world of this.worlds) expectOf(world, this.marks, this.round);
+        const named = await this.insist(() => this.alertWriter.startBatch(BigInt(this.round)));
+        if (!isExpected) for (const world of this.worlds) expectOf(world, this.dirty, this.round);
         isExpected = true;
         for (const { id, holding } of this.worlds) {
           // The state of all others is as it was.
           if (!this.isAll && !named.includes(id)) continue;
-          this.keeper.evaluated(id, levelsOf(reportOf(holding, this.marks)), POLICY);
+          this.alertWriter.evaluated(id, unitStatesOf(reportOf(holding, this.dirty)), POLICY);
         }
-        await this.insist(() => this.keeper.endTurn(new Date()));
+        await this.insist(() => this.alertWriter.endBatch(new Date()));
         this.isAll = false;
         return;
       } catch (error) {
         if ((error as Error).message !== DEATH) throw error;
-        await this.comeOnDuty();
+        await this.becomeLeader();
       }
     }
   }
@@ -278,7 +278,7 @@ it.each([1, 2, 3])('every alert is stored once, whatever happens (%i)', async (s
   await clear(db);
   const worlds = (await makeAccounts(db, ACCOUNTS)).map((id): AccountWorld => {
     const holding = { usdt: 20, cross: 100, isolated: null };
-    return { id, holding, rules: [], exchanges: [], cross: new LevelOracle(), isolated: null, expected: [] };
+    return { id, holding, rules: [], exchanges: [], cross: new UnitOracle(), isolated: null, expected: [] };
   });
   // As it is when an account is opened.
   for (const { id } of worlds) await tell(db, id);

@@ -1,12 +1,12 @@
-/** The keeper over a real database: what it stores, and what it stores once. */
+/** The alertWriter over a real database: what it stores, and what it stores once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../../src/margin/decimal.js';
-import { AlertKeeper } from '../../../src/risk/alerts/alert-writer.js';
-import { levelsOf } from '../../../src/risk/alerts/margin-units.js';
-import { DeposedError } from '../../../src/cluster/leadership.js';
+import { AlertWriter } from '../../../src/risk/alerts/alert-writer.js';
+import { unitStatesOf } from '../../../src/risk/alerts/margin-units.js';
+import { LeadershipLostError } from '../../../src/cluster/leadership.js';
 import { createBus } from '../../../src/platform/events.js';
 import { openDatabase, type Database } from '../../../src/platform/database.js';
 import { createLogger } from '../../../src/platform/log.js';
@@ -51,20 +51,20 @@ const MARKS = { BTCUSDT: 100, ETHUSDT: 100 };
 
 /** A turn over the accounts, each in the state that it is in. */
 async function turn(
-  keeper: AlertKeeper,
+  alertWriter: AlertWriter,
   round: number,
   holdings: Readonly<Record<string, Holding>>,
 ): Promise<string[]> {
-  const ids = await keeper.startTurn(BigInt(round));
+  const ids = await alertWriter.startBatch(BigInt(round));
   for (const [id, holding] of Object.entries(holdings))
-    keeper.evaluated(id, levelsOf(reportOf(holding, MARKS)), POLICY);
-  await keeper.endTurn(AT);
+    alertWriter.evaluated(id, unitStatesOf(reportOf(holding, MARKS)), POLICY);
+  await alertWriter.endBatch(AT);
   return [...ids];
 }
 
 /** Until the pause of what was postponed is over; a timer may fire a millisecond early. */
-async function restOf(keeper: AlertKeeper): Promise<void> {
-  while ((keeper.retryInMs ?? 0) > 0) await sleep(keeper.retryInMs ?? 0);
+async function restOf(alertWriter: AlertWriter): Promise<void> {
+  while ((alertWriter.retryInMs ?? 0) > 0) await sleep(alertWriter.retryInMs ?? 0);
 }
 
 /** By number: kind, status and what it was before. */
@@ -73,7 +73,7 @@ async function stored(): Promise<string[]> {
   return alerts.map(({ seq, kind, previousStatus, status }) => `${seq} ${kind} ${previousStatus ?? ''} -> ${status}`);
 }
 
-async function duty(): Promise<Record<string, bigint>> {
+async function leadership(): Promise<Record<string, bigint>> {
   const { takenRound, doneRound, lastAlert } = await db.duty.findUniqueOrThrow({ where: { id: 1 } });
   return { takenRound, doneRound, lastAlert };
 }
@@ -86,13 +86,13 @@ describe('a turn', () => {
     const bus = createBus();
     const told: bigint[] = [];
     bus.on('alerts', ({ last }) => told.push(last));
-    const keeper = await newKeeper(db, { bus });
-    expect(keeper.unfinishedRound).toBeNull();
-    expect([...keeper.accounts()]).toEqual([id]);
+    const alertWriter = await newKeeper(db, { bus });
+    expect(alertWriter.unfinishedSeq).toBeNull();
+    expect([...alertWriter.accounts()]).toEqual([id]);
 
     // Cross: 10 / 12. Isolated: 7 + 100 - 105 is 2, of 10.
     const isolated = { cost: 105, margin: 7 };
-    expect(await turn(keeper, 3, { [id]: { usdt: 12, cross: 100, isolated } })).toEqual([id]);
+    expect(await turn(alertWriter, 3, { [id]: { usdt: 12, cross: 100, isolated } })).toEqual([id]);
     const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' } });
     const rows = alerts.map(({ marginRatio, marginBalance, maintenanceMargin, ...rest }) => ({
       ...rest,
@@ -112,7 +112,7 @@ describe('a turn', () => {
       { ...ofPosition, seq: 4n, kind: 'RULE_FIRED', ruleId: rule },
     ]);
     expect(told).toEqual([4n]);
-    expect(await duty()).toEqual({ takenRound: 3n, doneRound: 3n, lastAlert: 4n });
+    expect(await leadership()).toEqual({ takenRound: 3n, doneRound: 3n, lastAlert: 4n });
     expect(await db.priceRound.findMany({ where: { taken: true }, select: { seq: true } })).toEqual([{ seq: 3n }]);
     expect(await db.outboxItem.count()).toBe(0);
     expect(await db.alertState.findMany({ orderBy: { level: 'asc' } })).toEqual([
@@ -121,7 +121,7 @@ describe('a turn', () => {
     ]);
 
     // The position is closed, and the account has recovered: nothing is left to be remembered.
-    await turn(keeper, 3, { [id]: LONG(100) });
+    await turn(alertWriter, 3, { [id]: LONG(100) });
     expect((await stored()).slice(4)).toEqual([
       '5 STATUS_CHANGED MARGIN_CALL -> HEALTHY',
       '6 STATUS_CHANGED LIQUIDATION -> NO_EXPOSURE',
@@ -135,14 +135,14 @@ describe('a turn', () => {
   it('rounds as a query does: the balance down, the requirement up', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     await addRounds(db, 1);
-    const keeper = await newKeeper(db);
-    await keeper.startTurn(1n);
+    const alertWriter = await newKeeper(db);
+    await alertWriter.startBatch(1n);
     const report = reportOf(LONG(5), MARKS);
     const digit = decimal('0.0000000000000000001');
     const marginBalance = report.marginBalance.negated().minus(digit);
     const maintenanceMargin = report.maintenanceMargin.plus(digit);
-    keeper.evaluated(id, levelsOf({ ...report, marginBalance, maintenanceMargin }), POLICY);
-    await keeper.endTurn(AT);
+    alertWriter.evaluated(id, unitStatesOf({ ...report, marginBalance, maintenanceMargin }), POLICY);
+    await alertWriter.endBatch(AT);
     const alert = await db.riskAlert.findFirstOrThrow();
     expect([alert.marginBalance.toFixed(), alert.maintenanceMargin.toFixed()]).toEqual([
       '-5.000000000000000001',
@@ -153,16 +153,16 @@ describe('a turn', () => {
   it('stores the alerts of all others where one has an amount that no column holds', async () => {
     const [absurd = '', ordinary = ''] = await makeAccounts(db, 2);
     await addRounds(db, 1);
-    const keeper = await newKeeper(db);
-    await keeper.startTurn(1n);
+    const alertWriter = await newKeeper(db);
+    await alertWriter.startBatch(1n);
     const report = reportOf(LONG(5), MARKS);
-    keeper.evaluated(
+    alertWriter.evaluated(
       absurd,
-      levelsOf({ ...report, marginBalance: decimal('-1e30'), marginRatio: decimal('1e30') }),
+      unitStatesOf({ ...report, marginBalance: decimal('-1e30'), marginRatio: decimal('1e30') }),
       POLICY,
     );
-    keeper.evaluated(ordinary, levelsOf(report), POLICY);
-    await keeper.endTurn(AT);
+    alertWriter.evaluated(ordinary, unitStatesOf(report), POLICY);
+    await alertWriter.endBatch(AT);
     const alert = await db.riskAlert.findUniqueOrThrow({ where: { seq: 1n } });
     const largest = `${'9'.repeat(30)}.${'9'.repeat(18)}`;
     expect([alert.marginBalance.toFixed(), alert.marginRatio?.toFixed()]).toEqual([`-${largest}`, largest]);
@@ -173,29 +173,29 @@ describe('a turn', () => {
     const [id = ''] = await makeAccounts(db, 1);
     await addRounds(db, 1);
     const calls: string[] = [];
-    const keeper = await newKeeper(watched(db, (call) => calls.push(call)));
-    await turn(keeper, 1, { [id]: LONG(12) });
+    const alertWriter = await newKeeper(watched(db, (call) => calls.push(call)));
+    await turn(alertWriter, 1, { [id]: LONG(12) });
     expect(calls).toContain('$transaction');
     calls.length = 0;
-    await turn(keeper, 1, { [id]: LONG(12) });
+    await turn(alertWriter, 1, { [id]: LONG(12) });
     expect(calls).toEqual(['$queryRaw']);
   });
 
   it('refuses a round that is older than the last one that was taken', async () => {
     await addRounds(db, 1, 2);
-    const keeper = await newKeeper(db);
-    await turn(keeper, 2, {});
-    await expect(keeper.startTurn(1n)).rejects.toThrow('Round 2 was taken already, 1 is older');
+    const alertWriter = await newKeeper(db);
+    await turn(alertWriter, 2, {});
+    await expect(alertWriter.startBatch(1n)).rejects.toThrow('Round 2 was taken already, 1 is older');
   });
 
   it('that could not go on is started again, and what it has collected stays', async () => {
     const [first = '', second = ''] = await makeAccounts(db, 2);
     await addRounds(db, 1, 2);
     await tell(db, first, 'AUTO_EXCHANGED', { entries: [7n] });
-    const keeper = await newKeeper(db);
-    await keeper.startTurn(1n);
-    keeper.evaluated(first, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
-    await turn(keeper, 2, { [first]: LONG(12), [second]: LONG(12) });
+    const alertWriter = await newKeeper(db);
+    await alertWriter.startBatch(1n);
+    alertWriter.evaluated(first, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
+    await turn(alertWriter, 2, { [first]: LONG(12), [second]: LONG(12) });
     const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' }, select: { kind: true, round: true } });
     expect(alerts).toEqual([
       { kind: 'AUTO_EXCHANGED', round: 2n },
@@ -214,8 +214,8 @@ describe('the outbox', () => {
     await tell(db, id, 'INTEREST_STARTED', { entries: [11n, 12n] });
     await tell(db, id, 'AUTO_EXCHANGED', { entries: [9_007_199_254_740_993n] });
     await tell(db, other, 'RATIO_SCHEDULED', { ratioId, effectiveAt });
-    const keeper = await newKeeper(db);
-    expect(await turn(keeper, 0, { [id]: LONG(12), [other]: { usdt: 0, cross: null, isolated: null } })).toEqual([
+    const alertWriter = await newKeeper(db);
+    expect(await turn(alertWriter, 0, { [id]: LONG(12), [other]: { usdt: 0, cross: null, isolated: null } })).toEqual([
       ...[id, other],
     ]);
     const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' } });
@@ -236,14 +236,14 @@ describe('the outbox', () => {
   it('keeps what arrives during a turn for the next', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     await tell(db, id);
-    const keeper = await newKeeper(db);
-    await keeper.startTurn(0n);
-    keeper.evaluated(id, levelsOf(reportOf(LONG(100), MARKS)), POLICY);
+    const alertWriter = await newKeeper(db);
+    await alertWriter.startBatch(0n);
+    alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(100), MARKS)), POLICY);
     const later = [await tell(db, id), await tell(db, id, 'AUTO_EXCHANGED')];
-    await keeper.endTurn(AT);
+    await alertWriter.endBatch(AT);
     expect((await db.outboxItem.findMany({ orderBy: { seq: 'asc' } })).map(({ seq }) => seq)).toEqual(later);
     expect(await stored()).toEqual([]);
-    expect(await turn(keeper, 0, { [id]: LONG(100) })).toEqual([id]);
+    expect(await turn(alertWriter, 0, { [id]: LONG(100) })).toEqual([id]);
     expect(await stored()).toEqual(['1 AUTO_EXCHANGED  -> HEALTHY']);
     expect(await db.outboxItem.count()).toBe(0);
   });
@@ -252,52 +252,52 @@ describe('the outbox', () => {
     const [id = '', other = ''] = await makeAccounts(db, 2);
     await tell(db, id, 'AUTO_EXCHANGED');
     await tell(db, id);
-    const keeper = await newKeeper(db);
-    expect(await turn(keeper, 0, {})).toEqual([id]);
-    const pauses = [keeper.retryInMs ?? 0];
+    const alertWriter = await newKeeper(db);
+    expect(await turn(alertWriter, 0, {})).toEqual([id]);
+    const pauses = [alertWriter.retryInMs ?? 0];
     await tell(db, other, 'INTEREST_STARTED');
-    expect(await turn(keeper, 0, { [other]: LONG(100) })).toEqual([other]);
+    expect(await turn(alertWriter, 0, { [other]: LONG(100) })).toEqual([other]);
     expect(await stored()).toEqual(['1 INTEREST_STARTED  -> HEALTHY']);
     expect(await db.outboxItem.count()).toBe(2);
 
-    await restOf(keeper);
-    expect(await turn(keeper, 0, {})).toEqual([id]);
-    pauses.push(keeper.retryInMs ?? 0);
+    await restOf(alertWriter);
+    expect(await turn(alertWriter, 0, {})).toEqual([id]);
+    pauses.push(alertWriter.retryInMs ?? 0);
     expect(pauses.map((pause) => Math.ceil(pause / 500) * 500)).toEqual([500, 1_000]);
-    await restOf(keeper);
-    expect(await turn(keeper, 0, { [id]: LONG(100) })).toEqual([id]);
+    await restOf(alertWriter);
+    expect(await turn(alertWriter, 0, { [id]: LONG(100) })).toEqual([id]);
     expect((await stored()).slice(1)).toEqual(['2 AUTO_EXCHANGED  -> HEALTHY']);
     expect(await db.outboxItem.count()).toBe(0);
-    expect(keeper.retryInMs).toBeNull();
+    expect(alertWriter.retryInMs).toBeNull();
   });
 
   it('keeps what an evaluation cannot have seen, which was before it was read', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     await tell(db, id);
-    const keeper = await newKeeper(db);
-    await keeper.startTurn(0n);
-    keeper.evaluated(id, levelsOf(reportOf(LONG(100), MARKS)), POLICY);
+    const alertWriter = await newKeeper(db);
+    await alertWriter.startBatch(0n);
+    alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(100), MARKS)), POLICY);
     await tell(db, id, 'AUTO_EXCHANGED');
     // The turn could not go on; it is started again, and fails to evaluate the account.
-    await turn(keeper, 0, {});
+    await turn(alertWriter, 0, {});
     expect(await db.outboxItem.count()).toBe(2);
     expect(await stored()).toEqual([]);
   });
 
   it('says whose rules are to be read again', async () => {
     const [id = ''] = await makeAccounts(db, 1);
-    const keeper = await newKeeper(db);
-    const ratios = (): string[] => keeper.boundariesOf(id, POLICY).map((ratio) => ratio.toFixed());
+    const alertWriter = await newKeeper(db);
+    const ratios = (): string[] => alertWriter.boundariesOf(id, POLICY).map((ratio) => ratio.toFixed());
     const ofStatuses = ['0.5', '0.475', '0.8', '0.76', '1', '0.95'];
     expect(ratios()).toEqual(ofStatuses);
     const high = await setRule(db, id, 10, 8);
     await setRule(db, id, 5, 4);
-    await turn(keeper, 0, { [id]: LONG(100) });
+    await turn(alertWriter, 0, { [id]: LONG(100) });
     expect(await stored()).toEqual(['1 RULE_FIRED  -> HEALTHY', '2 RULE_FIRED  -> HEALTHY']);
     expect(ratios()).toEqual([...ofStatuses, '0.05', '0.04', '0.1', '0.08']);
     await db.alertRule.delete({ where: { id: high } });
     await tell(db, id);
-    await turn(keeper, 0, { [id]: LONG(100) });
+    await turn(alertWriter, 0, { [id]: LONG(100) });
     expect(ratios()).toEqual([...ofStatuses, '0.05', '0.04']);
     expect((await db.alertState.findFirstOrThrow()).fired).toHaveLength(1);
   });
@@ -305,11 +305,11 @@ describe('the outbox', () => {
   it('may name a rule that is removed before its alert is stored: the alert stays, without it', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     const rule = await setRule(db, id, 5, 4);
-    const keeper = await newKeeper(db);
-    await keeper.startTurn(0n);
-    keeper.evaluated(id, levelsOf(reportOf(LONG(100), MARKS)), POLICY);
+    const alertWriter = await newKeeper(db);
+    await alertWriter.startBatch(0n);
+    alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(100), MARKS)), POLICY);
     await db.alertRule.delete({ where: { id: rule } });
-    await keeper.endTurn(AT);
+    await alertWriter.endBatch(AT);
     expect(await db.riskAlert.findMany()).toMatchObject([{ kind: 'RULE_FIRED', ruleId: null }]);
   });
 });
@@ -327,24 +327,24 @@ describe('exactly once', () => {
     const told: bigint[] = [];
     bus.on('alerts', ({ last }) => told.push(last));
     const list: (Fault | null)[] = [];
-    const keeper = await newKeeper(db, { bus, chunk: 4, next: faults(list) });
-    await keeper.startTurn(1n);
-    for (const id of ids) keeper.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
+    const alertWriter = await newKeeper(db, { bus, chunk: 4, next: faults(list) });
+    await alertWriter.startBatch(1n);
+    for (const id of ids) alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
     // Two alerts an account: two accounts at once.
     for (let chunk = 0; chunk < 4; chunk++) {
       list.push(fault);
-      await expect(keeper.endTurn(AT)).rejects.toThrow(WIRE_CUT);
-      await expect(keeper.startTurn(1n)).rejects.toThrow('endTurn has to succeed first');
+      await expect(alertWriter.endBatch(AT)).rejects.toThrow(WIRE_CUT);
+      await expect(alertWriter.startBatch(1n)).rejects.toThrow('endTurn has to succeed first');
       expect(told.length).toBe(chunk);
       // With the next call this chunk goes through, and the one after it fails.
       list.push(null);
     }
-    await keeper.endTurn(AT);
+    await alertWriter.endBatch(AT);
     expect(told).toEqual([4n, 8n, 12n, 14n]);
     const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' } });
     expect(alerts.map(({ seq }) => seq)).toEqual(Array.from({ length: 14 }, (_, index) => BigInt(index + 1)));
     expect(alerts.map(({ accountId }) => accountId).sort()).toEqual([...ids, ...ids].sort());
-    expect(await duty()).toEqual({ takenRound: 1n, doneRound: 1n, lastAlert: 14n });
+    expect(await leadership()).toEqual({ takenRound: 1n, doneRound: 1n, lastAlert: 14n });
     expect(await db.outboxItem.count()).toBe(0);
   });
 
@@ -353,64 +353,67 @@ describe('exactly once', () => {
     await addRounds(db, 1, 2);
     await setRule(db, id, 5, 4);
     const list: Fault[] = [];
-    const keeper = await newKeeper(db, { next: faults(list) });
-    await turn(keeper, 1, { [id]: LONG(100) });
-    await keeper.startTurn(2n);
+    const alertWriter = await newKeeper(db, { next: faults(list) });
+    await turn(alertWriter, 1, { [id]: LONG(100) });
+    await alertWriter.startBatch(2n);
     // The rule arms, and nothing fires.
-    keeper.evaluated(id, levelsOf(reportOf(LONG(1_000), MARKS)), POLICY);
+    alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(1_000), MARKS)), POLICY);
     list.push('ANSWER_LOST');
-    await expect(keeper.endTurn(AT)).rejects.toThrow(WIRE_CUT);
-    await keeper.endTurn(AT);
-    expect(await duty()).toEqual({ takenRound: 2n, doneRound: 2n, lastAlert: 1n });
+    await expect(alertWriter.endBatch(AT)).rejects.toThrow(WIRE_CUT);
+    await alertWriter.endBatch(AT);
+    expect(await leadership()).toEqual({ takenRound: 2n, doneRound: 2n, lastAlert: 1n });
     expect(await db.alertState.count()).toBe(0);
-    await turn(keeper, 2, { [id]: LONG(100) });
+    await turn(alertWriter, 2, { [id]: LONG(100) });
     expect(await stored()).toHaveLength(2);
   });
 
-  it.each([0, 1])('a keeper that dies between two chunks leaves the rest to the next (round %i)', async (round) => {
-    const ids = await makeAccounts(db, 3);
-    await addRounds(db, 1);
-    for (const id of ids) await tell(db, id);
-    const list: (Fault | null)[] = [];
-    const mortal = await newKeeper(db, { chunk: 1, next: faults(list) });
-    await mortal.startTurn(BigInt(round));
-    for (const id of ids) mortal.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
-    list.push(null, 'REFUSED');
-    await expect(mortal.endTurn(AT)).rejects.toThrow(WIRE_CUT);
-    expect(await stored()).toHaveLength(1);
+  it.each([0, 1])(
+    'a alertWriter that dies between two chunks leaves the rest to the next (round %i)',
+    async (round) => {
+      const ids = await makeAccounts(db, 3);
+      await addRounds(db, 1);
+      for (const id of ids) await tell(db, id);
+      const list: (Fault | null)[] = [];
+      const mortal = await newKeeper(db, { chunk: 1, next: faults(list) });
+      await mortal.startBatch(BigInt(round));
+      for (const id of ids) mortal.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
+      list.push(null, 'REFUSED');
+      await expect(mortal.endBatch(AT)).rejects.toThrow(WIRE_CUT);
+      expect(await stored()).toHaveLength(1);
 
-    const next = await newKeeper(db);
-    expect(next.unfinishedRound).toBe(round === 0 ? null : 1n);
-    const named = await next.startTurn(BigInt(round));
-    // The row of the first went with its alert.
-    expect(named).toEqual(ids.slice(1));
-    for (const id of named) next.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
-    await next.endTurn(AT);
-    const alerts = await db.riskAlert.findMany();
-    expect(alerts.map(({ accountId }) => accountId).sort()).toEqual([...ids].sort());
-  });
+      const next = await newKeeper(db);
+      expect(next.unfinishedSeq).toBe(round === 0 ? null : 1n);
+      const named = await next.startBatch(BigInt(round));
+      // The row of the first went with its alert.
+      expect(named).toEqual(ids.slice(1));
+      for (const id of named) next.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
+      await next.endBatch(AT);
+      const alerts = await db.riskAlert.findMany();
+      expect(alerts.map(({ accountId }) => accountId).sort()).toEqual([...ids].sort());
+    },
+  );
 
-  it('a keeper whose term is over writes nothing', async () => {
+  it('a alertWriter whose term is over writes nothing', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     await addRounds(db, 1, 2);
     await tell(db, id, 'AUTO_EXCHANGED');
     const [idle, busy] = [await newKeeper(db), await newKeeper(db)];
-    await expect(idle.startTurn(1n)).rejects.toThrow(DeposedError);
-    await busy.startTurn(1n);
-    busy.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
+    await expect(idle.startBatch(1n)).rejects.toThrow(LeadershipLostError);
+    await busy.startBatch(1n);
+    busy.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
     const term = await newTerm(db);
     const before = await db.duty.findMany();
-    await expect(busy.endTurn(AT)).rejects.toThrow(DeposedError);
-    await expect(busy.endTurn(AT)).rejects.toThrow(DeposedError);
+    await expect(busy.endBatch(AT)).rejects.toThrow(LeadershipLostError);
+    await expect(busy.endBatch(AT)).rejects.toThrow(LeadershipLostError);
     expect(await stored()).toEqual([]);
     expect(await db.outboxItem.count()).toBe(1);
     expect(await db.duty.findMany()).toEqual(before);
     expect(before).toMatchObject([{ term: term.number, takenRound: 1n, doneRound: 0n }]);
     const next = await newKeeper(db);
-    expect(next.unfinishedRound).toBe(1n);
+    expect(next.unfinishedSeq).toBe(1n);
     await turn(next, 1, { [id]: LONG(12) });
     expect(await stored()).toHaveLength(2);
-    expect((await newKeeper(db)).unfinishedRound).toBeNull();
+    expect((await newKeeper(db)).unfinishedSeq).toBeNull();
   });
 
   it('ends at once when the duty is lost, before the database knows', async () => {
@@ -418,11 +421,11 @@ describe('exactly once', () => {
     const ended = new AbortController();
     const { number } = await newTerm(db);
     const parts = { db, bus: createBus(), log: createLogger('silent') };
-    const keeper = await AlertKeeper.begin(parts, { number, ended: ended.signal });
-    await keeper.startTurn(0n);
-    keeper.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
+    const alertWriter = await AlertWriter.begin(parts, { number, ended: ended.signal });
+    await alertWriter.startBatch(0n);
+    alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
     ended.abort();
-    await expect(keeper.endTurn(AT)).rejects.toThrow(DeposedError);
+    await expect(alertWriter.endBatch(AT)).rejects.toThrow(LeadershipLostError);
     expect(await stored()).toEqual([]);
   });
 
@@ -434,18 +437,18 @@ describe('exactly once', () => {
     url.host = `127.0.0.1:${proxy.port}`;
     const wired = await openDatabase({ url: url.href, dataDir: '', poolSize: 2 });
     try {
-      const keeper = await newKeeper(wired.db, { chunk: 2 });
-      await keeper.startTurn(1n);
-      for (const id of ids) keeper.evaluated(id, levelsOf(reportOf(LONG(12), MARKS)), POLICY);
+      const alertWriter = await newKeeper(wired.db, { chunk: 2 });
+      await alertWriter.startBatch(1n);
+      for (const id of ids) alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
       const cut = proxy.cutAtCommitOf('risk_alerts');
-      await expect(keeper.endTurn(AT)).rejects.toThrow();
+      await expect(alertWriter.endBatch(AT)).rejects.toThrow();
       await cut;
       // It was committed: only the answer is lost.
       expect(await stored()).toHaveLength(2);
       await proxy.restore();
-      await keeper.endTurn(AT);
+      await alertWriter.endBatch(AT);
       expect(await stored()).toHaveLength(5);
-      expect(await duty()).toEqual({ takenRound: 1n, doneRound: 1n, lastAlert: 5n });
+      expect(await leadership()).toEqual({ takenRound: 1n, doneRound: 1n, lastAlert: 5n });
     } finally {
       await wired.close();
       await proxy.close();
@@ -459,11 +462,11 @@ describe('many', () => {
     const ids = await makeAccounts(db, 3);
     const rows = Array.from({ length: 5_001 }, (_, index) => ({ accountId: ids[Math.floor(index / 2_500)] ?? '' }));
     await db.outboxItem.createMany({ data: rows.map((row) => ({ ...row, kind: 'CHANGED', at: AT })) });
-    const keeper = await newKeeper(db);
+    const alertWriter = await newKeeper(db);
     const holdings = Object.fromEntries(ids.map((id) => [id, LONG(100)]));
-    expect(await turn(keeper, 0, holdings)).toEqual(ids.slice(0, 2));
-    expect(await turn(keeper, 0, holdings)).toEqual(ids.slice(2));
-    expect(await turn(keeper, 0, holdings)).toEqual([]);
+    expect(await turn(alertWriter, 0, holdings)).toEqual(ids.slice(0, 2));
+    expect(await turn(alertWriter, 0, holdings)).toEqual(ids.slice(2));
+    expect(await turn(alertWriter, 0, holdings)).toEqual([]);
   });
 
   it('alerts of one turn are stored 5,000 at a time', async () => {
@@ -472,17 +475,17 @@ describe('many', () => {
     const bus = createBus();
     const told: bigint[] = [];
     bus.on('alerts', ({ last }) => told.push(last));
-    const keeper = await newKeeper(db, { bus });
-    await keeper.startTurn(1n);
+    const alertWriter = await newKeeper(db, { bus });
+    await alertWriter.startBatch(1n);
     const report = reportOf(LONG(12), MARKS);
-    for (const id of ids) keeper.evaluated(id, levelsOf(report), POLICY);
-    await keeper.endTurn(AT);
+    for (const id of ids) alertWriter.evaluated(id, unitStatesOf(report), POLICY);
+    await alertWriter.endBatch(AT);
     expect(told).toEqual([5_000n, 10_000n, 10_001n]);
     const [counted] = await db.$queryRaw<object[]>`
       SELECT count(*)::int AS alerts, count(DISTINCT account_id)::int AS accounts, max(seq)::int AS last FROM risk_alerts`;
     expect(counted).toEqual({ alerts: 10_001, accounts: 10_001, last: 10_001 });
     const next = await newKeeper(db);
     expect([...next.accounts()].sort()).toEqual([...ids].sort());
-    expect(next.unfinishedRound).toBeNull();
+    expect(next.unfinishedSeq).toBeNull();
   });
 });

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { assessMargin, type MarginReport } from '../../../src/margin/state/assess.js';
 import type { PositionState } from '../../../src/margin/model.js';
-import { AlertKeeper } from '../../../src/risk/alerts/alert-writer.js';
+import { AlertWriter } from '../../../src/risk/alerts/alert-writer.js';
 import type { Term } from '../../../src/cluster/leadership.js';
 import { createBus, type Bus } from '../../../src/platform/events.js';
 import type { Database } from '../../../src/platform/database.js';
@@ -31,7 +31,7 @@ export interface Marks {
   readonly ETHUSDT: number | null;
 }
 
-export function reportOf({ usdt, cross, isolated }: Holding, marks: Marks): MarginReport {
+export function reportOf({ usdt, cross, isolated }: Holding, dirty: Marks): MarginReport {
   const positions: PositionState[] = [];
   if (cross !== null) positions.push(position({ size: '1', entry: String(cross) }));
   if (isolated !== null) {
@@ -39,7 +39,7 @@ export function reportOf({ usdt, cross, isolated }: Holding, marks: Marks): Marg
     positions.push(position({ ...own, instrument: 'ETHUSDT', size: '1', entry: String(isolated.cost) }));
   }
   const prices: Record<string, string> = {};
-  for (const [symbol, price] of Object.entries(marks)) if (price !== null) prices[symbol] = String(price);
+  for (const [symbol, price] of Object.entries(dirty)) if (price !== null) prices[symbol] = String(price);
   return assessMargin(account({ USDT: String(usdt) }, positions), market(prices), POLICY);
 }
 
@@ -86,10 +86,10 @@ export async function newTerm(db: Database): Promise<Term> {
 export async function newKeeper(
   db: Database,
   choice: { readonly bus?: Bus; readonly chunk?: number; readonly next?: () => Fault | null } = {},
-): Promise<AlertKeeper> {
+): Promise<AlertWriter> {
   const { bus = createBus(), chunk, next } = choice;
   const parts = { db: next === undefined ? db : faulty(db, next), log: createLogger('silent'), bus };
-  return AlertKeeper.begin(parts, await newTerm(db), chunk);
+  return AlertWriter.begin(parts, await newTerm(db), chunk);
 }
 
 /** Nothing is left but the venues. */

@@ -5,11 +5,11 @@ import { textOf } from '../../../src/ledger/account-text.js';
 import { decimal } from '../../../src/margin/decimal.js';
 import type { AccountState, PositionState } from '../../../src/margin/model.js';
 import { Bitmap } from '../../../src/risk/columns/bitmap.js';
-import { Book } from '../../../src/risk/columns/account-columns.js';
+import { AccountColumns } from '../../../src/risk/columns/account-columns.js';
 import { PriceColumn } from '../../../src/risk/columns/price-column.js';
 import { RuleColumns } from '../../../src/risk/columns/rule-columns.js';
-import { screen } from '../../../src/risk/columns/prefilter.js';
-import { valueBuckets } from '../../../src/risk/columns/valuation.js';
+import { prefilter } from '../../../src/risk/columns/prefilter.js';
+import { valueUnits } from '../../../src/risk/columns/valuation.js';
 import { account, flat, instrument, policy, position } from '../../support/oracle/margin-builders.js';
 
 const ASSETS = ['A', 'B', 'C', 'D', 'E'] as const;
@@ -24,25 +24,25 @@ function idOf(index: number): string {
   return `01900000-0000-7000-8000-${index.toString(16).padStart(12, '0')}`;
 }
 
-function emptyBook(): { book: Book; ruleSet: number } {
+function emptyBook(): { book: AccountColumns; ruleSet: number } {
   const rules = new RuleColumns(new PriceColumn());
   const { ruleSet } = rules.setPolicy('VENUE', 'CHAIN', POLICY);
   for (const asset of ASSETS) rules.prices.set(rules.prices.ofAsset(asset), decimal(1));
   for (const symbol of INSTRUMENTS) rules.prices.set(rules.prices.ofInstrument('VENUE', symbol), decimal(1));
-  return { book: new Book(rules), ruleSet };
+  return { book: new AccountColumns(rules), ruleSet };
 }
 
-function holders(book: Book, price: number): number[] {
-  const marks = new Bitmap();
-  book.markHolders(price, marks);
+function holders(book: AccountColumns, price: number): number[] {
+  const dirty = new Bitmap();
+  book.addHolders(price, dirty);
   const out = new Uint32Array(10_000);
-  return [...out.subarray(0, marks.take(out))];
+  return [...out.subarray(0, dirty.take(out))];
 }
 
 /** Everything at 1, so that a bucket is worth the sum of its quantities. */
-function balanceOf(book: Book, bucket: number): number {
+function balanceOf(book: AccountColumns, unit: number): number {
   const interval = new Float64Array(4);
-  valueBuckets(book, Uint32Array.of(bucket), 0, 1, interval, new Uint8Array(1));
+  valueUnits(book, Uint32Array.of(unit), 0, 1, interval, new Uint8Array(1));
   return ((interval[0] as number) + (interval[1] as number)) / 2;
 }
 
@@ -55,42 +55,42 @@ describe('the book', () => {
     const { book, ruleSet } = emptyBook();
     const cross = position({ instrument: 'P', size: '2', entry: '1' });
     const state = account({ USDT: '10', A: '5' }, [isolated('Q', '3'), cross, isolated('R', '4')]);
-    const buckets = book.put(idOf(1), ruleSet, textOf(state), 1);
-    expect(buckets.map((bucket) => book.accountOf(bucket))).toEqual([idOf(1), idOf(1), idOf(1)]);
-    expect(book.bucketsOf(idOf(1))).toEqual(buckets);
+    const units = book.put(idOf(1), ruleSet, textOf(state), 1);
+    expect(units.map((unit) => book.accountOf(unit))).toEqual([idOf(1), idOf(1), idOf(1)]);
+    expect(book.unitsOf(idOf(1))).toEqual(units);
     // 10 + 5, and 2 x 1 - 2; then margin + 1 x 1 - 1 of each isolated position
-    expect(buckets.map((bucket) => balanceOf(book, bucket))).toEqual([15, 3, 4]);
+    expect(units.map((unit) => balanceOf(book, unit))).toEqual([15, 3, 4]);
     const { prices } = book.rules;
-    expect(holders(book, prices.ofAsset('A'))).toEqual([buckets[0]]);
-    expect(holders(book, prices.ofInstrument('VENUE', 'R'))).toEqual([buckets[2]]);
+    expect(holders(book, prices.ofAsset('A'))).toEqual([units[0]]);
+    expect(holders(book, prices.ofInstrument('VENUE', 'R'))).toEqual([units[2]]);
     expect(holders(book, prices.ofInstrument('OTHER', 'R'))).toEqual([]);
   });
 
   it('touches those who hold an asset that is priced as another', () => {
     const { book, ruleSet } = emptyBook();
-    const [bucket] = book.put(idOf(1), ruleSet, textOf(account({ LIKE_A: '5' })), 1);
-    expect(holders(book, book.rules.prices.ofAsset('A'))).toEqual([bucket]);
+    const [unit] = book.put(idOf(1), ruleSet, textOf(account({ LIKE_A: '5' })), 1);
+    expect(holders(book, book.rules.prices.ofAsset('A'))).toEqual([unit]);
   });
 
   it('forgets what was known of an account that changes, and of a rule set whose thresholds do', () => {
     const { book, ruleSet } = emptyBook();
     const out = new Uint32Array(1);
-    const buckets = Uint32Array.from(book.put(idOf(1), ruleSet, textOf(account({ A: '5' })), 1));
-    const settle = (): void => book.settle(buckets[0] as number, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
-    expect(screen(book, buckets, 1, out)).toBe(1);
+    const units = Uint32Array.from(book.put(idOf(1), ruleSet, textOf(account({ A: '5' })), 1));
+    const settle = (): void => book.settle(units[0] as number, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
+    expect(prefilter(book, units, 1, out)).toBe(1);
     settle();
-    expect(screen(book, buckets, 1, out)).toBe(0);
-    expect(book.statusOf(buckets[0] as number)).toBe('NO_EXPOSURE');
+    expect(prefilter(book, units, 1, out)).toBe(0);
+    expect(book.statusOf(units[0] as number)).toBe('NO_EXPOSURE');
     book.put(idOf(1), ruleSet, textOf(account({ A: '6' })), 1);
-    expect(screen(book, buckets, 1, out)).toBe(1);
-    expect(book.statusOf(buckets[0] as number)).toBeNull();
+    expect(prefilter(book, units, 1, out)).toBe(1);
+    expect(book.statusOf(units[0] as number)).toBeNull();
     settle();
     const { thresholdsChanged } = book.rules.setPolicy('VENUE', 'CHAIN', { ...POLICY, warningRatio: decimal('0.4') });
     expect(thresholdsChanged).toBe(true);
-    const marks = new Bitmap();
-    book.markRuleSet(ruleSet, marks, thresholdsChanged);
-    expect(marks.take(out)).toBe(1);
-    expect(screen(book, buckets, 1, out)).toBe(1);
+    const dirty = new Bitmap();
+    book.addRuleSet(ruleSet, dirty, thresholdsChanged);
+    expect(dirty.take(out)).toBe(1);
+    expect(prefilter(book, units, 1, out)).toBe(1);
   });
 
   it('knows after any changes what a book that was filled at once knows', () => {
@@ -123,28 +123,28 @@ describe('the book', () => {
         expect(book.size).toBe(model.size);
         const used = new Set<number>();
         for (const [id, { balances, positions }] of model) {
-          const [cross, ...others] = book.bucketsOf(id) as [number, ...number[]];
-          for (const bucket of [cross, ...others]) {
-            expect(book.accountOf(bucket)).toBe(id);
-            expect(used.has(bucket)).toBe(false);
-            used.add(bucket);
+          const [cross, ...others] = book.unitsOf(id) as [number, ...number[]];
+          for (const unit of [cross, ...others]) {
+            expect(book.accountOf(unit)).toBe(id);
+            expect(used.has(unit)).toBe(false);
+            used.add(unit);
           }
           const total = balances.reduce((sum, { quantity }) => sum + quantity.toNumber(), 0);
           expect(balanceOf(book, cross)).toBe(total);
           const margins = positions.filter(({ marginMode }) => marginMode === 'ISOLATED');
-          expect(others.map((bucket) => balanceOf(book, bucket))).toEqual(
+          expect(others.map((unit) => balanceOf(book, unit))).toEqual(
             margins.map(({ isolatedMargin }) => isolatedMargin.toNumber()),
           );
         }
         for (const asset of ASSETS) {
           const expected = [...model].filter(([, { balances }]) => balances.some((b) => b.asset === asset));
-          const found = holders(book, book.rules.prices.ofAsset(asset)).map((bucket) => book.accountOf(bucket));
+          const found = holders(book, book.rules.prices.ofAsset(asset)).map((unit) => book.accountOf(unit));
           expect(found.sort()).toEqual(expected.map(([id]) => id).sort());
         }
-        const marks = new Bitmap();
-        book.markRuleSet(ruleSet, marks, false);
+        const dirty = new Bitmap();
+        book.addRuleSet(ruleSet, dirty, false);
         const out = new Uint32Array(1_000);
-        expect([...out.subarray(0, marks.take(out))]).toEqual([...used].sort((a, b) => a - b));
+        expect([...out.subarray(0, dirty.take(out))]).toEqual([...used].sort((a, b) => a - b));
       }),
       { numRuns: 150 },
     );
@@ -157,20 +157,20 @@ describe('the book', () => {
     for (let index = 0; index < 2_000; index += 3) book.remove(idOf(index));
     for (let index = 0; index < 2_000; index++) {
       const expected = index % 3 === 0 ? [] : [idOf(index)];
-      expect(book.bucketsOf(idOf(index)).map((bucket) => book.accountOf(bucket))).toEqual(expected);
+      expect(book.unitsOf(idOf(index)).map((unit) => book.accountOf(unit))).toEqual(expected);
     }
   });
 });
 
 describe('marks', () => {
   it('are taken in ascending order, in parts, and go on where the last part ended', () => {
-    const marks = new Bitmap();
-    for (const bit of [900, 3, 31, 32, 64, 3]) marks.add(bit);
+    const dirty = new Bitmap();
+    for (const bit of [900, 3, 31, 32, 64, 3]) dirty.add(bit);
     const out = new Uint32Array(3);
-    expect([marks.take(out), ...out]).toEqual([3, 3, 31, 32]);
+    expect([dirty.take(out), ...out]).toEqual([3, 3, 31, 32]);
     // A lower one that comes back waits for its turn.
-    marks.add(3);
-    expect([marks.take(out), ...out]).toEqual([3, 64, 900, 3]);
-    expect(marks.take(out)).toBe(0);
+    dirty.add(3);
+    expect([dirty.take(out), ...out]).toEqual([3, 64, 900, 3]);
+    expect(dirty.take(out)).toBe(0);
   });
 });

@@ -16,7 +16,7 @@ export const BOUNDARIES: readonly Decimal[] = [
 ].map(decimal);
 
 /** The cross account, or an isolated position. */
-export interface KnownLevel {
+export interface KnownUnit {
   readonly status: MarginStatus;
   readonly marginBalance: Decimal;
   readonly maintenanceMargin: Decimal;
@@ -24,7 +24,7 @@ export interface KnownLevel {
 }
 
 /** In the order of the book's buckets; amounts are 0 where they are not known. */
-export function levelsOf(report: MarginReport): KnownLevel[] {
+export function unitStatesOf(report: MarginReport): KnownUnit[] {
   const isolated = report.positions.filter(({ marginMode }) => marginMode === 'ISOLATED');
   return [
     report,
@@ -45,8 +45,8 @@ export function onBoundary(
   boundary: Decimal,
   beside: Decimal,
 ): AccountState {
-  const [cross, ...isolated] = levelsOf(assessMargin(account, market, policy));
-  const missing = ({ marginBalance, maintenanceMargin }: KnownLevel): Decimal =>
+  const [cross, ...isolated] = unitStatesOf(assessMargin(account, market, policy));
+  const missing = ({ marginBalance, maintenanceMargin }: KnownUnit): Decimal =>
     quotientDown(maintenanceMargin, boundary).minus(roundDown(marginBalance)).plus(beside);
   const lacks = cross === undefined ? decimal(0) : missing(cross);
   const lacking = isolated.map(missing);

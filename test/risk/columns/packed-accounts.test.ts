@@ -28,26 +28,26 @@ function plain({ collateralMode, positionMode, balances, positions }: AccountSta
 
 it('gives back exactly what was put in, whatever was put in and taken out before', () => {
   const change = fc.record({
-    bucket: fc.nat(20),
+    unit: fc.nat(20),
     tape: fc.option(fc.array(fc.nat(), { maxLength: 400, size: 'max' }), { freq: 5 }),
   });
   fc.assert(
     fc.property(fc.array(change, { minLength: 1, maxLength: 60 }), (changes) => {
       const packed = new PackedAccounts();
       const held = new Map<number, AccountState>();
-      for (const { bucket, tape } of changes) {
+      for (const { unit, tape } of changes) {
         if (tape === null) {
-          packed.delete(bucket);
-          held.delete(bucket);
+          packed.delete(unit);
+          held.delete(unit);
         } else {
           const { account } = toMargin(randomPortfolio(tape));
-          packed.set(bucket, textOf(account));
-          held.set(bucket, account);
+          packed.set(unit, textOf(account));
+          held.set(unit, account);
         }
       }
-      for (let bucket = 0; bucket <= 20; bucket++) {
-        const expected = held.get(bucket);
-        const found = packed.get(bucket);
+      for (let unit = 0; unit <= 20; unit++) {
+        const expected = held.get(unit);
+        const found = packed.get(unit);
         expect(found === null ? null : plain(found)).toEqual(expected === undefined ? null : plain(expected));
       }
     }),
@@ -71,7 +71,7 @@ it('keeps every digit of the largest and the smallest amounts', () => {
 it('uses freed places again', () => {
   const packed = new PackedAccounts();
   const accounts = ordinaryAccounts(100);
-  const fill = (): void => accounts.forEach((account, bucket) => packed.set(bucket, textOf(account)));
+  const fill = (): void => accounts.forEach((account, unit) => packed.set(unit, textOf(account)));
   fill();
   const { bytes } = packed;
   for (let turn = 0; turn < 200; turn++) fill();

@@ -5,15 +5,15 @@ import { textOf } from '../../../src/ledger/account-text.js';
 import { assessMargin } from '../../../src/margin/state/assess.js';
 import { Decimal, decimal } from '../../../src/margin/decimal.js';
 import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
-import { Book } from '../../../src/risk/columns/account-columns.js';
-import { corridorOf, type Watch } from '../../../src/risk/columns/quiet-range.js';
+import { AccountColumns } from '../../../src/risk/columns/account-columns.js';
+import { quietRangeOf, type Watch } from '../../../src/risk/columns/quiet-range.js';
 import { PriceColumn } from '../../../src/risk/columns/price-column.js';
 import { RuleColumns, statusBoundaries } from '../../../src/risk/columns/rule-columns.js';
-import { screen, settleCalm } from '../../../src/risk/columns/prefilter.js';
-import { valueBuckets } from '../../../src/risk/columns/valuation.js';
+import { prefilter, settleCalm } from '../../../src/risk/columns/prefilter.js';
+import { valueUnits } from '../../../src/risk/columns/valuation.js';
 import { toMargin } from '../../support/oracle/portfolio-to-margin.js';
 import { randomPortfolio } from '../../support/oracle/random-portfolio.js';
-import { BOUNDARIES, exactly, levelsOf, moved, onBoundary, type KnownLevel, type Move } from './adversary.js';
+import { BOUNDARIES, exactly, unitStatesOf, moved, onBoundary, type KnownUnit, type Move } from './adversary.js';
 import { ordinaryAccounts, ordinaryMarkets, ordinaryPolicy } from './ordinary.js';
 
 /** `SCREEN_RUNS=100000 npx jest test/risk/columns/prefilter` for the long run; SCREEN_SEED repeats one. */
@@ -24,9 +24,9 @@ const ID = '00000000-0000-4000-8000-000000000001';
 
 /** One account in a book of its own, with what is known of each of its buckets. */
 class Watched {
-  readonly book = new Book(new RuleColumns(new PriceColumn()));
-  private readonly buckets: number[];
-  private known: readonly KnownLevel[] = [];
+  readonly book = new AccountColumns(new RuleColumns(new PriceColumn()));
+  private readonly units: number[];
+  private known: readonly KnownUnit[] = [];
   private told: readonly (Decimal | null)[] = [];
 
   constructor(
@@ -35,13 +35,13 @@ class Watched {
     private readonly minChange: Decimal | null,
   ) {
     const { ruleSet } = this.book.rules.setPolicy('VENUE', null, policy);
-    this.buckets = this.book.put(ID, ruleSet, textOf(account), 1);
+    this.units = this.book.put(ID, ruleSet, textOf(account), 1);
   }
 
   setPolicy(policy: Policy): void {
     this.policy = policy;
     const { ruleSet, thresholdsChanged } = this.book.rules.setPolicy('VENUE', null, policy);
-    if (thresholdsChanged) for (const bucket of this.buckets) this.book.settle(bucket, AWAKE);
+    if (thresholdsChanged) for (const unit of this.units) this.book.settle(unit, AWAKE);
     expect(ruleSet).toBe(0);
   }
 
@@ -57,51 +57,53 @@ class Watched {
 
   /** How many buckets a fresh book calls calm at these prices; each of them must be. */
   calm(market: Market): number {
-    const fresh = new Book(this.book.rules);
-    const buckets = Uint32Array.from(fresh.put(ID, 0, textOf(this.account), 1));
-    const rest = settleCalm(fresh, buckets, buckets.length, new Uint32Array(buckets.length));
-    const levels = levelsOf(assessMargin(this.account, market, this.policy));
+    const fresh = new AccountColumns(this.book.rules);
+    const units = Uint32Array.from(fresh.put(ID, 0, textOf(this.account), 1));
+    const rest = settleCalm(fresh, units, units.length, new Uint32Array(units.length));
+    const unitStates = unitStatesOf(assessMargin(this.account, market, this.policy));
     const lowest = Decimal.min(...statusBoundaries(this.policy));
-    buckets.forEach((bucket, index) => {
-      const level = levels[index] as KnownLevel;
-      const status = fresh.statusOf(bucket);
+    units.forEach((unit, index) => {
+      const unitState = unitStates[index] as KnownUnit;
+      const status = fresh.statusOf(unit);
       if (status === null) return;
-      expect(status).toBe(level.status);
-      if (status === 'HEALTHY') expect(sideOf(level, lowest)).toBe(-1);
+      expect(status).toBe(unitState.status);
+      if (status === 'HEALTHY') expect(sideOf(unitState, lowest)).toBe(-1);
       else expect(status).toBe('NO_EXPOSURE');
     });
-    return buckets.length - rest;
+    return units.length - rest;
   }
 
   /** Buckets that the screen wakes, that something happened to, and that are not within their interval. */
   look(market: Market): { awake: boolean[]; due: boolean[]; outside: number[] } {
     this.setPrices(market);
-    const awake = new Uint32Array(this.buckets.length);
-    const count = screen(this.book, Uint32Array.from(this.buckets), this.buckets.length, awake);
+    const awake = new Uint32Array(this.units.length);
+    const count = prefilter(this.book, Uint32Array.from(this.units), this.units.length, awake);
     const woken = new Set(awake.subarray(0, count));
-    const levels = levelsOf(assessMargin(this.account, market, this.policy));
-    if (levels.length !== this.buckets.length) throw new Error('There is not a bucket for each level.');
+    const unitStates = unitStatesOf(assessMargin(this.account, market, this.policy));
+    if (unitStates.length !== this.units.length) throw new Error('There is not a bucket for each level.');
     const answer = {
-      awake: this.buckets.map((bucket) => woken.has(bucket)),
-      due: levels.map((level, index) => this.isDue(this.known[index], this.told[index] ?? null, level)),
-      outside: this.buckets.filter((bucket, index) => !this.isWithin(bucket, levels[index] as KnownLevel)),
+      awake: this.units.map((unit) => woken.has(unit)),
+      due: unitStates.map((unitState, index) => this.isDue(this.known[index], this.told[index] ?? null, unitState)),
+      outside: this.units.filter((unit, index) => !this.isWithin(unit, unitStates[index] as KnownUnit)),
     };
     // What woke is settled as it stands now, what sleeps stays as it was known.
-    this.known = levels.map((level, index) => (answer.awake[index] === true ? level : (this.known[index] ?? level)));
-    this.told = levels.map((level, index) =>
-      answer.awake[index] === true ? level.marginRatio : (this.told[index] ?? null),
+    this.known = unitStates.map((unitState, index) =>
+      answer.awake[index] === true ? unitState : (this.known[index] ?? unitState),
     );
-    this.buckets.forEach((bucket, index) => {
+    this.told = unitStates.map((unitState, index) =>
+      answer.awake[index] === true ? unitState.marginRatio : (this.told[index] ?? null),
+    );
+    this.units.forEach((unit, index) => {
       if (answer.awake[index] !== true) return;
       const watches: Watch[] =
         this.minChange === null ? [] : [{ told: this.told[index] ?? null, minChange: this.minChange }];
       const boundaries = [...BOUNDARIES, ...statusBoundaries(this.policy)];
-      this.book.settle(bucket, corridorOf(this.known[index] as KnownLevel, boundaries, watches));
+      this.book.settle(unit, quietRangeOf(this.known[index] as KnownUnit, boundaries, watches));
     });
     return answer;
   }
 
-  private isDue(before: KnownLevel | undefined, told: Decimal | null, now: KnownLevel): boolean {
+  private isDue(before: KnownUnit | undefined, told: Decimal | null, now: KnownUnit): boolean {
     if (before === undefined || before.status !== now.status) return true;
     if (now.status === 'UNPRICED' || now.status === 'NO_EXPOSURE') return false;
     // Below, on and above are three sides: whichever of them a boundary counts as its own is then covered.
@@ -111,11 +113,11 @@ class Watched {
     return now.marginRatio.minus(told).abs().gte(this.minChange);
   }
 
-  private isWithin(bucket: number, { status, marginBalance, maintenanceMargin }: KnownLevel): boolean {
+  private isWithin(unit: number, { status, marginBalance, maintenanceMargin }: KnownUnit): boolean {
     // An isolated position without a price has no amounts; a cross account has what `assessMargin` could add up.
-    if (status === 'UNPRICED' && bucket !== this.buckets[0]) return true;
+    if (status === 'UNPRICED' && unit !== this.units[0]) return true;
     const interval = new Float64Array(4);
-    valueBuckets(this.book, Uint32Array.of(bucket), 0, 1, interval, new Uint8Array(1));
+    valueUnits(this.book, Uint32Array.of(unit), 0, 1, interval, new Uint8Array(1));
     const [low, high, least, most] = [...interval].map(exactly) as [Decimal, Decimal, Decimal, Decimal];
     return (
       marginBalance.gte(low) && marginBalance.lte(high) && maintenanceMargin.gte(least) && maintenanceMargin.lte(most)
@@ -125,7 +127,7 @@ class Watched {
 
 const AWAKE = { status: 'HEALTHY', low: Infinity, high: 0 } as const;
 
-function sideOf({ marginBalance, maintenanceMargin }: KnownLevel, boundary: Decimal): number {
+function sideOf({ marginBalance, maintenanceMargin }: KnownUnit, boundary: Decimal): number {
   return maintenanceMargin.cmp(marginBalance.times(boundary));
 }
 

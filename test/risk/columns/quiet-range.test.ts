@@ -2,25 +2,25 @@ import { describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../../src/margin/decimal.js';
 import type { MarginStatus } from '../../../src/margin/model.js';
-import { corridorOf, type Corridor, type Watch } from '../../../src/risk/columns/quiet-range.js';
+import { quietRangeOf, type QuietRange, type Watch } from '../../../src/risk/columns/quiet-range.js';
 
 const BOUNDARIES = ['0.5', '0.8', '1'].map(decimal);
 
-function corridor(
+function quietRange(
   status: MarginStatus,
   balance: string,
   maintenance: string,
   watches: readonly Watch[] = [],
-): Corridor {
-  const level = { status, marginBalance: decimal(balance), maintenanceMargin: decimal(maintenance) };
-  return corridorOf(level, BOUNDARIES, watches);
+): QuietRange {
+  const unitState = { status, marginBalance: decimal(balance), maintenanceMargin: decimal(maintenance) };
+  return quietRangeOf(unitState, BOUNDARIES, watches);
 }
 
 function watch(told: string | null, minChange: string): Watch[] {
   return [{ told: told === null ? null : decimal(told), minChange: decimal(minChange) }];
 }
 
-function expectBetween({ low, high }: Corridor, lowest: number, highest: number): void {
+function expectBetween({ low, high }: QuietRange, lowest: number, highest: number): void {
   // Inwards, and by no more than rounding.
   expect(low).toBeGreaterThanOrEqual(lowest);
   expect(low).toBeLessThanOrEqual(lowest * (1 + 1e-14));
@@ -30,15 +30,15 @@ function expectBetween({ low, high }: Corridor, lowest: number, highest: number)
 
 describe('the corridor', () => {
   it('lies between the boundaries next to the ratio', () => {
-    expectBetween(corridor('WARNING', '1000', '600'), 0.5, 0.8);
-    expectBetween(corridor('HEALTHY', '1000', '100'), 0, 0.5);
-    expectBetween(corridor('LIQUIDATION', '1000', '1001'), 1, Infinity);
+    expectBetween(quietRange('WARNING', '1000', '600'), 0.5, 0.8);
+    expectBetween(quietRange('HEALTHY', '1000', '100'), 0, 0.5);
+    expectBetween(quietRange('LIQUIDATION', '1000', '1001'), 1, Infinity);
   });
 
   it('counts a balance that is not positive as an infinite ratio', () => {
-    expectBetween(corridor('LIQUIDATION', '-5', '600'), 1, Infinity);
-    expectBetween(corridor('LIQUIDATION', '0', '600'), 1, Infinity);
-    expectBetween(corridor('LIQUIDATION', '-5', '0'), 1, Infinity);
+    expectBetween(quietRange('LIQUIDATION', '-5', '600'), 1, Infinity);
+    expectBetween(quietRange('LIQUIDATION', '0', '600'), 1, Infinity);
+    expectBetween(quietRange('LIQUIDATION', '-5', '0'), 1, Infinity);
   });
 
   it('does not exist on a boundary, on whichever side of it the status is', () => {
@@ -48,33 +48,33 @@ describe('the corridor', () => {
       ['MARGIN_CALL', '1000'],
       ['LIQUIDATION', '1000'],
     ] as const) {
-      const { low, high } = corridor(status, '1000', maintenance);
+      const { low, high } = quietRange(status, '1000', maintenance);
       expect(low < high).toBe(false);
     }
   });
 
   it('is narrowed by what somebody watches, around the ratio that was told', () => {
     // 0.3 - 0.01 and 0.3 + 0.01, inside 0 and 0.5
-    expectBetween(corridor('HEALTHY', '1000', '305', watch('0.3', '0.01')), 0.29, 0.31);
+    expectBetween(quietRange('HEALTHY', '1000', '305', watch('0.3', '0.01')), 0.29, 0.31);
     // 0.499 + 0.01 is beyond the boundary
-    expectBetween(corridor('HEALTHY', '1000', '499', watch('0.499', '0.01')), 0.489, 0.5);
+    expectBetween(quietRange('HEALTHY', '1000', '499', watch('0.499', '0.01')), 0.489, 0.5);
     // 0.001 - 0.01 is below 0
-    expectBetween(corridor('HEALTHY', '1000', '1', watch('0.001', '0.01')), 0, 0.011);
+    expectBetween(quietRange('HEALTHY', '1000', '1', watch('0.001', '0.01')), 0, 0.011);
   });
 
   it('does not exist for one who wants to be told of no change at all', () => {
-    const { low, high } = corridor('HEALTHY', '1000', '100', watch('0.1', '0'));
+    const { low, high } = quietRange('HEALTHY', '1000', '100', watch('0.1', '0'));
     expect(low < high).toBe(false);
   });
 
   it('says of a ratio that was infinite only that it still is', () => {
-    const { low, high } = corridor('LIQUIDATION', '-5', '600', watch(null, '0.01'));
+    const { low, high } = quietRange('LIQUIDATION', '-5', '600', watch(null, '0.01'));
     expect(low).toBe(Number.MAX_VALUE);
     expect(high).toBe(Infinity);
   });
 
   it('leaves a status without a ratio alone', () => {
-    expect(corridor('NO_EXPOSURE', '1000', '0', watch(null, '0.01'))).toMatchObject({ low: 0, high: Infinity });
-    expect(corridor('UNPRICED', '1000', '2000', watch(null, '0.01'))).toMatchObject({ low: 0, high: Infinity });
+    expect(quietRange('NO_EXPOSURE', '1000', '0', watch(null, '0.01'))).toMatchObject({ low: 0, high: Infinity });
+    expect(quietRange('UNPRICED', '1000', '2000', watch(null, '0.01'))).toMatchObject({ low: 0, high: Infinity });
   });
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import { startApp } from '../../../src/app.js';
 import { decimal } from '../../../src/margin/decimal.js';
-import { AlertKeeper } from '../../../src/risk/alerts/alert-writer.js';
+import { AlertWriter } from '../../../src/risk/alerts/alert-writer.js';
 import { MarginLoop } from '../../../src/risk/engine/margin-loop.js';
 import type { MarginUpdate, WatchStream } from '../../../src/risk/streams/watch-stream.js';
 import { createBus } from '../../../src/platform/events.js';
@@ -84,9 +84,9 @@ it('goes on telling those who watch when the duty begins, also what was read whi
   // News come when the test says so.
   const bus = createBus();
   const live = new MarginLoop({ ...services, bus });
-  const keeper = async (): Promise<AlertKeeper> => {
+  const alertWriter = async (): Promise<AlertWriter> => {
     const { number } = await newTerm(services.db);
-    return AlertKeeper.begin({ ...services, bus }, { number, ended: new AbortController().signal });
+    return AlertWriter.begin({ ...services, bus }, { number, ended: new AbortController().signal });
   };
   const id = await openAccount(service, { venue: 'ASTER', chain: 'ETHEREUM', collateralMode: 'SINGLE_ASSET' });
   const local = Buffer.from(id, 'base64url').toString().slice('Account:'.length);
@@ -97,19 +97,19 @@ it('goes on telling those who watch when the duty begins, also what was read whi
   const stream = live.watch([local], decimal('0.001'));
   expect(await newest(stream)).toBe('1000');
 
-  const predecessor = await keeper();
+  const predecessor = await alertWriter();
   await publishPrices(service, { 'ASTER/BTCUSDT': '20000' });
-  await predecessor.startTurn(services.prices.snapshot().round);
+  await predecessor.startBatch(services.prices.snapshot().round);
   await recordTransfers(service, transfer(id, 'USDT', '500'));
-  const successor = await keeper();
-  expect(successor.unfinishedRound).not.toBeNull();
-  live.setKeeper(successor);
+  const successor = await alertWriter();
+  expect(successor.unfinishedSeq).not.toBeNull();
+  live.setAlertWriter(successor);
   bus.emit('accounts', { ids: [local], cause: 'ACCOUNT' });
   expect(await newest(stream)).toBe('1500');
   await live.idle();
   // 80 / 1,500 = 0.0533… and 79.6 / 1,400 = 0.0568…: calm both times.
   await publishPrices(service, { 'ASTER/BTCUSDT': '19900' });
-  live.nudge();
+  live.wake();
   expect(await newest(stream)).toBe('1400');
   await live.close();
 }, 15_000);

@@ -1,13 +1,13 @@
 import { expect, it } from '@jest/globals';
 
 import { RatioFeed, type RatioStream } from '../../../src/risk/streams/ratio-feed.js';
-import { createBus, type News } from '../../../src/platform/events.js';
+import { createBus, type Events } from '../../../src/platform/events.js';
 import type { RatioVersion } from '../../../src/policy/versions/ratio-version.js';
 
 const bus = createBus();
 /** It knows every version but one. */
 const rulebook = { ratioVersion: (id: string) => (id === 'gone' ? null : ({ id } as RatioVersion)) };
-const tell = (id: string, choice: Partial<News['collateralRatio'][0]> = {}): void =>
+const tell = (id: string, choice: Partial<Events['collateralRatio'][0]> = {}): void =>
   void bus.emit('collateralRatio', {
     ...{ id, venue: 'ASTER', chain: 'BNB_CHAIN', asset: 'LISTA', change: 'SCHEDULED' },
     ...choice,

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { decimal } from '../../../src/margin/decimal.js';
-import { createBus, type Bus, type News } from '../../../src/platform/events.js';
+import { createBus, type Bus, type Events } from '../../../src/platform/events.js';
 import type { Database } from '../../../src/platform/database.js';
 import type { AdminParts } from '../../../src/policy/changes/admin-change.js';
 import { Audit } from '../../../src/policy/changes/audit.js';
@@ -26,7 +26,7 @@ export async function ruleProcess(db: Database, clock: () => number): Promise<Ru
   const bus: Bus = createBus();
   const heard: string[] = [];
   const policies: string[] = [];
-  bus.on('collateralRatio', ({ id, change }: News['collateralRatio'][0]) => {
+  bus.on('collateralRatio', ({ id, change }: Events['collateralRatio'][0]) => {
     heard.push(`${change} ${rulebook.ratioVersion(id)?.version}`);
   });
   bus.on('policy', ({ venue }) => policies.push(venue));

@@ -31,14 +31,14 @@ export async function storeAlerts(
   const previous = choice.previousStatus ?? null;
   const ratio = choice.marginRatio === undefined ? '0.5' : choice.marginRatio;
   return db.$transaction(async (tx) => {
-    const [duty] = await tx.$queryRaw<{ last: bigint }[]>`
+    const [leadership] = await tx.$queryRaw<{ last: bigint }[]>`
       UPDATE duty SET term = term + 1, last_alert = last_alert + ${accountIds.length}::int WHERE id = 1
       RETURNING last_alert AS last`;
-    if (duty === undefined) throw new Error('There is no row of the duty.');
+    if (leadership === undefined) throw new Error('There is no row of the duty.');
     await tx.$executeRaw`
       INSERT INTO risk_alerts (seq, account_id, kind, instrument, side, status, previous_status, margin_ratio,
         margin_balance, maintenance_margin, rule_id, ratio_id, effective_at, entries, at)
-      SELECT ${duty.last} - ${accountIds.length}::int + place, account_id::uuid,
+      SELECT ${leadership.last} - ${accountIds.length}::int + place, account_id::uuid,
         ${choice.kind ?? 'STATUS_CHANGED'}::text::"RiskAlertKind", ${choice.instrument ?? null}::text,
         ${choice.side ?? null}::text::"PositionSide", ${status}::text::"MarginStatus",
         ${previous}::text::"MarginStatus", ${ratio}::text::numeric, ${choice.marginBalance ?? '100'}::text::numeric,
@@ -46,7 +46,7 @@ export async function storeAlerts(
         ${choice.ratioId ?? null}::text::uuid, ${choice.effectiveAt ?? null}::text::timestamptz,
         ${[...(choice.entries ?? [])]}::text[]::bigint[], clock_timestamp()
       FROM unnest(${[...accountIds]}::text[]) WITH ORDINALITY AS alert(account_id, place)`;
-    return duty.last;
+    return leadership.last;
   });
 }
 

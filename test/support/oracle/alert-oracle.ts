@@ -26,17 +26,17 @@ export class AlertOracle {
 
   round(seq: bigint, market: Market): void {
     const report = assessMargin(this.account, market, this.policy);
-    this.level(seq, '', report.status, report.marginBalance, report.maintenanceMargin, report.marginRatio);
+    this.unitState(seq, '', report.status, report.marginBalance, report.maintenanceMargin, report.marginRatio);
     for (const position of report.positions) {
       const { instrument, side, isolatedMargin, unrealizedPnl, maintenanceMargin } = position;
       if (position.marginMode === 'CROSS') continue;
       if (unrealizedPnl === null || maintenanceMargin === null) throw new Error(`${instrument} has no price.`);
       const balance = isolatedMargin.plus(unrealizedPnl);
-      this.level(seq, `${instrument}/${side}`, position.status, balance, maintenanceMargin, position.marginRatio);
+      this.unitState(seq, `${instrument}/${side}`, position.status, balance, maintenanceMargin, position.marginRatio);
     }
   }
 
-  private level(
+  private unitState(
     seq: bigint,
     name: string,
     status: string,

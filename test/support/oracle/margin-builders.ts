@@ -6,7 +6,7 @@ import { decimal, type Decimal } from '../../../src/margin/decimal.js';
 import type {
   AccountState,
   AssetRules,
-  CollateralSchedule,
+  CollateralTable,
   CollateralTier,
   InstrumentRules,
   MaintenanceTier,
@@ -70,7 +70,7 @@ export function market(prices: Readonly<Record<string, string>>, stale: readonly
 export function schedule(
   rows: readonly (readonly [floor: string, ratio: string])[],
   more: { tierUnit?: TierUnit; userCap?: string; lastCap?: string } = {},
-): CollateralSchedule {
+): CollateralTable {
   const tiers: CollateralTier[] = rows.map(([floor, ratio], index) => ({
     floor: decimal(floor),
     cap: optional(rows[index + 1]?.[0] ?? more.lastCap),
@@ -85,7 +85,7 @@ export function schedule(
 }
 
 /** One ratio for any quantity. */
-export function flat(ratio: string): CollateralSchedule {
+export function flat(ratio: string): CollateralTable {
   return schedule([['0', ratio]]);
 }
 
@@ -138,7 +138,7 @@ export const BITGET_BTC = schedule(
 );
 
 export interface PolicyText extends Partial<Omit<Policy, 'assets' | 'collateralRatios' | 'instruments'>> {
-  readonly ratios?: Readonly<Record<string, CollateralSchedule>>;
+  readonly ratios?: Readonly<Record<string, CollateralTable>>;
   readonly instruments?: readonly InstrumentRules[];
   readonly assets?: Readonly<Record<string, Partial<AssetRules>>>;
 }
