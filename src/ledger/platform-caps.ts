@@ -11,8 +11,7 @@ import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import type { CollateralMode } from '../margin/model.js';
 import { checkPlatformCaps, platformUse } from '../margin/change/platform-cap.js';
 import type { Refusal } from '../margin/refusal.js';
-import type { Transaction } from '../platform/database.js';
-import { platformUsed } from '../policy/changes/ratio-change.js';
+import type { Database, Transaction } from '../platform/database.js';
 import { ratioKey, type RatioVersion } from '../policy/versions/ratio-version.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import type { LockedAccount } from './locked-accounts.js';
@@ -24,6 +23,31 @@ export function cappedRatios(
   where: { readonly venue?: string; readonly asset?: string },
 ): RatioVersion[] {
   return rulebook.ratiosInForce(at, where).filter(({ platformCap }) => platformCap !== null);
+}
+
+/** Coins of all multi-asset accounts that count, for each of the versions: one statement, however many. */
+export async function platformUsed(
+  db: Database | Transaction,
+  versions: readonly RatioVersion[],
+): Promise<Map<string, string>> {
+  const asked = versions.map(({ id, venue, chain, asset, userCap }) => ({
+    id,
+    venue,
+    chain,
+    asset,
+    cap: userCap?.toFixed() ?? null,
+  }));
+  const rows = await db.$queryRaw<{ id: string; used: string }[]>`
+    SELECT ratio.id,
+      COALESCE(SUM(LEAST(balances.quantity, ratio.cap)) FILTER (WHERE balances.quantity > 0), 0)::text AS used
+    FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb)
+      AS ratio(id text, venue text, chain text, asset text, cap numeric)
+    LEFT JOIN accounts ON accounts.venue_code = ratio.venue
+      AND accounts.chain_code IS NOT DISTINCT FROM ratio.chain AND accounts.collateral_mode = 'MULTI_ASSET'
+    LEFT JOIN balances ON balances.account_id = accounts.id
+      AND balances.asset_symbol = ratio.asset AND balances.quantity > 0
+    GROUP BY ratio.id`;
+  return new Map(rows.map((row) => [row.id, row.used]));
 }
 
 /** Held to the end of the transaction. To be called before any account is locked. */

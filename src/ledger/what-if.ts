@@ -7,11 +7,10 @@ import { stress } from '../margin/solve/stress.js';
 import { MAX_PRICE } from '../market/quote-check.js';
 import type { Database } from '../platform/database.js';
 import { turn } from '../platform/yielding.js';
-import { platformUsed } from '../policy/changes/ratio-change.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { MAX_QUANTITY } from './ledger-checks.js';
 import type { MarginState } from './margin-state.js';
-import { cappedRatios } from './platform-caps.js';
+import { cappedRatios, platformUsed } from './platform-caps.js';
 import type { Holdings } from './records.js';
 
 export interface WhatIf {

@@ -14,11 +14,11 @@ import {
   type LedgerEntryRecord,
 } from '../../ledger/history.js';
 import { marginState, type MarginState } from '../../ledger/margin-state.js';
+import { platformUsed } from '../../ledger/platform-caps.js';
 import { readHoldings, type Holdings } from '../../ledger/records.js';
 import { decimal, type Decimal } from '../../margin/decimal.js';
 import { readAlertPages, readAlerts, type AlertPage, type AlertRecord } from '../../risk/alerts/alert-records.js';
 import { turn } from '../../platform/yielding.js';
-import { platformUsed } from '../../policy/changes/ratio-change.js';
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
 
 export interface Loaders {

@@ -1,6 +1,5 @@
 /** Changing a collateral ratio: a new version, never an edit (rules: 3; who may do it is the API's to say). */
 import type { Refusal } from '../../margin/refusal.js';
-import type { Database, Transaction } from '../../platform/database.js';
 import type { IdempotentRequest } from '../../platform/idempotency.js';
 import { uuidv7 } from '../../platform/ids.js';
 import { changeOnce, lockRules, type AdminParts } from './admin-change.js';
@@ -123,29 +122,4 @@ function nextVersion(
 /** What the audit says of a version. */
 export function ratioFacts({ version, effectiveFrom, tierUnit, tiers, userCap, platformCap }: RatioVersion): object {
   return { version, effectiveFrom, tierUnit, tiers, userCap, platformCap };
-}
-
-/** Coins of all multi-asset accounts that count, for each of the versions: one statement, however many. */
-export async function platformUsed(
-  db: Database | Transaction,
-  versions: readonly RatioVersion[],
-): Promise<Map<string, string>> {
-  const asked = versions.map(({ id, venue, chain, asset, userCap }) => ({
-    id,
-    venue,
-    chain,
-    asset,
-    cap: userCap?.toFixed() ?? null,
-  }));
-  const rows = await db.$queryRaw<{ id: string; used: string }[]>`
-    SELECT ratio.id,
-      COALESCE(SUM(LEAST(balances.quantity, ratio.cap)) FILTER (WHERE balances.quantity > 0), 0)::text AS used
-    FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb)
-      AS ratio(id text, venue text, chain text, asset text, cap numeric)
-    LEFT JOIN accounts ON accounts.venue_code = ratio.venue
-      AND accounts.chain_code IS NOT DISTINCT FROM ratio.chain AND accounts.collateral_mode = 'MULTI_ASSET'
-    LEFT JOIN balances ON balances.account_id = accounts.id
-      AND balances.asset_symbol = ratio.asset AND balances.quantity > 0
-    GROUP BY ratio.id`;
-  return new Map(rows.map((row) => [row.id, row.used]));
 }
