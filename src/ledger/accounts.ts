@@ -73,8 +73,8 @@ export async function openAccount(
 
 function problemsOf(account: NewAccount, rulebook: Rulebook): Refusal[] {
   return [
-    problemOfText(account.name, MAX_NAME, ['input', 'name']),
-    problemOfText(account.owner, MAX_NAME, ['input', 'owner']),
+    problemOfText(account.name, MAX_NAME, ['name']),
+    problemOfText(account.owner, MAX_NAME, ['owner']),
     problemOfVenue(rulebook, account.venue, account.chain),
   ].filter((problem) => problem !== null);
 }

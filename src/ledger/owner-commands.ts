@@ -17,7 +17,7 @@ export interface OwnAccount {
 export type AccountChange = (locked: LockedAccount, tx: Transaction) => Refusal | null | Promise<Refusal | null>;
 
 /** What traders send in a mutation of an account that they do not have. */
-const NO_SUCH_ACCOUNT = accountNotFound(['input', 'accountId']);
+const NO_SUCH_ACCOUNT = accountNotFound(['accountId']);
 
 /**
  * Changes an account; a change to what is there already changes nothing, its version neither.

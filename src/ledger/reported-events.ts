@@ -84,7 +84,7 @@ export async function recordEvents<F extends ReportedEvent>(
     const taken: BookedEvent<F>[] = [];
     const standing: BookedEvent<F>[] = [];
     for (const [index, event] of events.entries()) {
-      const field: FieldOf = (name) => ['input', kind.list, String(index), name];
+      const field: FieldOf = (name) => [kind.list, String(index), name];
       const outcome = recordOne(kind, event, lockedAccounts.get(event.accountId), known, now, field);
       if ('refusal' in outcome) refusals.push(outcome.refusal);
       else {

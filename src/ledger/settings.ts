@@ -117,5 +117,5 @@ function noSuchInstrument(): Refusal {
 }
 
 function at(refusal: Refusal, field: string): Refusal {
-  return { ...refusal, field: ['input', field] };
+  return { ...refusal, field: [field] };
 }

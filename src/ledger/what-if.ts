@@ -133,5 +133,5 @@ function problemOfPrice(price: Decimal, list: string, index: number): Refusal | 
 }
 
 function invalid(message: string, list: string, index: number, name: string): Refusal {
-  return { ...refuse('INVALID_INPUT', message), field: ['input', list, String(index), name] };
+  return { ...refuse('INVALID_INPUT', message), field: [list, String(index), name] };
 }

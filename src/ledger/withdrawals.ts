@@ -39,15 +39,15 @@ export function withdraw(
 ): Promise<MovedFunds> {
   return moveFunds(parts, own, request, now, (locked) => {
     if (!parts.rulebook.assets.has(own.asset)) {
-      return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: ['input', 'asset'] };
+      return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: ['asset'] };
     }
     if (!own.quantity.gt(ZERO) || own.quantity.gt(MAX_QUANTITY)) {
       const message = 'Expected a quantity above 0, of at most 1e15.';
-      return { ...refuse('INVALID_INPUT', message), field: ['input', 'quantity'] };
+      return { ...refuse('INVALID_INPUT', message), field: ['quantity'] };
     }
     const { market, policy } = rulesOf(locked.account, parts, now);
     const refusal = checkTransferOut(own.asset, own.quantity, locked.state(parts.rulebook), market, policy);
-    if (refusal !== null) return { ...refusal, field: ['input', 'quantity'] };
+    if (refusal !== null) return { ...refusal, field: ['quantity'] };
     locked.post(own.asset, own.quantity.negated(), {
       kind: 'WITHDRAWAL',
       reference: `withdrawal:${uuidv7()}`,
@@ -64,7 +64,7 @@ export async function adjustPositionMargin(
   request: IdempotentRequest,
   now: Date,
 ): Promise<MovedFunds> {
-  const field = ['input', 'positionId'];
+  const field = ['positionId'];
   const moved = await moveFunds(parts, own, request, now, (locked) => {
     const key = positionKey(own.instrument, own.side);
     const position = locked.positions.get(key);
@@ -76,11 +76,11 @@ export async function adjustPositionMargin(
     if (position === undefined || report === undefined) return positionNotFound(field);
     if (own.quantity.isZero() || own.quantity.abs().gt(MAX_QUANTITY)) {
       const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
-      return { ...refuse('INVALID_INPUT', message), field: ['input', 'quantity'] };
+      return { ...refuse('INVALID_INPUT', message), field: ['quantity'] };
     }
     const refusal = checkMarginAdjustment(report, own.quantity, state, market, policy);
     if (refusal !== null) {
-      return { ...refusal, field: refusal.code === 'ISOLATED_ONLY' ? field : ['input', 'quantity'] };
+      return { ...refusal, field: refusal.code === 'ISOLATED_ONLY' ? field : ['quantity'] };
     }
     locked.post(SETTLEMENT_ASSET, own.quantity.negated(), {
       kind: 'MARGIN_ADJUSTMENT',

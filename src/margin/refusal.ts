@@ -38,7 +38,7 @@ export interface Refusal {
   readonly code: RefusalCode;
   /** What was expected, what came, and what to do, in a sentence for the client. */
   readonly message: string;
-  /** Where in the input, from the mutation's own argument on. */
+  /** Where in what was asked for: the path from it on. */
   readonly field?: readonly string[];
   /** What it would take and what there is, where that is a quantity. */
   readonly required?: Decimal;

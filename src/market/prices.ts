@@ -85,7 +85,7 @@ export class Prices {
       const checked = checkQuote(quote, this.options.symbols, now);
       if ('code' in checked) {
         const { code, message, field } = checked;
-        refusals.push({ ...refuse(code, message), field: ['input', 'quotes', String(index), field] });
+        refusals.push({ ...refuse(code, message), field: ['quotes', String(index), field] });
       } else if ('asset' in checked) indexes.push(checked);
       else marks.push(checked);
     });

@@ -125,7 +125,7 @@ describe('publishing prices', () => {
     const result = await prices.publish([btc('60000'), btc('1', wrong), mark('60000')]);
     expect(result).toEqual({
       accepted: 2,
-      refusals: [{ code, message: expect.any(String) as unknown, field: ['input', 'quotes', '1', field] }],
+      refusals: [{ code, message: expect.any(String) as unknown, field: ['quotes', '1', field] }],
     });
     expect(await stored()).toHaveLength(3);
   });

@@ -32,12 +32,13 @@ export class UserError {
   field!: readonly string[] | null;
 }
 
+/** What is asked for names its fields from the input on; every mutation and query that refuses takes it as `input`. */
 export function userErrors(refusals: readonly Refusal[]): UserError[] {
   return refusals.map(({ code, message, field, required, available }) => ({
     code,
     message,
     required: required ?? null,
     available: available ?? null,
-    field: field ?? null,
+    field: field === undefined ? null : ['input', ...field],
   }));
 }

@@ -109,7 +109,7 @@ export function* simulation(
   let refusal: Refusal | null = null;
   const take = (step: Step, field: readonly string[]): void => {
     current = step.account;
-    if (step.refusal !== null) refusal ??= { ...step.refusal, field: ['input', ...field] };
+    if (step.refusal !== null) refusal ??= { ...step.refusal, field };
   };
 
   const { collateralMode, leverages, transfers, trades } = changes;

@@ -12,7 +12,7 @@ export interface Effect {
   readonly createdAt: Date;
 }
 
-const FIELD = ['input', 'effectiveFrom'];
+const FIELD = ['effectiveFrom'];
 
 /**
  * At the instant that was asked for, or at once. Refused where it lies in the past, and where it does not lie after the
@@ -48,5 +48,5 @@ function wasScheduled({ effectiveFrom, createdAt }: Recorded): boolean {
 export function problemOfVersion(expected: number, newest: number): Refusal | null {
   if (expected === newest) return null;
   const message = `The newest version is ${newest}, not ${expected}: look at it and decide again.`;
-  return { ...refuse('VERSION_CONFLICT', message), field: ['input', 'expectedVersion'] };
+  return { ...refuse('VERSION_CONFLICT', message), field: ['expectedVersion'] };
 }

@@ -85,7 +85,7 @@ export function guardRailRefusal(found: readonly Breach[], ratioField: string): 
   if (first === undefined) return null;
   const all = found.map(({ message }) => message).join('; ');
   const message = `Without \`force\` the policy's guard rails stand against it: ${all}.`;
-  const field = ['input', first.about === 'ratio' ? ratioField : 'effectiveFrom'];
+  const field = [first.about === 'ratio' ? ratioField : 'effectiveFrom'];
   return { ...refuse('GUARD_RAIL', message, first.required, first.available), field };
 }
 

@@ -88,7 +88,7 @@ function namedInstrument(
   const places = venue === null ? [...rulebook.venues.keys()] : [venue];
   const found = places.map((code) => rulebook.instrument(code, symbol)).filter((each) => each !== null);
   const [first] = found;
-  const field = ['input', 'instrument'];
+  const field = ['instrument'];
   if (first === undefined) {
     const where = venue === null ? '' : ` at ${venue}`;
     return { refusals: [{ ...refuse('INSTRUMENT_NOT_FOUND', `There is no such instrument${where}.`), field }] };
@@ -100,7 +100,7 @@ function namedInstrument(
 }
 
 function problemsOfTiers(tiers: readonly MaintenanceTierDraft[], { symbol, maxLeverage }: InstrumentRecord): Refusal[] {
-  const place = ['input', 'tiers'];
+  const place = ['tiers'];
   const problems = maintenanceTierProblems(tiers).map(({ code, message, tier, field }) => ({
     ...{ ...refuse(code, message), field: [...place, ...[tier, field].filter((part) => part !== null).map(String)] },
   }));

@@ -53,9 +53,9 @@ export function changeInterestRate(
 ): Promise<ChangedPolicy> {
   const { asset, hourlyRate, freeThreshold } = change;
   const problems = [
-    problemOfAsset(asset, parts.rulebook, ['input', 'asset']),
+    problemOfAsset(asset, parts.rulebook, ['asset']),
     problemOfPart(hourlyRate, 'hourlyRate', 'INVALID_INPUT'),
-    freeThreshold.lt(ZERO) ? invalid('Expected a threshold of 0 or more.', ['input', 'freeThreshold']) : null,
+    freeThreshold.lt(ZERO) ? invalid('Expected a threshold of 0 or more.', ['freeThreshold']) : null,
   ];
   return changePolicy(parts, change, `${change.venue}/${asset}`, problems, request, now, (followed) => {
     const others = followed.interest.filter((rule) => rule.asset !== asset);
@@ -92,7 +92,7 @@ export function changeMarginPolicy(
     };
     if (next.warningRatio.lte(next.marginCallRatio)) return { version: next };
     const message = 'Expected a warning ratio of at most the margin call ratio: a warning comes first.';
-    return { refusal: { ...refuse('RATIO_OUT_OF_RANGE', message), field: ['input', 'warningRatio'] } };
+    return { refusal: { ...refuse('RATIO_OUT_OF_RANGE', message), field: ['warningRatio'] } };
   });
 }
 
@@ -159,11 +159,11 @@ function problemOfPart(
   code: 'RATIO_OUT_OF_RANGE' | 'INVALID_INPUT',
 ): Refusal | null {
   if (value === undefined || (value.gte(ZERO) && value.lte(ONE))) return null;
-  return { ...refuse(code, 'Expected a part of 1, from 0 to 1.'), field: ['input', name] };
+  return { ...refuse(code, 'Expected a part of 1, from 0 to 1.'), field: [name] };
 }
 
 function problemsOfThresholds(thresholds: readonly AutoExchangeThreshold[], rulebook: Rulebook): (Refusal | null)[] {
-  const place = ['input', 'autoExchange'];
+  const place = ['autoExchange'];
   if (thresholds.length > MAX_THRESHOLDS) {
     return [invalid(`Expected at most ${MAX_THRESHOLDS} thresholds, got ${thresholds.length}.`, place)];
   }

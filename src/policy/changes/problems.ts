@@ -5,7 +5,7 @@ import type { Rulebook } from '../rulebook/rulebook.js';
 
 const MAX_KEY = 200;
 const MAX_REASON = 1_000;
-const KEY_FIELD = ['input', 'idempotencyKey'];
+const KEY_FIELD = ['idempotencyKey'];
 
 export function keyReused(): Refusal {
   const message = 'This key was used with another request within 24 hours; send a new key for a new request.';
@@ -18,14 +18,14 @@ export function problemOfKey(key: string): Refusal | null {
 
 /** Why an admin changes something: everybody can read it. */
 export function problemOfReason(reason: string): Refusal[] {
-  const problem = problemOfText(reason, MAX_REASON, ['input', 'reason']);
+  const problem = problemOfText(reason, MAX_REASON, ['reason']);
   return problem === null ? [] : [problem];
 }
 
 export function problemOfVenueCode(rulebook: Rulebook, code: string): Refusal[] {
   if (rulebook.venues.has(code)) return [];
   const known = [...rulebook.venues.keys()].join(', ');
-  return [{ ...refuse('VENUE_NOT_FOUND', `There is no such venue; there are ${known}.`), field: ['input', 'venue'] }];
+  return [{ ...refuse('VENUE_NOT_FOUND', `There is no such venue; there are ${known}.`), field: ['venue'] }];
 }
 
 /** The venue must exist; a chain is named where the venue has chains, and only there. */
@@ -37,7 +37,7 @@ export function problemOfVenue(rulebook: Rulebook, code: string, chain: string |
     venue.chains.length === 0
       ? `${venue.code} has no chains; leave \`chain\` out.`
       : `Expected a chain of ${venue.code}: ${venue.chains.join(', ')}.`;
-  return { ...refuse('CHAIN_NOT_FOUND', message), field: ['input', 'chain'] };
+  return { ...refuse('CHAIN_NOT_FOUND', message), field: ['chain'] };
 }
 
 /** Free text of a client: names, reasons, subjects. */

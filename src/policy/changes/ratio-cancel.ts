@@ -68,7 +68,7 @@ async function storeCancellation(tx: Transaction, version: RatioVersion): Promis
 
 function notFound(): Refusal {
   const message = 'There is no such version of a collateral ratio.';
-  return { ...refuse('RATIO_NOT_FOUND', message), field: ['input', 'id'] };
+  return { ...refuse('RATIO_NOT_FOUND', message), field: ['id'] };
 }
 
 function notCancellable(version: RatioVersion, all: readonly RatioVersion[], at: Date): Refusal | null {
@@ -81,7 +81,7 @@ function notCancellable(version: RatioVersion, all: readonly RatioVersion[], at:
   };
   return {
     ...refuse('NOT_CANCELLABLE', `Expected a version that is scheduled; version ${version.version} ${what[status]}.`),
-    field: ['input', 'id'],
+    field: ['id'],
   };
 }
 
@@ -109,6 +109,6 @@ function problemOfGap(
   return {
     ...refusal,
     message: `Version ${next.version} would follow at once. ${refusal.message}`,
-    field: ['input', 'id'],
+    field: ['id'],
   };
 }

@@ -25,26 +25,26 @@ export function problemsOfDraft(draft: RatioDraft, rulebook: Rulebook): Refusal[
     problemOfVenue(rulebook, draft.venue, draft.chain),
     rulebook.assets.has(draft.asset)
       ? null
-      : { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: ['input', 'asset'] },
+      : { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: ['asset'] },
     problemOfCap(draft.userCap, 'userCap'),
     problemOfCap(draft.platformCap, 'platformCap'),
   ];
   if (draft.ratio !== undefined && draft.tiers !== undefined) {
     const message = 'Expected either `ratio` or `tiers`, got both.';
-    problems.push({ ...refuse('INVALID_INPUT', message), field: ['input', 'tiers'] });
+    problems.push({ ...refuse('INVALID_INPUT', message), field: ['tiers'] });
   } else if (draft.ratio !== undefined && (draft.ratio.lt(ZERO) || draft.ratio.gt(ONE))) {
-    problems.push({ ...refuse('RATIO_OUT_OF_RANGE', 'Expected a ratio from 0 to 1.'), field: ['input', 'ratio'] });
+    problems.push({ ...refuse('RATIO_OUT_OF_RANGE', 'Expected a ratio from 0 to 1.'), field: ['ratio'] });
   }
   for (const problem of draft.tiers === undefined ? [] : collateralTierProblems(draft.tiers)) {
     const place = [problem.tier, problem.field].filter((part) => part !== null).map(String);
-    problems.push({ ...refuse(problem.code, problem.message), field: ['input', 'tiers', ...place] });
+    problems.push({ ...refuse(problem.code, problem.message), field: ['tiers', ...place] });
   }
   return problems.filter((problem) => problem !== null);
 }
 
 function problemOfCap(cap: Decimal | null | undefined, name: string): Refusal | null {
   if (cap === undefined || cap === null || cap.gte(ZERO)) return null;
-  return { ...refuse('INVALID_INPUT', 'Expected a cap of 0 coins or more.'), field: ['input', name] };
+  return { ...refuse('INVALID_INPUT', 'Expected a cap of 0 coins or more.'), field: [name] };
 }
 
 /** What would count. @param newest what it follows; null: nothing counts there yet */
@@ -56,7 +56,7 @@ export function rulesOfDraft(
   const kept = tiers ?? newest?.tiers;
   if (kept === undefined) {
     const message = 'Expected `ratio` or `tiers`: the asset has no ratio there whose tiers could be kept.';
-    return { refusal: { ...refuse('INVALID_INPUT', message), field: ['input', 'ratio'] } };
+    return { refusal: { ...refuse('INVALID_INPUT', message), field: ['ratio'] } };
   }
   return {
     rules: {

@@ -158,7 +158,7 @@ export async function acknowledgeAlert(
       : await db.$executeRaw`
           UPDATE risk_alerts SET acknowledged_at = COALESCE(acknowledged_at, ${now})
           FROM accounts WHERE accounts.id = account_id AND owner = ${owner} AND seq = ${seq}`;
-  return found === 1 ? null : { ...refuse('ALERT_NOT_FOUND', 'There is no such alert.'), field: ['input', 'id'] };
+  return found === 1 ? null : { ...refuse('ALERT_NOT_FOUND', 'There is no such alert.'), field: ['id'] };
 }
 
 function alertRecord(row: AlertRow): AlertRecord {

@@ -35,7 +35,7 @@ export async function setAlertRule(
   if (problem !== null) return { ruleId: null, refusal: problem };
   const { ruleId, refusal, isNew } = await transact(db, async (tx) => {
     // Locked, so that requests at the same time cannot make more rules together than each may alone.
-    if (!(await lockOwnAccount(tx, accountId, owner))) return refused(accountNotFound(['input', 'accountId']));
+    if (!(await lockOwnAccount(tx, accountId, owner))) return refused(accountNotFound(['accountId']));
     const rules = await readAlertRulesOf(tx, [accountId]);
     const same = rules.find((rule) => rule.marginRatio.eq(marginRatio) && rule.rearmBelow.eq(rearmBelow));
     if (same !== undefined) return { ruleId: same.id, refusal: null, isNew: false };
@@ -89,11 +89,11 @@ export async function readAlertRules(db: Database, ids: readonly string[]): Prom
 function problemOfRatios(marginRatio: Decimal, rearmBelow: Decimal): Refusal | null {
   if (!marginRatio.gt(0) || marginRatio.gt(MAX_RULE_RATIO)) {
     const message = `Expected a ratio above 0, of at most ${toPlain(MAX_RULE_RATIO)}; got ${toPlain(marginRatio)}.`;
-    return { ...refuse('INVALID_INPUT', message), field: ['input', 'marginRatio'] };
+    return { ...refuse('INVALID_INPUT', message), field: ['marginRatio'] };
   }
   if (rearmBelow.gt(0) && rearmBelow.lte(marginRatio)) return null;
   const message = `Expected a ratio above 0, of at most \`marginRatio\`, ${toPlain(marginRatio)}; got ${toPlain(rearmBelow)}.`;
-  return { ...refuse('INVALID_INPUT', message), field: ['input', 'rearmBelow'] };
+  return { ...refuse('INVALID_INPUT', message), field: ['rearmBelow'] };
 }
 
 async function lockOwnAccount(tx: Transaction, accountId: string, owner: string): Promise<boolean> {
@@ -113,12 +113,12 @@ function refused(refusal: Refusal): { ruleId: null; refusal: Refusal; isNew: fal
 }
 
 function noSuchRule(): Refusal {
-  return { ...refuse('ALERT_RULE_NOT_FOUND', 'There is no such alert rule.'), field: ['input', 'id'] };
+  return { ...refuse('ALERT_RULE_NOT_FOUND', 'There is no such alert rule.'), field: ['id'] };
 }
 
 function tooMany(): Refusal {
   const message = `An account has at most ${MAX_RULES} alert rules: remove one before you add another.`;
-  return { ...refuse('LIMIT_EXCEEDED', message), field: ['input', 'accountId'] };
+  return { ...refuse('LIMIT_EXCEEDED', message), field: ['accountId'] };
 }
 
 interface RuleRow extends Pick<AlertRuleRecord, 'id' | 'accountId'> {

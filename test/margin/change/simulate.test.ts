@@ -94,7 +94,7 @@ describe('a simulation (rules: 14)', () => {
       transfers: [{ asset: 'USDT', quantity: decimal(3000) }],
       trades: [trade({})],
     });
-    expect(refusal).toMatchObject({ code: 'INSUFFICIENT_MARGIN', field: ['input', 'collateralMode'] });
+    expect(refusal).toMatchObject({ code: 'INSUFFICIENT_MARGIN', field: ['collateralMode'] });
     expect([after.marginBalance, after.initialMargin].map(toPlain)).toEqual(['2000', '2000']);
   });
 
@@ -106,7 +106,7 @@ describe('a simulation (rules: 14)', () => {
       ],
       trades: [trade({})],
     });
-    expect(refusal).toMatchObject({ code: 'INSUFFICIENT_BALANCE', field: ['input', 'transfers', '1'] });
+    expect(refusal).toMatchObject({ code: 'INSUFFICIENT_BALANCE', field: ['transfers', '1'] });
     expect([after.marginBalance, after.initialMargin].map(toPlain)).toEqual(['-50', '1000']);
   });
 

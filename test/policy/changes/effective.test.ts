@@ -27,7 +27,7 @@ it.each<[string, Date | null, ReturnType<typeof version> | null, number | string
 ])('takes effect %s', (_what, asked, last, expected) => {
   const effect = effectOf(asked, last, NOW);
   if (typeof expected === 'string') {
-    expect(effect).toMatchObject({ refusal: { code: expected, field: ['input', 'effectiveFrom'] } });
+    expect(effect).toMatchObject({ refusal: { code: expected, field: ['effectiveFrom'] } });
   } else {
     // What was meant to be in force at once says so, for the next one.
     const createdAt = asked === null ? at(expected) : NOW;

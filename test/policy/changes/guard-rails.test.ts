@@ -133,13 +133,13 @@ describe('USDT', () => {
 
 it('is refused at once for all that stands against it, in one sentence for people', () => {
   const refusal = guardRailRefusal(breaches(flat('0.9'), flat('0.1'), 90 * 60_000, RAILS), 'tiers');
-  expect(refusal).toMatchObject({ code: 'GUARD_RAIL', field: ['input', 'tiers'] });
+  expect(refusal).toMatchObject({ code: 'GUARD_RAIL', field: ['tiers'] });
   expect([refusal?.required?.toFixed(), refusal?.available?.toFixed()]).toEqual(['0.8', '0.1']);
   expect(refusal?.message).toBe(
     "Without `force` the policy's guard rails stand against it: the largest step of a ratio is 0.8, and may be 0.1; it is " +
       'a cut with 1.5 hours of notice, and takes 24.',
   );
   const late = guardRailRefusal(breaches(flat('0.9'), flat('0.85'), 0, RAILS), 'ratio');
-  expect(late).toMatchObject({ field: ['input', 'effectiveFrom'] });
+  expect(late).toMatchObject({ field: ['effectiveFrom'] });
   expect(guardRailRefusal([], 'ratio')).toBeNull();
 });
