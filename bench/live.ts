@@ -27,6 +27,8 @@ import { Rulebook } from '../src/policy/rulebook/rulebook.js';
 import { createDatabase } from './database.js';
 import { MARKS, accountId, quotes } from './portfolios.js';
 
+const log = createLogger('error');
+
 const sizes = process.argv.slice(2).map(Number);
 /** Held by every hundredth account. */
 const RARE = { asset: 'XRP', price: '0.5123' };
@@ -86,10 +88,10 @@ function holdingsOf(number: number): Holdings {
 async function measure(count: number): Promise<void> {
   const bus = createBus();
   const prices = await Prices.open({
-    ...{ db, symbols: rulebook, maxAge: 3_600_000, clock: Date.now },
+    ...{ db, symbols: rulebook, maxAge: 3_600_000, clock: Date.now, log },
     onPrices: (changes) => bus.emit('prices', changes),
   });
-  const loop = new MarginLoop({ db, rulebook, prices, bus, log: createLogger('error') });
+  const loop = new MarginLoop({ db, rulebook, prices, bus, log });
   const rare = (price: string) => [{ asset: RARE.asset, price: decimal(price), source: 'bench', at: new Date() }];
   await prices.publish([...quotes(), ...rare(RARE.price)]);
   for (let number = 0; number < count; number++)

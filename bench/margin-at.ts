@@ -20,10 +20,13 @@ import { Prices } from '../src/market/prices.js';
 import { createBus } from '../src/platform/events.js';
 import { openDatabase, type Database } from '../src/platform/database.js';
 import { PACKAGE_ROOT } from '../src/platform/package-root.js';
+import { createLogger } from '../src/platform/log.js';
 import { readReferenceData } from '../src/policy/reference/reference-data.js';
 import { storeReferenceData } from '../src/policy/reference/reference-store.js';
 import { Rulebook } from '../src/policy/rulebook/rulebook.js';
 import { createDatabase } from './database.js';
+
+const log = createLogger('error');
 
 const FILLS = 10_000;
 const OTHERS = Number(process.env['OTHERS'] ?? 1_000_000);
@@ -145,7 +148,7 @@ try {
   await storeReferenceData(db, await readReferenceData([join(PACKAGE_ROOT, 'prisma', 'reference')]));
   const rulebook = await Rulebook.load(db);
   let clock = START;
-  const options = { symbols: rulebook, maxAge: 60_000, clock: () => clock, onPrices: () => undefined };
+  const options = { symbols: rulebook, maxAge: 60_000, clock: () => clock, onPrices: () => undefined, log };
   const prices = await Prices.open({ db, ...options });
   const parts: LedgerParts = { db, rulebook, board: prices.board, bus: createBus() };
   for (let round = 0; round < ROUNDS; round++) {

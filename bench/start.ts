@@ -12,11 +12,14 @@ import { startApp } from '../src/app.js';
 import { readConfig } from '../src/config.js';
 import { Prices } from '../src/market/prices.js';
 import { openDatabase } from '../src/platform/database.js';
+import { createLogger } from '../src/platform/log.js';
 import { readReferenceData } from '../src/policy/reference/reference-data.js';
 import { storeReferenceData } from '../src/policy/reference/reference-store.js';
 import { Rulebook } from '../src/policy/rulebook/rulebook.js';
 import { createDatabase } from './database.js';
 import { insertAccounts, quotes } from './portfolios.js';
+
+const log = createLogger('error');
 
 if (process.env['DATABASE_URL'] === undefined) {
   console.log('Start with accounts in PostgreSQL: not measured, since DATABASE_URL is not set.');
@@ -46,7 +49,7 @@ for (const accounts of sizes.length > 0 ? sizes : [100_000]) {
   await storeReferenceData(db, await readReferenceData(readConfig({}).referenceFolders));
   await insertAccounts(db, accounts, () => `'bench'`);
   const symbols = await Rulebook.load(db);
-  const prices = await Prices.open({ db, symbols, maxAge: 60_000, clock: Date.now, onPrices: () => undefined });
+  const prices = await Prices.open({ db, symbols, maxAge: 60_000, clock: Date.now, onPrices: () => undefined, log });
   await prices.publish(quotes());
   await db.$executeRaw`ANALYZE`;
   await close();

@@ -95,6 +95,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       symbols: rulebook,
       maxAge: config.priceMaxAgeMs,
       clock,
+      log,
       onPrices: (changes) => bus.emit('prices', changes),
     });
     const { redisUrl } = config;

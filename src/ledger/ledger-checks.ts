@@ -5,7 +5,7 @@ import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide } from '../margin/model.js';
 import { refuse, type Refusal } from '../margin/refusal.js';
 import type { PriceBoard } from '../market/price-board.js';
-import { isAhead } from '../market/price-snapshot.js';
+import { isAhead } from '../market/staleness.js';
 import type { Bus } from '../platform/events.js';
 import type { Database } from '../platform/database.js';
 import { isStorable } from '../platform/text.js';

@@ -6,15 +6,7 @@
 import { compositeIndex } from '../margin/state/composite-index.js';
 import { ONE, type Decimal } from '../margin/decimal.js';
 import { SETTLEMENT_ASSET, type Market } from '../margin/model.js';
-import {
-  isAhead,
-  isOld,
-  isStale,
-  marketOf,
-  snapshotOf,
-  type PriceSnapshot,
-  type BatchPrices,
-} from './price-snapshot.js';
+import { marketOf, snapshotOf, type BatchPrices, type PriceSnapshot } from './price-snapshot.js';
 import type {
   IndexPrice,
   IndexQuote,
@@ -25,12 +17,15 @@ import type {
   PricedSymbols,
   StoredPrices,
 } from './quote.js';
+import { isAhead, isOld, isStale, whyStale, type StaleReason } from './staleness.js';
 
 /** A price with where it comes from. */
 export interface PriceDetail {
   readonly price: Decimal;
   readonly at: Date;
   readonly stale: boolean;
+  /** Null: it is fresh. */
+  readonly staleReason: StaleReason | null;
   readonly sources: readonly {
     readonly source: string;
     readonly price: Decimal;
@@ -58,6 +53,8 @@ export interface PriceBatch {
   readonly at: number;
   readonly stored: StoredPrices;
   readonly changes: PriceChanges;
+  /** What was fresh, or was not there, and is stale now: "index/BTC", "mark/BITGET/BTCUSDT". */
+  readonly becameStale: readonly { readonly symbol: string; readonly reason: StaleReason }[];
   readonly indexEntries: ReadonlyMap<string, IndexEntry>;
   readonly markEntries: ReadonlyMap<string, MarkPrice>;
 }
@@ -162,6 +159,7 @@ export class PriceBoard {
       at,
       stored: { ...stored, indexes, marks: [...markEntries.values()] },
       changes: this.changes(indexEntries, markEntries),
+      becameStale: this.becameStale(indexEntries, markEntries, at),
       indexEntries,
       markEntries,
     };
@@ -174,14 +172,17 @@ export class PriceBoard {
   /** The index of an asset, or of the one that it is priced as; null when there never was one. */
   indexDetail(asset: string, now: number): PriceDetail | null {
     const priced = this.symbols.assets.get(asset)?.pricedAs ?? asset;
-    if (priced === SETTLEMENT_ASSET) return { price: ONE, at: new Date(now), stale: false, sources: [] };
+    if (priced === SETTLEMENT_ASSET)
+      return { price: ONE, at: new Date(now), stale: false, staleReason: null, sources: [] };
     const entry = this.entries.indexes.get(priced);
     if (entry === undefined || entry.index === null) return null;
+    const stale = isStale(entry.index, now, this.maxAge);
     const sources = [...entry.quotes.values()].sort((a, b) => (a.source < b.source ? -1 : 1));
     return {
       price: entry.index.price,
       at: new Date(entry.index.at),
-      stale: isStale(entry.index, now, this.maxAge),
+      stale,
+      staleReason: stale ? whyStale(sources, now, this.maxAge) : null,
       sources: sources.map(({ source, price, at }) => {
         const used = entry.used.includes(source) && !isOld(at, now, this.maxAge);
         return { source, price, at: new Date(at), used };
@@ -196,7 +197,8 @@ export class PriceBoard {
     const { source, price } = mark;
     const at = new Date(mark.at);
     const stale = isStale(mark, now, this.maxAge);
-    return { price, at, stale, sources: [{ source, price, at, used: !stale }] };
+    const staleReason = stale ? whyStale([mark], now, this.maxAge) : null;
+    return { price, at, stale, staleReason, sources: [{ source, price, at, used: !stale }] };
   }
 
   /** Prices as the rules see them, for accounts of one venue; what is stale is said as of `now`. */
@@ -241,6 +243,24 @@ export class PriceBoard {
     if (old === null) return { quotes, index: null, used: [], until };
     const at = Math.max(...all.map((quote) => quote.at));
     return { quotes, index: { asset, price: old.price, at, stale: true }, used: [], until };
+  }
+
+  private becameStale(
+    indexEntries: ReadonlyMap<string, IndexEntry>,
+    markEntries: ReadonlyMap<string, MarkPrice>,
+    at: number,
+  ): PriceBatch['becameStale'] {
+    const { indexes, marks } = this.entries;
+    const indexSymbols = [...indexEntries]
+      .filter(([asset, { index }]) => index?.stale === true && indexes.get(asset)?.index?.stale !== true)
+      .map(([asset, { quotes }]) => ({ symbol: `index/${asset}`, quotes: [...quotes.values()] }));
+    const markSymbols = [...markEntries]
+      .filter(([key, mark]) => mark.stale && marks.get(key)?.stale !== true)
+      .map(([, mark]) => ({ symbol: `mark/${mark.venue}/${mark.instrument}`, quotes: [mark] }));
+    return [...indexSymbols, ...markSymbols].map(({ symbol, quotes }) => ({
+      symbol,
+      reason: whyStale(quotes, at, this.maxAge),
+    }));
   }
 
   private changes(

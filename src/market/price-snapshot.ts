@@ -1,9 +1,7 @@
 /** Prices that no longer change: those of the board at one instant, or those of the past. */
 import type { Decimal } from '../margin/decimal.js';
 import type { Market, PriceState } from '../margin/model.js';
-
-/** How far ahead of this server's clock a quote may lie: clocks differ, the future does not happen. */
-const CLOCK_TOLERANCE_MS = 60_000;
+import { isStale } from './staleness.js';
 
 /** All prices of one round, as of an instant; what comes later does not change it. */
 export interface PriceSnapshot {
@@ -57,21 +55,4 @@ function remembered(look: (symbol: string) => PriceState | null): (symbol: strin
 /** @param prices must not change any more */
 export function snapshotOf(prices: BatchPrices, round: bigint, asOf: Date, maxAge: number): PriceSnapshot {
   return { round, asOf, marketOf: (venue) => marketOf(prices, venue, asOf.getTime(), maxAge) };
-}
-
-export function isStale({ at, stale }: BatchPrice, now: number, maxAge: number): boolean {
-  return stale || isOld(at, now, maxAge);
-}
-
-/**
- * A price of exactly the age is fresh. One that is dated further ahead than any quote is taken was dated by a clock that
- * has been set back since: nobody knows how old it is, and it counts as old.
- */
-export function isOld(at: number, now: number, maxAge: number): boolean {
-  return now - at > maxAge || isAhead(at, now);
-}
-
-/** Dated further ahead of `now` than clocks that agree can differ. */
-export function isAhead(at: number, now: number): boolean {
-  return at - now > CLOCK_TOLERANCE_MS;
 }

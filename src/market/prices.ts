@@ -4,6 +4,7 @@
  * rounds before it. What is published while a round is being stored is merged into the next one.
  */
 import { refuse, type Refusal } from '../margin/refusal.js';
+import type { Logger } from '../platform/log.js';
 import { transact, type Database, type Transaction } from '../platform/database.js';
 import { PriceBoard, type PriceBatch } from './price-board.js';
 import { pricesOfBatch } from './price-history.js';
@@ -26,6 +27,7 @@ export interface PricesOptions {
   readonly maxAge: number;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  readonly log: Logger;
   /** Called after the round is stored and on the board; must not throw and must not wait. */
   readonly onPrices: (changes: PriceChanges) => void;
 }
@@ -163,6 +165,9 @@ export class Prices {
     this.pendingAt = null;
     if (stored === null) return;
     this.board.apply(stored);
+    if (stored.becameStale.length > 0) {
+      this.options.log.warn({ prices: stored.becameStale }, 'Prices became stale; the last ones go on being used.');
+    }
     this.tell(stored.changes);
   }
 

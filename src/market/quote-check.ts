@@ -2,7 +2,7 @@
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { SETTLEMENT_ASSET } from '../margin/model.js';
 import type { RefusalCode } from '../margin/refusal.js';
-import { isAhead } from './price-snapshot.js';
+import { isAhead } from './staleness.js';
 import type { IndexQuote, MarkQuote, PricedSymbols } from './quote.js';
 
 /** Either `asset`, or `venue` with `instrument`. */

@@ -15,8 +15,11 @@ import { setCollateralMode, setLeverage, setMarginMode, setPositionMode } from '
 import { decimal } from '../../src/margin/decimal.js';
 import { Prices } from '../../src/market/prices.js';
 import { createBus } from '../../src/platform/events.js';
+import { createLogger } from '../../src/platform/log.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { createTestDatabase } from '../support/services/database.js';
+
+const log = createLogger('silent');
 
 /** When the first prices were published. */
 const START = Date.parse('2026-05-01T09:30:00.000Z');
@@ -34,7 +37,7 @@ beforeAll(async () => {
   };
   const rulebook = await Rulebook.load(db);
   const clock = (): number => START;
-  const prices = await Prices.open({ db, symbols: rulebook, maxAge: 60_000, clock, onPrices: () => undefined });
+  const prices = await Prices.open({ db, symbols: rulebook, maxAge: 60_000, clock, onPrices: () => undefined, log });
   const quote = { source: 'test', price: decimal('10000'), at: new Date(START) };
   const marks = ['BTC-PERP', 'ETH-PERP'].map((symbol) => ({ ...quote, venue: 'ASCENDEX', instrument: symbol }));
   await prices.publish([{ ...quote, asset: 'BTC' }, { ...quote, asset: 'ETH' }, ...marks]);

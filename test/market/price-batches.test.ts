@@ -8,9 +8,12 @@ import { pricesAt } from '../../src/market/price-history.js';
 import { Prices, type QuoteInput } from '../../src/market/prices.js';
 import type { PriceChanges } from '../../src/market/quote.js';
 import type { Database } from '../../src/platform/database.js';
+import { createLogger } from '../../src/platform/log.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { SERVER_URL, createTestDatabase, type TestDatabase } from '../support/services/database.js';
 import { forgetPrices, shown, storedPrices } from './price-database.js';
+
+const log = createLogger('silent');
 
 const NOON = Date.parse('2026-01-01T12:00:00Z');
 const MAX_AGE = 60_000;
@@ -53,7 +56,7 @@ interface Opened {
 async function open(from: Database = db()): Promise<Opened> {
   const heard: PriceChanges[] = [];
   const onPrices = (changes: PriceChanges): void => void heard.push(changes);
-  const prices = await Prices.open({ db: from, symbols: rulebook, maxAge: MAX_AGE, clock: () => now, onPrices });
+  const prices = await Prices.open({ db: from, symbols: rulebook, maxAge: MAX_AGE, clock: () => now, onPrices, log });
   return { prices, heard };
 }
 

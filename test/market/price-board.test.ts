@@ -37,12 +37,12 @@ function publish(board: PriceBoard, now: number, ...quotes: (IndexQuote | MarkQu
   return round.changes;
 }
 
-/** "100 stale at 5 [A- B+]": a plus for a source that is used. */
+/** "100 AGED at 5 [A- B+]": why it is stale, and a plus for a source that is used. */
 function shown(detail: PriceDetail | null): string | null {
   if (detail === null) return null;
   const sources = detail.sources.map(({ source, used }) => source + (used ? '+' : '-')).join(' ');
   const seconds = (detail.at.getTime() - START) / 1000;
-  return `${toPlain(detail.price)}${detail.stale ? ' stale' : ''} at ${seconds} [${sources}]`;
+  return `${toPlain(detail.price)}${detail.stale ? ` ${detail.staleReason}` : ''} at ${seconds} [${sources}]`;
 }
 
 function index(board: PriceBoard, asset: string, now: number): string | null {
@@ -72,7 +72,7 @@ describe('the index', () => {
     const board = newBoard();
     publish(board, 0, quote('BTC', 'A', '100', 0));
     expect(index(board, 'BTC', 60)).toBe('100 at 0 [A+]');
-    expect(index(board, 'BTC', 60.001)).toBe('100 stale at 0 [A-]');
+    expect(index(board, 'BTC', 60.001)).toBe('100 AGED at 0 [A-]');
     expect(board.marketOf('ASTER', at(60)).index('BTC')).toEqual({ price: decimal(100), stale: false });
     expect(board.marketOf('ASTER', at(60.001)).index('BTC')).toEqual({ price: decimal(100), stale: true });
   });
@@ -92,15 +92,23 @@ describe('the index', () => {
     publish(board, 30, quote('BTC', 'B', '105', 30));
     expect(index(board, 'BTC', 30)).toBe('102.5 at 30 [A+ B+]');
     expect(publish(board, 31, quote('BTC', 'B', '105.000001', 31)).assets).toEqual(['BTC', 'BTC-S']);
-    expect(index(board, 'BTC', 31)).toBe('102.5 stale at 30 [A- B-]');
+    expect(index(board, 'BTC', 31)).toBe('102.5 SOURCES_DISAGREE at 30 [A- B-]');
     publish(board, 61);
     expect(index(board, 'BTC', 61)).toBe('105.000001 at 31 [A- B+]');
+  });
+
+  it('says that a clock was ahead where no source is fresh and one is dated beyond what is taken', () => {
+    const board = newBoard();
+    publish(board, 100, quote('BTC', 'A', '100', 100), mark('100', 100));
+    // The clock is set back: what was dated by it lies more than a minute ahead.
+    expect(index(board, 'BTC', 39)).toBe('100 CLOCK_AHEAD at 100 [A-]');
+    expect(shown(board.markDetail('ASTER', 'BTCUSDT', at(39)))).toBe('100 CLOCK_AHEAD at 100 [A-]');
   });
 
   it('is the old price, stale at once, where the first quote is old', () => {
     const board = newBoard();
     expect(publish(board, 100, quote('BTC', 'A', '100', 39)).assets).toEqual(['BTC', 'BTC-S']);
-    expect(index(board, 'BTC', 100)).toBe('100 stale at 39 [A-]');
+    expect(index(board, 'BTC', 100)).toBe('100 AGED at 39 [A-]');
   });
 
   it('is not there while its only two sources disagree, and does not come of their growing old', () => {
@@ -143,7 +151,7 @@ describe('marks', () => {
     publish(board, 5, mark('100', 5), mark('90', 4, 'B'));
     publish(board, 5, mark('80', 3, 'B'));
     expect(shown(board.markDetail('ASTER', 'BTCUSDT', at(65)))).toBe('100 at 5 [A+]');
-    expect(shown(board.markDetail('ASTER', 'BTCUSDT', at(65.001)))).toBe('100 stale at 5 [A-]');
+    expect(shown(board.markDetail('ASTER', 'BTCUSDT', at(65.001)))).toBe('100 AGED at 5 [A-]');
     expect(board.marketOf('ASTER', at(66)).mark('BTCUSDT')).toEqual({ price: decimal(100), stale: true });
     expect(board.marketOf('BITGET', at(5)).mark('BTCUSDT')).toBeNull();
     publish(board, 6, mark('101', 5, 'B'));
@@ -183,6 +191,25 @@ describe('a round', () => {
     expect(index(board, 'BTC', 6)).toBe('100 at 5 [A+]');
     board.apply(round);
     expect(index(board, 'BTC', 6)).toBe('101 at 6 [A+ B+]');
+  });
+
+  it('names each price that became stale once, with the reason', () => {
+    const board = newBoard();
+    const composed = (now: number, ...quotes: IndexQuote[]): PriceBatch['becameStale'] => {
+      const batch = board.compose(quotes, [], at(now));
+      board.apply(batch);
+      return batch.becameStale;
+    };
+    publish(board, 0, quote('BTC', 'A', '100', 0), quote('ETH', 'A', '10', 0), mark('100', 0));
+    expect(composed(1, quote('BTC', 'B', '200', 1))).toEqual([{ symbol: 'index/BTC', reason: 'SOURCES_DISAGREE' }]);
+    expect(composed(2)).toEqual([]);
+    expect(composed(61)).toEqual([
+      { symbol: 'index/ETH', reason: 'AGED' },
+      { symbol: 'mark/ASTER/BTCUSDT', reason: 'AGED' },
+    ]);
+    // The other source has been alone since, and was fresh.
+    expect(composed(62)).toEqual([{ symbol: 'index/BTC', reason: 'AGED' }]);
+    expect(composed(63)).toEqual([]);
   });
 
   it('stores that a price has become stale, once, and no quote', () => {
@@ -265,7 +292,7 @@ describe('what another board has stored', () => {
       const told = other.catchUp(written(round));
       expect(told).toEqual(round.changes);
     }
-    expect(index(other, 'BTC', 40)).toBe('100 stale at 0 [A- B-]');
+    expect(index(other, 'BTC', 40)).toBe('100 SOURCES_DISAGREE at 0 [A- B-]');
     expect(index(other, 'ETH', 40)).toBeNull();
     expect(other.compose([], [], at(41)).stored).toEqual({ quotes: [], indexes: [], marks: [] });
     // When A is gone, B stands alone, on both.

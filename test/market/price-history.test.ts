@@ -7,9 +7,12 @@ import { pricesAt, pricesOfBatch } from '../../src/market/price-history.js';
 import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
 import { Prices, type QuoteInput } from '../../src/market/prices.js';
 import type { Database } from '../../src/platform/database.js';
+import { createLogger } from '../../src/platform/log.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { openTestDatabase } from '../support/services/database.js';
 import { forgetPrices, shown } from './price-database.js';
+
+const log = createLogger('silent');
 
 const NOON = Date.parse('2026-01-01T12:00:00Z');
 const MAX_AGE = 60_000;
@@ -38,7 +41,7 @@ beforeEach(async () => {
 });
 
 function open(): Promise<Prices> {
-  return Prices.open({ db, symbols: rulebook, maxAge: MAX_AGE, clock: () => now, onPrices: () => undefined });
+  return Prices.open({ db, symbols: rulebook, maxAge: MAX_AGE, clock: () => now, onPrices: () => undefined, log });
 }
 
 function index(asset: string, price: number, more: Partial<QuoteInput> = {}): QuoteInput {

@@ -4,9 +4,12 @@ import { decimal, toPlain } from '../../src/margin/decimal.js';
 import { Prices, type PublishResult, type QuoteInput } from '../../src/market/prices.js';
 import type { PriceChanges } from '../../src/market/quote.js';
 import type { Database } from '../../src/platform/database.js';
+import { createLogger } from '../../src/platform/log.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { openTestDatabase } from '../support/services/database.js';
 import { forgetPrices, storedPrices } from './price-database.js';
+
+const log = createLogger('silent');
 
 const NOON = Date.parse('2026-01-01T12:00:00Z');
 
@@ -31,7 +34,7 @@ beforeEach(async () => {
 
 function open(from: Database = db): Promise<Prices> {
   const onPrices = (changes: PriceChanges): void => void heard.push(changes);
-  return Prices.open({ db: from, symbols: rulebook, maxAge: 60_000, clock: () => now, onPrices });
+  return Prices.open({ db: from, symbols: rulebook, maxAge: 60_000, clock: () => now, onPrices, log });
 }
 
 function btc(price: string, more: Partial<QuoteInput> = {}): QuoteInput {

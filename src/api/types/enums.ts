@@ -2,6 +2,7 @@
 import { registerEnumType } from 'type-graphql';
 
 import { MARGIN_STATUSES } from '../../margin/model.js';
+import { STALE_REASONS } from '../../market/staleness.js';
 import { ROLES } from '../../platform/tokens.js';
 import * as stored from '../../platform/prisma/enums.js';
 
@@ -34,6 +35,7 @@ export const MarginChangeCause = enumOf([
   'INTEREST',
   'RESYNC',
 ]);
+export const StaleReason = enumOf(STALE_REASONS);
 export const NoLiquidationPrice = enumOf(['NO_EXPOSURE', 'NOT_REACHABLE', 'UNPRICED', 'ALREADY_LIQUIDATABLE']);
 export const NoMarginAsOf = enumOf(['BEFORE_OPENING', 'IN_THE_FUTURE', 'PRICES_NOT_KEPT']);
 export const ErrorCode = enumOf([
@@ -144,6 +146,11 @@ register(MarginChangeCause, 'MarginChangeCause', 'Why a margin state is pushed.'
   POLICY: 'Other rules of its venue have taken effect.',
   INTEREST: 'Interest was booked.',
   RESYNC: 'News may have been lost for a while, and this is the state as it is.',
+});
+register(StaleReason, 'StaleReason', 'Why a price is stale: the last one goes on being used.', {
+  AGED: 'No source has a quote that is fresh.',
+  SOURCES_DISAGREE: 'Two sources are fresh, and lie more than 5 % apart.',
+  CLOCK_AHEAD: 'No source is fresh, and one is dated more than a minute ahead, by a clock that was wrong.',
 });
 register(NoLiquidationPrice, 'NoLiquidationPrice', 'Why there is no liquidation price.', {
   NO_EXPOSURE: 'Nothing is required: there is nothing to be liquidated.',

@@ -2,8 +2,10 @@ import { Arg, Ctx, Field, FieldResolver, ID, ObjectType, Query, Resolver, Root }
 
 import type { Decimal } from '../../margin/decimal.js';
 import type { AssetRecord } from '../../policy/rulebook/rulebook.js';
+import type { StaleReason as Reason } from '../../market/staleness.js';
 import { ANY_ROLE, Access } from '../types/access.js';
 import type { Context } from '../execution/context.js';
+import { StaleReason } from '../types/enums.js';
 import { globalId } from '../types/global-id.js';
 import { boundedList } from '../types/lists.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
@@ -38,6 +40,9 @@ export class Price {
       'nothing that needs it may leave.',
   })
   stale!: boolean;
+
+  @Field(() => StaleReason, { nullable: true, description: 'Why it is stale; null while it is fresh.' })
+  staleReason!: Reason | null;
 
   @Field(() => [PriceSource], { description: 'The newest quote of every source, by name; empty for USDT, which is 1.' })
   sources!: readonly PriceSource[];

@@ -88,17 +88,17 @@ describe("the server's clock", () => {
     expect(await publishPrices(service, dated, { at })).toMatchObject({ accepted: 2, errors: [] });
     expect(await told(({ status }) => status === 'LIQUIDATION')).toMatchObject({ stale: [] });
     set(0);
-    const seen = `{ account(id: "${account}") { ${MARGIN} } assets(symbols: ["BTC"]) { indexPrice { price stale } } }`;
+    const seen = `{ account(id: "${account}") { ${MARGIN} } assets(symbols: ["BTC"]) { indexPrice { price stale staleReason } } }`;
     // Nobody knows how old a price is that is dated an hour ahead.
     expect(await alice.ask(seen)).toMatchObject({
       account: { margin: { status: 'LIQUIDATION', stale: ['BTCUSDT'] } },
-      assets: [{ indexPrice: { price: '60000', stale: true } }],
+      assets: [{ indexPrice: { price: '60000', stale: true, staleReason: 'CLOCK_AHEAD' } }],
     });
     expect(await publishPrices(service, { ...CALM, BTC: '50000' })).toMatchObject({ accepted: 2, errors: [] });
     expect(await told(({ status }) => status === 'HEALTHY')).toMatchObject({ stale: [] });
     expect(await alice.ask(seen)).toMatchObject({
       account: { margin: { status: 'HEALTHY', stale: [] } },
-      assets: [{ indexPrice: { price: '50000', stale: false } }],
+      assets: [{ indexPrice: { price: '50000', stale: false, staleReason: null } }],
     });
     const past = `{ account(id: "${account}") { marginAt(at: "${new Date().toISOString()}") { margin { status stale } } } }`;
     expect(await alice.ask(past)).toEqual({ account: { marginAt: { margin: { status: 'HEALTHY', stale: [] } } } });
