@@ -5,6 +5,7 @@ import type { Bus } from '../platform/events.js';
 import type { Database } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
+import { addToOutbox } from '../platform/outbox.js';
 import type { Prisma } from '../platform/prisma/client.js';
 import type { Audit } from '../policy/changes/audit.js';
 import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/changes/problems.js';
@@ -58,9 +59,9 @@ export async function openAccount(
         openedAt: now,
         changedAt: now,
         versions: { create: { version: 1, at: now, collateralMode, positionMode } },
-        outbox: { create: { kind: 'CHANGED', at: now } },
       },
     });
+    await addToOutbox(tx, [{ accountId: id, kind: 'CHANGED' }], now);
     await audit?.done(tx, { ...fact, subject: `Account:${id}` }, null, account);
     return { made: id };
   });

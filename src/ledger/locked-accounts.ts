@@ -6,6 +6,7 @@
 import { ZERO, toPlain, type Decimal } from '../margin/decimal.js';
 import type { AccountState, CollateralMode, PositionMode } from '../margin/model.js';
 import type { Transaction } from '../platform/database.js';
+import { addToOutbox } from '../platform/outbox.js';
 import type { LedgerKind } from '../platform/prisma/enums.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import {
@@ -132,18 +133,19 @@ export async function writeAccounts(
 ): Promise<string[]> {
   const changed = [...lockedAccounts].filter((locked) => locked.isChanged);
   if (changed.length === 0) return [];
-  const told = await writeEntries(tx, changed, now);
+  const alerted = await writeEntries(tx, changed, now);
   await writeBalances(tx, changed);
   await writePositions(tx, changed);
   await writeSettings(tx, changed);
   await writeAccountRows(tx, changed, now);
-  await writeOutbox(tx, changed, told, now);
+  const looks = changed.map(({ account }) => ({ accountId: account.id, kind: 'CHANGED' as const }));
+  await addToOutbox(tx, [...looks, ...alerted], now);
   return changed.map((locked) => locked.account.id);
 }
 
 /** Ledger entries of which the account is to be alerted. */
 interface AlertedEntries {
-  readonly account: string;
+  readonly accountId: string;
   readonly kind: 'AUTO_EXCHANGED' | 'INTEREST_STARTED';
   /** Their numbers. */
   readonly entries: string[];
@@ -189,7 +191,7 @@ async function writeEntries(
       SELECT account_id, seq, 'INTEREST_STARTED', ''
       FROM written JOIN entry USING (account_id, asset_symbol, kind, reference) WHERE kind = 'INTEREST' AND is_first_hour
     )
-    SELECT account_id::text AS account, kind, jsonb_agg(seq::text ORDER BY seq) AS entries
+    SELECT account_id::text AS "accountId", kind, jsonb_agg(seq::text ORDER BY seq) AS entries
     FROM told GROUP BY account_id, kind, event ORDER BY MIN(seq)`;
 }
 
@@ -282,24 +284,4 @@ async function writeAccountRows(tx: Transaction, lockedAccounts: readonly Locked
     )
     INSERT INTO account_versions (account_id, version, at, collateral_mode, position_mode)
     SELECT id, version, changed_at, collateral_mode, position_mode FROM changed`;
-}
-
-/** What the process on duty has to look at: each account, and what it is to be alerted of. */
-async function writeOutbox(
-  tx: Transaction,
-  lockedAccounts: readonly LockedAccount[],
-  told: readonly AlertedEntries[],
-  now: Date,
-): Promise<void> {
-  const rows = [
-    ...lockedAccounts.map(({ account }) => ({ account_id: account.id, kind: 'CHANGED', entries: [] as string[] })),
-    ...told.map(({ account, kind, entries }) => ({ account_id: account, kind, entries })),
-  ];
-  const numbered = JSON.stringify(rows.map((row, position) => ({ ...row, position })));
-  await tx.$executeRaw`
-    INSERT INTO outbox (account_id, kind, entries, at)
-    SELECT account_id, kind, entries, ${now}::timestamptz
-    FROM jsonb_to_recordset(${numbered}::jsonb) AS item(
-      position int, account_id uuid, kind "OutboxKind", entries bigint[])
-    ORDER BY position`;
 }

@@ -1,6 +1,7 @@
 /** The versions of collateral ratios in the database. */
 import { decimal, toPlain } from '../../margin/decimal.js';
 import type { Database, Transaction } from '../../platform/database.js';
+import { addToOutbox } from '../../platform/outbox.js';
 import type { RatioVersion } from './ratio-version.js';
 
 /** By ratio, oldest version first: all, those of one ratio, or those with these ids. */
@@ -44,23 +45,16 @@ export async function readRatioVersions(
   }));
 }
 
-/** Rows of one statement. */
-const ROWS = 10_000;
-
-/** Leaves for the process on duty who is to be told of a version that is scheduled. */
+/** Leaves for the leader which accounts to alert of a version that is scheduled. */
 export async function announceRatioVersion(
   tx: Transaction,
   { id, effectiveFrom }: RatioVersion,
   accountIds: readonly string[],
   now: Date,
 ): Promise<void> {
-  const ids = [...accountIds].sort();
-  for (let from = 0; from < ids.length; from += ROWS) {
-    await tx.$executeRaw`
-      INSERT INTO outbox (account_id, kind, ratio_id, effective_at, at)
-      SELECT account_id, 'RATIO_SCHEDULED', ${id}::uuid, ${effectiveFrom}::timestamptz, ${now}::timestamptz
-      FROM unnest(${ids.slice(from, from + ROWS)}::uuid[]) AS concerned(account_id)`;
-  }
+  const announced = { kind: 'RATIO_SCHEDULED', ratioId: id, effectiveAt: effectiveFrom } as const;
+  const items = [...accountIds].sort().map((accountId) => ({ accountId, ...announced }));
+  await addToOutbox(tx, items, now);
 }
 
 export async function insertRatioVersion(tx: Transaction, version: RatioVersion): Promise<void> {

@@ -3,7 +3,8 @@
  * the alerts that fired.
  */
 import type { RiskAlertKind } from '../../platform/prisma/enums.js';
-import type { Chunk, NewAlert, OutboxRow } from './alert-store.js';
+import type { OutboxRow } from '../../platform/outbox.js';
+import type { Chunk, NewAlert } from './alert-store.js';
 import { positionOf, type UnitState } from './margin-units.js';
 import { isCalm, type Crossing, type MachineState } from './alert-machine.js';
 import { columnsOf, type MarginColumns } from './alert-amounts.js';

@@ -3,6 +3,7 @@ import { decimal, quotientHalfEven, toPlain, type Decimal } from '../../margin/d
 import { refuse, type Refusal } from '../../margin/refusal.js';
 import { transact, type Database, type Transaction } from '../../platform/database.js';
 import { isUuid, uuidv7 } from '../../platform/ids.js';
+import { addToOutbox } from '../../platform/outbox.js';
 import { accountNotFound, lookAgain, type LedgerParts } from '../../ledger/ledger-checks.js';
 import type { OwnAccount } from '../../ledger/owner-commands.js';
 
@@ -44,7 +45,8 @@ export async function setAlertRule(
     await tx.alertRule.create({
       data: { id, accountId, marginRatio: toPlain(marginRatio), rearmBelow: toPlain(rearmBelow) },
     });
-    await notifyLeader(tx, accountId, now);
+    // The leader looks at the account, and so at its rules: one whose ratio is reached already fires at once.
+    await addToOutbox(tx, [{ accountId, kind: 'CHANGED' }], now);
     return { ruleId: id, refusal: null, isNew: true };
   }).catch(lookAgain(bus, [own]));
   if (isNew) bus.emit('accounts', { ids: [accountId], cause: 'ACCOUNT' });
@@ -62,7 +64,7 @@ export async function removeAlertRule(
   const { accountId } = rule;
   const isRemoved = await transact(db, async (tx) => {
     const removed = await tx.alertRule.deleteMany({ where: { id: ruleId, account: { owner } } });
-    if (removed.count > 0) await notifyLeader(tx, accountId, now);
+    if (removed.count > 0) await addToOutbox(tx, [{ accountId, kind: 'CHANGED' }], now);
     return removed.count > 0;
   }).catch(lookAgain(bus, [rule]));
   if (!isRemoved) return noSuchRule();
@@ -101,11 +103,6 @@ async function lockOwnAccount(tx: Transaction, accountId: string, owner: string)
   const locked = await tx.$queryRaw<object[]>`
     SELECT 1 AS locked FROM accounts WHERE id = ${accountId}::uuid AND owner = ${owner} FOR NO KEY UPDATE`;
   return locked.length === 1;
-}
-
-/** The process on duty looks at the account, and so at its rules: one whose ratio is reached already fires at once. */
-async function notifyLeader(tx: Transaction, accountId: string, now: Date): Promise<void> {
-  await tx.outboxItem.create({ data: { accountId, kind: 'CHANGED', at: now } });
 }
 
 function refused(refusal: Refusal): { ruleId: null; refusal: Refusal; isNew: false } {

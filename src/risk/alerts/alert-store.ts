@@ -1,11 +1,12 @@
 /**
- * The tables behind the keeper: alerts, what their machines remember, the outbox and the row of the duty. One statement
+ * The tables behind the keeper: alerts, what their machines remember, and the row of the duty. One statement
  * a table, however many accounts. Numbers travel as text.
  */
 import { decimal } from '../../margin/decimal.js';
 import type { MarginStatus, PositionSide } from '../../margin/model.js';
 import { transact, type Database, type Transaction } from '../../platform/database.js';
-import type { OutboxKind, RiskAlertKind } from '../../platform/prisma/enums.js';
+import { outboxDeletion } from '../../platform/outbox.js';
+import type { RiskAlertKind } from '../../platform/prisma/enums.js';
 import { holdTerm, type LeadershipState, type Term } from '../../cluster/leadership.js';
 import type { AlertRule, MachineState } from './alert-machine.js';
 
@@ -33,15 +34,6 @@ export interface NewState {
   readonly accountId: string;
   readonly level: string;
   readonly state: MachineState | null;
-}
-
-export interface OutboxRow {
-  readonly seq: bigint;
-  readonly accountId: string;
-  readonly kind: OutboxKind;
-  readonly ratioId: string | null;
-  readonly effectiveAt: Date | null;
-  readonly entries: readonly string[];
 }
 
 /** What is stored at once. */
@@ -77,14 +69,6 @@ export async function takePriceBatch(db: Database, term: Term, round: bigint): P
     await tx.$executeRaw`UPDATE price_rounds SET taken = true WHERE seq = ${round}`;
     await tx.$executeRaw`UPDATE duty SET taken_round = ${round} WHERE id = 1`;
   });
-}
-
-/** The oldest rows, by number, but for those of some accounts. */
-export async function readOutbox(db: Database, limit: number, without: readonly string[]): Promise<OutboxRow[]> {
-  return db.$queryRaw<OutboxRow[]>`
-    SELECT seq, account_id::text AS "accountId", kind::text AS kind, ratio_id::text AS "ratioId",
-      effective_at AS "effectiveAt", entries::text[] AS entries
-    FROM outbox WHERE account_id <> ALL(${[...without]}::uuid[]) ORDER BY seq LIMIT ${limit}`;
 }
 
 /** By account, then by level; accounts and levels without a row are left out. */
@@ -170,9 +154,7 @@ export async function storeChunk(
     await lockAccounts(tx, chunk);
     await writeAlerts(tx, chunk.alerts, lastAlert, at);
     await writeStates(tx, chunk.states);
-    if (chunk.outbox.length > 0) {
-      await tx.$executeRaw`DELETE FROM outbox WHERE seq = ANY(${chunk.outbox.map(String)}::bigint[])`;
-    }
+    if (chunk.outbox.length > 0) await tx.$executeRaw(outboxDeletion(chunk.outbox));
     await tx.$executeRaw`
       UPDATE duty SET last_alert = ${last}, done_round = COALESCE(${chunk.doneRound}::bigint, done_round) WHERE id = 1`;
   });
@@ -185,7 +167,7 @@ async function isDone(db: Database, term: Term, { outbox, doneRound }: Chunk, la
     WITH held AS (
       SELECT id FROM duty WHERE id = 1 AND term = ${term.number} AND last_alert = ${lastAlert} FOR UPDATE
     ), gone AS (
-      DELETE FROM outbox WHERE seq = ANY(${outbox.map(String)}::bigint[]) AND EXISTS (SELECT FROM held)
+      ${outboxDeletion(outbox)} AND EXISTS (SELECT FROM held)
     )
     UPDATE duty SET done_round = COALESCE(${doneRound}::bigint, done_round) WHERE id = 1 AND EXISTS (SELECT FROM held)`;
   return held === 1;

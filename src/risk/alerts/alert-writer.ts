@@ -12,11 +12,11 @@ import type { Policy } from '../../margin/model.js';
 import type { Bus } from '../../platform/events.js';
 import type { Database } from '../../platform/database.js';
 import type { Logger } from '../../platform/log.js';
+import { readOutbox } from '../../platform/outbox.js';
 import type { LeadershipState, Term } from '../../cluster/leadership.js';
 import {
   readAllRules,
   readLeadership,
-  readOutbox,
   readRules,
   readStates,
   storeChunk,
