@@ -36,7 +36,7 @@ const POSITIONS = [
   ['P4', 'LONG', '3000', '450000', '5', '149.123'],
 ] as const;
 
-const schedule: CollateralTable = {
+const table: CollateralTable = {
   id: 'ratio',
   tierUnit: 'QUOTE_VALUE',
   userCap: decimal(100_000),
@@ -85,7 +85,7 @@ const policy: Policy = {
   interest: [],
   autoExchange: [],
   assets: new Map(ASSETS.map((asset) => [asset, { pricedAs: null, transferable: true, convertible: true }])),
-  collateralRatios: new Map(ASSETS.slice(1).map((asset) => [asset, schedule])),
+  collateralRatios: new Map(ASSETS.slice(1).map((asset) => [asset, table])),
   instruments: new Map(instruments.map((rules) => [rules.symbol, rules])),
 };
 const priced = (rows: [string, string][]): Market['index'] => {

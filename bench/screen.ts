@@ -25,14 +25,10 @@ import {
   POSITION_AMOUNTS,
   RULE_SET,
 } from '../src/risk/columns/columns.js';
+import { statusBoundaries } from '../src/margin/state/status.js';
 import { quietRangeOf, type QuietRange } from '../src/risk/columns/quiet-range.js';
 import { PriceColumn } from '../src/risk/columns/price-column.js';
-import {
-  COLLATERAL_STRIDE,
-  MAINTENANCE_STRIDE,
-  RuleColumns,
-  statusBoundaries,
-} from '../src/risk/columns/rule-columns.js';
+import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE, RuleColumns } from '../src/risk/columns/rule-columns.js';
 import { prefilter } from '../src/risk/columns/prefilter.js';
 
 const SIZES = process.argv.slice(2).map(Number);
@@ -218,7 +214,7 @@ function withoutBounds(book: AccountColumns, units: Uint32Array, count: number):
       balance += exposure + (amounts[item * POSITION_AMOUNTS + 1] as number);
       let tier = maintenanceTier[row] as number;
       while (notional >= (maintenanceTiers[tier] as number)) tier += MAINTENANCE_STRIDE;
-      maintenance += notional * (maintenanceTiers[tier + 2] as number) - (maintenanceTiers[tier + 3] as number);
+      maintenance += notional * (maintenanceTiers[tier + 2] as number) + (maintenanceTiers[tier + 3] as number);
     }
     if (
       maintenance <= (quietRanges[unit * QUIET_RANGE] as number) * balance ||

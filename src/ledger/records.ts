@@ -2,7 +2,8 @@
  * Reading accounts and what they hold. Everything is read for many accounts at a time: the number of SQL statements does
  * not grow with the number of accounts.
  */
-import { decimal, min, type Decimal } from '../margin/decimal.js';
+import { startingLeverage } from '../margin/change/leverage.js';
+import { decimal, type Decimal } from '../margin/decimal.js';
 import type { AccountState, CollateralMode, MarginMode, PositionMode, PositionSide } from '../margin/model.js';
 import type { Database, Transaction } from '../platform/database.js';
 import { Prisma } from '../platform/prisma/client.js';
@@ -124,13 +125,11 @@ export function holdingsOf({ balances, positions, settings, ...account }: Holdin
   };
 }
 
-const STARTING_LEVERAGE = decimal(20);
-
-/** What holds without a setting: 20x, or the instrument's maximum where that is less, in cross margin (rules: 6, 7). */
+/** What holds without a setting: the starting leverage, in cross margin (rules: 6 and 7). */
 export function settingOf(holdings: Pick<Holdings, 'settings'>, instrument: InstrumentRecord): SettingRecord {
   return (
     holdings.settings.get(instrument.symbol) ?? {
-      leverage: min(STARTING_LEVERAGE, instrument.maxLeverage),
+      leverage: startingLeverage(instrument),
       marginMode: 'CROSS',
     }
   );

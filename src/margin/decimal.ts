@@ -24,7 +24,8 @@ export const ZERO: Decimal = new Decimal(0);
 export const ONE: Decimal = new Decimal(1);
 
 const SCALE_FACTOR: Decimal = new Decimal(10).pow(SCALE);
-const SMALLEST_STEP: Decimal = new Decimal(10).pow(-SCALE);
+/** One unit of the last digit. */
+export const SMALLEST_STEP: Decimal = new Decimal(10).pow(-SCALE);
 const PLAIN = /^-?(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,18})?$/;
 
 /** Longest text that can be a decimal: a sign, 30 digits, a point, 18 digits. */

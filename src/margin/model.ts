@@ -3,7 +3,7 @@
  * account holds, what the market says, what the venue's policy is. Units: quantities in the asset itself, prices,
  * values and margins in USDT. A negative balance is a debt; sizes are positive and the side says the direction.
  */
-import type { Decimal } from './decimal.js';
+import { ONE, type Decimal } from './decimal.js';
 
 /** The asset in which every instrument is quoted and settled, and in which everything is valued (rules: 1). */
 export const SETTLEMENT_ASSET = 'USDT';
@@ -64,6 +64,9 @@ export interface PriceState {
   /** No source is fresh: the last price goes on being used, and is listed (rules: 2). */
   readonly stale: boolean;
 }
+
+/** The settlement asset is the measure of all prices: always 1, never stale (rules: 1). */
+export const SETTLEMENT_PRICE: PriceState = { price: ONE, stale: false };
 
 // --- What the venue's policy is, on the account's chain, at one instant ---
 

@@ -4,8 +4,8 @@
  * are the same: `compose` says what a round of quotes would change, `apply` puts it on the board.
  */
 import { compositeIndex } from '../margin/state/composite-index.js';
-import { ONE, type Decimal } from '../margin/decimal.js';
-import { SETTLEMENT_ASSET, type Market } from '../margin/model.js';
+import type { Decimal } from '../margin/decimal.js';
+import { SETTLEMENT_ASSET, SETTLEMENT_PRICE, type Market } from '../margin/model.js';
 import { marketOf, snapshotOf, type BatchPrices, type PriceSnapshot } from './price-snapshot.js';
 import type {
   IndexPrice,
@@ -172,8 +172,9 @@ export class PriceBoard {
   /** The index of an asset, or of the one that it is priced as; null when there never was one. */
   indexDetail(asset: string, now: number): PriceDetail | null {
     const priced = this.symbols.assets.get(asset)?.pricedAs ?? asset;
-    if (priced === SETTLEMENT_ASSET)
-      return { price: ONE, at: new Date(now), stale: false, staleReason: null, sources: [] };
+    if (priced === SETTLEMENT_ASSET) {
+      return { ...SETTLEMENT_PRICE, at: new Date(now), staleReason: null, sources: [] };
+    }
     const entry = this.entries.indexes.get(priced);
     if (entry === undefined || entry.index === null) return null;
     const stale = isStale(entry.index, now, this.maxAge);

@@ -20,7 +20,7 @@ import {
   market,
   policy,
   position,
-  schedule,
+  table,
 } from '../support/oracle/margin-builders.js';
 import type { Portfolio } from '../support/oracle/portfolio.js';
 import { toMargin } from '../support/oracle/portfolio-to-margin.js';
@@ -105,7 +105,7 @@ const CHECKS: { readonly [Id in keyof Examples]: (example: Examples[Id]) => void
   },
   V05({ in: given, out }) {
     const rows = given.tiers;
-    const tiers = schedule(
+    const tiers = table(
       rows.map(([floor, , ratio]) => [floor, ratio] as const),
       { lastCap: rows.at(-1)?.[1] ?? '' },
     );

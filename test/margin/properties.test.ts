@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
+import { maintenanceCurve, valueAt } from '../../src/margin/curve.js';
 import { withBalanceChanges, withPositions } from '../../src/margin/state/account.js';
 import { assessMargin, type MarginReport } from '../../src/margin/state/assess.js';
 import { decimal, sum, toPlain, ZERO } from '../../src/margin/decimal.js';
 import { applyFill } from '../../src/margin/change/fill.js';
 import type { AccountState, TradeSide } from '../../src/margin/model.js';
-import { maintenanceMargin } from '../../src/margin/state/requirement.js';
 import { account, position } from '../support/oracle/margin-builders.js';
 import { toMargin } from '../support/oracle/portfolio-to-margin.js';
 import { randomPortfolio } from '../support/oracle/random-portfolio.js';
@@ -87,11 +87,11 @@ describe('a margin state', () => {
         const { policy } = toMargin(portfolio);
         if (policy.maintenanceMethod !== 'PROGRESSIVE') return;
         for (const { tiers } of policy.instruments.values()) {
-          tiers.slice(1).forEach((tier, index) => {
-            const below = tiers[index];
-            if (below === undefined) throw new Error('no tier below');
-            const [one, two] = [below, tier].map((each) => maintenanceMargin(tier.floor, each, policy));
-            expect(one?.toFixed()).toBe(two?.toFixed());
+          const segments = maintenanceCurve(tiers, policy);
+          segments.slice(1).forEach((segment, index) => {
+            const below = segments[index];
+            if (below === undefined) throw new Error('no segment below');
+            expect(valueAt(below, segment.floor).toFixed()).toBe(valueAt(segment, segment.floor).toFixed());
           });
         }
       }),

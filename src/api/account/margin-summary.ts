@@ -64,7 +64,7 @@ export class CollateralContributionResolver {
     description: 'The version that was applied. Null for a debt, and where no ratio of the account’s chain applies.',
   })
   collateralRatio(@Root() contribution: Contribution, @Ctx() { rulebook }: Context): unknown {
-    return contribution.scheduleId === null ? null : rulebook.ratioVersion(contribution.scheduleId);
+    return contribution.tableId === null ? null : rulebook.ratioVersion(contribution.tableId);
   }
 }
 

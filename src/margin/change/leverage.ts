@@ -3,16 +3,16 @@
  */
 import { checkInitialMargin } from './acceptance.js';
 import { assessMargin } from '../state/assess.js';
+import { pieceAt } from '../curve.js';
 import { ONE, ZERO, decimal, max, min, type Decimal } from '../decimal.js';
 import type { AccountState, InstrumentRules, Market, Policy } from '../model.js';
 import { refuse, type Refusal } from '../refusal.js';
-import { tierOf } from '../state/requirement.js';
 
 const STARTING_LEVERAGE: Decimal = decimal(20);
 
 /** What an instrument starts with: 20, or its maximum where that is less. */
-export function startingLeverage(rules: InstrumentRules): Decimal {
-  return min(STARTING_LEVERAGE, rules.maxLeverage);
+export function startingLeverage({ maxLeverage: most }: Pick<InstrumentRules, 'maxLeverage'>): Decimal {
+  return min(STARTING_LEVERAGE, most);
 }
 
 /**
@@ -25,7 +25,7 @@ export function maxLeverage(rules: InstrumentRules, account: AccountState, marke
   for (const { instrument, size, cost } of account.positions) {
     if (instrument === rules.symbol) notional = max(notional, mark === null ? cost : size.times(mark.price));
   }
-  return min(rules.maxLeverage, tierOf(notional, rules.tiers).maxLeverage);
+  return min(rules.maxLeverage, pieceAt(rules.tiers, notional).maxLeverage);
 }
 
 /** The account with the leverage on every position of the instrument. */

@@ -6,9 +6,9 @@ import type { AccountState, CollateralTable } from '../model.js';
 import { refuse, type Refusal } from '../refusal.js';
 
 /** min(max(quantity, 0), userCap), in coins. */
-export function platformUse(quantity: Decimal, schedule: CollateralTable): Decimal {
+export function platformUse(quantity: Decimal, table: CollateralTable): Decimal {
   const held = max(ZERO, quantity);
-  return schedule.userCap === null ? held : min(held, schedule.userCap);
+  return table.userCap === null ? held : min(held, table.userCap);
 }
 
 /**
@@ -19,13 +19,13 @@ export function platformUse(quantity: Decimal, schedule: CollateralTable): Decim
 export function checkPlatformCaps(
   before: AccountState,
   after: AccountState,
-  schedules: ReadonlyMap<string, CollateralTable>,
+  tables: ReadonlyMap<string, CollateralTable>,
   room: ReadonlyMap<string, Decimal>,
 ): Refusal | null {
   for (const [asset, left] of room) {
-    const schedule = schedules.get(asset);
-    if (schedule === undefined) continue;
-    const more = useOf(asset, after, schedule).minus(useOf(asset, before, schedule));
+    const table = tables.get(asset);
+    if (table === undefined) continue;
+    const more = useOf(asset, after, table).minus(useOf(asset, before, table));
     if (more.gt(ZERO) && more.gt(left)) {
       const message = `All accounts together may hold only so much ${asset} as collateral; there is less room than that.`;
       return refuse('PLATFORM_CAP_REACHED', message, more, max(ZERO, left));
@@ -35,8 +35,8 @@ export function checkPlatformCaps(
 }
 
 /** Only accounts in multi-asset mode use a cap up. */
-function useOf(asset: string, account: AccountState, schedule: CollateralTable): Decimal {
+function useOf(asset: string, account: AccountState, table: CollateralTable): Decimal {
   if (account.collateralMode === 'SINGLE_ASSET') return ZERO;
   const balance = account.balances.find((held) => held.asset === asset);
-  return balance === undefined ? ZERO : platformUse(balance.quantity, schedule);
+  return balance === undefined ? ZERO : platformUse(balance.quantity, table);
 }

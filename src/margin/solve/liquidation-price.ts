@@ -5,15 +5,19 @@
  * bounds are where it falls below 0. Both equality policies share them.
  */
 import type { MarginReport, PositionReport } from '../state/assess.js';
-import { indexPrice, pricedBy, scheduleOf, type CollateralContribution } from '../state/collateral.js';
-import { ONE, ZERO, decimal, min, quotientDown, quotientUp, type Decimal } from '../decimal.js';
+import { indexPrice, pricedBy, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
+import { collateralCurve, countedAmount, maintenanceCurve } from '../curve.js';
+import { ONE, ZERO, decimal, quotientDown, quotientUp, type Decimal } from '../decimal.js';
 import { SETTLEMENT_ASSET, type AccountState, type MarginStatus, type Market, type Policy } from '../model.js';
 import {
   add,
+  along,
+  constant,
   firstBelowZeroOverOne,
   lastBelowZeroUnderOne,
+  negated,
+  straight,
   type Fraction,
-  type Kink,
   type Piecewise,
 } from './piecewise.js';
 
@@ -115,64 +119,24 @@ function surplus(
   return add([constant(fixed), ...moving]);
 }
 
-function constant(intercept: Decimal): Piecewise {
-  return { slope: ZERO, intercept, kinks: [] };
-}
-
 /** Unrealised PnL less maintenance margin, when the mark is multiplied by t. */
 function ofPosition({ instrument, side, notional, cost }: PositionReport, policy: Policy): Piecewise {
-  const tiers = policy.instruments.get(instrument)?.tiers ?? [];
   const value = notional ?? ZERO;
-  const progressive = policy.maintenanceMethod === 'PROGRESSIVE';
-  let slope = (side === 'LONG' ? value : value.negated()).minus(value.times(policy.liquidationFeeRate));
-  let intercept = side === 'LONG' ? cost.negated() : cost;
-  const kinks: Kink[] = [];
-  let rate = ZERO;
-  let amount = ZERO;
-  for (const tier of tiers) {
-    const steeper = rate.minus(tier.maintenanceRate).times(value);
-    const deducted = progressive ? tier.maintenanceAmount.minus(amount) : ZERO;
-    if (tier.floor.isZero()) {
-      slope = slope.plus(steeper);
-      intercept = intercept.plus(deducted);
-    } else {
-      kinks.push({ at: { dividend: tier.floor, divisor: value }, slope: steeper, intercept: deducted });
-    }
-    rate = tier.maintenanceRate;
-    amount = tier.maintenanceAmount;
-  }
-  return { slope, intercept, kinks };
+  const pnl = side === 'LONG' ? straight(value, cost.negated()) : straight(value.negated(), cost);
+  const tiers = policy.instruments.get(instrument)?.tiers ?? [];
+  return add([pnl, negated(along(maintenanceCurve(tiers, policy), value))]);
 }
 
 /** What a balance counts, less the margin asked for a debt, when its index price is multiplied by t. */
 function ofBalance(balance: CollateralContribution, account: AccountState, policy: Policy): Piecewise {
   const { asset, quantity, indexPrice: price, collateralValue } = balance;
-  const linear = { slope: collateralValue, intercept: ZERO, kinks: [] };
   if (price === null) return constant(ZERO);
-  if (quantity.lt(ZERO)) return { ...linear, slope: collateralValue.times(policy.debtMarginRate.plus(ONE)) };
-  const schedule = scheduleOf(asset, account.collateralMode, policy);
-  if (schedule === null || schedule.tierUnit === 'QUANTITY') return linear;
-
-  const counted = (schedule.userCap === null ? quantity : min(quantity, schedule.userCap)).times(price);
-  if (counted.isZero()) return linear;
-  let slope = ZERO;
-  const kinks: Kink[] = [];
-  // At a floor the value above it begins to count at another ratio; what is below it counts as before.
-  const bend = (floor: Decimal, change: Decimal): void => {
-    if (floor.isZero()) slope = slope.plus(change.times(counted));
-    else {
-      const at = { dividend: floor, divisor: counted };
-      kinks.push({ at, slope: change.times(counted), intercept: change.times(floor).negated() });
-    }
-  };
-  let ratio = ZERO;
-  for (const tier of schedule.tiers) {
-    bend(tier.floor, tier.ratio.minus(ratio));
-    ratio = tier.ratio;
-  }
-  const lastCap = schedule.tiers.at(-1)?.cap ?? null;
-  if (lastCap !== null) bend(lastCap, ratio.negated());
-  return { slope, intercept: ZERO, kinks };
+  if (quantity.lt(ZERO)) return straight(collateralValue.times(policy.debtMarginRate.plus(ONE)), ZERO);
+  const table = collateralTableOf(asset, account.collateralMode, policy);
+  const amount = table === null ? ZERO : countedAmount(quantity, price, table);
+  // Tiers in coins do not bend when the price moves; nothing counted stays nothing.
+  if (table === null || table.tierUnit === 'QUANTITY' || amount.isZero()) return straight(collateralValue, ZERO);
+  return along(collateralCurve(table).segments, amount);
 }
 
 /** The bounds around the present price, and which of them is nearer. */

@@ -3,6 +3,7 @@
  * a function first falls below 0 on either side of t = 1. Exact: breakpoints and roots are fractions, compared by
  * cross-multiplication.
  */
+import type { Segment } from '../curve.js';
 import { ONE, ZERO, type Decimal } from '../decimal.js';
 
 /** dividend / divisor; the divisor is greater than 0. */
@@ -25,7 +26,7 @@ export interface Kink {
   readonly intercept: Decimal;
 }
 
-interface Segment {
+interface Stretch {
   readonly from: Fraction;
   /** Null: without end. */
   readonly to: Fraction | null;
@@ -35,6 +36,38 @@ interface Segment {
 
 const START: Fraction = { dividend: ZERO, divisor: ONE };
 const HERE: Fraction = { dividend: ONE, divisor: ONE };
+
+export function straight(slope: Decimal, intercept: Decimal): Piecewise {
+  return { slope, intercept, kinks: [] };
+}
+
+export function constant(value: Decimal): Piecewise {
+  return straight(ZERO, value);
+}
+
+/**
+ * A curve of the rules at amount x t, as a function of t.
+ *
+ * @param segments contiguous from 0; none: 0 everywhere
+ * @param amount the amount at t = 1, greater than 0 unless there is only one segment
+ */
+export function along(segments: readonly Segment[], amount: Decimal): Piecewise {
+  const [first, ...later] = segments;
+  if (first === undefined) return constant(ZERO);
+  let before = first;
+  const kinks = later.map((segment): Kink => {
+    const slope = segment.slope.minus(before.slope).times(amount);
+    const intercept = segment.intercept.minus(before.intercept);
+    before = segment;
+    return { at: { dividend: segment.floor, divisor: amount }, slope, intercept };
+  });
+  return { slope: first.slope.times(amount), intercept: first.intercept, kinks };
+}
+
+export function negated({ slope, intercept, kinks }: Piecewise): Piecewise {
+  const turned = kinks.map((kink) => ({ ...kink, slope: kink.slope.negated(), intercept: kink.intercept.negated() }));
+  return { slope: slope.negated(), intercept: intercept.negated(), kinks: turned };
+}
 
 export function add(parts: readonly Piecewise[]): Piecewise {
   let slope = ZERO;
@@ -48,26 +81,26 @@ export function add(parts: readonly Piecewise[]): Piecewise {
 
 /** The supremum of the t < 1 where the function is below 0; null where there is none. */
 export function lastBelowZeroUnderOne(line: Piecewise): Fraction | null {
-  for (const segment of segments(line).reverse()) {
-    if (compare(segment.from, HERE) >= 0) continue;
-    const to = segment.to === null || compare(segment.to, HERE) > 0 ? HERE : segment.to;
-    if (valueAt(to, segment).lt(ZERO)) return to;
+  for (const stretch of stretches(line).reverse()) {
+    if (compare(stretch.from, HERE) >= 0) continue;
+    const to = stretch.to === null || compare(stretch.to, HERE) > 0 ? HERE : stretch.to;
+    if (valueAt(to, stretch).lt(ZERO)) return to;
     // Not below 0 at its end: only a piece that rises to there can be below 0 before.
-    const root = segment.slope.gt(ZERO) ? rootOf(segment) : null;
-    if (root !== null && compare(root, segment.from) > 0) return root;
+    const root = stretch.slope.gt(ZERO) ? rootOf(stretch) : null;
+    if (root !== null && compare(root, stretch.from) > 0) return root;
   }
   return null;
 }
 
 /** The infimum of the t > 1 where the function is below 0; null where there is none. */
 export function firstBelowZeroOverOne(line: Piecewise): Fraction | null {
-  for (const segment of segments(line)) {
-    if (segment.to !== null && compare(segment.to, HERE) <= 0) continue;
-    const from = compare(segment.from, HERE) < 0 ? HERE : segment.from;
-    if (valueAt(from, segment).lt(ZERO)) return from;
+  for (const stretch of stretches(line)) {
+    if (stretch.to !== null && compare(stretch.to, HERE) <= 0) continue;
+    const from = compare(stretch.from, HERE) < 0 ? HERE : stretch.from;
+    if (valueAt(from, stretch).lt(ZERO)) return from;
     // Not below 0 at its start: only a piece that falls from there can be below 0 later.
-    const root = segment.slope.lt(ZERO) ? rootOf(segment) : null;
-    if (root !== null && (segment.to === null || compare(root, segment.to) < 0)) return root;
+    const root = stretch.slope.lt(ZERO) ? rootOf(stretch) : null;
+    if (root !== null && (stretch.to === null || compare(root, stretch.to) < 0)) return root;
   }
   return null;
 }
@@ -77,9 +110,9 @@ export function compare(a: Fraction, b: Fraction): number {
 }
 
 /** The pieces in order, those without length left out. */
-function segments(line: Piecewise): Segment[] {
+function stretches(line: Piecewise): Stretch[] {
   const kinks = [...line.kinks].sort((a, b) => compare(a.at, b.at));
-  const pieces: Segment[] = [];
+  const pieces: Stretch[] = [];
   let { slope, intercept } = line;
   let from = START;
   for (const kink of kinks) {
@@ -92,10 +125,10 @@ function segments(line: Piecewise): Segment[] {
 }
 
 /** The value times the fraction's divisor, which keeps its sign. */
-function valueAt({ dividend, divisor }: Fraction, { slope, intercept }: Segment): Decimal {
+function valueAt({ dividend, divisor }: Fraction, { slope, intercept }: Stretch): Decimal {
   return slope.times(dividend).plus(intercept.times(divisor));
 }
 
-function rootOf({ slope, intercept }: Segment): Fraction {
+function rootOf({ slope, intercept }: Stretch): Fraction {
   return { dividend: slope.lt(ZERO) ? intercept : intercept.negated(), divisor: slope.abs() };
 }

@@ -3,8 +3,9 @@
  */
 import { assessMargin, type MarginReport } from '../state/assess.js';
 import { balanceOf } from '../state/account.js';
-import { indexPrice, scheduleOf } from '../state/collateral.js';
-import { ONE, ZERO, max, min, quotientDown, type Decimal } from '../decimal.js';
+import { indexPrice, collateralTableOf } from '../state/collateral.js';
+import { collateralCurve, unitValue, valueAt } from '../curve.js';
+import { ZERO, max, min, quotientDown, type Decimal } from '../decimal.js';
 import { SETTLEMENT_ASSET, type AccountState, type CollateralTable, type Market, type Policy } from '../model.js';
 import { refuse, type Refusal } from '../refusal.js';
 
@@ -29,9 +30,9 @@ export function maxTransferable(asset: string, account: AccountState, market: Ma
   const needed = report.initialMargin.minus(others);
   if (!needed.gt(ZERO)) return balance;
   const price = indexPrice(asset, market, policy);
-  const schedule = scheduleOf(asset, account.collateralMode, policy);
-  if (counted.lt(needed) || price === null || schedule === null) return ZERO;
-  return beyond(needed, balance, price.price, schedule);
+  const table = collateralTableOf(asset, account.collateralMode, policy);
+  if (counted.lt(needed) || price === null || table === null) return ZERO;
+  return beyond(needed, balance, price.price, table);
 }
 
 /**
@@ -83,30 +84,24 @@ function lacksPrices(asset: string, account: AccountState, report: MarginReport,
     report.collateral.some(
       (balance) =>
         balance.stale &&
-        (balance.quantity.lt(ZERO) || scheduleOf(balance.asset, account.collateralMode, policy) !== null),
+        (balance.quantity.lt(ZERO) || collateralTableOf(balance.asset, account.collateralMode, policy) !== null),
     )
   );
 }
 
 /**
- * How much of the quantity lies beyond the least that still counts `needed`: the tiers read backwards. `needed` is
- * above 0 and at most what the quantity counts, so that some tier reaches it, with a ratio above 0.
+ * How much of the quantity lies beyond the least that still counts `needed`: the curve read backwards. `needed` is
+ * above 0 and at most what the quantity counts, so that some segment with a ratio above 0 reaches it.
  */
-function beyond(needed: Decimal, quantity: Decimal, price: Decimal, schedule: CollateralTable): Decimal {
-  const inCoins = schedule.tierUnit === 'QUANTITY';
-  // What one unit of the tiers, a coin or a USDT, is worth.
-  const unitValue = inCoins ? price : ONE;
-  let below = ZERO;
-  for (const { floor, cap, ratio } of schedule.tiers) {
-    const unit = unitValue.times(ratio);
-    const upToCap = cap === null ? null : below.plus(cap.minus(floor).times(unit));
-    if (upToCap === null || upToCap.gte(needed)) {
-      // The least is floor + (needed - below) / unit, in units of the tiers.
-      const kept = floor.times(unit).plus(needed).minus(below);
-      const perCoin = inCoins ? unit : unit.times(price);
-      return quotientDown(quantity.times(perCoin).minus(kept), perCoin);
-    }
-    below = upToCap;
+function beyond(needed: Decimal, quantity: Decimal, price: Decimal, table: CollateralTable): Decimal {
+  const unit = unitValue(price, table);
+  for (const segment of collateralCurve(table).segments) {
+    const { cap, slope, intercept } = segment;
+    if (slope.isZero() || (cap !== null && valueAt(segment, cap).times(unit).lt(needed))) continue;
+    // A coin moves the collateral by ratio x price, whatever the unit of the tiers is.
+    const perCoin = slope.times(price);
+    const kept = needed.minus(intercept.times(unit));
+    return quotientDown(quantity.times(perCoin).minus(kept), perCoin);
   }
   return ZERO;
 }

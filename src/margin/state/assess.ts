@@ -2,7 +2,7 @@
  * THE way to a margin state. Queries, simulations, ticks, alerts, previews and as-of answers all come through
  * `assessMargin`, so that there is one number and never two.
  */
-import { assessBalance, scheduleOf, type CollateralContribution } from './collateral.js';
+import { assessBalance, collateralTableOf, type CollateralContribution } from './collateral.js';
 import { ZERO, max, quotientDown, type Decimal } from '../decimal.js';
 import type { AccountState, Market, MarginStatus, Policy, PositionState } from '../model.js';
 import { requirement, type Requirement } from './requirement.js';
@@ -72,7 +72,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     if (contribution.value === null) {
       unpriced.add(balance.asset);
       if (balance.quantity.isNegative()) unknown = true;
-      else if (scheduleOf(balance.asset, account.collateralMode, policy) !== null) lowerBound = true;
+      else if (collateralTableOf(balance.asset, account.collateralMode, policy) !== null) lowerBound = true;
       continue;
     }
     walletValue = walletValue.plus(contribution.value);

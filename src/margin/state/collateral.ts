@@ -1,9 +1,11 @@
 /**
  * What balances count as collateral (rules: 3; sources: the venues' tables of collateral ratios).
  */
+import { AT_PAR, collateralCurve, countedAmount, unitValue } from '../curve.js';
 import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
 import {
   SETTLEMENT_ASSET,
+  SETTLEMENT_PRICE,
   type BalanceState,
   type CollateralMode,
   type CollateralTable,
@@ -29,7 +31,7 @@ export interface CollateralContribution {
   /** The tiers that the balance reaches into; none for a debt and for what does not count. */
   readonly tiers: readonly TierContribution[];
   /** The version of the ratio that was applied; null where none was. */
-  readonly scheduleId: string | null;
+  readonly tableId: string | null;
 }
 
 export interface TierContribution extends CollateralTier {
@@ -37,13 +39,6 @@ export interface TierContribution extends CollateralTier {
   readonly value: Decimal;
   readonly collateralValue: Decimal;
 }
-
-const SETTLEMENT_PRICE: PriceState = { price: ONE, stale: false };
-
-const AT_PAR: readonly CollateralTier[] = [{ floor: ZERO, cap: null, ratio: ONE }];
-
-/** USDT, in single-asset mode and where a venue's table leaves it out. */
-const SETTLEMENT_AT_PAR: CollateralTable = { id: '', tierUnit: 'QUOTE_VALUE', tiers: AT_PAR, userCap: null };
 
 /**
  * The index price of an asset, through `pricedAs` where it has none of its own. USDT is 1 (rules: 1).
@@ -63,9 +58,9 @@ export function pricedBy(asset: string, policy: Policy): string {
  * The tiers by which a positive balance of the asset counts; null when it counts nothing.
  * Multi-asset: the ratio of the account's chain, USDT at 1 where the table leaves it out. Single-asset: USDT only.
  */
-export function scheduleOf(asset: string, mode: CollateralMode, policy: Policy): CollateralTable | null {
-  if (mode === 'SINGLE_ASSET') return asset === SETTLEMENT_ASSET ? SETTLEMENT_AT_PAR : null;
-  return policy.collateralRatios.get(asset) ?? (asset === SETTLEMENT_ASSET ? SETTLEMENT_AT_PAR : null);
+export function collateralTableOf(asset: string, mode: CollateralMode, policy: Policy): CollateralTable | null {
+  if (mode === 'SINGLE_ASSET') return asset === SETTLEMENT_ASSET ? AT_PAR : null;
+  return policy.collateralRatios.get(asset) ?? (asset === SETTLEMENT_ASSET ? AT_PAR : null);
 }
 
 /**
@@ -81,50 +76,44 @@ export function assessBalance(
   const { asset, quantity } = balance;
   const price = indexPrice(asset, market, policy);
   const value = price === null ? null : quantity.times(price.price);
-  const schedule = price === null || quantity.lt(ZERO) ? null : scheduleOf(asset, mode, policy);
-  const tiers = price === null || schedule === null ? [] : throughTiers(quantity, price.price, schedule);
+  const table = price === null || quantity.lt(ZERO) ? null : collateralTableOf(asset, mode, policy);
+  const tiers = price === null || table === null ? [] : throughTiers(quantity, price.price, table);
   return {
     asset,
     quantity,
     indexPrice: price === null ? null : price.price,
     stale: price !== null && price.stale,
     value,
-    uncountedQuantity: price === null || schedule === null ? ZERO : uncounted(quantity, price.price, schedule),
+    uncountedQuantity: price === null || table === null ? ZERO : uncounted(quantity, price.price, table),
     collateralValue: value !== null && value.lt(ZERO) ? value : sum(tiers.map((tier) => tier.collateralValue)),
     tiers,
-    scheduleId: schedule === null || schedule === SETTLEMENT_AT_PAR ? null : schedule.id,
+    tableId: table === null || table === AT_PAR ? null : table.id,
   };
 }
 
-/** The parts of a positive quantity that lie in each tier, progressively; coins above `userCap` are in none. */
-function throughTiers(quantity: Decimal, price: Decimal, schedule: CollateralTable): TierContribution[] {
-  const counted = schedule.userCap === null ? quantity : min(quantity, schedule.userCap);
-  const inCoins = schedule.tierUnit === 'QUANTITY';
-  const amount = inCoins ? counted : counted.times(price);
+/** The parts of a positive quantity that lie in each tier, progressively; coins above a cap are in none. */
+function throughTiers(quantity: Decimal, price: Decimal, table: CollateralTable): TierContribution[] {
+  const { segments, end } = collateralCurve(table);
+  const amount = countedAmount(quantity, price, table);
+  const counted = end === null ? amount : min(amount, end);
+  const unit = unitValue(price, table);
   const parts: TierContribution[] = [];
-  for (const tier of schedule.tiers) {
-    if (amount.lte(tier.floor)) break;
-    const top = tier.cap === null ? amount : min(amount, tier.cap);
-    const part = top.minus(tier.floor);
-    const value = inCoins ? part.times(price) : part;
-    parts.push({
-      floor: tier.floor,
-      cap: tier.cap,
-      ratio: tier.ratio,
-      value,
-      collateralValue: value.times(tier.ratio),
-    });
+  for (const { floor, cap, slope: ratio } of segments) {
+    if (counted.lte(floor)) break;
+    const part = (cap === null ? counted : min(counted, cap)).minus(floor);
+    const value = unit === ONE ? part : part.times(unit);
+    parts.push({ floor, cap, ratio, value, collateralValue: value.times(ratio) });
   }
   return parts;
 }
 
-/** Coins above `userCap` or above the cap of the last tier. */
-function uncounted(quantity: Decimal, price: Decimal, schedule: CollateralTable): Decimal {
-  const { userCap } = schedule;
+/** Coins above `userCap` or above the end of the tiers. */
+function uncounted(quantity: Decimal, price: Decimal, table: CollateralTable): Decimal {
+  const { userCap } = table;
   const overUserCap = userCap === null || quantity.lte(userCap) ? ZERO : quantity.minus(userCap);
-  const lastCap = schedule.tiers.at(-1)?.cap ?? null;
-  if (lastCap === null) return overUserCap;
-  if (schedule.tierUnit === 'QUANTITY') return max(overUserCap, quantity.minus(lastCap));
-  const overTiers = quantity.times(price).minus(lastCap);
+  const { end } = collateralCurve(table);
+  if (end === null) return overUserCap;
+  if (table.tierUnit === 'QUANTITY') return max(overUserCap, quantity.minus(end));
+  const overTiers = quantity.times(price).minus(end);
   return overTiers.gt(ZERO) ? max(overUserCap, quotientDown(overTiers, price)) : overUserCap;
 }

@@ -1,8 +1,31 @@
 /**
  * Where a margin balance stands against what is required (rules: 5).
  */
-import { ZERO, quotientDown, quotientUp, type Decimal } from '../decimal.js';
+import { ONE, ZERO, quotientDown, quotientUp, type Decimal } from '../decimal.js';
 import { MARGIN_STATUSES, type MarginStatus, type Policy } from '../model.js';
+
+/** The policy's ratios of maintenance margin to margin balance from which a status holds. */
+export type Thresholds = Pick<Policy, 'warningRatio' | 'marginCallRatio'>;
+
+/** Maintenance margin / margin balance where liquidation begins. */
+const LIQUIDATION_RATIO: Decimal = ONE;
+
+/**
+ * The ratio from which on the status holds.
+ *
+ * @throws RangeError for a status that no ratio decides
+ */
+export function thresholdOf(status: MarginStatus, { warningRatio, marginCallRatio }: Thresholds): Decimal {
+  if (status === 'WARNING') return warningRatio;
+  if (status === 'MARGIN_CALL') return marginCallRatio;
+  if (status === 'LIQUIDATION') return LIQUIDATION_RATIO;
+  throw new RangeError(`${status} has no threshold.`);
+}
+
+/** Every ratio at which a status changes, lowest first. */
+export function statusBoundaries({ warningRatio, marginCallRatio }: Thresholds): Decimal[] {
+  return [warningRatio, marginCallRatio, LIQUIDATION_RATIO];
+}
 
 /**
  * The status of one margin balance. Thresholds are compared by cross-multiplication, so that a value that sits

@@ -1,4 +1,5 @@
 /** Changing the maintenance tiers of an instrument: a new version, never an edit (rules: 4). */
+import { maintenanceAmounts } from '../../margin/curve.js';
 import { ZERO, toPlain } from '../../margin/decimal.js';
 import { refuse, type Refusal } from '../../margin/refusal.js';
 import type { IdempotentRequest } from '../../platform/idempotency.js';
@@ -9,7 +10,7 @@ import { instrumentKey, type MaintenanceVersion } from '../versions/policy-versi
 import { problemOfReason, problemOfVenueCode } from './problems.js';
 import { latest } from '../versions/ratio-version.js';
 import type { InstrumentRecord, Rulebook } from '../rulebook/rulebook.js';
-import { maintenanceAmounts, maintenanceTierProblems, type MaintenanceTierDraft } from '../versions/tiers.js';
+import { maintenanceTierProblems, type MaintenanceTierDraft } from '../versions/tiers.js';
 
 export interface MaintenanceChange {
   /** Null: the symbol alone says which one it is. */

@@ -1,4 +1,5 @@
 /** What a draft of a collateral ratio asks for, and what it comes to when it follows the newest version. */
+import { flatRatio } from '../../margin/curve.js';
 import { ONE, ZERO, type Decimal } from '../../margin/decimal.js';
 import type { CollateralTier, TierUnit } from '../../margin/model.js';
 import { refuse, type Refusal } from '../../margin/refusal.js';
@@ -52,7 +53,7 @@ export function rulesOfDraft(
   draft: RatioDraft,
   newest: RatioRules | null,
 ): { readonly rules: RatioRules } | { readonly refusal: Refusal } {
-  const tiers = draft.ratio === undefined ? draft.tiers : [{ floor: ZERO, cap: null, ratio: draft.ratio }];
+  const tiers = draft.ratio === undefined ? draft.tiers : flatRatio(draft.ratio);
   const kept = tiers ?? newest?.tiers;
   if (kept === undefined) {
     const message = 'Expected `ratio` or `tiers`: the asset has no ratio there whose tiers could be kept.';

@@ -1,4 +1,5 @@
 /** One venue's file: its policies, instruments and collateral ratios. Versions are counted in the order of the file. */
+import { flatRatio, maintenanceAmounts } from '../../margin/curve.js';
 import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
 import {
   SETTLEMENT_ASSET,
@@ -11,7 +12,6 @@ import type { JsonValue } from './reference-json.js';
 import type { InstrumentData, PolicyData, RatioData, VenueData, Version } from './reference-model.js';
 import {
   collateralTierProblems,
-  maintenanceAmounts,
   maintenanceTierProblems,
   type MaintenanceTierDraft,
   type TierProblem,
@@ -164,7 +164,7 @@ function readRatios(
 
 function readCollateral(file: JsonValue): Pick<RatioData, 'tierUnit' | 'userCap' | 'platformCap' | 'tiers'> {
   if (!file.isObject) {
-    const tiers = [{ floor: ZERO, cap: null, ratio: file.decimalWithin(0, 1) }];
+    const tiers = flatRatio(file.decimalWithin(0, 1));
     return { tierUnit: 'QUOTE_VALUE', userCap: null, platformCap: null, tiers };
   }
   const field = file.record(['tierUnit', 'userCap', 'platformCap', 'tiers']);

@@ -3,6 +3,7 @@
  * never edited, so that what was in force at any instant, or will be, can be answered from here: a version that is
  * scheduled takes effect by its instant alone.
  */
+import { maintenanceAmounts } from '../../margin/curve.js';
 import { decimal } from '../../margin/decimal.js';
 import type { CollateralTable, InstrumentRules, MaintenanceTier, Policy } from '../../margin/model.js';
 import type { Database } from '../../platform/database.js';
@@ -13,7 +14,6 @@ import { inForce, ratioKey, type RatioVersion } from '../versions/ratio-version.
 import { readRatioVersions } from '../versions/ratio-store.js';
 import { changedRatioIds, countRules } from './rule-counts.js';
 import type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
-import { maintenanceAmounts } from '../versions/tiers.js';
 
 export type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
 

@@ -3,7 +3,7 @@
  * data, so that each caller can say them in its own way.
  */
 import { ONE, ZERO, decimal, toPlain, type Decimal } from '../../margin/decimal.js';
-import type { CollateralTier, MaintenanceMethod, MaintenanceTier } from '../../margin/model.js';
+import type { CollateralTier, MaintenanceTier } from '../../margin/model.js';
 
 /** Of one list: enough for every table that a venue publishes, and a bound on the work that one row can cause. */
 export const MAX_TIERS = 50;
@@ -44,20 +44,6 @@ export function maintenanceTierProblems(tiers: readonly MaintenanceTierDraft[]):
     }
   });
   return problems;
-}
-
-/**
- * What is deducted in each tier. PROGRESSIVE: amount[n] = amount[n-1] + floor[n] x (rate[n] - rate[n-1]), the first is
- * 0, so that maintenance margin does not jump at a floor; FLAT: nothing (rules: 4). In USDT, exact.
- */
-export function maintenanceAmounts(method: MaintenanceMethod, tiers: readonly MaintenanceTierDraft[]): Decimal[] {
-  if (method === 'FLAT') return tiers.map(() => ZERO);
-  let amount = ZERO;
-  return tiers.map(({ floor, maintenanceRate }, index) => {
-    const before = tiers[index - 1]?.maintenanceRate ?? maintenanceRate;
-    amount = amount.plus(floor.times(maintenanceRate.minus(before)));
-    return amount;
-  });
 }
 
 interface Rung {

@@ -4,9 +4,9 @@
  * once, getting better only when the ratio has fallen clearly below the boundary that it came over. All comparisons are
  * exact, by cross-multiplication.
  */
-import { ONE, decimal, type Decimal } from '../../margin/decimal.js';
-import type { MarginStatus, Policy } from '../../margin/model.js';
-import { isWorse } from '../../margin/state/status.js';
+import { ONE, decimal, quotientHalfEven, type Decimal } from '../../margin/decimal.js';
+import type { MarginStatus } from '../../margin/model.js';
+import { isWorse, statusBoundaries, thresholdOf, type Thresholds } from '../../margin/state/status.js';
 import type { UnitAmounts } from '../columns/quiet-range.js';
 
 /** What a trader wants to be told of. */
@@ -39,9 +39,7 @@ export interface Step {
   readonly crossings: readonly Crossing[];
 }
 
-export type Thresholds = Pick<Policy, 'warningRatio' | 'marginCallRatio'>;
-
-/** A status counts as left for a better one below this part of its threshold. */
+/** A status or a rule is left again below this part of its threshold, unless the rule says another. */
 const RECOVERY = decimal('0.95');
 
 const NOTHING: readonly never[] = [];
@@ -75,11 +73,15 @@ export function close(state: MachineState): readonly Crossing[] {
   return [{ kind: 'STATUS_CHANGED', status: 'NO_EXPOSURE', previousStatus: state.status }];
 }
 
+/** Where a rule arms again that names no ratio for it; to the nearest at 18 digits, ties to the even digit. */
+export function defaultRearmBelow(marginRatio: Decimal): Decimal {
+  return quotientHalfEven(marginRatio.times(RECOVERY), ONE);
+}
+
 /** Every ratio at which some machine of an account may change. */
 export function alertBoundaries(thresholds: Thresholds, rules: readonly AlertRule[]): Decimal[] {
-  const statuses = [thresholds.warningRatio, thresholds.marginCallRatio, ONE];
   return [
-    ...statuses.flatMap((ratio) => [ratio, ratio.times(RECOVERY)]),
+    ...statusBoundaries(thresholds).flatMap((ratio) => [ratio, ratio.times(RECOVERY)]),
     ...rules.flatMap(({ marginRatio, rearmBelow }) => [marginRatio, rearmBelow]),
   ];
 }
@@ -95,14 +97,6 @@ function hasNewStatus(alerted: MarginStatus, unitState: UnitAmounts, thresholds:
 
 function remembered(status: MarginStatus): MarginStatus {
   return status === 'NO_EXPOSURE' ? 'HEALTHY' : status;
-}
-
-/** The ratio from which on a status holds. */
-function thresholdOf(status: MarginStatus, { warningRatio, marginCallRatio }: Thresholds): Decimal {
-  if (status === 'WARNING') return warningRatio;
-  if (status === 'MARGIN_CALL') return marginCallRatio;
-  if (status === 'LIQUIDATION') return ONE;
-  throw new RangeError(`${status} has no threshold.`);
 }
 
 /** The rules that have fired and are not armed again, in the rules' order; rules that are gone are forgotten. */

@@ -1,11 +1,12 @@
 /** Margin ratios at which traders want to be alerted. */
-import { decimal, quotientHalfEven, toPlain, type Decimal } from '../../margin/decimal.js';
+import { decimal, toPlain, type Decimal } from '../../margin/decimal.js';
 import { refuse, type Refusal } from '../../margin/refusal.js';
 import { transact, type Database, type Transaction } from '../../platform/database.js';
 import { isUuid, uuidv7 } from '../../platform/ids.js';
 import { addToOutbox } from '../../platform/outbox.js';
 import { accountNotFound, lookAgain, type LedgerParts } from '../../ledger/ledger-checks.js';
 import type { OwnAccount } from '../../ledger/owner-commands.js';
+import { defaultRearmBelow } from './alert-machine.js';
 
 export interface AlertRuleRecord {
   readonly id: string;
@@ -31,7 +32,7 @@ export async function setAlertRule(
   now: Date,
 ): Promise<{ readonly ruleId: string | null; readonly refusal: Refusal | null }> {
   const { accountId, owner, marginRatio } = own;
-  const rearmBelow = own.rearmBelow ?? quotientHalfEven(marginRatio.times(95), decimal(100));
+  const rearmBelow = own.rearmBelow ?? defaultRearmBelow(marginRatio);
   const problem = problemOfRatios(marginRatio, rearmBelow);
   if (problem !== null) return { ruleId: null, refusal: problem };
   const { ruleId, refusal, isNew } = await transact(db, async (tx) => {

@@ -4,7 +4,7 @@
  * status and no ratio (rules: 2), so that the floats say nothing of it.
  */
 import type { Decimal } from '../../margin/decimal.js';
-import { SETTLEMENT_ASSET, type PriceState } from '../../margin/model.js';
+import { SETTLEMENT_ASSET, SETTLEMENT_PRICE, type PriceState } from '../../margin/model.js';
 import { grown } from './growth.js';
 
 /** What an index or a mark is; an instrument is one of its venue. */
@@ -37,8 +37,7 @@ export class PriceColumn {
 
   constructor() {
     this.never = this.numberOf('', null);
-    // USDT, in which everything is valued (rules: 1).
-    this.values[this.ofAsset(SETTLEMENT_ASSET)] = 1;
+    this.set(this.ofAsset(SETTLEMENT_ASSET), SETTLEMENT_PRICE.price);
   }
 
   /** The number of an asset's own index price; assets that are priced as another have none. */

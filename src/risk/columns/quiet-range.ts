@@ -2,7 +2,7 @@
  * How far a margin ratio may go before something has to happen, from an exact state. Ratio here is what status and
  * alert rules compare: maintenance margin / margin balance, infinite where the balance is not positive.
  */
-import { decimal, type Decimal } from '../../margin/decimal.js';
+import { SMALLEST_STEP, decimal, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus } from '../../margin/model.js';
 
 /** The bucket may sleep while its ratio is surely above `low` and surely below `high`. */
@@ -26,9 +26,6 @@ export interface Watch {
   readonly told: Decimal | null;
   readonly minChange: Decimal;
 }
-
-/** A ratio that is told exceeds the exact one by less than this. */
-const LAST_DIGIT = decimal('0.000000000000000001');
 
 /** No finite ratio is above this: amounts have at most some 60 integer digits and 80 fraction digits. */
 const INFINITE = Number.MAX_VALUE;
@@ -66,7 +63,8 @@ export function quietRangeOf(
     // It was infinite, and is told again when it is finite.
     if (told === null) return { status, low: INFINITE, high: Infinity };
     const lowest = told.minus(minChange);
-    const highest = told.plus(minChange).minus(LAST_DIGIT);
+    // A ratio that was sent is rounded up: it exceeds the exact one by less than the last digit.
+    const highest = told.plus(minChange).minus(SMALLEST_STEP);
     if (lowest.gt(low)) low = lowest;
     if (high === null || highest.lt(high)) high = highest;
   }

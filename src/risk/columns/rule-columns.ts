@@ -3,9 +3,12 @@
  * asset (in one collateral mode) and an instrument of a rule set are a row each, so that an item of an account needs
  * to name its row only. Rows keep their numbers when a policy changes; their contents are written again.
  */
-import { pricedBy, scheduleOf } from '../../margin/state/collateral.js';
-import { ONE, ZERO, type Decimal } from '../../margin/decimal.js';
-import type { CollateralMode, CollateralTier, MaintenanceTier, Policy } from '../../margin/model.js';
+import { COUNTS_NOTHING, collateralCurve, maintenanceCurve } from '../../margin/curve.js';
+import type { MaintenanceSegment, Segment } from '../../margin/curve.js';
+import { pricedBy, collateralTableOf } from '../../margin/state/collateral.js';
+import type { Decimal } from '../../margin/decimal.js';
+import type { CollateralMode, Policy } from '../../margin/model.js';
+import { statusBoundaries } from '../../margin/state/status.js';
 import { grown } from './growth.js';
 import type { PriceColumn } from './price-column.js';
 
@@ -16,9 +19,9 @@ interface RuleSet {
   readonly instruments: Map<string, number>;
 }
 
-/** Numbers of one collateral tier: where it ends, and value = ratio x amount + offset within it. */
+/** Numbers of one segment of a collateral curve: its cap, slope and intercept. */
 export const COLLATERAL_STRIDE = 3;
-/** Numbers of one maintenance tier: its sure end, its sure beginning, its rate with the fee, its amount. */
+/** Numbers of one segment of a maintenance curve: its sure end, its sure beginning, its slope and intercept. */
 export const MAINTENANCE_STRIDE = 4;
 
 /**
@@ -181,24 +184,25 @@ export class RuleColumns {
     if (this.collateralPrice[row] !== this.prices.ofAsset(pricedBy(asset, policy))) {
       throw new Error(`${asset} takes the price of another asset than before.`);
     }
-    const schedule = scheduleOf(asset, mode, policy);
-    const tiers = schedule === null ? COUNTS_NOTHING : collateralNumbers(schedule.tiers);
+    const table = collateralTableOf(asset, mode, policy);
+    const { segments } = table === null ? COUNTS_NOTHING : collateralCurve(table);
+    const tiers = collateralNumbers(segments);
     const first = this.collateralRoom.place(row, tiers.length);
     if (first + tiers.length > this.collateralTiers.length) {
       this.collateralTiers = grown(this.collateralTiers, first + tiers.length);
     }
     this.collateralTiers.set(tiers, first);
     this.collateralTier[row] = first;
-    this.userCap[row] = schedule === null ? 0 : (schedule.userCap?.toNumber() ?? Infinity);
-    this.inCoins[row] = schedule?.tierUnit === 'QUANTITY' ? 1 : 0;
-    this.counts[row] = schedule === null ? 0 : 1;
+    this.userCap[row] = table === null ? 0 : (table.userCap?.toNumber() ?? Infinity);
+    this.inCoins[row] = table?.tierUnit === 'QUANTITY' ? 1 : 0;
+    this.counts[row] = table === null ? 0 : 1;
   }
 
   private writeInstrument(row: number, instrument: string, { policy }: RuleSet): void {
     const rules = policy.instruments.get(instrument);
     const hadRules = this.instrumentPrice[row] !== this.prices.never;
     if ((rules !== undefined) !== hadRules) throw new Error(`The rules of ${instrument} came or went.`);
-    const tiers = maintenanceNumbers(rules?.tiers ?? [], policy.liquidationFeeRate);
+    const tiers = maintenanceNumbers(maintenanceCurve(rules?.tiers ?? [], policy));
     const first = this.maintenanceRoom.place(row, tiers.length);
     if (first + tiers.length > this.maintenanceTiers.length) {
       this.maintenanceTiers = grown(this.maintenanceTiers, first + tiers.length);
@@ -229,43 +233,34 @@ class Room {
   }
 }
 
-const COUNTS_NOTHING = [Infinity, 0, 0];
-
-/** value(amount) = ratio x amount + offset, with offset = value(floor) - ratio x floor, exact until it is a float. */
-function collateralNumbers(tiers: readonly CollateralTier[]): number[] {
-  const numbers: number[] = [];
-  /** What everything below the tier counts. */
-  let below = ZERO;
-  for (const { floor, cap, ratio } of tiers) {
-    const offset = below.minus(ratio.times(floor));
-    numbers.push(cap === null ? Infinity : cap.toNumber(), ratio.toNumber(), offset.toNumber());
-    if (cap !== null) below = below.plus(ratio.times(cap.minus(floor)));
-  }
-  // Nothing above a last cap counts.
-  if (tiers.at(-1)?.cap != null) numbers.push(Infinity, 0, below.toNumber());
-  return numbers;
+/** Exact until here: each number is the float next to the segment's. */
+function collateralNumbers(segments: readonly Segment[]): number[] {
+  return segments.flatMap(({ cap, slope, intercept }) => [
+    cap === null ? Infinity : cap.toNumber(),
+    slope.toNumber(),
+    intercept.toNumber(),
+  ]);
 }
 
-function maintenanceNumbers(tiers: readonly MaintenanceTier[], feeRate: Decimal): number[] {
-  return tiers.flatMap(({ floor, cap, maintenanceRate, maintenanceAmount }, index) => {
-    const isLast = index === tiers.length - 1;
+function maintenanceNumbers(segments: readonly MaintenanceSegment[]): number[] {
+  return segments.flatMap(({ floor, cap, slope, intercept }, index) => {
+    const isLast = index === segments.length - 1;
     return [
       isLast || cap === null ? Infinity : cap.toNumber() * (1 - NEAR),
       index === 0 ? -Infinity : floor.toNumber() * (1 + NEAR),
-      maintenanceRate.plus(feeRate).toNumber(),
-      maintenanceAmount.toNumber(),
+      slope.toNumber(),
+      intercept.toNumber(),
     ];
   });
 }
 
-/** The largest of (rate + fee + |amount| / floor) and of the debt margin rate. */
+/** The largest of (slope + |intercept| / floor) and of the debt margin rate. */
 function scaleOf(policy: Policy): number {
   let scale = policy.debtMarginRate.toNumber();
   for (const { tiers } of policy.instruments.values()) {
-    for (const { floor, maintenanceRate, maintenanceAmount } of tiers) {
-      const rate = maintenanceRate.plus(policy.liquidationFeeRate).toNumber();
-      const amount = maintenanceAmount.isZero() ? 0 : maintenanceAmount.abs().toNumber() / floor.toNumber();
-      scale = Math.max(scale, rate + amount);
+    for (const { floor, slope, intercept } of maintenanceCurve(tiers, policy)) {
+      const constant = intercept.isZero() ? 0 : intercept.abs().toNumber() / floor.toNumber();
+      scale = Math.max(scale, slope.toNumber() + constant);
     }
   }
   return scale;
@@ -277,9 +272,4 @@ function haveSameThresholds(a: Policy, b: Policy): boolean {
     a.warningRatio.eq(b.warningRatio) &&
     a.marginCallRatio.eq(b.marginCallRatio)
   );
-}
-
-/** The ratios at which the status of a bucket changes (rules: 5). */
-export function statusBoundaries(policy: Policy): Decimal[] {
-  return [policy.warningRatio, policy.marginCallRatio, ONE];
 }

@@ -25,8 +25,8 @@
  * of their magnitudes S = values + notionals + |offsets|. S itself is summed in floats, short of the truth by less than
  * (n + 3)u of it (second order). So |error| <= (n + 8) u S.
  *
- * *Maintenance* of a position is notional x rate - amount with |amount| <= scale' x notional and rate + scale' <= scale
- * (`RuleColumns`). When the tier is the right one: 3u of the notional, conversion, product, amount, difference: 6u of
+ * *Maintenance* of a position is slope x notional + intercept with |intercept| <= scale' x notional and slope + scale' <=
+ * scale (`RuleColumns`). When the tier is the right one: 3u of the notional, conversion, product, intercept, sum: 6u of
  * scale x notional. The tier: a notional is within 3u, a cap within 1u, and their comparison with 8u in the table (a
  * little over 1u lost in making it); a notional that lies between the sure beginning of its tier and the sure end is in
  * that tier exactly. One that does not may belong to the tier before: then the difference between the two, and 8u for
@@ -151,7 +151,7 @@ export function valueUnits(
       constants += Math.abs(offset);
       let tier = maintenanceTier[row] as number;
       while (notional >= (maintenanceTiers[tier] as number)) tier += MAINTENANCE_STRIDE;
-      maintenance += notional * (maintenanceTiers[tier + 2] as number) - (maintenanceTiers[tier + 3] as number);
+      maintenance += notional * (maintenanceTiers[tier + 2] as number) + (maintenanceTiers[tier + 3] as number);
       if (notional < (maintenanceTiers[tier + 1] as number)) {
         widening += differenceBelow(notional, tier, maintenanceTiers, scale);
       }
@@ -184,8 +184,8 @@ function differenceBelow(notional: number, from: number, tiers: Float64Array, sc
   let difference = 0;
   for (let tier = from; notional < (tiers[tier + 1] as number); tier -= MAINTENANCE_STRIDE) {
     const before = tier - MAINTENANCE_STRIDE;
-    const here = notional * (tiers[tier + 2] as number) - (tiers[tier + 3] as number);
-    const there = notional * (tiers[before + 2] as number) - (tiers[before + 3] as number);
+    const here = notional * (tiers[tier + 2] as number) + (tiers[tier + 3] as number);
+    const there = notional * (tiers[before + 2] as number) + (tiers[before + 3] as number);
     difference += Math.abs(here - there) + 8 * UNIT_ROUNDOFF * scale * notional;
   }
   return difference;

@@ -2,7 +2,8 @@
  * What one asset counts as collateral over many accounts, exactly: within a tier, the value of all is the tier's line
  * over the sum of their quantities. Whoever stands near the edge of a tier or at a cap is counted one by one.
  */
-import { assessBalance, scheduleOf } from '../../margin/state/collateral.js';
+import { COUNTS_NOTHING, collateralCurve, type Segment } from '../../margin/curve.js';
+import { assessBalance, collateralTableOf } from '../../margin/state/collateral.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { CollateralMode, Market, Policy } from '../../margin/model.js';
 import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
@@ -10,18 +11,18 @@ import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
 /** An amount in floats that is farther than this from an edge (relative) is on the same side as the exact one. */
 const NEAR = 2 ** -48;
 
-/** Where value = ratio x amount + offset; amount in USDT, or in coins. */
+/** A segment of the collateral curve, its ends as floats, with the accounts whose amounts lie in it. */
 interface Line {
   readonly floor: number;
   readonly cap: number;
-  readonly ratio: Decimal;
-  readonly offset: Decimal;
+  readonly slope: Decimal;
+  readonly intercept: Decimal;
   accounts: number;
   readonly quantity: ExactSum;
 }
 
 export class CollateralTotal {
-  private readonly lines: Line[] = [];
+  private readonly lines: readonly Line[];
   private readonly inCoins: boolean;
   private readonly userCap: number;
   /** Null: without a price, or accepted nowhere: it counts nothing. */
@@ -36,20 +37,14 @@ export class CollateralTotal {
     private readonly market: Market,
     private readonly policy: Policy,
   ) {
-    const schedule = scheduleOf(asset, mode, policy);
+    const table = collateralTableOf(asset, mode, policy);
     const { indexPrice } = this.assess(ZERO);
-    this.price = schedule === null ? null : indexPrice;
+    this.price = table === null ? null : indexPrice;
     this.priceFloat = this.price?.toNumber() ?? NaN;
-    this.inCoins = schedule?.tierUnit === 'QUANTITY';
-    this.userCap = schedule?.userCap?.toNumber() ?? Infinity;
-    let below = ZERO;
-    for (const { floor, cap, ratio } of schedule?.tiers ?? []) {
-      this.addLine(floor.toNumber(), cap?.toNumber() ?? Infinity, ratio, below.minus(ratio.times(floor)));
-      if (cap !== null) below = below.plus(ratio.times(cap.minus(floor)));
-    }
-    // Above a last cap nothing more counts.
-    const end = this.lines.at(-1)?.cap ?? Infinity;
-    if (end !== Infinity) this.addLine(end, Infinity, ZERO, below);
+    this.inCoins = table?.tierUnit === 'QUANTITY';
+    this.userCap = table?.userCap?.toNumber() ?? Infinity;
+    const { segments } = table === null ? COUNTS_NOTHING : collateralCurve(table);
+    this.lines = segments.map(lineOf);
   }
 
   /**
@@ -82,11 +77,11 @@ export class CollateralTotal {
   get value(): Decimal {
     const { price } = this;
     if (price === null) return ZERO;
-    const cap = scheduleOf(this.asset, this.mode, this.policy)?.userCap ?? ZERO;
+    const cap = collateralTableOf(this.asset, this.mode, this.policy)?.userCap ?? ZERO;
     let value = this.oneByOne.plus(this.capped === 0 ? ZERO : this.assess(cap).collateralValue.times(this.capped));
-    for (const { ratio, offset, accounts, quantity } of this.lines) {
+    for (const { slope, intercept, accounts, quantity } of this.lines) {
       const amount = this.inCoins ? quantity.total : quantity.total.times(price);
-      const counted = ratio.times(amount).plus(offset.times(accounts));
+      const counted = slope.times(amount).plus(intercept.times(accounts));
       value = value.plus(this.inCoins ? counted.times(price) : counted);
     }
     return value;
@@ -95,8 +90,9 @@ export class CollateralTotal {
   private assess(quantity: Decimal): ReturnType<typeof assessBalance> {
     return assessBalance({ asset: this.asset, quantity }, this.mode, this.market, this.policy);
   }
+}
 
-  private addLine(floor: number, cap: number, ratio: Decimal, offset: Decimal): void {
-    this.lines.push({ floor, cap, ratio, offset, accounts: 0, quantity: new ExactSum() });
-  }
+function lineOf({ floor, cap, slope, intercept }: Segment): Line {
+  const ends = { floor: floor.toNumber(), cap: cap === null ? Infinity : cap.toNumber() };
+  return { ...ends, slope, intercept, accounts: 0, quantity: new ExactSum() };
 }

@@ -5,7 +5,7 @@ import { assessMargin } from '../../../src/margin/state/assess.js';
 import { autoExchange } from '../../../src/margin/change/auto-exchange.js';
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
 import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
-import { account, flat, market, policy, schedule } from '../../support/oracle/margin-builders.js';
+import { account, flat, market, policy, table } from '../../support/oracle/margin-builders.js';
 
 const RULES = policy({
   autoExchange: [
@@ -77,7 +77,7 @@ describe('auto-exchange (rules: 11)', () => {
 
   it('counts an asset up to its caps', () => {
     // 10 coins at 10,000 of which 5 count: 50,000. 10,000 / 50,000 of the 10 coins: 2, worth 20,000.
-    const capped = { ...RULES, collateralRatios: new Map([['BTC', schedule([['0', '1']], { userCap: '5' })]]) };
+    const capped = { ...RULES, collateralRatios: new Map([['BTC', table([['0', '1']], { userCap: '5' })]]) };
     expect(exchanged(account({ BTC: '10', USDT: '-10000' }), market({ BTC: '10000' }), capped)).toEqual([
       'BTC -2',
       'USDT 20000',

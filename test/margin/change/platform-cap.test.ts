@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
 import { checkPlatformCaps, platformUse } from '../../../src/margin/change/platform-cap.js';
-import { account, flat, schedule } from '../../support/oracle/margin-builders.js';
+import { account, flat, table } from '../../support/oracle/margin-builders.js';
 
 // 003: "The individual upper limit for BTC in multi-asset mode is 100 BTC, and the platform-wide upper limit is 5000 BTC."
-const CAPPED = schedule([['0', '1']], { userCap: '100' });
+const CAPPED = table([['0', '1']], { userCap: '100' });
 
 function check(before: string, after: string, left: string) {
   const holding = (quantity: string) => account({ BTC: quantity });

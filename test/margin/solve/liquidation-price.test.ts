@@ -16,7 +16,7 @@ import {
   market,
   policy,
   position,
-  schedule,
+  table,
 } from '../../support/oracle/margin-builders.js';
 
 /** "price other", or the reason. */
@@ -105,7 +105,7 @@ describe('the liquidation price of a cross position (rules: 9)', () => {
 
   it('has a bound on either side, and names the nearer one', () => {
     // 3 BTC whose ratio ends at a value of 150, and a short of 1 from 100; index and mark stand at 40.
-    const of = policy({ instruments: [TENTH], ratios: { BTC: schedule([['0', '1']], { lastCap: '150' }) } });
+    const of = policy({ instruments: [TENTH], ratios: { BTC: table([['0', '1']], { lastCap: '150' }) } });
     const state = account({ BTC: '3', USDT: '-105' }, [position({ side: 'SHORT', size: '1', entry: '100' })]);
     // At 40: 120 - 105 + 60 = 75 >= 4. Below 50: 3p - 105 + 100 - p = 0.1 p; p = 5 / 1.9 = 2.631…579 (up).
     // Above 50: 150 - 105 + 100 - p = 0.1 p; p = 145 / 1.1 = 131.818…818 (down). From 40: 37.4 down, 91.8 up.
@@ -165,7 +165,7 @@ describe('the liquidation price of an asset', () => {
   const of = policy({
     instruments: [TENTH],
     ratios: {
-      BTC: schedule(
+      BTC: table(
         [
           ['0', '1'],
           ['1000', '0.5'],

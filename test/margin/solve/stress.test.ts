@@ -2,14 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
 import { stress } from '../../../src/margin/solve/stress.js';
-import { account, flat, instrument, market, policy, position, schedule } from '../../support/oracle/margin-builders.js';
+import { account, flat, instrument, market, policy, position, table } from '../../support/oracle/margin-builders.js';
 
 const RULES = policy({
   instruments: [
     instrument('BTCUSDT', 'BTC', [['0', '0.01', '0', '10']]),
     instrument('ETHUSDT', 'ETH', [['0', '0.01', '0', '10']]),
   ],
-  ratios: { BTC: schedule([['0', '0.9']], { lastCap: '5000' }), 'BTC-S': flat('0.5'), EARN: flat('1') },
+  ratios: { BTC: table([['0', '0.9']], { lastCap: '5000' }), 'BTC-S': flat('0.5'), EARN: flat('1') },
   assets: { 'BTC-S': { pricedAs: 'BTC' }, EARN: { pricedAs: 'USDT' } },
 });
 const STATE = account({ USDT: '1000', BTC: '1', 'BTC-S': '1', EARN: '10', ETH: '1' }, [

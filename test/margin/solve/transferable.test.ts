@@ -13,7 +13,7 @@ import {
   market,
   policy,
   position,
-  schedule,
+  table,
 } from '../../support/oracle/margin-builders.js';
 
 /** Leverage 10 and hardly any maintenance: initial margin is a tenth of the notional. */
@@ -59,7 +59,7 @@ describe('max transferable (rules: 8)', () => {
   it('reads tiers in coins backwards, and lets go what lies above a cap', () => {
     // 30 coins at 10, of which 20 count: 10 x 10 x 1 + 10 x 10 x 0.5 = 150. 120 needed = 100 + 20: 20 / 5 = 4 coins of
     // the second tier. 14 stay, 16 leave.
-    const inCoins = schedule(
+    const inCoins = table(
       [
         ['0', '1'],
         ['10', '0.5'],

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { assessBalance } from '../../../src/margin/state/collateral.js';
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
 import type { CollateralMode, CollateralTable } from '../../../src/margin/model.js';
-import { BITGET_BTC, flat, market, policy, schedule } from '../../support/oracle/margin-builders.js';
+import { BITGET_BTC, flat, market, policy, table } from '../../support/oracle/margin-builders.js';
 
 function counted(
   quantity: string,
@@ -31,7 +31,7 @@ describe('a balance in multi-asset mode (rules: 3)', () => {
       '400000 x 0.97',
       '100000 x 0.965',
     ]);
-    expect(contribution.scheduleId).toBe('ratio');
+    expect(contribution.tableId).toBe('ratio');
   });
 
   it('counts nothing above the cap of one account: 100 and 120 BTC alike', () => {
@@ -49,7 +49,7 @@ describe('a balance in multi-asset mode (rules: 3)', () => {
 
   it('counts tiers in coins by quantity', () => {
     // 10 x 100 x 1 + 5 x 100 x 0.5 = 1,250, whatever lies above the 20 coins of the last cap.
-    const inCoins = schedule(
+    const inCoins = table(
       [
         ['0', '1'],
         ['10', '0.5'],
@@ -63,7 +63,7 @@ describe('a balance in multi-asset mode (rules: 3)', () => {
 
   it('states what lies above a cap in value in coins, rounded down', () => {
     // 33 x 3 = 99, of which 50 count, at 0.9; (99 - 50) / 3 = 16.333… coins count nothing.
-    const capped = schedule([['0', '0.9']], { lastCap: '50' });
+    const capped = table([['0', '0.9']], { lastCap: '50' });
     expect(value('33', '3', capped)).toBe('45');
     expect(toPlain(counted('33', '3', capped).uncountedQuantity)).toBe('16.333333333333333333');
     expect(toPlain(counted('33', '0', capped).uncountedQuantity)).toBe('0');
@@ -79,7 +79,7 @@ describe('a balance in multi-asset mode (rules: 3)', () => {
     const debt = counted('-1', '40000', flat('0.95'));
     expect(toPlain(debt.collateralValue)).toBe('-40000');
     expect(debt.tiers).toEqual([]);
-    expect(debt.scheduleId).toBeNull();
+    expect(debt.tableId).toBeNull();
   });
 
   it('takes the price of the asset that it is priced as, and its own ratio', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { pieceAt } from '../../../src/margin/curve.js';
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
 import type { InstrumentRules } from '../../../src/margin/model.js';
 import { requirement } from '../../../src/margin/state/requirement.js';
@@ -8,7 +9,7 @@ import { BTCUSDT, BTC_PERP, instrument, policy } from '../../support/oracle/marg
 function needed(notional: string, leverage: string, rules: InstrumentRules, more: Parameters<typeof policy>[0] = {}) {
   const result = requirement(decimal(notional), decimal(leverage), rules, policy(more));
   return {
-    tier: result.tier.tier,
+    tier: pieceAt(rules.tiers, decimal(notional)).tier,
     initial: toPlain(result.initialMargin),
     maintenance: toPlain(result.maintenanceMargin),
   };

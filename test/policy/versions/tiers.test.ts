@@ -1,12 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { decimal, toPlain } from '../../../src/margin/decimal.js';
-import {
-  MAX_TIERS,
-  collateralTierProblems,
-  maintenanceAmounts,
-  maintenanceTierProblems,
-} from '../../../src/policy/versions/tiers.js';
+import { decimal } from '../../../src/margin/decimal.js';
+import { MAX_TIERS, collateralTierProblems, maintenanceTierProblems } from '../../../src/policy/versions/tiers.js';
 
 type Row = readonly [floor: string, cap: string | null, rate: string, leverage?: string];
 
@@ -74,12 +69,5 @@ describe('maintenance tiers', () => {
     expect(maintenanceTierProblems(maintenance(['0', '1', '0.1'], ['2', null, '0.1']))).toMatchObject([
       { tier: 1, field: 'floor' },
     ]);
-  });
-
-  it('deduct, where they are progressive, what keeps maintenance margin continuous at each floor', () => {
-    const tiers = maintenance(['0', '50000', '0.004'], ['50000', '600000', '0.005'], ['600000', null, '0.0065']);
-    // 50,000 x (0.005 - 0.004) = 50; 50 + 600,000 x (0.0065 - 0.005) = 950.
-    expect(maintenanceAmounts('PROGRESSIVE', tiers).map(toPlain)).toEqual(['0', '50', '950']);
-    expect(maintenanceAmounts('FLAT', tiers).map(toPlain)).toEqual(['0', '0', '0']);
   });
 });

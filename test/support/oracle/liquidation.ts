@@ -18,7 +18,7 @@ import {
   least,
   type Rational,
 } from './rational.js';
-import { asQuoted, isolatedState, scheduleInMode, stateOf, type Prices } from './state.js';
+import { asQuoted, isolatedState, tableInMode, stateOf, type Prices } from './state.js';
 
 export interface Bounds {
   readonly reason: string | null;
@@ -107,15 +107,13 @@ function crossBounds(
   const edges = [...notionalEdges(positions, portfolio)];
   for (const asset of assets) {
     const index = asQuoted.index(asset, portfolio);
-    const schedule = scheduleInMode(asset, portfolio);
-    if (index === null || schedule === null || schedule.inCoins || sign(rational(asset.quantity)) <= 0) continue;
+    const table = tableInMode(asset, portfolio);
+    if (index === null || table === null || table.inCoins || sign(rational(asset.quantity)) <= 0) continue;
     const coins =
-      schedule.userCap === null
-        ? rational(asset.quantity)
-        : least(rational(asset.quantity), rational(schedule.userCap));
+      table.userCap === null ? rational(asset.quantity) : least(rational(asset.quantity), rational(table.userCap));
     const value = times(coins, index);
     if (sign(value) === 0) continue;
-    for (const { floor, cap } of schedule.tiers) {
+    for (const { floor, cap } of table.tiers) {
       for (const edge of [floor, cap]) {
         if (edge !== null) edges.push(over(times(rational(edge), present), value));
       }

@@ -67,7 +67,7 @@ export function market(prices: Readonly<Record<string, string>>, stale: readonly
 }
 
 /** Collateral tiers from rows of floor and ratio; each cap is the next floor, the last one `lastCap` or none. */
-export function schedule(
+export function table(
   rows: readonly (readonly [floor: string, ratio: string])[],
   more: { tierUnit?: TierUnit; userCap?: string; lastCap?: string } = {},
 ): CollateralTable {
@@ -86,7 +86,7 @@ export function schedule(
 
 /** One ratio for any quantity. */
 export function flat(ratio: string): CollateralTable {
-  return schedule([['0', ratio]]);
+  return table([['0', ratio]]);
 }
 
 /** Maintenance tiers from rows of floor, rate, amount and leverage; each cap is the next floor. */
@@ -126,7 +126,7 @@ export const BTC_PERP = instrument('BTC-PERP', 'BTC', [
 ]);
 
 /** Bitget's tiers of BTC, with at most 100 coins of one account (003). */
-export const BITGET_BTC = schedule(
+export const BITGET_BTC = table(
   [
     ['0', '0.975'],
     ['100000', '0.97'],

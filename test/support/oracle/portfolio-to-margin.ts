@@ -48,15 +48,15 @@ export function toMargin(portfolio: Portfolio): Arguments {
         ]),
       ),
       collateralRatios: new Map(
-        portfolio.assets.flatMap(({ symbol, schedule }) => {
-          if (schedule === null) return [];
-          const tiers = schedule.tiers.map(({ floor, cap, ratio }) => ({
+        portfolio.assets.flatMap(({ symbol, table: table }) => {
+          if (table === null) return [];
+          const tiers = table.tiers.map(({ floor, cap, ratio }) => ({
             floor: decimal(floor),
             cap: optional(cap),
             ratio: decimal(ratio),
           }));
-          const tierUnit = schedule.inCoins ? ('QUANTITY' as const) : ('QUOTE_VALUE' as const);
-          return [[symbol, { id: symbol, tierUnit, tiers, userCap: optional(schedule.userCap) }]];
+          const tierUnit = table.inCoins ? ('QUANTITY' as const) : ('QUOTE_VALUE' as const);
+          return [[symbol, { id: symbol, tierUnit, tiers, userCap: optional(table.userCap) }]];
         }),
       ),
       instruments: new Map(

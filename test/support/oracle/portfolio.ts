@@ -24,10 +24,10 @@ export interface PortfolioAsset {
   readonly stale: boolean;
   readonly transferable: boolean;
   /** Null: the venue's table does not have the asset. */
-  readonly schedule: PortfolioSchedule | null;
+  readonly table: PortfolioTable | null;
 }
 
-export interface PortfolioSchedule {
+export interface PortfolioTable {
   readonly inCoins: boolean;
   readonly tiers: readonly { readonly floor: string; readonly cap: string | null; readonly ratio: string }[];
   readonly userCap: string | null;

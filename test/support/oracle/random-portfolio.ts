@@ -3,13 +3,7 @@
  * smallest portfolio, so that a failing case shrinks with its tape. Amounts often sit exactly on a tier's floor, and
  * the account exactly on a threshold.
  */
-import type {
-  Portfolio,
-  PortfolioAsset,
-  PortfolioInstrument,
-  PortfolioPosition,
-  PortfolioSchedule,
-} from './portfolio.js';
+import type { Portfolio, PortfolioAsset, PortfolioInstrument, PortfolioPosition, PortfolioTable } from './portfolio.js';
 import { minus, over, plainText, plus, rational, sign, times, type Rational } from './rational.js';
 import { stateOf } from './state.js';
 
@@ -92,7 +86,7 @@ const RATIOS = [
 const RATES = ['0.004', '0.005', '0.0065', '0.01', '0.012', '0.02', '0.025', '0.05', '0.1', '0.125', '0.25', '0.5'];
 const LEVERAGES = ['125', '100', '75', '50', '25', '20', '10', '7', '5', '3', '2', '1'];
 
-function schedule(tape: Tape): PortfolioSchedule {
+function table(tape: Tape): PortfolioTable {
   const levels = floors(tape, 1 + tape.below(5));
   const capped = tape.once(4);
   const tiers = levels.map((floor, index) => ({
@@ -105,7 +99,7 @@ function schedule(tape: Tape): PortfolioSchedule {
 
 function asset(tape: Tape, index: number, earlier: readonly PortfolioAsset[]): PortfolioAsset {
   const own = price(tape);
-  const listed = tape.once(8) ? null : schedule(tape);
+  const listed = tape.once(8) ? null : table(tape);
   const parent = tape.once(6)
     ? tape.pick('USDT', ...earlier.filter((a) => a.pricedAs === null).map((a) => a.symbol))
     : null;
@@ -119,7 +113,7 @@ function asset(tape: Tape, index: number, earlier: readonly PortfolioAsset[]): P
     pricedAs: parent,
     stale: tape.once(40),
     transferable: !tape.once(20),
-    schedule: listed,
+    table: listed,
   };
 }
 
@@ -210,7 +204,7 @@ export function randomPortfolio(numbers: readonly number[]): Portfolio {
       pricedAs: null,
       stale: false,
       transferable: true,
-      schedule: tape.once(4) ? schedule(tape) : null,
+      table: tape.once(4) ? table(tape) : null,
     },
   ];
   const held = Math.min(39, count(tape));

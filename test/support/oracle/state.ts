@@ -2,7 +2,7 @@
  * The margin state of a portfolio in exact rationals, written from the rules' text and the venues' documents. It shares
  * no code with what it judges, and takes no shortcut: every question is answered by adding everything up again.
  */
-import type { Portfolio, PortfolioAsset, PortfolioPosition, PortfolioSchedule } from './portfolio.js';
+import type { Portfolio, PortfolioAsset, PortfolioPosition, PortfolioTable } from './portfolio.js';
 import {
   ceil18,
   least,
@@ -53,22 +53,22 @@ export interface State {
 }
 
 /** Rules 3: a positive quantity through the tiers, progressively. */
-export function countedValue(quantity: Rational, price: Rational, schedule: PortfolioSchedule): Rational {
-  const coins = schedule.userCap === null ? quantity : least(quantity, rational(schedule.userCap));
-  const amount = schedule.inCoins ? coins : times(coins, price);
-  const parts = schedule.tiers.map(({ floor, cap, ratio }) => {
+export function countedValue(quantity: Rational, price: Rational, table: PortfolioTable): Rational {
+  const coins = table.userCap === null ? quantity : least(quantity, rational(table.userCap));
+  const amount = table.inCoins ? coins : times(coins, price);
+  const parts = table.tiers.map(({ floor, cap, ratio }) => {
     const upper = cap === null ? amount : least(amount, rational(cap));
     const inside = most(zero, minus(upper, rational(floor)));
-    return times(times(inside, schedule.inCoins ? price : one), rational(ratio));
+    return times(times(inside, table.inCoins ? price : one), rational(ratio));
   });
   return total(parts);
 }
 
 /** Rules 3: what a table says of the asset in the account's mode; null: counts nothing. */
-export function scheduleInMode(asset: PortfolioAsset, portfolio: Portfolio): PortfolioSchedule | null {
+export function tableInMode(asset: PortfolioAsset, portfolio: Portfolio): PortfolioTable | null {
   const atPar = { inCoins: false, tiers: [{ floor: '0', cap: null, ratio: '1' }], userCap: null };
-  if (asset.symbol === 'USDT') return portfolio.multiAsset ? (asset.schedule ?? atPar) : atPar;
-  return portfolio.multiAsset ? asset.schedule : null;
+  if (asset.symbol === 'USDT') return portfolio.multiAsset ? (asset.table ?? atPar) : atPar;
+  return portfolio.multiAsset ? asset.table : null;
 }
 
 /** Rules 4, at a given mark: maintenance margin and initial margin of one position. */
@@ -116,18 +116,18 @@ export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State 
     const quantity = rational(asset.quantity);
     if (sign(quantity) === 0) continue;
     const price = prices.index(asset, portfolio);
-    const schedule = scheduleInMode(asset, portfolio);
+    const table = tableInMode(asset, portfolio);
     if (price === null) {
       if (sign(quantity) < 0) unknown = true;
-      else if (schedule !== null) lowerBound = true;
+      else if (table !== null) lowerBound = true;
       continue;
     }
     wallet.push(times(quantity, price));
     if (sign(quantity) < 0) {
       counted.push(times(quantity, price));
       debts.push(negative(times(quantity, price)));
-    } else if (schedule !== null) {
-      counted.push(countedValue(quantity, price, schedule));
+    } else if (table !== null) {
+      counted.push(countedValue(quantity, price, table));
     }
   }
   const forDebts = times(total(debts), rational(portfolio.rules.debtMarginRate));

@@ -4,7 +4,7 @@
  */
 import type { Portfolio } from './portfolio.js';
 import { floorUnits, fromUnits, least, minus, order, plus, rational, sign, zero, type Rational } from './rational.js';
-import { asQuoted, countedValue, scheduleInMode, stateOf } from './state.js';
+import { asQuoted, countedValue, tableInMode, stateOf } from './state.js';
 
 export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rational {
   const asset = portfolio.assets.find((held) => held.symbol === symbol);
@@ -23,10 +23,10 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
   const rest = stateOf({ ...portfolio, assets: without });
   const others = minus(plus(rest.collateral, least(zero, rest.pnl)), rest.initialMargin);
   const price = asQuoted.index(asset, portfolio);
-  const schedule = scheduleInMode(asset, portfolio);
+  const table = tableInMode(asset, portfolio);
   const covers = (units: bigint): boolean => {
     const left = minus(quantity, fromUnits(units));
-    const counted = price === null || schedule === null ? zero : countedValue(left, price, schedule);
+    const counted = price === null || table === null ? zero : countedValue(left, price, table);
     return order(plus(others, counted), zero) >= 0;
   };
   if (!covers(0n)) return zero;
@@ -52,7 +52,7 @@ function needsStalePrice(portfolio: Portfolio): boolean {
     const quantity = sign(rational(asset.quantity));
     if (quantity === 0 || asset.pricedAs === 'USDT' || asset.symbol === 'USDT') return false;
     const source = portfolio.assets.find(({ symbol }) => symbol === (asset.pricedAs ?? asset.symbol));
-    const counts = quantity < 0 || scheduleInMode(asset, portfolio) !== null;
+    const counts = quantity < 0 || tableInMode(asset, portfolio) !== null;
     return counts && source !== undefined && source.price !== null && source.stale;
   });
   return staleMark || staleIndex;

@@ -1,0 +1,151 @@
+/**
+ * The two curves of the rules as straight segments: what an amount counts as collateral (rules: 3), and what a notional
+ * requires as maintenance margin (rules: 4). State, solvers, columns and guard rails all read tiers through here.
+ */
+import { ONE, ZERO, min, type Decimal } from './decimal.js';
+import type { CollateralTable, CollateralTier, MaintenanceMethod, MaintenanceTier, Policy } from './model.js';
+
+/** A straight piece: y = slope x amount + intercept for floor <= amount < cap. Exact. */
+export interface Segment {
+  readonly floor: Decimal;
+  /** Null: without end; only the last segment is. */
+  readonly cap: Decimal | null;
+  readonly slope: Decimal;
+  readonly intercept: Decimal;
+}
+
+/** A collateral ratio of one asset: counted value (tiers in USDT) or counted coins (tiers in coins) by the amount held. */
+export interface CollateralCurve {
+  /** Contiguous from 0, without jumps; slopes are ratios from 0 to 1. Never empty. */
+  readonly segments: readonly Segment[];
+  /** Nothing above this amount counts; null: all does. */
+  readonly end: Decimal | null;
+}
+
+/** Maintenance margin in USDT by the notional in USDT; the slope contains the liquidation fee rate. */
+export interface MaintenanceSegment extends Segment {
+  /** The most leverage that the tier allows. */
+  readonly maxLeverage: Decimal;
+}
+
+/** The parts of a policy that shape the maintenance curve. */
+export type MaintenanceTerms = Pick<Policy, 'maintenanceMethod' | 'liquidationFeeRate'>;
+
+/** The curve of an asset without a table: nothing counts. */
+export const COUNTS_NOTHING: CollateralCurve = {
+  segments: [{ floor: ZERO, cap: null, slope: ZERO, intercept: ZERO }],
+  end: null,
+};
+
+/** A ratio that is the same for every amount, from 0 to 1. */
+export function flatRatio(ratio: Decimal): readonly CollateralTier[] {
+  return [{ floor: ZERO, cap: null, ratio }];
+}
+
+/** Where a venue leaves the settlement asset out of its table, it counts in full (rules: 3). */
+export const AT_PAR: CollateralTable = { id: '', tierUnit: 'QUOTE_VALUE', tiers: flatRatio(ONE), userCap: null };
+
+/**
+ * The piece with floor <= amount < cap; above the last cap the last piece goes on.
+ *
+ * @param pieces in order and contiguous from 0: segments, or tiers of a table
+ * @throws RangeError when there is no piece
+ */
+export function pieceAt<T extends { readonly cap: Decimal | null }>(pieces: readonly T[], amount: Decimal): T {
+  for (const piece of pieces) if (piece.cap === null || amount.lt(piece.cap)) return piece;
+  const last = pieces.at(-1);
+  if (last === undefined) throw new RangeError('A table without tiers has no tier for any amount.');
+  return last;
+}
+
+/** slope x amount + intercept, exact; the amount lies in the segment. */
+export function valueAt({ slope, intercept }: Segment, amount: Decimal): Decimal {
+  return slope.times(amount).plus(intercept);
+}
+
+// --- Collateral (rules: 3) ---
+
+const collateralCurves = new WeakMap<readonly CollateralTier[], CollateralCurve>();
+
+/** The curve of the tiers, remembered by their array; caps of an account are `countedAmount`'s. */
+export function collateralCurve({ tiers }: Pick<CollateralTable, 'tiers'>): CollateralCurve {
+  const known = collateralCurves.get(tiers);
+  if (known !== undefined) return known;
+  const end = tiers.at(-1)?.cap ?? null;
+  const pieces = tiers.map(({ floor, cap, ratio }) => ({ floor, cap, slope: ratio }));
+  if (end !== null) pieces.push({ floor: end, cap: null, slope: ZERO });
+  const curve = pieces.length === 0 ? COUNTS_NOTHING : { segments: withoutJumps(pieces), end };
+  collateralCurves.set(tiers, curve);
+  return curve;
+}
+
+/** What one unit of a table's amounts is worth in USDT: a coin its price, a USDT 1. */
+export function unitValue(price: Decimal, { tierUnit }: Pick<CollateralTable, 'tierUnit'>): Decimal {
+  return tierUnit === 'QUANTITY' ? price : ONE;
+}
+
+/**
+ * The amount that goes through the tiers, exact: coins within `userCap`, or their value in USDT.
+ *
+ * @param quantity in coins, not negative
+ * @param price in USDT
+ */
+export function countedAmount(quantity: Decimal, price: Decimal, { tierUnit, userCap }: CollateralTable): Decimal {
+  const counted = userCap === null ? quantity : min(quantity, userCap);
+  return tierUnit === 'QUANTITY' ? counted : counted.times(price);
+}
+
+// --- Maintenance margin (rules: 4) ---
+
+interface RememberedMaintenance extends MaintenanceTerms {
+  readonly segments: readonly MaintenanceSegment[];
+}
+
+const maintenanceCurves = new WeakMap<readonly MaintenanceTier[], RememberedMaintenance>();
+
+/**
+ * The curve of the tiers under a policy. PROGRESSIVE: notional x (rate + fee) - amount. FLAT: notional x (rate + fee),
+ * which jumps at floors. Remembered by the tiers' array, under the terms that were asked for last.
+ */
+export function maintenanceCurve(
+  tiers: readonly MaintenanceTier[],
+  { maintenanceMethod, liquidationFeeRate }: MaintenanceTerms,
+): readonly MaintenanceSegment[] {
+  const known = maintenanceCurves.get(tiers);
+  if (known?.maintenanceMethod === maintenanceMethod && known.liquidationFeeRate === liquidationFeeRate) {
+    return known.segments;
+  }
+  const segments = tiers.map(({ floor, cap, maintenanceRate, maintenanceAmount, maxLeverage }) => ({
+    floor,
+    cap,
+    slope: maintenanceRate.plus(liquidationFeeRate),
+    intercept: maintenanceMethod === 'PROGRESSIVE' ? ZERO.minus(maintenanceAmount) : ZERO,
+    maxLeverage,
+  }));
+  maintenanceCurves.set(tiers, { maintenanceMethod, liquidationFeeRate, segments });
+  return segments;
+}
+
+/**
+ * The amounts that a table deducts, in USDT, exact. PROGRESSIVE: amount[n] = amount[n-1] + floor[n] x (rate[n] -
+ * rate[n-1]), the first is 0, so that the curve has no jump. FLAT: 0.
+ */
+export function maintenanceAmounts(
+  method: MaintenanceMethod,
+  tiers: readonly Pick<MaintenanceTier, 'floor' | 'cap' | 'maintenanceRate'>[],
+): Decimal[] {
+  if (method === 'FLAT') return tiers.map(() => ZERO);
+  const pieces = tiers.map(({ floor, cap, maintenanceRate }) => ({ floor, cap, slope: maintenanceRate }));
+  return withoutJumps(pieces).map(({ intercept }) => ZERO.minus(intercept));
+}
+
+/** Intercepts with which pieces meet at their floors; the first is 0. */
+function withoutJumps(pieces: readonly Omit<Segment, 'intercept'>[]): Segment[] {
+  let intercept = ZERO;
+  let before: Decimal | null = null;
+  return pieces.map((piece) => {
+    if (before !== null) intercept = intercept.minus(piece.floor.times(piece.slope.minus(before)));
+    before = piece.slope;
+    return { ...piece, intercept };
+  });
+}
