@@ -153,7 +153,7 @@ export class AlertWriter {
   /** An account was assessed on the prices of this turn: its machines look at it. */
   evaluated(accountId: string, unitStates: UnitStates, policy: Policy): void {
     const { batch } = this;
-    if (batch === null || this.ending !== null) throw new Error('No turn is under way: startTurn comes first.');
+    if (batch === null || this.ending !== null) throw new Error('No batch is under way: startBatch comes first.');
     const stored = this.states.get(accountId) ?? NO_STATES;
     const states = batch.statesOf(accountId) ?? stored;
     const rules = this.rules.get(accountId) ?? NO_RULES;

@@ -185,7 +185,7 @@ class Walk {
     this.isAll = this.alertWriter.unfinishedSeq !== null || takenRound < this.round;
     // It was not dead, only away: whatever it still does is refused, unless there is nothing to do.
     const refused = await before?.endBatch(new Date()).catch((error: unknown) => error);
-    const isIdle = refused instanceof Error && refused.message.startsWith('No turn is under way');
+    const isIdle = refused instanceof Error && refused.message.startsWith('No batch is under way');
     if (refused !== undefined && !isIdle) expect(refused).toBeInstanceOf(LeadershipLostError);
   }
 
