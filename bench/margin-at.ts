@@ -64,6 +64,14 @@ async function insertFills(db: Database, ids: readonly string[], from: number, t
     SELECT account, version, at, 'MULTI_ASSET', 'ONE_WAY' FROM fill`;
 }
 
+/** Of which the fills make versions. */
+async function insertPositions(db: Database, ids: readonly string[]): Promise<void> {
+  await db.$executeRaw`
+    INSERT INTO positions (account_id, venue_code, instrument, side, size, cost)
+    SELECT account, 'BITGET', symbol, 'LONG', 0, 0
+    FROM unnest(${[...ids]}::uuid[]) AS account, unnest(${SYMBOLS}::text[]) AS symbol`;
+}
+
 /** What is held after all fills: that of the last versions. */
 async function insertHoldings(db: Database, ids: readonly string[]): Promise<void> {
   await db.$executeRaw`
@@ -72,11 +80,11 @@ async function insertHoldings(db: Database, ids: readonly string[]): Promise<voi
       WHERE account_id = account AND asset_symbol = asset ORDER BY seq DESC LIMIT 1)
     FROM unnest(${[...ids]}::uuid[]) AS account, unnest(${ASSETS}::text[]) AS asset`;
   await db.$executeRaw`
-    INSERT INTO positions (account_id, venue_code, instrument, side, size, cost)
-    SELECT account, 'BITGET', symbol, 'LONG', last.size, last.cost
-    FROM unnest(${[...ids]}::uuid[]) AS account, unnest(${SYMBOLS}::text[]) AS symbol,
-      LATERAL (SELECT size, cost FROM position_versions
-        WHERE account_id = account AND instrument = symbol AND side = 'LONG' ORDER BY version DESC LIMIT 1) AS last`;
+    UPDATE positions SET (size, cost) = (
+      SELECT size, cost FROM position_versions AS past
+      WHERE past.account_id = positions.account_id AND past.instrument = positions.instrument AND past.side = 'LONG'
+      ORDER BY version DESC LIMIT 1)
+    WHERE account_id = ANY(${[...ids]}::uuid[])`;
   await db.$executeRaw`
     UPDATE accounts SET (version, changed_at) = (
       SELECT version, at FROM account_versions WHERE account_id = accounts.id ORDER BY version DESC LIMIT 1)
@@ -156,12 +164,14 @@ try {
     await publish(prices, round, clock);
   }
   const account = await open(parts, 'With 10,000 fills');
+  await insertPositions(db, [account.id]);
   await insertFills(db, [account.id], 0, FILLS);
   await insertHoldings(db, [account.id]);
   const rows = [await measure(parts, account, 0)];
 
   const others: string[] = [];
   for (let index = 0; index < OTHER_ACCOUNTS; index++) others.push((await open(parts, `Other ${index}`)).id);
+  await insertPositions(db, others);
   for (let from = 0; from < OTHERS; from += AT_ONCE) {
     await insertFills(db, others, from, Math.min(from + AT_ONCE, OTHERS));
     console.error(`${Math.min(from + AT_ONCE, OTHERS)} fills of ${OTHER_ACCOUNTS} other accounts are recorded.`);

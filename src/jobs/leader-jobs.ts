@@ -5,11 +5,11 @@
 import { once } from 'node:events';
 
 import type { LedgerParts } from '../ledger/ledger-checks.js';
-import { thinPriceHistory } from '../market/history-thinning.js';
 import type { Logger } from '../platform/log.js';
 import { AlertWriter } from '../risk/alerts/alert-writer.js';
 import { LeadershipLostError, type Term } from '../cluster/leadership.js';
 import { InterestJob } from './interest-job.js';
+import { thinPrices } from './price-thinning.js';
 import type { MarginLoop } from '../risk/engine/margin-loop.js';
 
 export interface LeaderJobsParts extends LedgerParts {
@@ -79,7 +79,7 @@ async function thin(
   try {
     while (!term.ended.aborted) {
       const asked = { now: new Date(clock()), fullMs: priceHistoryMs, after, limit: THIN_ROWS };
-      const thinned = await thinPriceHistory(db, asked);
+      const thinned = await thinPrices(db, asked);
       after = thinned.after;
       deleted += thinned.deleted;
       if (thinned.deleted === 0) break;

@@ -1,9 +1,9 @@
 /**
  * What is kept of past prices (rules: 12): every round for a while, then the last one of each minute, for 400 days. Of
  * each price the last row of a minute stays, and the newest one before the 400 days, so that what is kept of rounds can
- * always be answered in full.
+ * always be answered in full. The database lets rows go only in transactions that jobs/ allows to thin.
  */
-import type { Database } from '../platform/database.js';
+import type { Transaction } from '../platform/database.js';
 
 export interface Thinning {
   readonly now: Date;
@@ -28,14 +28,14 @@ const KEPT_MS = 400 * 24 * 60 * MINUTE_MS;
 const PAGE = 10_000;
 
 /** One bounded batch: to be called again until nothing was deleted. */
-export async function thinPriceHistory(db: Database, { now, fullMs, after, limit }: Thinning): Promise<Thinned> {
+export async function thinPriceHistory(tx: Transaction, { now, fullMs, after, limit }: Thinning): Promise<Thinned> {
   // Of a minute that is not over, nobody knows the last round.
   const full = new Date(Math.floor((now.getTime() - fullMs) / MINUTE_MS) * MINUTE_MS).toISOString();
-  const expired = await deleteExpired(db, new Date(now.getTime() - KEPT_MS).toISOString(), limit);
+  const expired = await deleteExpired(tx, new Date(now.getTime() - KEPT_MS).toISOString(), limit);
   if (expired > 0) return { deleted: expired, after };
   for (let from = after; ;) {
-    const page = await overtakenBatches(db, from, full);
-    if (page.overtaken.length > 0) return deletePriceBatches(db, page.overtaken.slice(0, limit), limit);
+    const page = await overtakenBatches(tx, from, full);
+    if (page.overtaken.length > 0) return deletePriceBatches(tx, page.overtaken.slice(0, limit), limit);
     // The last one of a page is looked at again, with what follows it.
     from = page.last === null ? from : page.last - 1n;
     if (page.rounds < PAGE) return { deleted: 0, after: from };
@@ -49,8 +49,8 @@ interface Page {
   readonly overtaken: readonly bigint[];
 }
 
-async function overtakenBatches(db: Database, after: bigint, full: string): Promise<Page> {
-  const [page] = await db.$queryRaw<[Page]>`
+async function overtakenBatches(tx: Transaction, after: bigint, full: string): Promise<Page> {
+  const [page] = await tx.$queryRaw<[Page]>`
     SELECT count(*)::int AS rounds, max(seq) AS last,
       COALESCE(array_agg(seq ORDER BY seq) FILTER (WHERE next < date_trunc('minute', at) + interval '1 minute'), '{}')
         AS overtaken
@@ -63,8 +63,8 @@ async function overtakenBatches(db: Database, after: bigint, full: string): Prom
   return page;
 }
 
-async function deletePriceBatches(db: Database, rounds: readonly bigint[], limit: number): Promise<Thinned> {
-  const [thinned] = await db.$queryRaw<[Thinned]>`
+async function deletePriceBatches(tx: Transaction, rounds: readonly bigint[], limit: number): Promise<Thinned> {
+  const [thinned] = await tx.$queryRaw<[Thinned]>`
     WITH reach AS (
       SELECT max(at) AS at FROM (
         SELECT at FROM price_changes
@@ -89,8 +89,8 @@ async function deletePriceBatches(db: Database, rounds: readonly bigint[], limit
   return thinned;
 }
 
-async function deleteExpired(db: Database, horizon: string, limit: number): Promise<number> {
-  const [{ deleted }] = await db.$queryRaw<[{ deleted: number }]>`
+async function deleteExpired(tx: Transaction, horizon: string, limit: number): Promise<number> {
+  const [{ deleted }] = await tx.$queryRaw<[{ deleted: number }]>`
     WITH changes AS (
       DELETE FROM price_changes WHERE (symbol, round) IN (
         SELECT symbol, round FROM price_changes AS change

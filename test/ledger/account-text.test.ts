@@ -8,7 +8,7 @@ import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { openTestDatabase } from '../support/services/database.js';
 
 const MOST = `${'9'.repeat(30)}.${'9'.repeat(18)}`;
-const COST = `-${'9'.repeat(30)}.${'1'.repeat(36)}`;
+const COST = `${'9'.repeat(30)}.${'1'.repeat(36)}`;
 const idOf = (number: number): string => `00000000-0000-7000-8000-00000000000${number}`;
 
 let db: Database;

@@ -3,16 +3,17 @@ import type { Market } from '../../src/margin/model.js';
 import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
 import { readNewer } from '../../src/market/price-store.js';
 import type { Database } from '../../src/platform/database.js';
+import { withoutGuards } from '../support/services/database.js';
 
 /** As if nothing had ever been published. */
 export async function forgetPrices(db: Database): Promise<void> {
-  await db.$transaction([
-    db.indexQuote.deleteMany(),
-    db.indexPrice.deleteMany(),
-    db.markPrice.deleteMany(),
-    db.priceChange.deleteMany(),
-    db.priceRound.deleteMany(),
-  ]);
+  await withoutGuards(db, async (tx) => {
+    await tx.indexQuote.deleteMany();
+    await tx.indexPrice.deleteMany();
+    await tx.markPrice.deleteMany();
+    await tx.priceChange.deleteMany();
+    await tx.priceRound.deleteMany();
+  });
 }
 
 /** Every price that is stored, a line each; instants in seconds after `start`. */

@@ -1,15 +1,15 @@
 /** Past prices: exactly what a snapshot said then, and after thinning what is promised to be kept. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { thinPrices } from '../../src/jobs/price-thinning.js';
 import { decimal } from '../../src/margin/decimal.js';
-import { thinPriceHistory } from '../../src/market/history-thinning.js';
 import { pricesAt, pricesOfBatch } from '../../src/market/price-history.js';
 import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
 import { Prices, type QuoteInput } from '../../src/market/prices.js';
 import type { Database } from '../../src/platform/database.js';
 import { createLogger } from '../../src/platform/log.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
-import { openTestDatabase } from '../support/services/database.js';
+import { openTestDatabase, withoutGuards } from '../support/services/database.js';
 import { forgetPrices, shown } from './price-database.js';
 
 const log = createLogger('silent');
@@ -125,13 +125,13 @@ describe('the prices of an instant', () => {
   it('begin with what a database had that is older than rounds', async () => {
     await prices.publish([index('BTC', 100), index('BTC', 102, { source: 'B' }), mark('BTCUSDT', 101)]);
     await prices.publish([index('ETH', 10), index('ETH', 20, { source: 'B' })]);
-    await db.$transaction([
-      db.priceRound.deleteMany(),
-      db.priceChange.deleteMany(),
-      db.indexQuote.updateMany({ data: { round: 0 } }),
-      db.indexPrice.updateMany({ data: { round: 0 } }),
-      db.markPrice.updateMany({ data: { round: 0 } }),
-    ]);
+    await withoutGuards(db, async (tx) => {
+      await tx.priceRound.deleteMany();
+      await tx.priceChange.deleteMany();
+      await tx.indexQuote.updateMany({ data: { round: 0 } });
+      await tx.indexPrice.updateMany({ data: { round: 0 } });
+      await tx.markPrice.updateMany({ data: { round: 0 } });
+    });
     now += 1_000;
     const opened = await Promise.all([open(), open()]);
     const expected = ['BTC 101', 'ETH none', 'BTCUSDT 101', 'ETHUSDT none'];
@@ -156,7 +156,7 @@ describe('thinning', () => {
   async function thin(at: number, fullMs: number, limit: number): Promise<number> {
     let batches = 0;
     for (let after = 0n; ; batches++) {
-      const thinned = await thinPriceHistory(db, { now: new Date(at), fullMs, after, limit });
+      const thinned = await thinPrices(db, { now: new Date(at), fullMs, after, limit });
       if (thinned.deleted === 0) return batches;
       after = thinned.after;
     }

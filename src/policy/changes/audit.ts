@@ -3,6 +3,7 @@
  * effect; those of what was refused in one of their own. The database refuses to change or delete an entry.
  */
 import type { Database, Transaction } from '../../platform/database.js';
+import { jsonTextOf, storedJson } from '../../platform/stored-json.js';
 import { isStorable } from '../../platform/text.js';
 
 /** What was done, or attempted. */
@@ -92,7 +93,7 @@ export async function readAuditEntries(
   db: Database,
   page: { readonly before: bigint | null; readonly limit: number; readonly subject: string | null },
 ): Promise<AuditEntry[]> {
-  return db.auditEntry.findMany({
+  const rows = await db.auditEntry.findMany({
     where: {
       ...(page.before === null ? {} : { seq: { lt: page.before } }),
       ...(page.subject === null ? {} : { subject: page.subject }),
@@ -100,10 +101,18 @@ export async function readAuditEntries(
     orderBy: { seq: 'desc' },
     take: page.limit,
   });
+  return rows.map(auditEntry);
 }
 
 export async function readAuditEntry(db: Database, seq: bigint): Promise<AuditEntry | null> {
-  return db.auditEntry.findUnique({ where: { seq } });
+  const row = await db.auditEntry.findUnique({ where: { seq } });
+  return row === null ? null : auditEntry(row);
+}
+
+type AuditRow = Awaited<ReturnType<Database['auditEntry']['findMany']>>[number];
+
+function auditEntry(row: AuditRow): AuditEntry {
+  return { ...row, before: jsonTextOf(row.before), after: jsonTextOf(row.after) };
 }
 
 async function insert(
@@ -119,8 +128,8 @@ async function insert(
       done,
       subjectKey: storable(fact.subjectKey, MAX_KEY),
       reason: fact.reason === null ? null : storable(fact.reason, MAX_REASON),
-      before: before === null ? null : JSON.stringify(before),
-      after: after === null ? null : JSON.stringify(after),
+      before: storedJson(before),
+      after: storedJson(after),
     },
   });
 }

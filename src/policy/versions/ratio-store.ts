@@ -2,6 +2,7 @@
 import { decimal, toPlain } from '../../margin/decimal.js';
 import type { Database, Transaction } from '../../platform/database.js';
 import { addToOutbox } from '../../platform/outbox.js';
+import { jsonTextOf, storedJsonText } from '../../platform/stored-json.js';
 import type { RatioVersion } from './ratio-version.js';
 
 /** By ratio, oldest version first: all, those of one ratio, or those with these ids. */
@@ -37,7 +38,7 @@ export async function readRatioVersions(
     cancelledAt: row.cancelledAt,
     cancelledBy: row.cancelledBy,
     cancelReason: row.cancelReason,
-    impact: row.impact,
+    impact: jsonTextOf(row.impact),
     reason: row.reason,
     source: row.source,
     changedBy: row.changedBy,
@@ -71,7 +72,7 @@ export async function insertRatioVersion(tx: Transaction, version: RatioVersion)
       platformCap: version.platformCap === null ? null : toPlain(version.platformCap),
       effectiveFrom: version.effectiveFrom,
       appliedAt: version.appliedAt,
-      impact: version.impact,
+      impact: storedJsonText(version.impact),
       reason: version.reason,
       source: version.source,
       changedBy: version.changedBy,

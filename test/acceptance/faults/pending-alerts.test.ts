@@ -7,7 +7,7 @@ import { readAccount } from '../../support/calls/account-reader.js';
 import { govern, newestVersion } from '../../support/calls/admin-calls.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
-import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
+import { createTestDatabase, withoutGuards, type TestDatabase } from '../../support/services/database.js';
 import { call, ledgerOf } from '../../support/calls/trader-calls.js';
 import { until } from '../../support/until.js';
 import {
@@ -46,7 +46,9 @@ afterEach(async () => {
 /** While no server runs. */
 async function onDatabase(...statements: string[]): Promise<void> {
   const { db, close } = await database.open();
-  for (const statement of statements) await db.$executeRawUnsafe(statement);
+  await withoutGuards(db, async (tx) => {
+    for (const statement of statements) await tx.$executeRawUnsafe(statement);
+  });
   await close();
 }
 

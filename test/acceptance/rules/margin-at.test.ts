@@ -9,6 +9,7 @@ import { chargeInterest } from '../../../src/ledger/interest.js';
 import { MARGIN, readAccount } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
+import { withoutGuards } from '../../support/services/database.js';
 import { call, ledgerOf } from '../../support/calls/trader-calls.js';
 import {
   fill,
@@ -278,7 +279,8 @@ it('says why there is none', async () => {
   ]);
   expect(answers[3]).toMatchObject({ reason: null, margin: { status: 'NO_EXPOSURE', accountVersion: 1 } });
   await recordTransfers(service, { ...transfer(id, 'BTC', '1'), at: iso(opened) });
-  await app.app.services.db.priceRound.deleteMany({ where: { at: { lte: new Date(opened) } } });
+  const before = { at: { lte: new Date(opened) } };
+  await withoutGuards(app.app.services.db, (tx) => tx.priceRound.deleteMany({ where: before }));
   expect(await marginsAt(id, [opened])).toEqual([{ reason: 'PRICES_NOT_KEPT', margin: null }]);
 });
 

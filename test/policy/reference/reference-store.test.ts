@@ -8,7 +8,7 @@ import { PACKAGE_ROOT } from '../../../src/platform/package-root.js';
 import { readReferenceData } from '../../../src/policy/reference/reference-data.js';
 import type { RatioData, ReferenceData } from '../../../src/policy/reference/reference-model.js';
 import { storeReferenceData } from '../../../src/policy/reference/reference-store.js';
-import { openTestDatabase } from '../../support/services/database.js';
+import { openTestDatabase, withoutGuards } from '../../support/services/database.js';
 
 let test: Awaited<ReturnType<typeof openTestDatabase>>;
 let db: Database;
@@ -17,7 +17,7 @@ beforeAll(async () => {
   test = await openTestDatabase();
   db = test.db;
   // Migrated, and empty.
-  await db.$executeRaw`TRUNCATE chains, assets, venues CASCADE`;
+  await withoutGuards(db, (tx) => tx.$executeRaw`TRUNCATE chains, assets, venues CASCADE`);
   data = await readReferenceData([join(PACKAGE_ROOT, 'prisma', 'reference')]);
 });
 afterAll(() => test.close());

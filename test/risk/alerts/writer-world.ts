@@ -8,6 +8,7 @@ import type { Term } from '../../../src/cluster/leadership.js';
 import { createBus, type Bus } from '../../../src/platform/events.js';
 import type { Database } from '../../../src/platform/database.js';
 import { createLogger } from '../../../src/platform/log.js';
+import { withoutGuards } from '../../support/services/database.js';
 import { account, instrument, market, policy, position } from '../../support/oracle/margin-builders.js';
 
 /** Maintenance is a tenth of the notional, whatever it is. */
@@ -94,9 +95,11 @@ export async function newKeeper(
 
 /** Nothing is left but the venues. */
 export async function clear(db: Database): Promise<void> {
-  for (const table of ['risk_alerts', 'alert_states', 'alert_rules', 'outbox', 'price_rounds', 'accounts']) {
-    await db.$executeRawUnsafe(`DELETE FROM ${table}`);
-  }
+  await withoutGuards(db, async (tx) => {
+    for (const table of ['risk_alerts', 'alert_states', 'alert_rules', 'outbox', 'price_rounds', 'accounts']) {
+      await tx.$executeRawUnsafe(`DELETE FROM ${table}`);
+    }
+  });
   await db.$executeRaw`UPDATE duty SET taken_round = 0, done_round = 0, last_alert = 0`;
 }
 
