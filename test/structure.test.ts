@@ -14,8 +14,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   ...Object.fromEntries(FLOORS.map((floor, index) => [floor, [...FLOORS.slice(index + 1), 'platform']])),
   margin: [],
   platform: [],
-  // Beside the floors: it calls the API of a running server, and publishes prices as a venue would.
-  demo: ['market', 'margin', 'platform'],
+  // Beside the floors: it calls the API of the server as a venue would, and publishes prices.
+  demo: [...FLOORS, 'platform'],
 };
 
 /** The rooms of a floor from the top down; those of one line stand beside each other, and nouns may know one another. */

@@ -14,6 +14,7 @@ import { presentable } from '../execution/errors.js';
 import { ApiError } from '../types/api-error.js';
 import { createHttp, serveApollo } from './http.js';
 import type { Limits } from '../execution/limits.js';
+import type { Readiness } from './readiness.js';
 import { serveSite, type SiteOptions } from './site-routes.js';
 import type { Client, Pipeline } from '../execution/pipeline.js';
 import { serveEventStreams } from './sse.js';
@@ -26,10 +27,6 @@ declare module 'fastify' {
     client: Client;
   }
 }
-
-/** Degraded: it serves, and something that it needs to be whole does not answer. Unavailable: it cannot serve. */
-export type Readiness =
-  { readonly status: 'ok' } | { readonly status: 'degraded' | 'unavailable'; readonly problem: string };
 
 export interface ServerOptions {
   readonly services: Services;

@@ -123,7 +123,7 @@ shared('while Redis is away both serve and say so; what came meanwhile is there 
   expect(await readiness(apps[0])).toEqual({
     code: 200,
     status: 'degraded',
-    problem: 'Redis does not answer: news of other servers come late.',
+    problem: 'Redis does not answer: events of other servers come late.',
   });
   // Prices come by the database, more slowly.
   await publishPrices(services[0], { BTC: '20001' });
