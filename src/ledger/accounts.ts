@@ -1,6 +1,5 @@
 /** Opening accounts, and finding them. */
 import type { CollateralMode, PositionMode } from '../margin/model.js';
-import type { Refusal } from '../margin/refusal.js';
 import type { Bus } from '../platform/events.js';
 import type { Database } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
@@ -10,6 +9,7 @@ import type { Prisma } from '../platform/prisma/client.js';
 import type { Audit } from '../policy/changes/audit.js';
 import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/changes/problems.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
+import type { Refusal } from './ledger-checks.js';
 import { accountRecord, readAccounts, type AccountRecord } from './records.js';
 
 export interface NewAccount {

@@ -2,14 +2,22 @@
 import { toPlain, type Decimal } from '../margin/decimal.js';
 import { applyFill } from '../margin/change/fill.js';
 import { SETTLEMENT_ASSET, type PositionSide, type TradeSide } from '../margin/model.js';
-import { refuse, type Refusal } from '../margin/refusal.js';
-import { MAX_PRICE } from '../market/quote-check.js';
+import { within } from '../margin/refusal.js';
+import { problemOfPrice } from '../market/quote-check.js';
 import type { LedgerKind } from '../platform/prisma/enums.js';
 import type { InstrumentRecord, Rulebook } from '../policy/rulebook/rulebook.js';
-import { MAX_QUANTITY, type BatchResult, type LedgerParts, type PositionRef } from './ledger-checks.js';
+import {
+  instrumentNotFound,
+  problemOfFee,
+  problemOfSize,
+  type BatchResult,
+  type LedgerParts,
+  type PositionRef,
+  type Refusal,
+} from './ledger-checks.js';
 import type { LockedAccount } from './locked-accounts.js';
 import { bookAutoExchange } from './auto-exchange.js';
-import { recordEvents, type BookedEvent, type ReportedEventKind, type FieldOf } from './reported-events.js';
+import { recordEvents, type BookedEvent, type ReportedEventKind } from './reported-events.js';
 import { settingOf } from './records.js';
 
 export interface NewFill {
@@ -48,11 +56,11 @@ function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
     ...{ name: 'fill', list: 'fills', idField: 'fillId' },
     idOf: ({ fillId }) => fillId,
     contentOf,
-    problemOf: (fill, locked, field) => problemOfContent(fill, instrumentOf(fill, locked), field),
-    post: (fill, locked, field) => {
+    problemOf: (fill, locked) => problemOfContent(fill, instrumentOf(fill, locked)),
+    post: (fill, locked) => {
       const effect = bookFill(fill, instrumentOf(fill, locked) as InstrumentRecord, locked, rulebook);
       if (effect.refusal !== null) {
-        return { ...effect.refusal, field: field(fill.positionSide === null ? 'positionSide' : 'size') };
+        return within([fill.positionSide === null ? 'positionSide' : 'size'], effect.refusal);
       }
       bookAutoExchange(locked, fill.fillId, parts, now);
       realized.set(fill, effect.realizedPnl);
@@ -98,21 +106,13 @@ function bookFill(
   return effect;
 }
 
-function problemOfContent(fill: NewFill, instrument: InstrumentRecord | null, field: FieldOf): Refusal | null {
-  if (instrument === null) {
-    const message = "There is no such instrument at the account's venue.";
-    return { ...refuse('INSTRUMENT_NOT_FOUND', message), field: field('instrument') };
-  }
-  if (!fill.size.gt(0) || fill.size.gt(MAX_QUANTITY)) {
-    return { ...refuse('INVALID_INPUT', 'Expected a size above 0, of at most 1e15.'), field: field('size') };
-  }
-  if (!fill.price.gt(0) || fill.price.gt(MAX_PRICE)) {
-    return { ...refuse('INVALID_INPUT', 'Expected a price above 0, of at most 1e12.'), field: field('price') };
-  }
-  if (fill.fee.abs().gt(MAX_QUANTITY)) {
-    return { ...refuse('INVALID_INPUT', 'Expected a fee of at most 1e15 either way.'), field: field('fee') };
-  }
-  return null;
+function problemOfContent(fill: NewFill, instrument: InstrumentRecord | null): Refusal | null {
+  if (instrument === null) return instrumentNotFound(['instrument']);
+  return (
+    problemOfSize(fill.size, 'size', ['size']) ??
+    problemOfPrice(fill.price, ['price']) ??
+    problemOfFee(fill.fee, ['fee'])
+  );
 }
 
 function contentOf(fill: NewFill, locked: LockedAccount): string {

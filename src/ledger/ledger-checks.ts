@@ -3,14 +3,17 @@
  */
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide } from '../margin/model.js';
-import { refuse, type Refusal } from '../margin/refusal.js';
+import { refuse, type RefusalOf } from '../margin/refusal.js';
 import type { PriceBoard } from '../market/price-board.js';
-import { isAhead } from '../market/staleness.js';
 import type { Bus } from '../platform/events.js';
 import type { Database } from '../platform/database.js';
 import { isStorable } from '../platform/text.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
-import type { AccountRecord } from './records.js';
+import type { PolicyCode } from '../policy/versions/refusal.js';
+
+export const LEDGER_CODES = ['ACCOUNT_NOT_FOUND', 'POSITION_NOT_FOUND'] as const;
+export type LedgerCode = PolicyCode | (typeof LEDGER_CODES)[number];
+export type Refusal = RefusalOf<LedgerCode>;
 
 /** What a position is known by, open or not. */
 export interface PositionRef {
@@ -37,7 +40,7 @@ export interface BatchResult {
   readonly changed: readonly string[];
 }
 
-export const MAX_QUANTITY: Decimal = decimal('1e15');
+const MAX_QUANTITY: Decimal = decimal('1e15');
 
 const MAX_ID = 200;
 
@@ -55,25 +58,38 @@ export function lookAgain(bus: Bus, items: readonly { readonly accountId: string
 export function problemOfId(id: string, field: readonly string[]): Refusal | null {
   if (id.length >= 1 && id.length <= MAX_ID && isStorable(id)) return null;
   const message = `Expected an id of 1 to ${MAX_ID} characters without NUL or half a surrogate pair.`;
-  return { ...refuse('INVALID_INPUT', message), field };
-}
-
-export function problemOfInstant(at: Date, now: Date, field: readonly string[]): Refusal | null {
-  if (at.getTime() < 0) return { ...refuse('INVALID_INPUT', 'Expected an instant after 1970.'), field };
-  if (!isAhead(at.getTime(), now.getTime())) return null;
-  const message = `${at.toISOString()} is more than a minute ahead of this server, which has ${now.toISOString()}.`;
-  return { ...refuse('INVALID_INPUT', message), field };
+  return refuse('INVALID_INPUT', message, field);
 }
 
 export function accountNotFound(field: readonly string[]): Refusal {
-  return { ...refuse('ACCOUNT_NOT_FOUND', 'There is no such account.'), field };
+  return refuse('ACCOUNT_NOT_FOUND', 'There is no such account.', field);
 }
 
 export function positionNotFound(field: readonly string[]): Refusal {
-  return { ...refuse('POSITION_NOT_FOUND', 'There is no such open position.'), field };
+  return refuse('POSITION_NOT_FOUND', 'There is no such open position.', field);
 }
 
-export function reusedId(kind: string, account: AccountRecord, field: readonly string[]): Refusal {
-  const message = `This ${kind} id was recorded at ${account.venue} before, with other content.`;
-  return { ...refuse('IDEMPOTENCY_KEY_REUSED', message), field };
+export function instrumentNotFound(field: readonly string[]): Refusal {
+  return refuse('INSTRUMENT_NOT_FOUND', "There is no such instrument at the account's venue.", field);
+}
+
+export function problemOfAsset(asset: string, rulebook: Rulebook, field: readonly string[]): Refusal | null {
+  return rulebook.assets.has(asset) ? null : refuse('ASSET_NOT_FOUND', 'There is no such asset.', field);
+}
+
+/** Of what is added to a balance or a margin, or taken from it. */
+export function problemOfChange(quantity: Decimal, field: readonly string[]): Refusal | null {
+  if (!quantity.isZero() && quantity.abs().lte(MAX_QUANTITY)) return null;
+  return refuse('INVALID_INPUT', 'Expected a quantity other than 0, of at most 1e15 either way.', field);
+}
+
+/** Of what has no sign, since its direction is said beside it. */
+export function problemOfSize(size: Decimal, name: 'size' | 'quantity', field: readonly string[]): Refusal | null {
+  if (size.gt(0) && size.lte(MAX_QUANTITY)) return null;
+  return refuse('INVALID_INPUT', `Expected a ${name} above 0, of at most 1e15.`, field);
+}
+
+export function problemOfFee(fee: Decimal, field: readonly string[]): Refusal | null {
+  if (fee.abs().lte(MAX_QUANTITY)) return null;
+  return refuse('INVALID_INPUT', 'Expected a fee of at most 1e15 either way.', field);
 }

@@ -1,10 +1,9 @@
 /** What traders change on their own accounts: one account, one transaction, all or nothing. */
-import type { Refusal } from '../margin/refusal.js';
 import { transact, type Transaction } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { isUuid } from '../platform/ids.js';
 import { keyReused, problemOfKey } from '../policy/changes/problems.js';
-import { accountNotFound, lookAgain, type LedgerParts } from './ledger-checks.js';
+import { accountNotFound, lookAgain, type LedgerParts, type Refusal } from './ledger-checks.js';
 import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
 
 /** An account as its trader names it; somebody else's is answered as if it did not exist. */

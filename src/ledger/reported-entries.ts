@@ -1,20 +1,22 @@
 /** What else the venue books: funding, liquidation fees, insurance, earn, corrections. Facts, each taken once. */
 import { toPlain, type Decimal } from '../margin/decimal.js';
 import { SETTLEMENT_ASSET } from '../margin/model.js';
-import { refuse, type Refusal } from '../margin/refusal.js';
+import { refuse } from '../margin/refusal.js';
 import { bookOnMargin } from '../margin/change/settle-isolated.js';
 import type { LedgerKind } from '../platform/prisma/enums.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import {
-  MAX_QUANTITY,
   positionNotFound,
+  problemOfAsset,
+  problemOfChange,
   type BatchResult,
   type LedgerParts,
   type PositionRef,
+  type Refusal,
 } from './ledger-checks.js';
 import type { LockedAccount } from './locked-accounts.js';
 import { bookAutoExchange } from './auto-exchange.js';
-import { recordEvents, type ReportedEventKind, type FieldOf } from './reported-events.js';
+import { recordEvents, type ReportedEventKind } from './reported-events.js';
 import { positionKey, settingOf } from './records.js';
 
 /** All other kinds come from what this server books itself. */
@@ -47,9 +49,9 @@ function entryKind(parts: LedgerParts, now: Date): ReportedEventKind<NewEntry> {
     ...{ name: 'entry', list: 'entries', idField: 'entryId' },
     idOf: ({ entryId }) => entryId,
     contentOf,
-    problemOf: (entry, _locked, field) => problemOfContent(entry, rulebook, field),
-    post: (entry, locked, field) => {
-      const refusal = bookEntry(entry, locked, rulebook, field);
+    problemOf: (entry) => problemOfContent(entry, rulebook),
+    post: (entry, locked) => {
+      const refusal = bookEntry(entry, locked, rulebook);
       if (refusal === null) bookAutoExchange(locked, entry.entryId, parts, now);
       return refusal;
     },
@@ -81,7 +83,6 @@ function bookEntry(
   { entryId, position, asset, quantity, kind, at }: NewEntry,
   locked: LockedAccount,
   rulebook: Rulebook,
-  field: FieldOf,
 ): Refusal | null {
   const cause = { reference: entryId, reportedAt: at };
   if (position === null) {
@@ -91,11 +92,11 @@ function bookEntry(
   const held = locked.positions.get(positionKey(position.instrument, position.side));
   const instrument = rulebook.instrument(locked.account.venue, position.instrument);
   if (position.accountId !== locked.account.id || held === undefined || held.size.isZero() || instrument === null) {
-    return positionNotFound(field('positionId'));
+    return positionNotFound(['positionId']);
   }
   if (settingOf(locked, instrument).marginMode === 'CROSS') {
     const message = 'The position is in cross margin: leave `positionId` out to book on the balance.';
-    return { ...refuse('ISOLATED_ONLY', message), field: field('positionId') };
+    return refuse('ISOLATED_ONLY', message, ['positionId']);
   }
   const settled = bookOnMargin(held.isolatedMargin, quantity);
   locked.post(asset, quantity, { ...cause, kind });
@@ -105,23 +106,18 @@ function bookEntry(
   return null;
 }
 
-function problemOfContent(entry: NewEntry, rulebook: Rulebook, field: FieldOf): Refusal | null {
+function problemOfContent(entry: NewEntry, rulebook: Rulebook): Refusal | null {
   if (!REPORTED_KINDS.includes(entry.kind)) {
     const message = `Expected one of ${REPORTED_KINDS.join(', ')}, got ${entry.kind}, which this server books itself.`;
-    return { ...refuse('INVALID_INPUT', message), field: field('kind') };
+    return refuse('INVALID_INPUT', message, ['kind']);
   }
-  if (!rulebook.assets.has(entry.asset)) {
-    return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: field('asset') };
-  }
+  const unknown = problemOfAsset(entry.asset, rulebook, ['asset']);
+  if (unknown !== null) return unknown;
   if (entry.position !== null && entry.asset !== SETTLEMENT_ASSET) {
     const message = `Isolated margin is held in ${SETTLEMENT_ASSET} only: leave \`positionId\` out, or book ${SETTLEMENT_ASSET}.`;
-    return { ...refuse('INVALID_INPUT', message), field: field('asset') };
+    return refuse('INVALID_INPUT', message, ['asset']);
   }
-  if (entry.quantity.isZero() || entry.quantity.abs().gt(MAX_QUANTITY)) {
-    const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
-    return { ...refuse('INVALID_INPUT', message), field: field('quantity') };
-  }
-  return null;
+  return problemOfChange(entry.quantity, ['quantity']);
 }
 
 function contentOf({ accountId, position, asset, quantity, kind, at }: NewEntry): string {

@@ -2,17 +2,17 @@
  * Facts that the venue reports in batches: each once by its id, however often it arrives, and each by itself: what is
  * right is taken, what is wrong is named.
  */
-import type { Refusal } from '../margin/refusal.js';
+import { refuse, within } from '../margin/refusal.js';
+import { problemOfInstant } from '../market/quote-check.js';
 import { transact, type Transaction } from '../platform/database.js';
 import { isUuid } from '../platform/ids.js';
 import {
   accountNotFound,
   lookAgain,
   problemOfId,
-  problemOfInstant,
-  reusedId,
   type BatchResult,
   type LedgerParts,
+  type Refusal,
 } from './ledger-checks.js';
 import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
 
@@ -20,9 +20,6 @@ export interface ReportedEvent {
   readonly accountId: string;
   readonly at: Date;
 }
-
-/** Where a field of the fact stands in the input. */
-export type FieldOf = (name: string) => string[];
 
 /** A fact of an account whose book is open. */
 export interface BookedEvent<F extends ReportedEvent> {
@@ -48,9 +45,9 @@ export interface ReportedEventKind<F extends ReportedEvent> {
   /** All that makes it the same fact, in one line. */
   contentOf(event: F, locked: LockedAccount): string;
   /** Why it is no such fact, whatever the account holds. */
-  problemOf(event: F, locked: LockedAccount, field: FieldOf): Refusal | null;
+  problemOf(event: F, locked: LockedAccount): Refusal | null;
   /** Books what comes of it, or says why nothing can. */
-  post(event: F, locked: LockedAccount, field: FieldOf): Refusal | null;
+  post(event: F, locked: LockedAccount): Refusal | null;
   readKnown(tx: Transaction, venues: string[], ids: string[]): Promise<KnownEvent[]>;
   insert(tx: Transaction, taken: readonly BookedEvent<F>[]): Promise<void>;
 }
@@ -84,9 +81,8 @@ export async function recordEvents<F extends ReportedEvent>(
     const taken: BookedEvent<F>[] = [];
     const standing: BookedEvent<F>[] = [];
     for (const [index, event] of events.entries()) {
-      const field: FieldOf = (name) => [kind.list, String(index), name];
-      const outcome = recordOne(kind, event, lockedAccounts.get(event.accountId), known, now, field);
-      if ('refusal' in outcome) refusals.push(outcome.refusal);
+      const outcome = recordOne(kind, event, lockedAccounts.get(event.accountId), known, now);
+      if ('refusal' in outcome) refusals.push(within([kind.list, String(index)], outcome.refusal));
       else {
         standing.push(outcome);
         if (outcome.isNew) taken.push(outcome);
@@ -108,23 +104,22 @@ function recordOne<F extends ReportedEvent>(
   locked: LockedAccount | undefined,
   known: Map<string, string>,
   now: Date,
-  field: FieldOf,
 ): Outcome<F> {
-  const idField = field(kind.idField);
+  const idField = [kind.idField];
   const problem = problemOfId(kind.idOf(event), idField);
   if (problem !== null) return { refusal: problem };
-  if (locked === undefined) return { refusal: accountNotFound(field('accountId')) };
-  const ofContent = kind.problemOf(event, locked, field) ?? problemOfInstant(event.at, now, field('at'));
+  if (locked === undefined) return { refusal: accountNotFound(['accountId']) };
+  const ofContent = kind.problemOf(event, locked) ?? problemOfInstant(event.at, now.getTime(), ['at']);
   if (ofContent !== null) return { refusal: ofContent };
   const key = keyOf(locked.account.venue, kind.idOf(event));
   const content = kind.contentOf(event, locked);
   const before = known.get(key);
   if (before !== undefined) {
-    return before === content
-      ? { event, locked, isNew: false }
-      : { refusal: reusedId(kind.name, locked.account, idField) };
+    if (before === content) return { event, locked, isNew: false };
+    const message = `This ${kind.name} id was recorded at ${locked.account.venue} before, with other content.`;
+    return { refusal: refuse('IDEMPOTENCY_KEY_REUSED', message, idField) };
   }
-  const refusal = kind.post(event, locked, field);
+  const refusal = kind.post(event, locked);
   if (refusal !== null) return { refusal };
   known.set(key, content);
   return { event, locked, isNew: true };

@@ -3,9 +3,9 @@ import { checkLeverage } from '../margin/change/leverage.js';
 import { allowsIsolated, checkCollateralMode, checkMarginMode, checkPositionMode } from '../margin/change/modes.js';
 import type { Decimal } from '../margin/decimal.js';
 import type { CollateralMode, MarginMode, PositionMode } from '../margin/model.js';
-import { refuse, type Refusal } from '../margin/refusal.js';
+import { within } from '../margin/refusal.js';
 import { isUuid } from '../platform/ids.js';
-import type { LedgerParts } from './ledger-checks.js';
+import { instrumentNotFound, type LedgerParts, type Refusal } from './ledger-checks.js';
 import type { LockedAccount } from './locked-accounts.js';
 import { bookAutoExchange } from './auto-exchange.js';
 import { bookInterest, markInterest } from './interest.js';
@@ -23,9 +23,9 @@ export function setLeverage(
     const { market, policy } = rulesOf(locked.account, parts, now);
     const instrument = parts.rulebook.instrument(locked.account.venue, own.instrument);
     const rules = policy.instruments.get(own.instrument);
-    if (instrument === null || rules === undefined) return noSuchInstrument();
+    if (instrument === null || rules === undefined) return instrumentNotFound(['instrument']);
     const refusal = checkLeverage(rules, own.leverage, locked.state(parts.rulebook), market, policy);
-    if (refusal !== null) return at(refusal, 'leverage');
+    if (refusal !== null) return within(['leverage'], refusal);
     const setting = settingOf(locked, instrument);
     if (!setting.leverage.eq(own.leverage)) locked.setSetting(own.instrument, { ...setting, leverage: own.leverage });
     return null;
@@ -39,13 +39,13 @@ export function setMarginMode(
 ): Promise<readonly Refusal[]> {
   return changeOwnAccount(parts, own, now, (locked) => {
     const instrument = parts.rulebook.instrument(locked.account.venue, own.instrument);
-    if (instrument === null) return noSuchInstrument();
+    if (instrument === null) return instrumentNotFound(['instrument']);
     const setting = settingOf(locked, instrument);
     // A request that is sent again finds its own effect; a position that was opened since does not turn it into a refusal.
     if (setting.marginMode === own.marginMode) return null;
     const { policy } = rulesOf(locked.account, parts, now);
     const refusal = checkMarginMode(own.instrument, own.marginMode, locked.state(parts.rulebook), policy);
-    if (refusal !== null) return at(refusal, 'marginMode');
+    if (refusal !== null) return within(['marginMode'], refusal);
     locked.setSetting(own.instrument, { ...setting, marginMode: own.marginMode });
     return null;
   });
@@ -59,7 +59,7 @@ export function setPositionMode(
   return changeOwnAccount(parts, own, now, (locked) => {
     if (locked.account.positionMode === own.positionMode) return null;
     const refusal = checkPositionMode(locked.state(parts.rulebook));
-    if (refusal !== null) return at(refusal, 'positionMode');
+    if (refusal !== null) return within(['positionMode'], refusal);
     locked.setModes({ positionMode: own.positionMode });
     return null;
   });
@@ -93,7 +93,7 @@ export async function setCollateralMode(
       const refusal =
         checkCollateralMode(collateralMode, locked.state(rulebook), market, policy) ??
         (await CapRoom.read(tx, capped)).checkMode(locked, collateralMode, rulebook);
-      if (refusal !== null) return at(refusal, 'collateralMode');
+      if (refusal !== null) return within(['collateralMode'], refusal);
       locked.setModes({ collateralMode });
       if (!allowsIsolated(collateralMode, policy)) resetToCross(locked);
       bookAutoExchange(locked, `collateralMode:${collateralMode}`, parts, now);
@@ -109,13 +109,4 @@ function resetToCross(locked: LockedAccount): void {
   for (const [instrument, setting] of locked.settings) {
     if (setting.marginMode === 'ISOLATED') locked.setSetting(instrument, { ...setting, marginMode: 'CROSS' });
   }
-}
-
-function noSuchInstrument(): Refusal {
-  const message = "There is no such instrument at the account's venue.";
-  return at(refuse('INSTRUMENT_NOT_FOUND', message), 'instrument');
-}
-
-function at(refusal: Refusal, field: string): Refusal {
-  return { ...refusal, field: [field] };
 }

@@ -1,14 +1,14 @@
 /** Deposits and withdrawals that began elsewhere (rules: 8). */
 import { ZERO, toPlain, type Decimal } from '../margin/decimal.js';
-import { refuse, type Refusal } from '../margin/refusal.js';
+import { within } from '../margin/refusal.js';
 import { checkTransferOut } from '../margin/solve/transferable.js';
 import type { Transaction } from '../platform/database.js';
 import { isUuid } from '../platform/ids.js';
 import { ratioKey, type RatioVersion } from '../policy/versions/ratio-version.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
-import { MAX_QUANTITY, type BatchResult, type LedgerParts } from './ledger-checks.js';
+import { problemOfAsset, problemOfChange, type BatchResult, type LedgerParts, type Refusal } from './ledger-checks.js';
 import type { LockedAccount } from './locked-accounts.js';
-import { recordEvents, type ReportedEventKind, type FieldOf } from './reported-events.js';
+import { recordEvents, type ReportedEventKind } from './reported-events.js';
 import { rulesOf } from './margin-state.js';
 import { CapRoom, cappedRatios, lockCaps } from './platform-caps.js';
 import { readAccounts } from './records.js';
@@ -50,14 +50,15 @@ function transferKind(parts: LedgerParts, now: Date, room: CapRoom): ReportedEve
     ...{ name: 'transfer', list: 'transfers', idField: 'transferId' },
     idOf: ({ transferId }) => transferId,
     contentOf: ({ accountId, asset, quantity, at }) => [accountId, asset, toPlain(quantity), at.getTime()].join('|'),
-    problemOf: (transfer, _locked, field) => problemOfContent(transfer, rulebook, field),
-    post: (transfer, locked, field) => {
+    problemOf: ({ asset, quantity }) =>
+      problemOfAsset(asset, rulebook, ['asset']) ?? problemOfChange(quantity, ['quantity']),
+    post: (transfer, locked) => {
       const { asset, quantity } = transfer;
       const isOut = quantity.isNegative();
       const refusal = isOut
         ? refusalOfOut(transfer, locked, parts, now)
         : room.checkDeposit(locked, asset, quantity, rulebook);
-      if (refusal !== null) return { ...refusal, field: field('quantity') };
+      if (refusal !== null) return within(['quantity'], refusal);
       room.use(locked, asset, quantity);
       const kind = isOut ? 'WITHDRAWAL' : 'DEPOSIT';
       locked.post(asset, quantity, { kind, reference: transfer.transferId, reportedAt: transfer.at });
@@ -81,17 +82,6 @@ function transferKind(parts: LedgerParts, now: Date, room: CapRoom): ReportedEve
       await tx.transfer.createMany({ data });
     },
   };
-}
-
-function problemOfContent(transfer: NewTransfer, rulebook: Rulebook, field: FieldOf): Refusal | null {
-  if (!rulebook.assets.has(transfer.asset)) {
-    return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: field('asset') };
-  }
-  if (transfer.quantity.isZero() || transfer.quantity.abs().gt(MAX_QUANTITY)) {
-    const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
-    return { ...refuse('INVALID_INPUT', message), field: field('quantity') };
-  }
-  return null;
 }
 
 function refusalOfOut(transfer: NewTransfer, locked: LockedAccount, parts: LedgerParts, now: Date): Refusal | null {

@@ -1,13 +1,21 @@
 /** Money that traders move themselves: out of an account, and in and out of isolated margin (rules: 6 and 8). */
 import { assessMargin } from '../margin/state/assess.js';
-import { ZERO, type Decimal } from '../margin/decimal.js';
+import type { Decimal } from '../margin/decimal.js';
 import { checkMarginAdjustment } from '../margin/change/isolated.js';
 import { SETTLEMENT_ASSET } from '../margin/model.js';
-import { refuse, type Refusal } from '../margin/refusal.js';
+import { within } from '../margin/refusal.js';
 import { checkTransferOut } from '../margin/solve/transferable.js';
 import type { IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
-import { MAX_QUANTITY, positionNotFound, type LedgerParts, type PositionRef } from './ledger-checks.js';
+import {
+  positionNotFound,
+  problemOfAsset,
+  problemOfChange,
+  problemOfSize,
+  type LedgerParts,
+  type PositionRef,
+  type Refusal,
+} from './ledger-checks.js';
 import { rulesOf } from './margin-state.js';
 import { moveFunds, type OwnAccount } from './owner-commands.js';
 import { positionKey } from './records.js';
@@ -38,16 +46,12 @@ export function withdraw(
   now: Date,
 ): Promise<MovedFunds> {
   return moveFunds(parts, own, request, now, (locked) => {
-    if (!parts.rulebook.assets.has(own.asset)) {
-      return { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: ['asset'] };
-    }
-    if (!own.quantity.gt(ZERO) || own.quantity.gt(MAX_QUANTITY)) {
-      const message = 'Expected a quantity above 0, of at most 1e15.';
-      return { ...refuse('INVALID_INPUT', message), field: ['quantity'] };
-    }
+    const problem =
+      problemOfAsset(own.asset, parts.rulebook, ['asset']) ?? problemOfSize(own.quantity, 'quantity', ['quantity']);
+    if (problem !== null) return problem;
     const { market, policy } = rulesOf(locked.account, parts, now);
     const refusal = checkTransferOut(own.asset, own.quantity, locked.state(parts.rulebook), market, policy);
-    if (refusal !== null) return { ...refusal, field: ['quantity'] };
+    if (refusal !== null) return within(['quantity'], refusal);
     locked.post(own.asset, own.quantity.negated(), {
       kind: 'WITHDRAWAL',
       reference: `withdrawal:${uuidv7()}`,
@@ -74,14 +78,10 @@ export async function adjustPositionMargin(
       ({ instrument, side }) => positionKey(instrument, side) === key,
     );
     if (position === undefined || report === undefined) return positionNotFound(field);
-    if (own.quantity.isZero() || own.quantity.abs().gt(MAX_QUANTITY)) {
-      const message = 'Expected a quantity other than 0, of at most 1e15 either way.';
-      return { ...refuse('INVALID_INPUT', message), field: ['quantity'] };
-    }
+    const problem = problemOfChange(own.quantity, ['quantity']);
+    if (problem !== null) return problem;
     const refusal = checkMarginAdjustment(report, own.quantity, state, market, policy);
-    if (refusal !== null) {
-      return { ...refusal, field: refusal.code === 'ISOLATED_ONLY' ? field : ['quantity'] };
-    }
+    if (refusal !== null) return within(refusal.code === 'ISOLATED_ONLY' ? field : ['quantity'], refusal);
     locked.post(SETTLEMENT_ASSET, own.quantity.negated(), {
       kind: 'MARGIN_ADJUSTMENT',
       reference: `position:${key}`,

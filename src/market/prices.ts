@@ -3,7 +3,7 @@
  * this order. Rounds go one after the other, also those of other processes: a round is composed on a board that has all
  * rounds before it. What is published while a round is being stored is merged into the next one.
  */
-import { refuse, type Refusal } from '../margin/refusal.js';
+import { within } from '../margin/refusal.js';
 import type { Logger } from '../platform/log.js';
 import { transact, type Database, type Transaction } from '../platform/database.js';
 import { PriceBoard, type PriceBatch } from './price-board.js';
@@ -11,6 +11,7 @@ import { pricesOfBatch } from './price-history.js';
 import type { PriceSnapshot } from './price-snapshot.js';
 import { lastPriceBatch, lockPriceBatches, readNewer, recordFirstPriceBatch, storePriceBatch } from './price-store.js';
 import type { IndexQuote, MarkQuote, PriceChanges, PricedSymbols } from './quote.js';
+import type { Refusal } from './refusal.js';
 import { checkQuote, type QuoteInput } from './quote-check.js';
 
 export type { QuoteInput };
@@ -85,10 +86,8 @@ export class Prices {
     const refusals: Refusal[] = [];
     quotes.forEach((quote, index) => {
       const checked = checkQuote(quote, this.options.symbols, now);
-      if ('code' in checked) {
-        const { code, message, field } = checked;
-        refusals.push({ ...refuse(code, message), field: ['quotes', String(index), field] });
-      } else if ('asset' in checked) indexes.push(checked);
+      if ('code' in checked) refusals.push(within(['quotes', String(index)], checked));
+      else if ('asset' in checked) indexes.push(checked);
       else marks.push(checked);
     });
     if (indexes.length + marks.length > 0) await this.join(indexes, marks);

@@ -5,7 +5,7 @@ import type { OwnAccount } from '../../ledger/owner-commands.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import { setCollateralMode, setLeverage, setMarginMode, setPositionMode } from '../../ledger/settings.js';
 import type { Decimal } from '../../margin/decimal.js';
-import type { Refusal } from '../../margin/refusal.js';
+import type { Refusal } from '../../ledger/ledger-checks.js';
 import { Access, viewerOf } from '../types/access.js';
 import { Account } from './account.js';
 import { changedAccounts } from './changed-accounts.js';

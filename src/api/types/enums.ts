@@ -1,10 +1,15 @@
 /** Enumerations of the API; their values are the domain's own words. */
 import { registerEnumType } from 'type-graphql';
 
+import { LEDGER_CODES } from '../../ledger/ledger-checks.js';
 import { MARGIN_STATUSES } from '../../margin/model.js';
+import { MARGIN_CODES } from '../../margin/refusal.js';
+import { MARKET_CODES } from '../../market/refusal.js';
 import { STALE_REASONS } from '../../market/staleness.js';
 import { ROLES } from '../../platform/tokens.js';
 import * as stored from '../../platform/prisma/enums.js';
+import { POLICY_CODES } from '../../policy/versions/refusal.js';
+import { ALERT_CODES } from '../../risk/alerts/refusal.js';
 
 export const {
   CollateralMode,
@@ -38,45 +43,17 @@ export const MarginChangeCause = enumOf([
 export const StaleReason = enumOf(STALE_REASONS);
 export const NoLiquidationPrice = enumOf(['NO_EXPOSURE', 'NOT_REACHABLE', 'UNPRICED', 'ALREADY_LIQUIDATABLE']);
 export const NoMarginAsOf = enumOf(['BEFORE_OPENING', 'IN_THE_FUTURE', 'PRICES_NOT_KEPT']);
-export const ErrorCode = enumOf([
-  'ACCOUNT_NOT_FOUND',
-  'VENUE_NOT_FOUND',
-  'CHAIN_NOT_FOUND',
-  'ASSET_NOT_FOUND',
-  'INSTRUMENT_NOT_FOUND',
-  'POSITION_NOT_FOUND',
-  'RATIO_NOT_FOUND',
-  'ALERT_RULE_NOT_FOUND',
-  'ALERT_NOT_FOUND',
-  'INSUFFICIENT_MARGIN',
-  'INSUFFICIENT_BALANCE',
-  'NOT_TRANSFERABLE',
-  'LEVERAGE_OUT_OF_RANGE',
-  'MARGIN_MODE_LOCKED',
-  'POSITION_MODE_LOCKED',
-  'ISOLATED_ONLY',
-  'ISOLATED_NOT_ALLOWED',
-  'COLLATERAL_MODE_LOCKED',
-  'BELOW_MAINTENANCE_MARGIN',
-  'PLATFORM_CAP_REACHED',
-  'PRICE_UNAVAILABLE',
-  'RATIO_OUT_OF_RANGE',
-  'TIERS_INVALID',
-  'GUARD_RAIL',
-  'EFFECTIVE_IN_THE_PAST',
-  'EFFECTIVE_OUT_OF_ORDER',
-  'NOT_CANCELLABLE',
-  'VERSION_CONFLICT',
-  'IDEMPOTENCY_KEY_REUSED',
-  'LIMIT_EXCEEDED',
-  'INVALID_INPUT',
-]);
+export const ErrorCode = enumOf([...MARGIN_CODES, ...MARKET_CODES, ...POLICY_CODES, ...LEDGER_CODES, ...ALERT_CODES]);
 
-type Descriptions = Record<string, string>;
-
-function register(values: object, name: string, description: string, each: Descriptions): void {
-  const valuesConfig = Object.fromEntries(Object.entries(each).map(([value, text]) => [value, { description: text }]));
-  registerEnumType(values, { name, description, valuesConfig });
+function register<T extends object>(
+  values: T,
+  name: string,
+  description: string,
+  each: Record<keyof T & string, string>,
+): void {
+  const texts = Object.entries<string>(each);
+  const valuesConfig = Object.fromEntries(texts.map(([value, text]) => [value, { description: text }]));
+  registerEnumType<object>(values, { name, description, valuesConfig });
 }
 
 register(CollateralMode, 'CollateralMode', "How the account's collateral counts.", {

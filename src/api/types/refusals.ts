@@ -1,14 +1,14 @@
 import { Field, ObjectType } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';
-import type { Refusal } from '../../margin/refusal.js';
+import type { RefusalOf } from '../../margin/refusal.js';
 import { ErrorCode } from './enums.js';
 import { DecimalScalar } from './scalars.js';
 
 @ObjectType({ description: 'A refusal that the client is expected to show or handle.', simpleResolvers: true })
 export class UserError {
   @Field(() => ErrorCode, { description: 'What kind of refusal; clients branch on this.' })
-  code!: string;
+  code!: keyof typeof ErrorCode;
 
   @Field(() => String, { description: 'What was expected, what came, and what to do, in English.' })
   message!: string;
@@ -33,7 +33,7 @@ export class UserError {
 }
 
 /** What is asked for names its fields from the input on; every mutation and query that refuses takes it as `input`. */
-export function userErrors(refusals: readonly Refusal[]): UserError[] {
+export function userErrors(refusals: readonly RefusalOf<keyof typeof ErrorCode>[]): UserError[] {
   return refusals.map(({ code, message, field, required, available }) => ({
     code,
     message,

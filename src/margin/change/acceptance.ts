@@ -4,7 +4,7 @@
 import { assessMargin, type MarginReport } from '../state/assess.js';
 import { ZERO, type Decimal } from '../decimal.js';
 import type { AccountState, Market, Policy } from '../model.js';
-import { refuse, type Refusal } from '../refusal.js';
+import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 /** Accepted when the margin balance covers the initial margin, and both are known; null: accepted. */
 export function checkInitialMargin(after: MarginReport): Refusal | null {
@@ -14,7 +14,7 @@ export function checkInitialMargin(after: MarginReport): Refusal | null {
   }
   if (after.marginBalance.gte(after.initialMargin)) return null;
   const message = 'The margin balance would not cover the initial margin.';
-  return refuse('INSUFFICIENT_MARGIN', message, after.initialMargin, after.marginBalance);
+  return refuseAmount('INSUFFICIENT_MARGIN', message, after.initialMargin, after.marginBalance);
 }
 
 /** A trade is accepted when the margin balance covers the initial margin after it, or when initial margin falls. */

@@ -12,7 +12,7 @@ import {
   type PositionState,
   type TradeSide,
 } from '../model.js';
-import { refuse, type Refusal } from '../refusal.js';
+import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 import { settleIsolated } from './settle-isolated.js';
 
 export interface Fill {
@@ -64,7 +64,7 @@ export function applyFill(account: AccountState, fill: Fill): FillEffect | { rea
   const openedSize = fill.size.minus(closedSize);
   if (hedged && fill.positionSide !== opens && !openedSize.isZero()) {
     const message = 'In hedge mode a fill cannot close more than its side holds.';
-    return { refusal: refuse('INVALID_INPUT', message, fill.size, closedSize) };
+    return { refusal: refuseAmount('INVALID_INPUT', message, fill.size, closedSize) };
   }
 
   const closed = against === undefined ? null : close(against, closedSize, fill);

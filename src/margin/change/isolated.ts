@@ -5,7 +5,7 @@
 import type { PositionReport } from '../state/assess.js';
 import { ZERO, max, min, roundDown, type Decimal } from '../decimal.js';
 import { SETTLEMENT_ASSET, type AccountState, type Market, type Policy } from '../model.js';
-import { refuse, type Refusal } from '../refusal.js';
+import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 import { checkTransferOut } from '../solve/transferable.js';
 
 /**
@@ -46,6 +46,6 @@ export function checkMarginAdjustment(
   }
   const left = position.isolatedMargin.minus(asked);
   return left.lt(position.maintenanceMargin ?? ZERO)
-    ? refuse('BELOW_MAINTENANCE_MARGIN', 'What is left would be below the maintenance margin.', asked, removable)
-    : refuse('INSUFFICIENT_MARGIN', 'What is left would not cover the initial margin.', asked, removable);
+    ? refuseAmount('BELOW_MAINTENANCE_MARGIN', 'What is left would be below the maintenance margin.', asked, removable)
+    : refuseAmount('INSUFFICIENT_MARGIN', 'What is left would not cover the initial margin.', asked, removable);
 }

@@ -6,7 +6,7 @@ import { assessMargin } from '../state/assess.js';
 import { pieceAt } from '../curve.js';
 import { ONE, ZERO, decimal, max, min, type Decimal } from '../decimal.js';
 import type { AccountState, InstrumentRules, Market, Policy } from '../model.js';
-import { refuse, type Refusal } from '../refusal.js';
+import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 const STARTING_LEVERAGE: Decimal = decimal(20);
 
@@ -51,7 +51,7 @@ export function checkLeverage(
   const most = maxLeverage(rules, account, market);
   if (!leverage.isInteger() || leverage.lt(ONE) || leverage.gt(most)) {
     const message = `Leverage is a whole number from 1 to ${most.toFixed()}, the maximum for the present notional.`;
-    return refuse('LEVERAGE_OUT_OF_RANGE', message, leverage, most);
+    return refuseAmount('LEVERAGE_OUT_OF_RANGE', message, leverage, most);
   }
   const after = assessMargin(withLeverage(account, rules.symbol, leverage), market, policy);
   const positions = after.positions.filter(({ instrument }) => instrument === rules.symbol);
@@ -63,7 +63,7 @@ export function checkLeverage(
     const covered = isolatedMargin.plus(min(ZERO, unrealizedPnl));
     if (covered.lt(initialMargin)) {
       const message = 'The margin of the isolated position, less its loss, would not cover its initial margin.';
-      return refuse('INSUFFICIENT_MARGIN', message, initialMargin, covered);
+      return refuseAmount('INSUFFICIENT_MARGIN', message, initialMargin, covered);
     }
   }
   const before = assessMargin(account, market, policy);

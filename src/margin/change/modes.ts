@@ -13,7 +13,7 @@ import {
   type Market,
   type Policy,
 } from '../model.js';
-import { refuse, type Refusal } from '../refusal.js';
+import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 /** Isolated margin: in single-asset mode, and in multi-asset mode where the policy says so. */
 export function allowsIsolated(mode: CollateralMode, policy: Policy): boolean {
@@ -63,7 +63,7 @@ export function checkCollateralMode(
   const owed = account.balances.find(({ asset, quantity }) => asset !== SETTLEMENT_ASSET && quantity.lt(ZERO));
   if (owed !== undefined) {
     const message = `In single-asset mode nothing but USDT may be owed: cover the debt in ${owed.asset} first.`;
-    return refuse('COLLATERAL_MODE_LOCKED', message, owed.quantity.negated(), ZERO);
+    return refuseAmount('COLLATERAL_MODE_LOCKED', message, owed.quantity.negated(), ZERO);
   }
   const after = assessMargin({ ...account, collateralMode: mode }, market, policy);
   const stale = account.positions.find(

@@ -3,7 +3,7 @@
  */
 import { ZERO, max, min, type Decimal } from '../decimal.js';
 import type { AccountState, CollateralTable } from '../model.js';
-import { refuse, type Refusal } from '../refusal.js';
+import { refuseAmount, type Refusal } from '../refusal.js';
 
 /** min(max(quantity, 0), userCap), in coins. */
 export function platformUse(quantity: Decimal, table: CollateralTable): Decimal {
@@ -28,7 +28,7 @@ export function checkPlatformCaps(
     const more = useOf(asset, after, table).minus(useOf(asset, before, table));
     if (more.gt(ZERO) && more.gt(left)) {
       const message = `All accounts together may hold only so much ${asset} as collateral; there is less room than that.`;
-      return refuse('PLATFORM_CAP_REACHED', message, more, max(ZERO, left));
+      return refuseAmount('PLATFORM_CAP_REACHED', message, more, max(ZERO, left));
     }
   }
   return null;

@@ -21,7 +21,7 @@ import {
   type TradeSide,
 } from '../model.js';
 import { checkPlatformCaps } from './platform-cap.js';
-import { refuse, type Refusal } from '../refusal.js';
+import { refuse, within, type Refusal } from '../refusal.js';
 import { checkTransferOut } from '../solve/transferable.js';
 
 export interface SimulatedChanges {
@@ -109,7 +109,7 @@ export function* simulation(
   let refusal: Refusal | null = null;
   const take = (step: Step, field: readonly string[]): void => {
     current = step.account;
-    if (step.refusal !== null) refusal ??= { ...step.refusal, field };
+    if (step.refusal !== null) refusal ??= within(field, step.refusal);
   };
 
   const { collateralMode, leverages, transfers, trades } = changes;
@@ -200,7 +200,7 @@ function transfer(
   policy: Policy,
   context: SimulationContext,
 ): Step {
-  if (!policy.assets.has(asset)) return { account, refusal: unknownAsset(asset) };
+  if (!policy.assets.has(asset)) return { account, refusal: refuse('ASSET_NOT_FOUND', `There is no asset ${asset}.`) };
   const after = withBalanceChanges(account, [{ asset, quantity, kind: 'TRANSFER' }]);
   const refusal = quantity.lt(ZERO)
     ? checkTransferOut(asset, quantity.negated(), account, market, policy)
@@ -232,10 +232,6 @@ function makeTrade(
 
 function unknownInstrument(symbol: string): Refusal {
   return refuse('INSTRUMENT_NOT_FOUND', `This venue has no instrument ${symbol}.`);
-}
-
-function unknownAsset(symbol: string): Refusal {
-  return refuse('ASSET_NOT_FOUND', `There is no asset ${symbol}.`);
 }
 
 function checkSymbol(symbol: string, policy: Policy): Refusal | null {

@@ -7,7 +7,7 @@ import { indexPrice, collateralTableOf } from '../state/collateral.js';
 import { collateralCurve, unitValue, valueAt } from '../curve.js';
 import { ZERO, max, min, quotientDown, type Decimal } from '../decimal.js';
 import { SETTLEMENT_ASSET, type AccountState, type CollateralTable, type Market, type Policy } from '../model.js';
-import { refuse, type Refusal } from '../refusal.js';
+import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 /**
  * The largest quantity of the asset that can be taken out, in units of the asset, rounded down at 18 digits: with it
@@ -51,7 +51,7 @@ export function checkTransferOut(
   }
   const balance = max(ZERO, balanceOf(account, asset));
   if (quantity.gt(balance)) {
-    return refuse('INSUFFICIENT_BALANCE', `There is less ${asset} than that.`, quantity, balance);
+    return refuseAmount('INSUFFICIENT_BALANCE', `There is less ${asset} than that.`, quantity, balance);
   }
   const report = assessMargin(account, market, policy);
   if (lacksPrices(asset, account, report, policy)) {
@@ -60,7 +60,7 @@ export function checkTransferOut(
   }
   const most = maxTransferable(asset, account, market, policy);
   if (quantity.lte(most)) return null;
-  return refuse('INSUFFICIENT_MARGIN', `The rest would not cover the initial margin.`, quantity, most);
+  return refuseAmount('INSUFFICIENT_MARGIN', `The rest would not cover the initial margin.`, quantity, most);
 }
 
 /** Single-asset mode, and not USDT: the asset's leaving changes no margin. */

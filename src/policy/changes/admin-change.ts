@@ -1,5 +1,5 @@
 /** What all changes by admins have in common: once by their key, and in the audit whether they are made or refused. */
-import type { Refusal } from '../../margin/refusal.js';
+import type { Refusal } from '../versions/refusal.js';
 import type { Bus } from '../../platform/events.js';
 import type { Database, Transaction } from '../../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../../platform/idempotency.js';

@@ -1,5 +1,6 @@
 /** When a new version takes effect. Versions follow each other in number and in time alike. */
-import { refuse, type Refusal } from '../../margin/refusal.js';
+import { refuse } from '../../margin/refusal.js';
+import type { Refusal } from '../versions/refusal.js';
 
 interface Recorded {
   readonly version: number;

@@ -4,7 +4,8 @@
  */
 import { ONE, ZERO, decimal, max, quotientDown, toPlain, type Decimal } from '../../margin/decimal.js';
 import { SETTLEMENT_ASSET, type CollateralTable, type CollateralTier } from '../../margin/model.js';
-import { refuse, type Refusal } from '../../margin/refusal.js';
+import { refuseAmount, within } from '../../margin/refusal.js';
+import type { Refusal } from '../versions/refusal.js';
 
 /** What one asset counts, whatever version says so. */
 export interface RatioRules extends Omit<CollateralTable, 'id'> {
@@ -86,7 +87,7 @@ export function guardRailRefusal(found: readonly Breach[], ratioField: string): 
   const all = found.map(({ message }) => message).join('; ');
   const message = `Without \`force\` the policy's guard rails stand against it: ${all}.`;
   const field = [first.about === 'ratio' ? ratioField : 'effectiveFrom'];
-  return { ...refuse('GUARD_RAIL', message, first.required, first.available), field };
+  return within(field, refuseAmount('GUARD_RAIL', message, first.required, first.available));
 }
 
 /** A ratio of a lower tier below that of the next one: the first coins would count less than the later ones. */

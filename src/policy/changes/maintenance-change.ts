@@ -1,7 +1,8 @@
 /** Changing the maintenance tiers of an instrument: a new version, never an edit (rules: 4). */
 import { maintenanceAmounts } from '../../margin/curve.js';
 import { ZERO, toPlain } from '../../margin/decimal.js';
-import { refuse, type Refusal } from '../../margin/refusal.js';
+import { refuse } from '../../margin/refusal.js';
+import type { Refusal } from '../versions/refusal.js';
 import type { IdempotentRequest } from '../../platform/idempotency.js';
 import { changeOnce, lockRules, type AdminParts } from './admin-change.js';
 import { effectOf, problemOfVersion } from './effective.js';

@@ -1,7 +1,8 @@
 /** Changing what a venue's policy says: a new version of all of it, which carries along what the change leaves out. */
 import { ONE, ZERO, type Decimal } from '../../margin/decimal.js';
 import type { AutoExchangeThreshold, InterestRule, MaintenanceMethod } from '../../margin/model.js';
-import { refuse, type Refusal } from '../../margin/refusal.js';
+import { refuse } from '../../margin/refusal.js';
+import type { Refusal } from '../versions/refusal.js';
 import type { IdempotentRequest } from '../../platform/idempotency.js';
 import { changeOnce, lockRules, type AdminParts } from './admin-change.js';
 import { effectOf, problemOfVersion } from './effective.js';

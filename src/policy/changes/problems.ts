@@ -1,5 +1,6 @@
 /** Refusals that several mutations share. */
-import { refuse, type Refusal } from '../../margin/refusal.js';
+import { refuse } from '../../margin/refusal.js';
+import type { Refusal } from '../versions/refusal.js';
 import { isStorable } from '../../platform/text.js';
 import type { Rulebook } from '../rulebook/rulebook.js';
 

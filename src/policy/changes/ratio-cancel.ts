@@ -1,5 +1,6 @@
 /** Taking back a version of a collateral ratio that is scheduled. */
-import { refuse, type Refusal } from '../../margin/refusal.js';
+import { refuse } from '../../margin/refusal.js';
+import type { Refusal } from '../versions/refusal.js';
 import type { Transaction } from '../../platform/database.js';
 import type { IdempotentRequest } from '../../platform/idempotency.js';
 import { isUuid } from '../../platform/ids.js';

@@ -1,5 +1,5 @@
 /** Changing a collateral ratio: a new version, never an edit (rules: 3; who may do it is the API's to say). */
-import type { Refusal } from '../../margin/refusal.js';
+import type { Refusal } from '../versions/refusal.js';
 import type { IdempotentRequest } from '../../platform/idempotency.js';
 import { uuidv7 } from '../../platform/ids.js';
 import { changeOnce, lockRules, type AdminParts } from './admin-change.js';

@@ -2,7 +2,8 @@
 import { flatRatio } from '../../margin/curve.js';
 import { ONE, ZERO, type Decimal } from '../../margin/decimal.js';
 import type { CollateralTier, TierUnit } from '../../margin/model.js';
-import { refuse, type Refusal } from '../../margin/refusal.js';
+import { refuse } from '../../margin/refusal.js';
+import type { Refusal } from '../versions/refusal.js';
 import type { RatioRules } from './guard-rails.js';
 import { problemOfVenue } from './problems.js';
 import type { Rulebook } from '../rulebook/rulebook.js';

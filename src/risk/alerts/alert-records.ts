@@ -1,10 +1,11 @@
 /** Stored alerts: read by account, by owner or all, newest or oldest first, and acknowledged. */
 import { decimal, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus, PositionSide } from '../../margin/model.js';
-import { refuse, type Refusal } from '../../margin/refusal.js';
+import { refuse } from '../../margin/refusal.js';
 import type { Database } from '../../platform/database.js';
 import { Prisma } from '../../platform/prisma/client.js';
 import type { RiskAlertKind } from '../../platform/prisma/enums.js';
+import type { Refusal } from './refusal.js';
 
 export interface AlertRecord {
   /** Its number: from 1, without gaps, in the order in which alerts were stored. */
@@ -158,7 +159,7 @@ export async function acknowledgeAlert(
       : await db.$executeRaw`
           UPDATE risk_alerts SET acknowledged_at = COALESCE(acknowledged_at, ${now})
           FROM accounts WHERE accounts.id = account_id AND owner = ${owner} AND seq = ${seq}`;
-  return found === 1 ? null : { ...refuse('ALERT_NOT_FOUND', 'There is no such alert.'), field: ['id'] };
+  return found === 1 ? null : refuse('ALERT_NOT_FOUND', 'There is no such alert.', ['id']);
 }
 
 function alertRecord(row: AlertRow): AlertRecord {

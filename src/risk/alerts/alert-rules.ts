@@ -1,12 +1,13 @@
 /** Margin ratios at which traders want to be alerted. */
 import { decimal, toPlain, type Decimal } from '../../margin/decimal.js';
-import { refuse, type Refusal } from '../../margin/refusal.js';
+import { refuse } from '../../margin/refusal.js';
 import { transact, type Database, type Transaction } from '../../platform/database.js';
 import { isUuid, uuidv7 } from '../../platform/ids.js';
 import { addToOutbox } from '../../platform/outbox.js';
 import { accountNotFound, lookAgain, type LedgerParts } from '../../ledger/ledger-checks.js';
 import type { OwnAccount } from '../../ledger/owner-commands.js';
 import { defaultRearmBelow } from './alert-machine.js';
+import type { Refusal } from './refusal.js';
 
 export interface AlertRuleRecord {
   readonly id: string;
@@ -41,7 +42,10 @@ export async function setAlertRule(
     const rules = await readAlertRulesOf(tx, [accountId]);
     const same = rules.find((rule) => rule.marginRatio.eq(marginRatio) && rule.rearmBelow.eq(rearmBelow));
     if (same !== undefined) return { ruleId: same.id, refusal: null, isNew: false };
-    if (rules.length >= MAX_RULES) return refused(tooMany());
+    if (rules.length >= MAX_RULES) {
+      const message = `An account has at most ${MAX_RULES} alert rules: remove one before you add another.`;
+      return refused(refuse('LIMIT_EXCEEDED', message, ['accountId']));
+    }
     const id = uuidv7();
     await tx.alertRule.create({
       data: { id, accountId, marginRatio: toPlain(marginRatio), rearmBelow: toPlain(rearmBelow) },
@@ -92,11 +96,11 @@ export async function readAlertRules(db: Database, ids: readonly string[]): Prom
 function problemOfRatios(marginRatio: Decimal, rearmBelow: Decimal): Refusal | null {
   if (!marginRatio.gt(0) || marginRatio.gt(MAX_RULE_RATIO)) {
     const message = `Expected a ratio above 0, of at most ${toPlain(MAX_RULE_RATIO)}; got ${toPlain(marginRatio)}.`;
-    return { ...refuse('INVALID_INPUT', message), field: ['marginRatio'] };
+    return refuse('INVALID_INPUT', message, ['marginRatio']);
   }
   if (rearmBelow.gt(0) && rearmBelow.lte(marginRatio)) return null;
   const message = `Expected a ratio above 0, of at most \`marginRatio\`, ${toPlain(marginRatio)}; got ${toPlain(rearmBelow)}.`;
-  return { ...refuse('INVALID_INPUT', message), field: ['rearmBelow'] };
+  return refuse('INVALID_INPUT', message, ['rearmBelow']);
 }
 
 async function lockOwnAccount(tx: Transaction, accountId: string, owner: string): Promise<boolean> {
@@ -111,12 +115,7 @@ function refused(refusal: Refusal): { ruleId: null; refusal: Refusal; isNew: fal
 }
 
 function noSuchRule(): Refusal {
-  return { ...refuse('ALERT_RULE_NOT_FOUND', 'There is no such alert rule.'), field: ['id'] };
-}
-
-function tooMany(): Refusal {
-  const message = `An account has at most ${MAX_RULES} alert rules: remove one before you add another.`;
-  return { ...refuse('LIMIT_EXCEEDED', message), field: ['accountId'] };
+  return refuse('ALERT_RULE_NOT_FOUND', 'There is no such alert rule.', ['id']);
 }
 
 interface RuleRow extends Pick<AlertRuleRecord, 'id' | 'accountId'> {
