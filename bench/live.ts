@@ -24,6 +24,7 @@ import { createLogger } from '../src/platform/log.js';
 import { readReferenceData } from '../src/policy/reference/reference-data.js';
 import { storeReferenceData } from '../src/policy/reference/reference-store.js';
 import { Rulebook } from '../src/policy/rulebook/rulebook.js';
+import { withRatio } from '../src/policy/versions/ratio-version.js';
 import { createDatabase } from './database.js';
 import { MARKS, accountId, quotes } from './portfolios.js';
 
@@ -145,13 +146,11 @@ async function preview(loop: MarginLoop, label: string, count: number): Promise<
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const started = performance.now();
-  const impact = await impactOf(loop.accounts, loop.snapshot, [
-    { venue: 'BITGET', chain: null, asset: 'BTC', schedule },
-  ]);
+  const after = withRatio(policy, 'BTC', schedule);
+  const impact = await impactOf(loop.accounts, loop.snapshot, [{ venue: 'BITGET', chain: null, policy: after }]);
   const took = performance.now() - started;
   delay.disable();
 
-  const after = { ...policy, collateralRatios: new Map([...policy.collateralRatios, ['BTC', schedule]]) };
   const counts = new Map<string, number>();
   const { columns } = loop.accounts;
   const startedExact = performance.now();

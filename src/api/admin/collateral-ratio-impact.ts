@@ -4,11 +4,13 @@ import { Arg, Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver, Root 
 import type { MarginState } from '../../ledger/margin-state.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
-import { impactOf, type Impact, type RatioChangeDraft } from '../../risk/impact/impact.js';
+import type { CollateralTable } from '../../margin/model.js';
+import { impactOf, type ChangedPlace } from '../../risk/impact/impact.js';
+import type { Impact } from '../../risk/impact/impact-model.js';
 import { readImpact, stateUnder } from '../../risk/impact/impact-record.js';
 import { uuidv7 } from '../../platform/ids.js';
 import { problemsOfDraft, rulesOfDraft, type RatioDraft } from '../../policy/changes/ratio-draft.js';
-import { latest, ratioKey, type RatioVersion } from '../../policy/versions/ratio-version.js';
+import { latest, ratioKey, withRatio, type RatioVersion } from '../../policy/versions/ratio-version.js';
 import { Access, viewerOf } from '../types/access.js';
 import { Account } from '../account/account.js';
 import { CollateralRatio } from '../venue/collateral-ratio.js';
@@ -42,6 +44,14 @@ export class AccountImpact {
 
   @Field(() => MarginSummary, { description: 'The same, under the changed ratios.' })
   after!: MarginSummary;
+}
+
+/** What an asset would count on one chain of one venue. */
+interface RatioChange {
+  readonly venue: string;
+  readonly chain: string | null;
+  readonly asset: string;
+  readonly table: CollateralTable;
 }
 
 /** An impact, with the way to the accounts that it is worst for. */
@@ -148,8 +158,15 @@ export async function impactOfDraft(draft: RatioDraft, context: Context): Promis
   return 'problem' in read ? null : previewOf([read.change], context);
 }
 
-function previewOf(drafts: readonly RatioChangeDraft[], { loop }: Context): Promise<Impact> {
-  return impactOf(loop.accounts, loop.snapshot, drafts);
+/** All changes together. */
+function previewOf(changes: readonly RatioChange[], { loop, rulebook, now }: Context): Promise<Impact> {
+  const places = new Map<string, ChangedPlace>();
+  for (const { venue, chain, asset, table } of changes) {
+    const key = ratioKey(venue, chain, '');
+    const { policy } = places.get(key) ?? { policy: rulebook.policy(venue, chain, now) };
+    places.set(key, { venue, chain, policy: withRatio(policy, asset, table) });
+  }
+  return impactOf(loop.accounts, loop.snapshot, [...places.values()]);
 }
 
 export function storedImpact(version: RatioVersion, context: Context): ImpactAnswer | null {
@@ -165,8 +182,8 @@ export function storedImpact(version: RatioVersion, context: Context): ImpactAns
         if (state instanceof Error) throw state;
         const { margin } = state;
         if (margin === null) return [];
-        const change = { ...version, schedule: version };
-        return [impactOn(accounts[index] as AccountRecord, margin, stateUnder(margin, [change]))];
+        const after = stateUnder(margin, withRatio(margin.policy, version.asset, version));
+        return [impactOn(accounts[index] as AccountRecord, margin, after)];
       });
     },
   };
@@ -176,13 +193,13 @@ export function storedImpact(version: RatioVersion, context: Context): ImpactAns
 function changeOf(
   draft: RatioDraft,
   { rulebook }: Context,
-): { readonly change: RatioChangeDraft } | { readonly problem: string } {
+): { readonly change: RatioChange } | { readonly problem: string } {
   const [problem] = problemsOfDraft(draft, rulebook);
   if (problem !== undefined) return { problem: problem.message };
   const { venue, chain, asset } = draft;
   const drafted = rulesOfDraft(draft, latest(rulebook.ratioVersions(venue, chain, asset)));
   if ('refusal' in drafted) return { problem: drafted.refusal.message };
-  return { change: { venue, chain, asset, schedule: { ...drafted.rules, id: uuidv7() } } };
+  return { change: { venue, chain, asset, table: { ...drafted.rules, id: uuidv7() } } };
 }
 
 function answerOf(impact: Impact): ImpactAnswer {

@@ -1,6 +1,6 @@
 /** One version of a collateral ratio, and how versions follow each other in time: what is in force, and what is to come. */
 import type { Decimal } from '../../margin/decimal.js';
-import type { CollateralTable } from '../../margin/model.js';
+import type { CollateralTable, Policy } from '../../margin/model.js';
 
 export type RatioStatus = 'SCHEDULED' | 'ACTIVE' | 'SUPERSEDED' | 'CANCELLED';
 
@@ -31,6 +31,11 @@ export interface RatioVersion extends CollateralTable {
 /** Names the ratio whose versions follow each other: "ASTER/BNB_CHAIN/LISTA", "BITGET//BTC". */
 export function ratioKey(venue: string, chain: string | null, asset: string): string {
   return `${venue}/${chain ?? ''}/${asset}`;
+}
+
+/** The policy with this table in the place of an asset's. */
+export function withRatio(policy: Policy, asset: string, table: CollateralTable): Policy {
+  return { ...policy, collateralRatios: new Map([...policy.collateralRatios, [asset, table]]) };
 }
 
 /** The last instant that there is. */

@@ -80,9 +80,14 @@ export class RuleColumns {
     }
     collateralRoom.follow(this.collateralRoom);
     maintenanceRoom.follow(this.maintenanceRoom);
-    for (const { row, mode, asset } of this.rules(ruleSet).collateral.values()) {
-      copy.writeCollateral(row, asset, mode, policy);
-    }
+    // Rows that are added later are not rows of the copy: what is valued by them is NaN.
+    copy.collateralPrice = copy.collateralPrice.subarray(0, this.collateralRows);
+    copy.instrumentPrice = copy.instrumentPrice.subarray(0, this.instrumentRows);
+    const { collateral, instruments } = this.rules(ruleSet);
+    copy.debtMarginRate[ruleSet] = policy.debtMarginRate.toNumber();
+    copy.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
+    for (const { row, mode, asset } of collateral.values()) copy.writeCollateral(row, asset, mode, policy);
+    for (const [instrument, row] of instruments) copy.writeInstrument(row, instrument, policy);
     return copy;
   }
 
@@ -121,7 +126,7 @@ export class RuleColumns {
     this.debtMarginRate[ruleSet] = policy.debtMarginRate.toNumber();
     this.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
     for (const { row, mode, asset } of rules.collateral.values()) this.writeCollateral(row, asset, mode, policy);
-    for (const [instrument, row] of rules.instruments) this.writeInstrument(row, instrument, rules);
+    for (const [instrument, row] of rules.instruments) this.writeInstrument(row, instrument, policy);
     return { ruleSet, thresholdsChanged };
   }
 
@@ -158,7 +163,7 @@ export class RuleColumns {
     this.instrumentPrice[row] = rules.policy.instruments.has(instrument)
       ? this.prices.ofInstrument(rules.venue, instrument)
       : this.prices.never;
-    this.writeInstrument(row, instrument, rules);
+    this.writeInstrument(row, instrument, rules.policy);
     return row;
   }
 
@@ -198,7 +203,7 @@ export class RuleColumns {
     this.counts[row] = table === null ? 0 : 1;
   }
 
-  private writeInstrument(row: number, instrument: string, { policy }: RuleSet): void {
+  private writeInstrument(row: number, instrument: string, policy: Policy): void {
     const rules = policy.instruments.get(instrument);
     const hadRules = this.instrumentPrice[row] !== this.prices.never;
     if ((rules !== undefined) !== hadRules) throw new Error(`The rules of ${instrument} came or went.`);

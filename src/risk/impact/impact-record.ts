@@ -4,46 +4,66 @@
  */
 import type { MarginState } from '../../ledger/margin-state.js';
 import { assessMargin } from '../../margin/state/assess.js';
-import { decimal, roundDown, roundUp, toPlain } from '../../margin/decimal.js';
-import type { Impact, RatioChangeDraft } from './impact.js';
+import { ZERO, decimal, roundDown, roundUp, toPlain } from '../../margin/decimal.js';
+import type { Policy } from '../../margin/model.js';
+import type { Impact } from './impact-model.js';
 
 export interface ImpactRecord extends Omit<Impact, 'worst' | 'concerned'> {
   /** Ids, the worst first. */
   readonly worst: readonly string[];
 }
 
-/** JSON; sums are rounded once, at 18 digits: what counts as collateral down, what is at risk up. */
-export function writeImpact({ worst, asOf, accountsAffected, transitions, ...sums }: Impact): string {
+/** JSON; sums are rounded once, at 18 digits: what counts as collateral down, what is required or at risk up. */
+export function writeImpact({ worst, ...impact }: Omit<Impact, 'concerned'>): string {
   return JSON.stringify({
-    asOf,
-    accountsAffected,
-    transitions,
-    collateralValueBefore: toPlain(roundDown(sums.collateralValueBefore)),
-    collateralValueAfter: toPlain(roundDown(sums.collateralValueAfter)),
-    notionalAtRisk: toPlain(roundUp(sums.notionalAtRisk)),
+    asOf: impact.asOf,
+    accountsAffected: impact.accountsAffected,
+    accountsAtRisk: impact.accountsAtRisk,
+    transitions: impact.transitions,
+    isolatedTransitions: impact.isolatedTransitions,
+    collateralValueBefore: toPlain(roundDown(impact.collateralValueBefore)),
+    collateralValueAfter: toPlain(roundDown(impact.collateralValueAfter)),
+    maintenanceMarginBefore: toPlain(roundUp(impact.maintenanceMarginBefore)),
+    maintenanceMarginAfter: toPlain(roundUp(impact.maintenanceMarginAfter)),
+    notionalAtRisk: toPlain(roundUp(impact.notionalAtRisk)),
     worst: worst.map(({ accountId }) => accountId),
   });
 }
 
+/** What stands in the JSON; what is optional is missing in records of changes of ratios that were written before it was. */
+interface Stored extends Pick<ImpactRecord, 'accountsAffected' | 'transitions' | 'worst'> {
+  readonly asOf: string;
+  readonly collateralValueBefore: string;
+  readonly collateralValueAfter: string;
+  readonly notionalAtRisk: string;
+  readonly accountsAtRisk?: number;
+  readonly isolatedTransitions?: ImpactRecord['isolatedTransitions'];
+  readonly maintenanceMarginBefore?: string;
+  readonly maintenanceMarginAfter?: string;
+}
+
 export function readImpact(text: string): ImpactRecord {
-  const read = JSON.parse(text) as Record<'asOf' | keyof Sums, string> & Omit<ImpactRecord, 'asOf' | keyof Sums>;
+  const read = JSON.parse(text) as Stored;
+  const { maintenanceMarginBefore: before, maintenanceMarginAfter: after } = read;
   return {
-    ...read,
     asOf: new Date(read.asOf),
+    accountsAffected: read.accountsAffected,
+    // A change of ratios moves cross accounts only, each once.
+    accountsAtRisk:
+      read.accountsAtRisk ??
+      read.transitions.reduce((sum, { to, accounts }) => (to === 'LIQUIDATION' ? sum + accounts : sum), 0),
+    transitions: read.transitions,
+    isolatedTransitions: read.isolatedTransitions ?? [],
     collateralValueBefore: decimal(read.collateralValueBefore),
     collateralValueAfter: decimal(read.collateralValueAfter),
+    maintenanceMarginBefore: before === undefined ? ZERO : decimal(before),
+    maintenanceMarginAfter: after === undefined ? ZERO : decimal(after),
     notionalAtRisk: decimal(read.notionalAtRisk),
+    worst: read.worst,
   };
 }
 
-type Sums = Pick<Impact, 'collateralValueBefore' | 'collateralValueAfter' | 'notionalAtRisk'>;
-
-/** The same account at the same prices, if these ratios were in force at its venue and on its chain. */
-export function stateUnder(state: MarginState, changes: readonly RatioChangeDraft[]): MarginState {
-  const collateralRatios = new Map(state.policy.collateralRatios);
-  for (const { venue, chain, asset, schedule } of changes) {
-    if (venue === state.account.venue && chain === state.account.chain) collateralRatios.set(asset, schedule);
-  }
-  const policy = { ...state.policy, collateralRatios };
+/** The same account at the same prices, if this policy were in force. */
+export function stateUnder(state: MarginState, policy: Policy): MarginState {
   return { ...state, policy, report: assessMargin(state.holds, state.market, policy) };
 }

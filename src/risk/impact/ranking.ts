@@ -13,11 +13,17 @@ export class Ranking {
 
   constructor(private readonly room: number) {}
 
+  /** A margin unit of an account, which is ranked once, by the worst of those that are added. */
   add(cross: number, balance: number, maintenance: number): void {
     const isInfinite = !(balance > 0);
     const badness = isInfinite ? -balance : maintenance / balance;
     const { ranked, room } = this;
     if (ranked.length === room && !isWorse(isInfinite, badness, ranked[room - 1] as Ranked)) return;
+    const known = ranked.findIndex((one) => one.cross === cross);
+    if (known >= 0) {
+      if (!isWorse(isInfinite, badness, ranked[known] as Ranked)) return;
+      ranked.splice(known, 1);
+    }
     let place = ranked.length;
     while (place > 0 && isWorse(isInfinite, badness, ranked[place - 1] as Ranked)) place -= 1;
     ranked.splice(place, 0, { cross, isInfinite, badness });

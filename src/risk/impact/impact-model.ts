@@ -1,0 +1,75 @@
+/** What is said of a change of rules: whom it touches, who moves to another status, who stands worst. */
+import type { MarginReport } from '../../margin/state/assess.js';
+import type { Decimal } from '../../margin/decimal.js';
+import type { AccountState, Market, MarginStatus, Policy, PositionSide } from '../../margin/model.js';
+
+export interface StatusTransition {
+  readonly from: MarginStatus;
+  readonly to: MarginStatus;
+  readonly accounts: number;
+}
+
+export interface IsolatedTransition {
+  readonly from: MarginStatus;
+  readonly to: MarginStatus;
+  readonly positions: number;
+}
+
+/** An account with its state before and after. */
+export interface AccountImpact {
+  readonly accountId: string;
+  /** The isolated position by whose ratio it is ranked; nulls: by that of the cross account. */
+  readonly rankedBy: { readonly instrument: string | null; readonly side: PositionSide | null };
+  readonly holds: AccountState;
+  readonly market: Market;
+  readonly before: { readonly policy: Policy; readonly report: MarginReport };
+  readonly after: { readonly policy: Policy; readonly report: MarginReport };
+}
+
+/**
+ * The change *touches* a margin unit (the cross account, or one isolated position) where a rule that it changes is
+ * applied: a positive balance of an asset whose ratio changes, in multi-asset mode; a position under changed tiers, fee
+ * or method; a debt under a changed `debtMarginRate`; under changed thresholds or equality, a position, or a debt for
+ * which margin is required. No other unit changes its status or its ratio.
+ */
+export interface Impact {
+  readonly asOf: Date;
+  /** Accounts of which a unit is touched. A change of ratios touches cross accounts only. */
+  readonly accountsAffected: number;
+  /** Accounts of which a unit would be in LIQUIDATION and is not. */
+  readonly accountsAtRisk: number;
+  /** Of assets whose ratios change, over the affected accounts, in USDT; 0 where no ratio changes. */
+  readonly collateralValueBefore: Decimal;
+  readonly collateralValueAfter: Decimal;
+  /**
+   * Of positions under changed tiers, fee or method, and of debts under a changed rate, in USDT; 0 where none of these
+   * changes. What has no price is left out.
+   */
+  readonly maintenanceMarginBefore: Decimal;
+  readonly maintenanceMarginAfter: Decimal;
+  /** Of cross accounts, by name of the statuses; those that stay as they are are left out. */
+  readonly transitions: readonly StatusTransition[];
+  /** Of isolated positions, in the same way. */
+  readonly isolatedTransitions: readonly IsolatedTransition[];
+  /** Notional of the positions of units that would be in LIQUIDATION and are not, in USDT. */
+  readonly notionalAtRisk: Decimal;
+  /** Up to 100 accounts, each by its touched unit with the highest margin ratio after; the highest first. */
+  readonly worst: readonly AccountImpact[];
+  /** Accounts of which a unit would change its status, or its ratio rise by more than 5 %. */
+  readonly concerned: readonly string[];
+}
+
+/** How many units move from one status to another. */
+export interface Move {
+  readonly from: MarginStatus;
+  readonly to: MarginStatus;
+  readonly units: number;
+}
+
+/** By name of the statuses. */
+export type Moves = Map<string, Move>;
+
+export function addMove(moves: Moves, { from, to, units }: Move): void {
+  const key = `${from}/${to}`;
+  moves.set(key, { from, to, units: units + (moves.get(key)?.units ?? 0) });
+}

@@ -1,0 +1,98 @@
+/**
+ * What the positions of one instrument, or the debts in one asset, require as maintenance margin over many accounts,
+ * exactly. Within a segment of the curve it is linear in the notional, so that one sum of sizes gives all of it. A
+ * position near an edge of its segment is computed by itself.
+ */
+import { indexPrice } from '../../margin/state/collateral.js';
+import { maintenanceCurve, pieceAt, valueAt, type Segment } from '../../margin/curve.js';
+import { ZERO, type Decimal } from '../../margin/decimal.js';
+import type { Market, Policy } from '../../margin/model.js';
+import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
+
+/** A notional in floats that is farther than this from an edge (relative) is on the same side as the exact one. */
+const NEAR = 2 ** -48;
+
+interface SegmentSum {
+  readonly segment: Segment;
+  readonly surelyFrom: number;
+  readonly surelyBelow: number;
+  positions: number;
+  readonly size: ExactSum;
+}
+
+/** Positions of one instrument. Without a mark price, or without rules, they require nothing that is known. */
+export class MaintenanceTotal {
+  private readonly mark: Decimal | null;
+  private readonly markFloat: number;
+  private readonly segments: readonly Segment[];
+  private readonly sums: readonly SegmentSum[];
+  private oneByOne = ZERO;
+
+  constructor(instrument: string, market: Market, policy: Policy) {
+    this.segments = maintenanceCurve(policy.instruments.get(instrument)?.tiers ?? [], policy);
+    this.mark = this.segments.length === 0 ? null : (market.mark(instrument)?.price ?? null);
+    this.markFloat = this.mark?.toNumber() ?? NaN;
+    this.sums = this.segments.map((segment, index) => {
+      // Above the last cap the last segment goes on.
+      const isLast = index === this.segments.length - 1;
+      return {
+        segment,
+        surelyFrom: index === 0 ? -Infinity : segment.floor.toNumber() * (1 + NEAR),
+        surelyBelow: isLast || segment.cap === null ? Infinity : segment.cap.toNumber() * (1 - NEAR),
+        positions: 0,
+        size: new ExactSum(),
+      };
+    });
+  }
+
+  /**
+   * A position: the float of its size, without the sign of its side, and `digitsOf` the exact one.
+   *
+   * @param exact the size itself; called where the float does not tell enough
+   */
+  add(float: number, digits: number, exact: () => Decimal): void {
+    const { mark } = this;
+    if (mark === null) return;
+    const notional = float * this.markFloat;
+    const sum = this.sums.find(({ surelyFrom, surelyBelow }) => notional > surelyFrom && notional < surelyBelow);
+    if (sum === undefined || digits === UNTOLD) {
+      const exactNotional = exact().times(mark);
+      this.oneByOne = this.oneByOne.plus(valueAt(pieceAt(this.segments, exactNotional), exactNotional));
+      return;
+    }
+    sum.positions += 1;
+    sum.size.add(float, digits);
+  }
+
+  /** In USDT. */
+  get value(): Decimal {
+    const { mark } = this;
+    if (mark === null) return ZERO;
+    return this.sums.reduce((value, { segment, positions, size }) => {
+      const notional = size.total.times(mark);
+      return value.plus(segment.slope.times(notional)).plus(segment.intercept.times(positions));
+    }, this.oneByOne);
+  }
+}
+
+/** Debts in one asset. Without a price they require nothing that is known. */
+export class DebtTotal {
+  private readonly owed = new ExactSum();
+  private oneByOne = ZERO;
+  private readonly price: Decimal;
+
+  constructor(asset: string, market: Market, policy: Policy) {
+    this.price = indexPrice(asset, market, policy)?.price ?? ZERO;
+  }
+
+  /** What is owed, as a positive number: its float, `digitsOf` the exact one, and the exact one. */
+  add(float: number, digits: number, exact: () => Decimal): void {
+    if (digits === UNTOLD) this.oneByOne = this.oneByOne.plus(exact());
+    else this.owed.add(float, digits);
+  }
+
+  /** Of the debts themselves, in USDT. */
+  get value(): Decimal {
+    return this.owed.total.plus(this.oneByOne).times(this.price);
+  }
+}

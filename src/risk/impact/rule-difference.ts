@@ -1,0 +1,69 @@
+/** In what two policies of one place differ, as far as it touches the margin state of an account. */
+import type { CollateralTable, InstrumentRules, Policy } from '../../margin/model.js';
+
+export interface RuleDifference {
+  /** Assets of which a positive balance counts by another version. */
+  readonly assets: ReadonlySet<string>;
+  /** Instruments whose positions are under other tiers, another fee or another method. */
+  readonly instruments: ReadonlySet<string>;
+  /** Another margin is required for debts. */
+  readonly debtMargin: boolean;
+  /** The same ratio may mean another status. */
+  readonly statuses: boolean;
+  /** One of the policies requires margin for debts, so that a debt alone has a ratio. */
+  readonly debtsRequire: boolean;
+}
+
+export function differenceOf(before: Policy, after: Policy): RuleDifference {
+  return {
+    assets: keysThatDiffer(before.collateralRatios, after.collateralRatios, isSameVersion),
+    instruments: keysThatDiffer(
+      before.instruments,
+      after.instruments,
+      before.maintenanceMethod === after.maintenanceMethod && before.liquidationFeeRate.eq(after.liquidationFeeRate)
+        ? haveSameTiers
+        : () => false,
+    ),
+    debtMargin: !before.debtMarginRate.eq(after.debtMarginRate),
+    statuses:
+      before.liquidatesAtEquality !== after.liquidatesAtEquality ||
+      !before.warningRatio.eq(after.warningRatio) ||
+      !before.marginCallRatio.eq(after.marginCallRatio),
+    debtsRequire: !before.debtMarginRate.isZero() || !after.debtMarginRate.isZero(),
+  };
+}
+
+function keysThatDiffer<T>(
+  before: ReadonlyMap<string, T>,
+  after: ReadonlyMap<string, T>,
+  isSame: (a: T, b: T) => boolean,
+): ReadonlySet<string> {
+  const differing = [...new Set([...before.keys(), ...after.keys()])].filter((key) => {
+    const [a, b] = [before.get(key), after.get(key)];
+    return a === undefined || b === undefined || !isSame(a, b);
+  });
+  return new Set(differing);
+}
+
+/** By identity: a draft that repeats the table in force is a change nevertheless, of those who hold the asset. */
+function isSameVersion(a: CollateralTable, b: CollateralTable): boolean {
+  return a.id === b.id;
+}
+
+function haveSameTiers({ tiers: a }: InstrumentRules, { tiers: b }: InstrumentRules): boolean {
+  if (a === b) return true;
+  return (
+    a.length === b.length &&
+    a.every((tier, index) => {
+      const other = b[index];
+      return (
+        other !== undefined &&
+        tier.floor.eq(other.floor) &&
+        (tier.cap === null ? other.cap === null : other.cap !== null && tier.cap.eq(other.cap)) &&
+        tier.maintenanceRate.eq(other.maintenanceRate) &&
+        tier.maintenanceAmount.eq(other.maintenanceAmount) &&
+        tier.maxLeverage.eq(other.maxLeverage)
+      );
+    })
+  );
+}

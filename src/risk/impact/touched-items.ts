@@ -1,0 +1,189 @@
+/** The balances, debts and positions that a change of rules touches, and what they come to before and after. */
+import { ZERO, type Decimal } from '../../margin/decimal.js';
+import type { Market, Policy } from '../../margin/model.js';
+import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
+import {
+  FIRST_HOLDING,
+  FIRST_POSITION,
+  HOLDINGS,
+  POSITIONS,
+  POSITION_AMOUNTS,
+  UNIT_HALVES,
+  UNIT_WORDS,
+} from '../columns/columns.js';
+import type { KnownAccounts } from '../columns/known-accounts.js';
+import { CollateralTotal } from './collateral-total.js';
+import { DebtTotal, MaintenanceTotal } from './maintenance-total.js';
+import { differenceOf, type RuleDifference } from './rule-difference.js';
+
+type Pair<T> = readonly [before: T, after: T];
+
+export class TouchedItems {
+  /** Some positions are touched, so that isolated ones may be. */
+  readonly arePositions: boolean;
+  private readonly difference: RuleDifference;
+  private readonly areHoldings: boolean;
+  private readonly areDebts: boolean;
+  // By the row of an asset or an instrument; null: it is not touched.
+  private readonly collateral = new Map<number, Pair<CollateralTotal> | null>();
+  private readonly maintenance = new Map<number, Pair<MaintenanceTotal> | null>();
+  private readonly debts = new Map<number, DebtTotal>();
+  private readonly sizesAtRisk = new Map<number, ExactSum>();
+  private atRiskOneByOne = ZERO;
+
+  constructor(
+    private readonly accounts: KnownAccounts,
+    private readonly ruleSet: number,
+    private readonly market: Market,
+    private readonly policies: Pair<Policy>,
+  ) {
+    this.difference = differenceOf(...policies);
+    const { assets, instruments, statuses, debtMargin, debtsRequire } = this.difference;
+    this.areDebts = debtMargin || (statuses && debtsRequire);
+    this.areHoldings = assets.size > 0 || this.areDebts;
+    this.arePositions = instruments.size > 0 || statuses;
+  }
+
+  /** Whether a margin unit is touched; with `adds`, its touched items are added to the totals. */
+  take(unit: number, adds: boolean): boolean {
+    const hasHoldings = this.areHoldings && this.takeHoldings(unit, adds);
+    const hasPositions = this.arePositions && this.takePositions(unit, adds);
+    return hasHoldings || hasPositions;
+  }
+
+  /** Adds the positions of a unit to the notional at risk. */
+  addAtRisk(unit: number): void {
+    const { units, positions } = this.accounts.columns;
+    const first = units.words[unit * UNIT_WORDS + FIRST_POSITION] as number;
+    const end = first + (units.halves[unit * UNIT_HALVES + POSITIONS] as number);
+    for (let item = first; item < end; item++) {
+      const row = positions.row[item] as number;
+      const digits = positions.digits[item] as number;
+      if (digits === UNTOLD) {
+        const notional = this.sizeOf(unit, item - first).times(this.markOf(row));
+        this.atRiskOneByOne = this.atRiskOneByOne.plus(notional);
+        continue;
+      }
+      let sizes = this.sizesAtRisk.get(row);
+      if (sizes === undefined) this.sizesAtRisk.set(row, (sizes = new ExactSum()));
+      sizes.add(Math.abs(positions.amounts[item * POSITION_AMOUNTS] as number), digits);
+    }
+  }
+
+  get collateralValues(): Pair<Decimal> {
+    return sumsOf(this.collateral.values());
+  }
+
+  get maintenanceMargins(): Pair<Decimal> {
+    const [before, after] = sumsOf(this.maintenance.values());
+    const owed = [...this.debts.values()].reduce((sum, { value }) => sum.plus(value), ZERO);
+    const [rulesBefore, rulesAfter] = this.policies;
+    return [before.plus(owed.times(rulesBefore.debtMarginRate)), after.plus(owed.times(rulesAfter.debtMarginRate))];
+  }
+
+  get notionalAtRisk(): Decimal {
+    let notional = this.atRiskOneByOne;
+    for (const [row, sizes] of this.sizesAtRisk) notional = notional.plus(sizes.total.times(this.markOf(row)));
+    return notional;
+  }
+
+  private takeHoldings(unit: number, adds: boolean): boolean {
+    const { units, holdings } = this.accounts.columns;
+    const first = units.words[unit * UNIT_WORDS + FIRST_HOLDING] as number;
+    const end = first + (units.halves[unit * UNIT_HALVES + HOLDINGS] as number);
+    let isTouched = false;
+    for (let item = first; item < end; item++) {
+      const row = holdings.row[item] as number;
+      const quantity = holdings.quantity[item] as number;
+      const totals = quantity > 0 ? this.collateralAt(row) : null;
+      if (quantity > 0 ? totals === null : !this.areDebts) continue;
+      isTouched = true;
+      if (!adds) continue;
+      const digits = holdings.digits[item] as number;
+      const exact = (): Decimal => this.accounts.stateAt(unit).balances[item - first]?.quantity ?? ZERO;
+      for (const total of totals ?? []) total.add(quantity, digits, exact);
+      if (quantity < 0 && this.difference.debtMargin) this.debtsAt(row).add(-quantity, digits, () => exact().negated());
+    }
+    return isTouched;
+  }
+
+  private takePositions(unit: number, adds: boolean): boolean {
+    const { units, positions } = this.accounts.columns;
+    const first = units.words[unit * UNIT_WORDS + FIRST_POSITION] as number;
+    const end = first + (units.halves[unit * UNIT_HALVES + POSITIONS] as number);
+    let isTouched = this.difference.statuses && end > first;
+    for (let item = first; item < end; item++) {
+      const totals = this.maintenanceAt(positions.row[item] as number);
+      if (totals === null) continue;
+      isTouched = true;
+      if (!adds) continue;
+      const size = Math.abs(positions.amounts[item * POSITION_AMOUNTS] as number);
+      const exact = (): Decimal => this.sizeOf(unit, item - first);
+      for (const total of totals) total.add(size, positions.digits[item] as number, exact);
+    }
+    return isTouched;
+  }
+
+  private collateralAt(row: number): Pair<CollateralTotal> | null {
+    let totals = this.collateral.get(row);
+    if (totals === undefined) {
+      const { asset, mode } = this.accounts.columns.rules.assetAt(this.ruleSet, row);
+      const total = (policy: Policy): CollateralTotal => new CollateralTotal(asset, mode, this.market, policy);
+      const isTouched = mode === 'MULTI_ASSET' && this.difference.assets.has(asset);
+      totals = isTouched ? [total(this.policies[0]), total(this.policies[1])] : null;
+      this.collateral.set(row, totals);
+    }
+    return totals;
+  }
+
+  private maintenanceAt(row: number): Pair<MaintenanceTotal> | null {
+    let totals = this.maintenance.get(row);
+    if (totals === undefined) {
+      const instrument = this.instrumentOf(row);
+      const total = (policy: Policy): MaintenanceTotal => new MaintenanceTotal(instrument, this.market, policy);
+      const isTouched = this.difference.instruments.has(instrument);
+      totals = isTouched ? [total(this.policies[0]), total(this.policies[1])] : null;
+      this.maintenance.set(row, totals);
+    }
+    return totals;
+  }
+
+  private debtsAt(row: number): DebtTotal {
+    let total = this.debts.get(row);
+    if (total === undefined) {
+      const { asset } = this.accounts.columns.rules.assetAt(this.ruleSet, row);
+      this.debts.set(row, (total = new DebtTotal(asset, this.market, this.policies[0])));
+    }
+    return total;
+  }
+
+  /** The exact size of a position of a unit, without the sign of its side. */
+  private sizeOf(unit: number, index: number): Decimal {
+    const { columns } = this.accounts;
+    const cross = columns.crossOf(unit);
+    const { positions } = this.accounts.stateAt(cross);
+    const found =
+      unit === cross
+        ? positions.filter(({ marginMode }) => marginMode === 'CROSS')[index]
+        : positions.filter(({ marginMode }) => marginMode === 'ISOLATED')[columns.unitsAt(cross).indexOf(unit) - 1];
+    return found?.size ?? ZERO;
+  }
+
+  private markOf(row: number): Decimal {
+    return this.market.mark(this.instrumentOf(row))?.price ?? ZERO;
+  }
+
+  private instrumentOf(row: number): string {
+    return this.accounts.columns.rules.instrumentAt(this.ruleSet, row);
+  }
+}
+
+function sumsOf(totals: Iterable<Pair<{ readonly value: Decimal }> | null>): Pair<Decimal> {
+  let [before, after] = [ZERO, ZERO];
+  for (const pair of totals) {
+    if (pair === null) continue;
+    before = before.plus(pair[0].value);
+    after = after.plus(pair[1].value);
+  }
+  return [before, after];
+}

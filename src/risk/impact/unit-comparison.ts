@@ -1,0 +1,47 @@
+/** How one margin unit stands before and after, from the intervals of its floats or from its exact amounts. */
+import { ZERO, decimal } from '../../margin/decimal.js';
+import type { UnitState } from '../alerts/margin-units.js';
+
+type Amounts = Pick<UnitState, 'marginBalance' | 'maintenanceMargin'>;
+
+/** A ratio that rises by more than this factor concerns its account. */
+const RISE = decimal('1.05');
+const RISE_FLOAT = RISE.toNumber();
+/** More than the divisions, the products and the float of 1.05 with which ratios are compared can lose. */
+const SLACK = 2 ** -48;
+
+/** What `hasRisen` will say of the intervals at this place; null: the floats leave a doubt. */
+export function surelyRises(before: Float64Array, after: Float64Array, at: number): boolean | null {
+  const [lowest, highest] = [before[at] as number, before[at + 1] as number];
+  const [lowestAfter, highestAfter] = [after[at] as number, after[at + 1] as number];
+  if (highest < 0) return false;
+  if (!(lowest > 0)) return null;
+  if (highestAfter < 0) return true;
+  if (!(lowestAfter > 0)) return null;
+  const [least, most] = [before[at + 2] as number, before[at + 3] as number];
+  const [leastAfter, mostAfter] = [after[at + 2] as number, after[at + 3] as number];
+  if (most === 0 && mostAfter === 0) return false;
+  if ((leastAfter / highestAfter) * (1 - SLACK) > (most / lowest) * RISE_FLOAT) return true;
+  if ((mostAfter / lowestAfter) * (1 + SLACK) < (least / highest) * RISE_FLOAT) return false;
+  return null;
+}
+
+/** By cross-multiplication; a ratio without a positive balance is infinite, and nothing rises above it. */
+export function hasRisen(before: Amounts, after: Amounts): boolean {
+  const isInfinite = ({ marginBalance, maintenanceMargin }: Amounts): boolean =>
+    marginBalance.isNegative() || (marginBalance.isZero() && !maintenanceMargin.isZero());
+  if (isInfinite(before)) return false;
+  if (isInfinite(after)) return true;
+  const left = after.maintenanceMargin.times(before.marginBalance);
+  return left.gt(before.maintenanceMargin.times(after.marginBalance).times(RISE));
+}
+
+/** Which of two states has the higher ratio; among infinite ones, the lower balance. */
+export function compareRatios(a: Amounts, b: Amounts): number {
+  const [infiniteA, infiniteB] = [a, b].map(({ marginBalance }) => !marginBalance.gt(ZERO));
+  if (infiniteA === true || infiniteB === true) {
+    if (infiniteA !== infiniteB) return infiniteA === true ? 1 : -1;
+    return b.marginBalance.cmp(a.marginBalance);
+  }
+  return a.maintenanceMargin.times(b.marginBalance).cmp(b.maintenanceMargin.times(a.marginBalance));
+}
