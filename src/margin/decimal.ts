@@ -32,24 +32,24 @@ const PLAIN = /^-?(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,18})?$/;
 const MAX_CHARACTERS = 50;
 
 /**
- * Reads a decimal in plain notation with at most 30 integer and 18 fraction digits.
- * Null when the text is anything else (rules: 1, numbers); long texts are refused without being scanned.
+ * Reads a decimal in plain notation with at most 30 integer and 18 fraction digits (rules: 1). Null when the text is
+ * anything else; long texts are refused without being scanned.
  */
 export function parseDecimal(text: string): Decimal | null {
   return text.length <= MAX_CHARACTERS && PLAIN.test(text) ? new Decimal(text) : null;
 }
 
-/** For literals of the code and for columns of the database, which are known to be decimals. */
+/** For literals and columns of the database, which are known to be decimals; throws on anything else. */
 export function decimal(text: string | number): Decimal {
   return new Decimal(text);
 }
 
-/** Towards plus infinity, at 18 digits. */
+/** Towards plus infinity, at 18 digits (rules: 1). */
 export function roundUp(value: Decimal): Decimal {
   return value.decimalPlaces() <= SCALE ? value : value.toDecimalPlaces(SCALE, DecimalJs.ROUND_CEIL);
 }
 
-/** Towards minus infinity, at 18 digits. */
+/** Towards minus infinity, at 18 digits (rules: 1). */
 export function roundDown(value: Decimal): Decimal {
   return value.decimalPlaces() <= SCALE ? value : value.toDecimalPlaces(SCALE, DecimalJs.ROUND_FLOOR);
 }
@@ -69,21 +69,33 @@ function unscale(whole: Decimal): Decimal {
   return whole.times(SMALLEST_STEP);
 }
 
-/** dividend / divisor, towards plus infinity, at 18 digits. */
+/**
+ * dividend / divisor, towards plus infinity, at 18 digits (rules: 1).
+ *
+ * @throws RangeError when the divisor is 0
+ */
 export function quotientUp(dividend: Decimal, divisor: Decimal): Decimal {
   const { whole, rest } = scaledQuotient(dividend, divisor);
   const positive = dividend.isNegative() === divisor.isNegative();
   return unscale(rest.isZero() || !positive ? whole : whole.plus(ONE));
 }
 
-/** dividend / divisor, towards minus infinity, at 18 digits. */
+/**
+ * dividend / divisor, towards minus infinity, at 18 digits (rules: 1).
+ *
+ * @throws RangeError when the divisor is 0
+ */
 export function quotientDown(dividend: Decimal, divisor: Decimal): Decimal {
   const { whole, rest } = scaledQuotient(dividend, divisor);
   const positive = dividend.isNegative() === divisor.isNegative();
   return unscale(rest.isZero() || positive ? whole : whole.minus(ONE));
 }
 
-/** dividend / divisor, to the nearest at 18 digits, ties to the even digit. */
+/**
+ * dividend / divisor, to the nearest at 18 digits, ties to the even digit (rules: 1).
+ *
+ * @throws RangeError when the divisor is 0
+ */
 export function quotientHalfEven(dividend: Decimal, divisor: Decimal): Decimal {
   const { whole, rest } = scaledQuotient(dividend, divisor);
   const twice = rest.abs().times(2).cmp(divisor.abs());

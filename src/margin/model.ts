@@ -1,7 +1,7 @@
 /**
- * The nouns of margin, as plain readonly data. Everything that a rule needs is in these three arguments: what the
- * account holds, what the market says, what the venue's policy is. Units: quantities in the asset itself, prices,
- * values and margins in USDT. A negative balance is a debt; sizes are positive and the side says the direction.
+ * The nouns of margin, as plain readonly data. Every rule takes three of them: account, market, policy. Quantities are
+ * in units of the asset; prices, values and margins in USDT. A negative balance is a debt. Sizes are positive, and the
+ * side says the direction.
  */
 import { ONE, type Decimal } from './decimal.js';
 
@@ -16,7 +16,7 @@ export type TradeSide = 'BUY' | 'SELL';
 export type TierUnit = 'QUOTE_VALUE' | 'QUANTITY';
 export type MaintenanceMethod = 'PROGRESSIVE' | 'FLAT';
 
-/** From calm to lost; the order of this list is the order of "worse" (rules: 5). */
+/** From calm to lost: a later status is worse (rules: 5). */
 export const MARGIN_STATUSES = ['NO_EXPOSURE', 'HEALTHY', 'WARNING', 'MARGIN_CALL', 'LIQUIDATION', 'UNPRICED'] as const;
 export type MarginStatus = (typeof MARGIN_STATUSES)[number];
 
@@ -85,7 +85,7 @@ export interface Policy {
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
   readonly assets: ReadonlyMap<string, AssetRules>;
-  /** By asset; an asset without one counts nothing (USDT: 1) (rules: 3). */
+  /** By asset. An asset without one counts nothing, USDT in full (rules: 3). */
   readonly collateralRatios: ReadonlyMap<string, CollateralTable>;
   readonly instruments: ReadonlyMap<string, InstrumentRules>;
 }
@@ -111,7 +111,7 @@ export interface AssetRules {
 }
 
 export interface CollateralTable {
-  /** The identity of the version that these tiers come from; opaque here, carried into the explanation. */
+  /** Names the version of the tiers. Only carried into the explanation. */
   readonly id: string;
   readonly tierUnit: TierUnit;
   readonly tiers: readonly CollateralTier[];
@@ -119,10 +119,10 @@ export interface CollateralTable {
   readonly userCap: Decimal | null;
 }
 
-/** Contiguous from 0. Floor and cap in USDT or in coins, as `tierUnit` says. */
+/** Tiers are contiguous from 0. Floor and cap are in USDT or in coins, as `tierUnit` says (rules: 3). */
 export interface CollateralTier {
   readonly floor: Decimal;
-  /** Null: without end. A last cap means that nothing above it counts. */
+  /** Null: without end. Nothing above a last cap counts. */
   readonly cap: Decimal | null;
   /** From 0 to 1. */
   readonly ratio: Decimal;
@@ -142,7 +142,7 @@ export interface MaintenanceTier {
   /** Null: without end; above the last cap the last tier goes on. */
   readonly cap: Decimal | null;
   readonly maintenanceRate: Decimal;
-  /** Deducted where the method is PROGRESSIVE; 0 where it is FLAT. */
+  /** In USDT. Deducted where the method is PROGRESSIVE; 0 where it is FLAT. */
   readonly maintenanceAmount: Decimal;
   readonly maxLeverage: Decimal;
 }

@@ -1,12 +1,15 @@
 /**
- * Whether a venue would accept the state that something leads to (rules: 7 and 14).
+ * Whether a venue would accept the state that a change leads to (rules: 7 and 14).
  */
 import { assessMargin, type MarginReport } from '../state/assess.js';
 import { ZERO, type Decimal } from '../decimal.js';
 import type { AccountState, Market, Policy } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
-/** Accepted when the margin balance covers the initial margin, and both are known; null: accepted. */
+/**
+ * Accepted (null) when the margin balance covers the initial margin (rules: 7). Refused with PRICE_UNAVAILABLE while
+ * either is unknown, else with INSUFFICIENT_MARGIN.
+ */
 export function checkInitialMargin(after: MarginReport): Refusal | null {
   if (after.status === 'UNPRICED') {
     const symbols = after.unpriced.join(', ');
@@ -17,7 +20,7 @@ export function checkInitialMargin(after: MarginReport): Refusal | null {
   return refuseAmount('INSUFFICIENT_MARGIN', message, after.initialMargin, after.marginBalance);
 }
 
-/** A trade is accepted when the margin balance covers the initial margin after it, or when initial margin falls. */
+/** A trade is accepted (null) when initial margin falls, or when `checkInitialMargin` passes after it (rules: 14). */
 export function checkTrade(before: AccountState, after: AccountState, market: Market, policy: Policy): Refusal | null {
   const report = assessMargin(after, market, policy);
   const falls = totalInitialMargin(report).lt(totalInitialMargin(assessMargin(before, market, policy)));

@@ -1,6 +1,5 @@
 /**
- * The exchange of other assets for debts that have grown past their thresholds (rules: 11; sources: 000 and 001:
- * "the system automatically converts other assets in your wallet", "zero commission").
+ * The exchange of other assets for debts past their thresholds (rules: 11; sources: 000 and 001).
  */
 import type { BalanceChange } from '../state/account.js';
 import { assessBalance, type CollateralContribution } from '../state/collateral.js';
@@ -8,13 +7,13 @@ import { ZERO, min, quotientDown, quotientUp, sum, type Decimal } from '../decim
 import type { AccountState, Market, Policy } from '../model.js';
 
 /**
- * The entries of one exchange; none where nothing is owed past a threshold, or nothing can be sold.
+ * The entries of one exchange (rules: 11), in units of each asset; none where nothing is owed past a threshold, or
+ * nothing can be sold.
  *
- * D is the value of the debts past their thresholds, C what the positive, convertible assets with a fresh price count
- * as collateral. The same fraction min(1, D / C) of each is sold at index price (rounded up at 18 digits) and
- * credited in full, to the debts pro rata to their values (rounded down): the wallet is worth the same, and since
- * what is sold counted at most its value, the margin balance does not fall. What is not covered stays owed; a debt
- * without a fresh price is left alone.
+ * D is the value of the debts past their thresholds. C is the collateral value of positive, convertible, freshly priced
+ * assets. The fraction min(1, D / C) of each is sold at index price, rounded up at 18 digits. The proceeds go to the
+ * debts pro rata to their values, rounded down. Each asset counted at most its value, so the margin balance does not
+ * fall. A debt without a fresh price is left alone.
  */
 export function autoExchange(account: AccountState, market: Market, policy: Policy): BalanceChange[] {
   if (account.collateralMode === 'SINGLE_ASSET') return [];

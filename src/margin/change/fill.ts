@@ -1,6 +1,6 @@
 /**
- * What a fill does to an account (rules: 1 and 6). All amounts in USDT; what becomes an entry has 18 digits, rounded
- * against the client.
+ * What a fill does to an account (rules: 1 and 6). Amounts are in USDT. Entries have 18 digits, rounded against the
+ * client.
  */
 import type { BalanceChange, BalanceChangeKind } from '../state/account.js';
 import { ZERO, min, quotientDown, quotientUp, roundDown, type Decimal } from '../decimal.js';
@@ -42,8 +42,8 @@ export interface FillEffect {
 }
 
 /**
- * Applies one fill. One-way: a fill against the position closes it, and what is more than the position opens the
- * other side at the fill price. Hedge: the fill opens or closes the side that it names.
+ * Applies one fill (rules: 1 and 6). One-way: a fill against the position closes it, and the excess opens the other side
+ * at the fill price. Hedge: the fill opens or closes the side that it names.
  *
  * Cross: the balance takes PnL and fee. Isolated: opening sets margin aside out of the balance, which also pays the
  * fee and may go negative; closing settles against the margin (see `settleIsolated`). The fee of a fill that does

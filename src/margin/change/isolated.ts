@@ -1,16 +1,16 @@
 /**
- * Moving margin in and out of an isolated position (rules: 6; source: 004, section IV). Leverage stays, the
- * liquidation price follows.
+ * Moving margin in and out of an isolated position (rules: 6; source: 004, section IV). Leverage stays, and the
+ * liquidation price follows. Amounts are in USDT.
  */
-import type { PositionReport } from '../state/assess.js';
+import { isolatedMarginBalance, type PositionReport } from '../state/assess.js';
 import { ZERO, max, min, roundDown, type Decimal } from '../decimal.js';
 import { SETTLEMENT_ASSET, type AccountState, type Market, type Policy } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 import { checkTransferOut } from '../solve/transferable.js';
 
 /**
- * What can be taken out: max(0, min(margin - maintenance, margin + PnL - initial margin)), in USDT, rounded down at
- * 18 digits. 0 while the mark price is stale or missing. Null in cross margin.
+ * What can be taken out: max(0, min(margin - maintenance, margin + PnL - initial margin)), rounded down at 18 digits
+ * (rules: 6). 0 while the mark price is stale or missing. Null in cross margin.
  */
 export function maxRemovableMargin(position: PositionReport, market: Market): Decimal | null {
   if (position.marginMode === 'CROSS') return null;
@@ -18,13 +18,16 @@ export function maxRemovableMargin(position: PositionReport, market: Market): De
   if (unrealizedPnl === null || initialMargin === null || maintenanceMargin === null) return ZERO;
   if (market.mark(position.instrument)?.stale === true) return ZERO;
   const overMaintenance = isolatedMargin.minus(maintenanceMargin);
-  const overInitial = isolatedMargin.plus(unrealizedPnl).minus(initialMargin);
+  const overInitial = isolatedMarginBalance(position).minus(initialMargin);
   return max(ZERO, roundDown(min(overMaintenance, overInitial)));
 }
 
 /**
- * Whether margin may be moved; null: it may. Taking out (negative): at most `maxRemovableMargin`. Putting in
- * (positive): at most what could be withdrawn of USDT.
+ * Why margin may not be moved (rules: 6); null: it may. Taking out: at most `maxRemovableMargin`. Putting in: at most
+ * what could be withdrawn of USDT. Refused with ISOLATED_ONLY, PRICE_UNAVAILABLE, BELOW_MAINTENANCE_MARGIN,
+ * INSUFFICIENT_MARGIN, or as `checkTransferOut` refuses.
+ *
+ * @param quantity positive: in, negative: out
  */
 export function checkMarginAdjustment(
   position: PositionReport,

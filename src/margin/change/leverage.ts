@@ -8,16 +8,17 @@ import { ONE, ZERO, decimal, max, min, type Decimal } from '../decimal.js';
 import type { AccountState, InstrumentRules, Market, Policy } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
+/** Of every instrument whose maximum allows it. */
 const STARTING_LEVERAGE: Decimal = decimal(20);
 
-/** What an instrument starts with: 20, or its maximum where that is less. */
+/** The leverage of an instrument before it is set: 20, or its maximum where that is less (rules: 7). */
 export function startingLeverage({ maxLeverage: most }: Pick<InstrumentRules, 'maxLeverage'>): Decimal {
   return min(STARTING_LEVERAGE, most);
 }
 
 /**
- * The most that the tier of the present notional allows; in hedge mode that of the larger side. Without a mark price
- * what the position was filled for stands for its notional.
+ * The most that the tier of the present notional allows (rules: 7); in hedge mode that of the larger side. Without a mark
+ * price the cost of the position stands for its notional.
  */
 export function maxLeverage(rules: InstrumentRules, account: AccountState, market: Market): Decimal {
   const mark = market.mark(rules.symbol);
@@ -37,9 +38,10 @@ export function withLeverage(account: AccountState, instrument: string, leverage
 }
 
 /**
- * Whether the leverage may be set; null: it may. A whole number from 1 to `maxLeverage`. With a cross position: the
- * margin balance covers the new total initial margin, or that does not rise. Isolated: margin + min(0, PnL) covers
- * the position's new initial margin; no margin moves.
+ * Why the leverage may not be set (rules: 7); null: it may. It is a whole number from 1 to `maxLeverage`. With a cross
+ * position: the margin balance covers the new total initial margin, or that does not rise. Isolated: margin +
+ * min(0, PnL) covers the position's new initial margin, and no margin moves. Refused with LEVERAGE_OUT_OF_RANGE,
+ * PRICE_UNAVAILABLE or INSUFFICIENT_MARGIN.
  */
 export function checkLeverage(
   rules: InstrumentRules,

@@ -1,6 +1,6 @@
 /**
- * When an account may change its modes (rules: 6 and 7; sources: 001 and 002). Orders that are still open are not
- * known here: a venue that refuses a change because of them has to do so itself.
+ * When an account may change its modes (rules: 6 and 7; sources: 001 and 002). Open orders are not known here: a venue
+ * that refuses because of them does so itself.
  */
 import { checkInitialMargin } from './acceptance.js';
 import { assessMargin } from '../state/assess.js';
@@ -15,12 +15,15 @@ import {
 } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
-/** Isolated margin: in single-asset mode, and in multi-asset mode where the policy says so. */
+/** Isolated margin is allowed in single-asset mode, and in multi-asset mode where the policy says so (rules: 6). */
 export function allowsIsolated(mode: CollateralMode, policy: Policy): boolean {
   return mode === 'SINGLE_ASSET' || policy.isolatedInMultiAsset;
 }
 
-/** The margin mode of an instrument changes only while it has no position. */
+/**
+ * The margin mode of an instrument changes only while it has no position (rules: 7); null: it may. Refused with
+ * ISOLATED_NOT_ALLOWED or MARGIN_MODE_LOCKED.
+ */
 export function checkMarginMode(
   instrument: string,
   mode: MarginMode,
@@ -36,16 +39,17 @@ export function checkMarginMode(
   return null;
 }
 
-/** One-way and hedge change only while the account has no position at all. */
+/** The position mode changes only while the account has no position (rules: 7); else POSITION_MODE_LOCKED. */
 export function checkPositionMode(account: AccountState): Refusal | null {
   if (account.positions.length === 0) return null;
   return refuse('POSITION_MODE_LOCKED', 'The position mode cannot change while the account has a position.');
 }
 
 /**
- * To multi-asset: not while an isolated position stands where that mode has none (the settings of all instruments
- * then become CROSS). To single-asset: not while anything but USDT is owed, and not when the margin balance would not
- * cover the initial margin; the marks that this takes have to be fresh.
+ * Why the collateral mode may not change (rules: 7); null: it may. To multi-asset: not while an isolated position stands
+ * where that mode has none. To single-asset: not while anything but USDT is owed, nor when the margin balance would not
+ * cover the initial margin. Refused with COLLATERAL_MODE_LOCKED, INSUFFICIENT_MARGIN, or PRICE_UNAVAILABLE while the mark
+ * of a cross position is stale.
  */
 export function checkCollateralMode(
   mode: CollateralMode,

@@ -5,14 +5,15 @@ import { ZERO, max, min, type Decimal } from '../decimal.js';
 import type { AccountState, CollateralTable } from '../model.js';
 import { refuseAmount, type Refusal } from '../refusal.js';
 
-/** min(max(quantity, 0), userCap), in coins. */
+/** What a balance uses of the platform cap: min(max(quantity, 0), userCap), in coins, exact (rules: 8). */
 export function platformUse(quantity: Decimal, table: CollateralTable): Decimal {
   const held = max(ZERO, quantity);
   return table.userCap === null ? held : min(held, table.userCap);
 }
 
 /**
- * Whether the change of an account keeps within what is left under the caps; null: it does.
+ * Why the change of an account does not fit under the platform caps (rules: 8); null: it does. Refused with
+ * PLATFORM_CAP_REACHED.
  *
  * @param room by asset with a cap: coins of the cap that nobody uses yet
  */

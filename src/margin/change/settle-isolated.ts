@@ -13,10 +13,9 @@ export interface Settlement {
 }
 
 /**
- * Releases part of the margin and settles an amount (PnL less fee) against it. A surplus goes to the balance; a
- * deficit comes out of the margin that is left; what that lacks is insured, so that the rest of the account never
- * pays. Entries of outOfMargin, the amount and the insurance add up to the surplus, and to 0 where there is none.
- * In USDT, exact.
+ * Releases part of the margin and settles an amount (PnL less fee) against it (rules: 6). In USDT, exact. A surplus goes
+ * to the balance. A deficit comes out of the margin that is left. What that lacks is insured: the rest of the account
+ * never pays. outOfMargin + amount + insurance = the surplus, or 0 where there is none.
  */
 export function settleIsolated(margin: Decimal, released: Decimal, amount: Decimal): Settlement {
   const deficit = max(ZERO, released.plus(amount).negated());
@@ -26,8 +25,8 @@ export function settleIsolated(margin: Decimal, released: Decimal, amount: Decim
 }
 
 /**
- * Books an amount (funding, a liquidation fee) on the margin itself: the balance stays as it is, the margin rises or
- * falls by the amount, and what it lacks is insured. In USDT, exact.
+ * Books an amount (funding, a liquidation fee) on the margin itself (rules: 6). In USDT, exact. The balance stays, the
+ * margin rises or falls by the amount, and what it lacks is insured.
  */
 export function bookOnMargin(margin: Decimal, amount: Decimal): Settlement {
   if (amount.isNegative()) return settleIsolated(margin, ZERO, amount);

@@ -1,6 +1,6 @@
 /**
- * What an account would be after changes that are not made (rules: 14). Every step goes through the rule and the
- * arithmetic of the real change, so that the same change made for real gives the same numbers.
+ * What an account would be after changes that are not made (rules: 14). Every step uses the rule and the arithmetic of
+ * the real change, so that both give the same numbers.
  */
 import { checkTrade } from './acceptance.js';
 import { withBalanceChanges, withPositions } from '../state/account.js';
@@ -77,9 +77,8 @@ interface Step {
 }
 
 /**
- * Applies, in this order: mode, leverages, transfers, trades, and then the prices. A step that is refused for want of
- * margin or balance is applied all the same, so that `after` shows what it would come to; any other refused step is
- * left out.
+ * Applies, in this order: mode, leverages, transfers, trades, prices (rules: 14). A step refused for want of margin or
+ * balance is applied all the same, so that `after` shows what it comes to. Any other refused step is left out.
  */
 export function simulate(
   account: AccountState,
@@ -95,7 +94,7 @@ export function simulate(
   }
 }
 
-/** The same, step by step, for whoever has something else to do in between. */
+/** The same, step by step, for a caller that yields in between (rules: 14). */
 export function* simulation(
   account: AccountState,
   changes: SimulatedChanges,
@@ -148,7 +147,7 @@ export function* simulation(
   };
 }
 
-/** What lacks is shown by its result; what is impossible has none. */
+/** A lack of margin or balance has a result to show; what is impossible has none. */
 function isApplied(refusal: Refusal | null): boolean {
   return refusal === null || refusal.code === 'INSUFFICIENT_MARGIN' || refusal.code === 'INSUFFICIENT_BALANCE';
 }

@@ -1,8 +1,7 @@
 /**
- * The prices at which an account, or an isolated position, would be liquidated, all other prices unchanged
- * (rules: 9). Exact: margin balance less maintenance margin is a function of straight pieces of the factor by which
- * the price moves; it bends where a tier of collateral or of maintenance begins, jumps where FLAT tiers do, and the
- * bounds are where it falls below 0. Both equality policies share them.
+ * The prices at which an account, or an isolated position, would be liquidated, all other prices unchanged (rules: 9).
+ * Margin balance less maintenance margin is piecewise linear in the factor by which the price moves. It bends where a
+ * tier begins and jumps where FLAT tiers do. The bounds are where it falls below 0, exactly.
  */
 import type { MarginReport, PositionReport } from '../state/assess.js';
 import { indexPrice, pricedBy, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
@@ -32,12 +31,13 @@ export interface LiquidationPrice {
   readonly reason: NoLiquidationPrice | null;
 }
 
-/** A price that nobody will see; what is first liquidatable above it is not reachable. */
+/** In USDT. A liquidation price from here on is not reachable. */
 const OUT_OF_REACH: Decimal = decimal(10).pow(30);
 
 /**
- * The mark price of a position's instrument at which it would be liquidated. Cross: the account would be, so that
- * both sides of a hedge share it. Isolated: the position by its own margin.
+ * The mark price of a position's instrument at which it would be liquidated (rules: 9), in USDT, rounded at 18 digits
+ * towards the present mark. Cross: where the account would be, so that both sides of a hedge share it. Isolated: where
+ * the position would be, by its own margin.
  *
  * @param report the account's, to which the position belongs
  * @param indexFollows the base asset, and what is priced as it, moves in proportion to the mark (cross only)
@@ -63,8 +63,8 @@ export function positionLiquidationPrice(
 }
 
 /**
- * The index price of an asset at which the account would be liquidated; everything that is priced as it moves along,
- * marks do not. USDT, the measure of all prices, has none.
+ * The index price of an asset at which the account would be liquidated (rules: 9), in USDT, rounded at 18 digits towards
+ * the present index. Everything priced as the asset moves along; marks do not. USDT, the measure of prices, has none.
  */
 export function assetLiquidationPrice(
   asset: string,

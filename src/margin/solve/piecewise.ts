@@ -1,7 +1,6 @@
 /**
- * Functions of one variable t > 0 that are made of straight pieces and may jump where a piece begins, and where such
- * a function first falls below 0 on either side of t = 1. Exact: breakpoints and roots are fractions, compared by
- * cross-multiplication.
+ * Functions of t > 0 made of straight pieces, which may jump where a piece begins, and where they fall below 0 around
+ * t = 1 (rules: 9). Exact: breakpoints and roots are fractions, compared by cross-multiplication.
  */
 import type { Segment } from '../curve.js';
 import { ONE, ZERO, type Decimal } from '../decimal.js';
@@ -37,10 +36,12 @@ interface Stretch {
 const START: Fraction = { dividend: ZERO, divisor: ONE };
 const HERE: Fraction = { dividend: ONE, divisor: ONE };
 
+/** One piece without end. */
 export function straight(slope: Decimal, intercept: Decimal): Piecewise {
   return { slope, intercept, kinks: [] };
 }
 
+/** The same value at every t. */
 export function constant(value: Decimal): Piecewise {
   return straight(ZERO, value);
 }
@@ -64,11 +65,13 @@ export function along(segments: readonly Segment[], amount: Decimal): Piecewise 
   return { slope: first.slope.times(amount), intercept: first.intercept, kinks };
 }
 
+/** The function times -1. */
 export function negated({ slope, intercept, kinks }: Piecewise): Piecewise {
   const turned = kinks.map((kink) => ({ ...kink, slope: kink.slope.negated(), intercept: kink.intercept.negated() }));
   return { slope: slope.negated(), intercept: intercept.negated(), kinks: turned };
 }
 
+/** The sum of functions; none: 0 everywhere. */
 export function add(parts: readonly Piecewise[]): Piecewise {
   let slope = ZERO;
   let intercept = ZERO;
@@ -105,6 +108,7 @@ export function firstBelowZeroOverOne(line: Piecewise): Fraction | null {
   return null;
 }
 
+/** Below 0 where a < b, above 0 where a > b. */
 export function compare(a: Fraction, b: Fraction): number {
   return a.dividend.times(b.divisor).cmp(b.dividend.times(a.divisor));
 }

@@ -1,5 +1,5 @@
 /**
- * The margin state under a shock of prices.
+ * The margin state under a shock of prices (rules: 14).
  */
 import { assessMargin, type MarginReport } from '../state/assess.js';
 import { indexPrice, pricedBy } from '../state/collateral.js';
@@ -7,8 +7,9 @@ import { ONE, type Decimal } from '../decimal.js';
 import { SETTLEMENT_ASSET, type AccountState, type Market, type Policy, type PriceState } from '../model.js';
 
 /**
- * The report for every shock, in their order: the index of the named assets, of what is priced as one of them, and
- * the marks on any of these are multiplied by 1 + shock; everything else stays. USDT, the measure, never moves.
+ * The report for every shock, in their order (rules: 14), rounded as `assessMargin` rounds. The index of the named
+ * assets, of what is priced as them, and marks on these are multiplied by 1 + shock. Everything else stays, and USDT
+ * never moves.
  *
  * @param shocks from -1 (everything worthless) on
  * @param assets null: all but USDT

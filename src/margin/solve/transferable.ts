@@ -1,5 +1,5 @@
 /**
- * What can leave an account (rules: 8).
+ * What can leave an account (rules: 8; source: 003). Quantities are in units of the asset.
  */
 import { assessMargin, type MarginReport } from '../state/assess.js';
 import { balanceOf } from '../state/account.js';
@@ -10,12 +10,11 @@ import { SETTLEMENT_ASSET, type AccountState, type CollateralTable, type Market,
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 /**
- * The largest quantity of the asset that can be taken out, in units of the asset, rounded down at 18 digits: with it
- * gone, collateral + min(0, PnL of the cross positions) still covers the initial margin. Unrealised profit cannot
- * leave. 0 when that fails already, when the asset is not transferable, and when a price that it takes is stale or
- * missing.
+ * The largest quantity of the asset that can be taken out, rounded down at 18 digits (rules: 8). With it gone, collateral
+ * + min(0, PnL of cross positions) still covers the initial margin: unrealised profit cannot leave. 0 when that fails
+ * already, when the asset is not transferable, and when a price that it takes is stale or missing.
  *
- * In single-asset mode other assets than USDT count nothing and leave entirely while no USDT is owed (003).
+ * In single-asset mode assets other than USDT count nothing and leave entirely while no USDT is owed (003).
  */
 export function maxTransferable(asset: string, account: AccountState, market: Market, policy: Policy): Decimal {
   if (policy.assets.get(asset)?.transferable === false) return ZERO;
@@ -36,8 +35,10 @@ export function maxTransferable(asset: string, account: AccountState, market: Ma
 }
 
 /**
- * Whether the quantity (greater than 0) may leave; null: it may. Agrees with `maxTransferable` to the last digit:
- * exactly that much passes, and one unit of the 18th digit more does not.
+ * Why the quantity may not leave (rules: 8); null: it may. Agrees with `maxTransferable` to the last digit. Refused with
+ * NOT_TRANSFERABLE, INSUFFICIENT_BALANCE, PRICE_UNAVAILABLE or INSUFFICIENT_MARGIN.
+ *
+ * @param quantity greater than 0
  */
 export function checkTransferOut(
   asset: string,

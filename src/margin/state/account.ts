@@ -1,6 +1,6 @@
 /**
- * How an account changes: balances by entries, positions by being replaced. What the ledger books for real and what a
- * simulation tries goes through these few functions, so that both end in the same state.
+ * How an account changes: balances by entries, positions by being replaced (rules: 1). The ledger and a simulation use
+ * the same functions, so that both end in the same state. Quantities are in units of the asset, exact.
  */
 import { ZERO, type Decimal } from '../decimal.js';
 import type { AccountState, BalanceState, PositionState } from '../model.js';
@@ -16,7 +16,7 @@ export type BalanceChangeKind =
   | 'REALIZED_PNL'
   | 'TRANSFER';
 
-/** One entry of the ledger to be: 18 digits, never 0. */
+/** A ledger entry to be: 18 digits, rounded against the client, never 0. */
 export interface BalanceChange {
   readonly asset: string;
   readonly quantity: Decimal;

@@ -1,5 +1,5 @@
 /**
- * THE way to a margin state. Queries, simulations, ticks, alerts, previews and as-of answers all come through
+ * The margin state of an account (rules: 3 to 6). Queries, simulations, alerts, previews and margin-at all call
  * `assessMargin`, so that there is one number and never two.
  */
 import { assessBalance, collateralTableOf, type CollateralContribution } from './collateral.js';
@@ -51,7 +51,12 @@ export interface PositionReport extends PositionState {
   readonly status: MarginStatus;
 }
 
-/** Assesses an account against the market under the venue's policy (rules: 3 to 6). Order of balances and positions does not matter. */
+/**
+ * Assesses an account against the market under the venue's policy (rules: 2 to 6; sources: 002 and 004). Amounts are in
+ * USDT, exact unless `MarginReport` says how they are rounded. The order of balances and positions does not matter.
+ *
+ * @throws RangeError when the instrument of a position has no tiers
+ */
 export function assessMargin(account: AccountState, market: Market, policy: Policy): MarginReport {
   const unpriced = new Set<string>();
   const stale = new Set<string>();
@@ -125,11 +130,19 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
   };
 }
 
-/** The worst of the cross state and of every isolated position (the order of MARGIN_STATUSES). */
+/** The worst of the cross state and of every isolated position (rules: 5 and 6). */
 export function worstStatus(report: MarginReport): MarginStatus {
   let worst = report.status;
   for (const position of report.positions) if (isWorse(position.status, worst)) worst = position.status;
   return worst;
+}
+
+/** What an isolated position stands by, in USDT, exact (rules: 6). While unpriced its PnL counts 0. */
+export function isolatedMarginBalance({
+  isolatedMargin,
+  unrealizedPnl,
+}: Pick<PositionReport, 'isolatedMargin' | 'unrealizedPnl'>): Decimal {
+  return isolatedMargin.plus(unrealizedPnl ?? ZERO);
 }
 
 /** One position by itself; status and ratio are an isolated position's own (rules: 6), and set by the account for cross. */
@@ -147,7 +160,7 @@ function assessPosition(position: PositionState, market: Market, policy: Policy)
     unrealizedPnl = side === 'LONG' ? notional.minus(cost) : cost.minus(notional);
     needed = requirement(notional, leverage, rules, policy);
     if (marginMode === 'ISOLATED') {
-      const ownBalance = isolatedMargin.plus(unrealizedPnl);
+      const ownBalance = isolatedMarginBalance({ isolatedMargin, unrealizedPnl });
       ratio = marginRatio(ownBalance, needed.maintenanceMargin);
       status = statusOf(ownBalance, needed.maintenanceMargin, policy);
     }

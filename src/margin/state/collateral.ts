@@ -1,5 +1,5 @@
 /**
- * What balances count as collateral (rules: 3; sources: the venues' tables of collateral ratios).
+ * What balances count as collateral (rules: 3; sources: 000, 001, 003 and 004).
  */
 import { AT_PAR, collateralCurve, countedAmount, unitValue } from '../curve.js';
 import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
@@ -15,7 +15,7 @@ import {
   type PriceState,
 } from '../model.js';
 
-/** Why an asset counts for what it counts. All values in USDT, exact. */
+/** What one balance counts, and why. Values are in USDT, exact. */
 export interface CollateralContribution {
   readonly asset: string;
   /** Negative: owed. */
@@ -49,14 +49,14 @@ export function indexPrice(asset: string, market: Market, policy: Policy): Price
   return priced === SETTLEMENT_ASSET ? SETTLEMENT_PRICE : market.index(priced);
 }
 
-/** The asset whose index price this one takes: its own, or that of its `pricedAs`. */
+/** The asset whose index price this one takes: `pricedAs`, or itself (rules: 1). */
 export function pricedBy(asset: string, policy: Policy): string {
   return policy.assets.get(asset)?.pricedAs ?? asset;
 }
 
 /**
- * The tiers by which a positive balance of the asset counts; null when it counts nothing.
- * Multi-asset: the ratio of the account's chain, USDT at 1 where the table leaves it out. Single-asset: USDT only.
+ * The table by which a positive balance of the asset counts; null when it counts nothing (rules: 3). Multi-asset mode:
+ * the ratio of the account's chain, and USDT in full where that leaves it out. Single-asset mode: USDT only.
  */
 export function collateralTableOf(asset: string, mode: CollateralMode, policy: Policy): CollateralTable | null {
   if (mode === 'SINGLE_ASSET') return asset === SETTLEMENT_ASSET ? AT_PAR : null;
@@ -64,8 +64,8 @@ export function collateralTableOf(asset: string, mode: CollateralMode, policy: P
 }
 
 /**
- * What one balance counts. A debt counts in full, in either mode: a haircut never shrinks a liability.
- * Without a price it counts nothing and its value is null; what that means for the account is `assessMargin`'s to say.
+ * What one balance counts, in USDT, exact (rules: 3). A debt counts in full in either mode: a haircut never shrinks a
+ * liability. Without a price the value is null and nothing counts; `assessMargin` draws the conclusion.
  */
 export function assessBalance(
   balance: BalanceState,

@@ -1,6 +1,6 @@
 /**
- * An index price composed of what several sources quote (rules: 2; source: 004, which leaves out the highest and the
- * lowest "to mitigate the impact of a single platform failure").
+ * An index price composed of the quotes of several sources (rules: 2; source: 004, which leaves out the highest and the
+ * lowest).
  */
 import { decimal, quotientHalfEven, sum, type Decimal } from '../decimal.js';
 
@@ -20,12 +20,12 @@ export interface CompositeIndex {
   readonly used: readonly string[];
 }
 
-/** How far two sources may be apart when there is no third to say which of them is wrong. */
+/** How far two sources may be apart: no third says which of them is wrong. */
 const MAX_APART = decimal('1.05');
 
 /**
- * Three or more fresh sources: the mean without one lowest and one highest (of equal prices the first name is the
- * lowest and the last the highest). Two: their mean. One: that one.
+ * Three or more fresh sources: the mean without one lowest and one highest (rules: 2). Of equal prices the first name is
+ * the lowest and the last the highest. Two: their mean. One: that one.
  *
  * @param quotes the newest quote of each source
  * @param now milliseconds since 1970

@@ -1,5 +1,5 @@
 /**
- * Where a margin balance stands against what is required (rules: 5).
+ * Where a margin balance stands against what is required (rules: 5; sources: 002 and 004). Amounts are in USDT.
  */
 import { ONE, ZERO, quotientDown, quotientUp, type Decimal } from '../decimal.js';
 import { MARGIN_STATUSES, type MarginStatus, type Policy } from '../model.js';
@@ -28,8 +28,8 @@ export function statusBoundaries({ warningRatio, marginCallRatio }: Thresholds):
 }
 
 /**
- * The status of one margin balance. Thresholds are compared by cross-multiplication, so that a value that sits
- * exactly on a boundary is on it. `liquidatesAtEquality` is the venue's choice of the boundary's side.
+ * The status of one margin unit (rules: 5). Thresholds are compared by cross-multiplication, so that a value exactly on
+ * a boundary is on it. `liquidatesAtEquality` says on which side of its boundary liquidation lies.
  */
 export function statusOf(marginBalance: Decimal, maintenanceMargin: Decimal, policy: Policy): MarginStatus {
   if (maintenanceMargin.isZero()) return marginBalance.lt(ZERO) ? 'LIQUIDATION' : 'NO_EXPOSURE';
@@ -41,27 +41,28 @@ export function statusOf(marginBalance: Decimal, maintenanceMargin: Decimal, pol
 }
 
 /**
- * What a status is worth when a positive balance that would count has no price: the margin balance is then only a
- * lower bound, so that what is calm stays calm and anything worse cannot be told (rules: 2).
+ * The status when a positive balance that would count has no price (rules: 2). The margin balance is then a lower bound:
+ * a calm status stands, and anything worse is unknown.
  */
 export function statusOfLowerBound(status: MarginStatus): MarginStatus {
   return status === 'NO_EXPOSURE' || status === 'HEALTHY' ? status : 'UNPRICED';
 }
 
+/** Whether a comes after b in the order from calm to lost (rules: 5). */
 export function isWorse(a: MarginStatus, b: MarginStatus): boolean {
   return MARGIN_STATUSES.indexOf(a) > MARGIN_STATUSES.indexOf(b);
 }
 
 /**
- * maintenance / balance, rounded up at 18 digits; 1 is liquidation. Null when nothing is required, or when the
- * balance is not positive: the ratio is then infinite.
+ * maintenance / balance, rounded up at 18 digits; 1 is liquidation (rules: 5). Null when nothing is required, or when
+ * the balance is not positive: the ratio is then infinite.
  */
 export function marginRatio(marginBalance: Decimal, maintenanceMargin: Decimal): Decimal | null {
   if (maintenanceMargin.isZero() || !marginBalance.gt(ZERO)) return null;
   return quotientUp(maintenanceMargin, marginBalance);
 }
 
-/** balance / maintenance, rounded down at 18 digits; above 1 is safe. Null when nothing is required. */
+/** balance / maintenance, rounded down at 18 digits; above 1 is safe (rules: 5). Null when nothing is required. */
 export function healthFactor(marginBalance: Decimal, maintenanceMargin: Decimal): Decimal | null {
   return maintenanceMargin.isZero() ? null : quotientDown(marginBalance, maintenanceMargin);
 }

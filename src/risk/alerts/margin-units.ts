@@ -1,6 +1,6 @@
 /** The levels of an account that have a machine each: the cross account, and every isolated position. */
 import { positionKey } from '../../ledger/records.js';
-import type { MarginReport } from '../../margin/state/assess.js';
+import { isolatedMarginBalance, type MarginReport } from '../../margin/state/assess.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { PositionSide } from '../../margin/model.js';
 import type { UnitAmounts } from '../columns/quiet-range.js';
@@ -29,7 +29,7 @@ export function unitStatesOf(report: MarginReport): UnitStates {
       status: position.status,
       marginRatio: position.marginRatio,
       // What has no price counts 0, as in the cross account.
-      marginBalance: position.isolatedMargin.plus(position.unrealizedPnl ?? ZERO),
+      marginBalance: isolatedMarginBalance(position),
       maintenanceMargin: position.maintenanceMargin ?? ZERO,
     });
   }
