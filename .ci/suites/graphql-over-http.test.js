@@ -19,7 +19,7 @@ const DEVIATIONS = {
 const notOk = (results) =>
   Object.fromEntries(results.filter(({ status }) => status !== 'ok').map(({ id, status }) => [id, status]));
 
-test('all 61 clauses but for the deviations that the README names', async () => {
+test('all 61 clauses but for the deviations that docs/clients.md names', async () => {
   const results = await auditServer({ url: productUrl(), fetchFn: fetch });
   expect(results).toHaveLength(61);
   expect(notOk(results)).toEqual(DEVIATIONS);
