@@ -28,7 +28,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/main.ts', 'src/token.ts', 'src/**/*-file.ts', 'prisma/**', 'bench/**'],
+    files: ['src/main.ts', 'src/token.ts', 'src/**/*-file.ts', 'prisma/**', 'bench/**', 'docs/**'],
     rules: { 'no-console': 'off' },
   },
   {

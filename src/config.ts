@@ -1,13 +1,11 @@
-/**
- * The environment, read once: checked, frozen, with units in the names. Every variable stands in the README's table and
- * in .env.example.
- */
+/** The environment, read once: checked, frozen, with units in the names. variables.ts describes every variable. */
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 
 import { readLimits, type Limits } from './api/execution/limits.js';
 import type { TrustMode } from './api/execution/trusted-documents.js';
 import { PACKAGE_ROOT } from './platform/package-root.js';
+import { VARIABLES, type Fact, type Fallback, type VariableName } from './variables.js';
 
 export interface Config {
   readonly production: boolean;
@@ -17,12 +15,12 @@ export interface Config {
   /** Null: PGlite in `dataDir`. */
   readonly databaseUrl: string | null;
   readonly databasePoolSize: number;
-  /** By which the processes that share the database tell each other news; null: there is one process. */
+  /** Redis, by which servers that share the database send each other notices; null: there is one server. */
   readonly redisUrl: string | null;
   /** The folder that ships, and another one that adds or replaces venues. */
   readonly referenceFolders: readonly string[];
   readonly priceMaxAgeMs: number;
-  /** How long every round of prices is kept; later one a minute is. */
+  /** How long every price batch is kept; later one a minute is. */
   readonly priceHistoryMs: number;
   /** Recorded prices, or nothing but what is published. */
   readonly feed: 'replay' | 'none';
@@ -58,74 +56,149 @@ export class ConfigError extends Error {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
+type Named<Kind> = {
+  [Name in VariableName]: (typeof VARIABLES)[Name]['kind'] extends Kind ? Name : never;
+}[VariableName];
+type Choice<Name extends Named<'choice'>> = (typeof VARIABLES)[Name]['choices'][number];
+/** Null only where the variable has no default. */
+type Text<Name extends Named<'text'>> = (typeof VARIABLES)[Name]['fallback'] extends null ? string | null : string;
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
-export function readConfig(env: Environment): Config {
-  const problems: string[] = [];
-  const text = (name: string): string | null => {
-    const value = env[name]?.trim();
+/** Reads values by the table of variables, and collects what is wrong with them. */
+class Reader {
+  readonly problems: string[] = [];
+  /** What holds of this environment, as far as it is known: defaults depend on it. */
+  readonly facts = new Set<Fact>();
+
+  constructor(private readonly env: Environment) {}
+
+  /** Null where the variable is not set, or blank. */
+  given(name: string): string | null {
+    const value = this.env[name]?.trim();
     return value === undefined || value === '' ? null : value;
-  };
-  const number = (name: string, fallback: number, low: number, high: number, whole = false): number => {
-    const value = text(name);
+  }
+
+  text<Name extends Named<'text'>>(name: Name): Text<Name> {
+    const { fallback } = VARIABLES[name];
+    return (this.given(name) ?? (fallback === null ? null : this.defaultOf<string>(fallback))) as Text<Name>;
+  }
+
+  number(name: Named<'number'>): number {
+    const { least, most, whole, fallback } = VARIABLES[name];
+    return this.numberWithin(name, this.defaultOf<number>(fallback), least, most, whole);
+  }
+
+  numberWithin(name: string, fallback: number, least: number, most: number, whole: boolean): number {
+    const value = this.given(name);
     if (value === null) return fallback;
     const read = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
-    if (read >= low && read <= high && (!whole || Number.isInteger(read))) return read;
-    problems.push(
-      `${name}: expected a ${whole ? 'whole ' : ''}number from ${low} to ${high}, got ${JSON.stringify(value)}.`,
-    );
+    if (read >= least && read <= most && (!whole || Number.isInteger(read))) return read;
+    const kind = whole ? 'whole number' : 'number';
+    this.problems.push(`${name}: expected a ${kind} from ${least} to ${most}, got ${JSON.stringify(value)}.`);
     return fallback;
-  };
-  const choice = <T extends string>(name: string, choices: readonly T[], fallback: T): T => {
-    const value = text(name);
-    if (value === null) return fallback;
+  }
+
+  choice<Name extends Named<'choice'>>(name: Name): Choice<Name> {
+    const { choices, fallback } = VARIABLES[name];
+    const value = this.given(name) ?? this.defaultOf<string>(fallback);
     const found = choices.find((each) => each === value);
     if (found !== undefined) return found;
-    problems.push(`${name}: expected ${choices.join(' or ')}, got ${JSON.stringify(value)}.`);
-    return fallback;
-  };
-  const url = (name: string, protocols: readonly string[]): string | null => {
-    const value = text(name);
+    this.problems.push(`${name}: expected ${choices.join(' or ')}, got ${JSON.stringify(value)}.`);
+    return choices[0];
+  }
+
+  url(name: Named<'url'>): string | null {
+    const protocols: readonly string[] = VARIABLES[name].protocols;
+    const value = this.given(name);
     if (value === null) return null;
     if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value;
     // The value is not repeated: a URL may hold a password.
-    problems.push(`${name}: expected a URL that begins with ${protocols.map((each) => `${each}//`).join(' or ')}.`);
+    const expected = protocols.map((each) => `${each}//`).join(' or ');
+    this.problems.push(`${name}: expected a URL that begins with ${expected}.`);
     return null;
-  };
+  }
 
-  const origins = (name: string): readonly string[] => {
-    const values = (text(name) ?? '').split(',').flatMap((value) => value.trim() || []);
+  origins(name: Named<'text'>): readonly string[] {
+    const values = (this.text(name) ?? '').split(',').flatMap((value) => value.trim() || []);
     for (const value of values) {
       if (URL.canParse(value) && new URL(value).origin === value) continue;
-      problems.push(
+      this.problems.push(
         `${name}: expected origins such as https://app.example, with commas between, got ${JSON.stringify(value)}.`,
       );
     }
     return values;
-  };
-
-  const trustedDocuments = text('TRUSTED_DOCUMENTS');
-  if (trustedDocuments === null && text('TRUSTED_DOCUMENTS_MODE') !== null) {
-    problems.push('TRUSTED_DOCUMENTS_MODE needs TRUSTED_DOCUMENTS: the file that says which documents are trusted.');
   }
 
-  const production = text('NODE_ENV') === 'production';
-  const databaseUrl = url('DATABASE_URL', ['postgresql:', 'postgres:']);
-  const redisUrl = url('REDIS_URL', ['redis:', 'rediss:']);
-  const authSecret = text('AUTH_SECRET');
-  const jwksUrl = url('AUTH_JWKS_URL', ['https:', 'http:']);
-  const ownSecret = authSecret === null && jwksUrl === null;
-  const demoByDefault = databaseUrl === null && !production;
-  const demo = choice('DEMO', ['0', '1'], demoByDefault ? '1' : '0') === '1';
-  const host = text('HOST') ?? (ownSecret ? '127.0.0.1' : '0.0.0.0');
-  const reference = text('REFERENCE_DATA');
+  private defaultOf<T>({ cases, otherwise }: Fallback<T>): T {
+    return cases.find(([fact]) => this.facts.has(fact))?.[1] ?? otherwise;
+  }
+}
 
-  if (text('REDIS_URL') !== null && text('DATABASE_URL') === null) {
+export function readConfig(env: Environment): Config {
+  const reader = new Reader(env);
+  const { problems, facts } = reader;
+
+  const trustedDocuments = reader.text('TRUSTED_DOCUMENTS');
+  if (trustedDocuments !== null) facts.add('manifest');
+  else if (reader.given('TRUSTED_DOCUMENTS_MODE') !== null) {
+    problems.push('TRUSTED_DOCUMENTS_MODE needs TRUSTED_DOCUMENTS: the file that says which documents are trusted.');
+  }
+  const production = reader.text('NODE_ENV') === 'production';
+  if (production) facts.add('production');
+  const databaseUrl = reader.url('DATABASE_URL');
+  if (databaseUrl !== null) facts.add('database');
+  const demo = reader.choice('DEMO') === '1';
+  if (demo) facts.add('demo');
+  const authSecret = reader.text('AUTH_SECRET');
+  const jwksUrl = reader.url('AUTH_JWKS_URL');
+  if (authSecret === null && jwksUrl === null) facts.add('ownSecret');
+  const host = reader.text('HOST');
+  checkAccess(reader, { authSecret, jwksUrl, host, production });
+  if (reader.given('REDIS_URL') !== null && reader.given('DATABASE_URL') === null) {
     problems.push(
       'REDIS_URL needs DATABASE_URL: several processes have to share a PostgreSQL server, and PGlite is of one process.',
     );
   }
+  const reference = reader.text('REFERENCE_DATA');
+
+  const config: Config = {
+    production,
+    host,
+    port: reader.number('PORT'),
+    dataDir: reader.text('DATA_DIR'),
+    databaseUrl,
+    databasePoolSize: reader.number('DATABASE_POOL'),
+    redisUrl: reader.url('REDIS_URL'),
+    referenceFolders: [join(PACKAGE_ROOT, 'prisma', 'reference'), ...(reference === null ? [] : [reference])],
+    priceMaxAgeMs: reader.number('PRICE_MAX_AGE') * 1000,
+    priceHistoryMs: reader.number('PRICE_HISTORY_FULL') * 3_600_000,
+    feed: reader.choice('FEED'),
+    feedSpeed: reader.number('FEED_SPEED'),
+    demo,
+    demoTokens: demo && !production && jwksUrl === null && LOOPBACK.has(host),
+    authSecret,
+    jwksUrl,
+    authIssuer: reader.text('AUTH_ISSUER'),
+    authAudience: reader.text('AUTH_AUDIENCE'),
+    corsOrigins: reader.origins('CORS_ORIGINS'),
+    introspection: reader.choice('INTROSPECTION'),
+    trustedDocuments,
+    trustMode: reader.choice('TRUSTED_DOCUMENTS_MODE'),
+    limits: readLimits((...bounds) => reader.numberWithin(...bounds)),
+    shutdownNoticeMs: reader.number('SHUTDOWN_NOTICE') * 1000,
+    logLevel: reader.choice('LOG_LEVEL'),
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(config);
+}
+
+/** Where it may listen depends on whose key checks the tokens. */
+function checkAccess(
+  { problems, facts }: Reader,
+  { authSecret, jwksUrl, host, production }: Pick<Config, 'authSecret' | 'jwksUrl' | 'host' | 'production'>,
+): void {
+  const ownSecret = facts.has('ownSecret');
   if (authSecret !== null && jwksUrl !== null)
     problems.push('AUTH_SECRET, AUTH_JWKS_URL: expected one of them, got both.');
   if (authSecret !== null && authSecret.length < 32) {
@@ -143,39 +216,4 @@ export function readConfig(env: Environment): Config {
       `HOST=${host} needs AUTH_SECRET or AUTH_JWKS_URL: with a secret of its own the server listens on loopback only.`,
     );
   }
-
-  const config: Config = {
-    production,
-    host,
-    port: number('PORT', 4000, 0, 65_535, true),
-    dataDir: text('DATA_DIR') ?? './data',
-    databaseUrl,
-    databasePoolSize: number('DATABASE_POOL', 10, 2, 100, true),
-    redisUrl,
-    referenceFolders: [join(PACKAGE_ROOT, 'prisma', 'reference'), ...(reference === null ? [] : [reference])],
-    priceMaxAgeMs: number('PRICE_MAX_AGE', 60, 0.1, 86_400) * 1000,
-    // The replay of the demo makes ten rounds a second.
-    priceHistoryMs: number('PRICE_HISTORY_FULL', demo ? 1 : 24, 0.1, 9_600) * 3_600_000,
-    feed: choice('FEED', ['replay', 'none'], demo ? 'replay' : 'none'),
-    feedSpeed: number('FEED_SPEED', 600, 0.01, 100_000),
-    demo,
-    demoTokens: demo && !production && jwksUrl === null && LOOPBACK.has(host),
-    authSecret,
-    jwksUrl,
-    authIssuer: text('AUTH_ISSUER'),
-    authAudience: text('AUTH_AUDIENCE'),
-    corsOrigins: origins('CORS_ORIGINS'),
-    introspection: choice('INTROSPECTION', ['all', 'tokens', 'none'], production ? 'tokens' : 'all'),
-    trustedDocuments,
-    trustMode: choice(
-      'TRUSTED_DOCUMENTS_MODE',
-      ['off', 'log', 'require'],
-      trustedDocuments === null ? 'off' : 'require',
-    ),
-    limits: readLimits(number),
-    shutdownNoticeMs: number('SHUTDOWN_NOTICE', 0, 0, 600) * 1000,
-    logLevel: choice('LOG_LEVEL', ['silent', 'error', 'warn', 'info', 'debug'], 'info'),
-  };
-  if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze(config);
 }

@@ -97,7 +97,7 @@ class RedisChannel implements Channel {
   }
 
   private onUp(): void {
-    if (this.attempts > 0) this.options.log.info('Redis answers: news go between the processes again.');
+    if (this.attempts > 0) this.options.log.info('Redis answers: notices go between the servers again.');
     this.attempts = 0;
     this.payGap();
     this.options.onGap();
@@ -114,9 +114,10 @@ class RedisChannel implements Channel {
     if (this.line.hasUnanswered) this.owesGap = true;
     if (this.closed) return;
     const { log } = this.options;
-    const what = 'Redis does not answer: this process neither tells nor hears news; trying again.';
-    if (this.attempts === 0) log.warn({ reason }, what);
-    else log.debug({ reason }, what);
+    log[this.attempts === 0 ? 'warn' : 'debug'](
+      { reason },
+      'Redis does not answer: this server neither sends nor receives notices; trying again.',
+    );
     // A little at random, so that all processes do not come back at the same moment.
     const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.attempts) * (0.5 + Math.random() / 2);
     this.attempts = Math.min(this.attempts + 1, 10);
@@ -127,7 +128,7 @@ class RedisChannel implements Channel {
     const { log, onMessage, onGap } = this.options;
     const heard = text.length > MAX_TEXT ? null : readNotice(text);
     if (heard === null) {
-      log.debug({ text: text.slice(0, 200) }, 'What came by Redis is no news; it is ignored.');
+      log.debug({ text: text.slice(0, 200) }, 'A message from Redis is no notice; it is ignored.');
       return;
     }
     if (heard.from === this.id) return;

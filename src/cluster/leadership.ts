@@ -136,7 +136,10 @@ class Candidate implements Leadership {
     const ending = new AbortController();
     this.term = { number, ended: ending.signal };
     try {
-      this.options.log.info({ term: String(number) }, 'On duty: this process writes alerts and runs timed jobs.');
+      this.options.log.info(
+        { term: String(number) },
+        'This server is the leader: it writes alerts and runs timed jobs.',
+      );
       this.options.onTerm(this.term);
       this.tried();
       for (;;) {
@@ -146,16 +149,17 @@ class Candidate implements Leadership {
     } finally {
       this.term = null;
       ending.abort();
-      this.options.log.info({ term: String(number) }, 'Off duty.');
+      this.options.log.info({ term: String(number) }, 'This server is no longer the leader.');
     }
   }
 
   private onFailure(error: unknown): void {
     if (this.closing.signal.aborted) return;
     const { log } = this.options;
-    const what = 'No session with PostgreSQL that decides who is on duty; trying again.';
-    if (this.failing) log.debug({ err: error }, what);
-    else log.warn({ err: error }, what);
+    log[this.failing ? 'debug' : 'warn'](
+      { err: error },
+      'No session with PostgreSQL for the lock of the leader; trying again.',
+    );
     this.failing = true;
   }
 }

@@ -1,55 +1,93 @@
 /**
  * Every bound on what one client may ask for or hold, in one place. HTTP, WebSocket and server-sent events take them
- * from here; each can be set by a variable of the environment (`bodyBytes` by LIMIT_BODY_BYTES), and the README's
- * table names them all.
+ * from here. Each can be set by a variable of the environment (`bodyBytes` by LIMIT_BODY_BYTES); docs/configuration.md is
+ * made from this table.
  */
 
-/** By name: the default, the least and the most that it can be set to. */
+interface Bound {
+  readonly fallback: number;
+  /** The least and the most that it can be set to. */
+  readonly least: number;
+  readonly most: number;
+  /** What is bounded, and what becomes of more where that is not LIMIT_EXCEEDED. */
+  readonly what: string;
+}
+
 const BOUNDS = {
-  /** Of a request's body, and of a WebSocket message. */
-  bodyBytes: [102_400, 1_000, 100_000_000],
-  /** The same for SERVICE; 1,000 fills have about 300 kB. */
-  serviceBodyBytes: [1_048_576, 1_000, 100_000_000],
-  /** Of one document; the introspection of GraphiQL has about 350. */
-  tokens: [1_000, 100, 100_000],
-  /** Fields within fields; introspection has 15. */
-  depth: [16, 5, 100],
-  /** Aliases and repetitions of a field, fragments counted wherever they are spread. */
-  aliases: [50, 1, 10_000],
-  rootFields: [20, 1, 1_000],
-  directives: [50, 1, 1_000],
-  /** Of one operation, as `cost.ts` counts it. */
-  cost: [100_000, 100, 100_000_000],
-  /** Of all operations of one viewer. */
-  costPerMinute: [500_000, 100, 1_000_000_000],
-  /** For the answer to one operation. */
-  operationSeconds: [15, 0.1, 3_600],
-  /** WebSockets and event streams of this process. */
-  connections: [20_000, 1, 1_000_000],
-  /** WebSockets and event streams of one viewer at this process. */
-  connectionsPerViewer: [50, 1, 1_000_000],
-  /** Operations that run at the same time on one WebSocket. */
-  operationsPerSocket: [100, 1, 100_000],
-  /** Frames of one WebSocket, control frames too; it may save up four seconds of them. */
-  messagesPerSecond: [50, 1, 1_000_000],
-  /** How long a connection may take in nothing of what waits for it. */
-  unreadSeconds: [15, 0.1, 3_600],
-  /** What may wait for one connection. */
-  unreadBytes: [8_388_608, 10_000, 1_000_000_000],
-  /**
-   * Between two signs of life on a connection that is quiet. Proxies end one that is silent, often after a minute; each
-   * wakes the radio of a phone, and is a write and a read of this process for every one of its connections.
-   */
-  heartbeatSeconds: [25, 0.1, 3_600],
-  /** For the head of a request to arrive. */
-  headersSeconds: [10, 0.1, 3_600],
-  /** For the whole of a request to arrive. */
-  requestSeconds: [30, 0.1, 3_600],
-  /** Between two requests of a connection; more than the minute of most load balancers. */
-  idleSeconds: [75, 0.1, 3_600],
-  /** For what runs to end when the server is stopped. */
-  drainSeconds: [10, 0.1, 3_600],
-} as const satisfies Record<string, readonly [number, number, number]>;
+  bodyBytes: {
+    ...{ fallback: 102_400, least: 1_000, most: 100_000_000 },
+    what: "Of a request's body (more: 413), and of a WebSocket message (more: it closes with 1009).",
+  },
+  // 1,000 fills have about 300 kB.
+  serviceBodyBytes: {
+    ...{ fallback: 1_048_576, least: 1_000, most: 100_000_000 },
+    what: "Of a request's body with a token of SERVICE (more: 413).",
+  },
+  // The introspection of GraphiQL has about 350.
+  tokens: {
+    ...{ fallback: 1_000, least: 100, most: 100_000 },
+    what: 'Lexical tokens of a document (more: GRAPHQL_PARSE_FAILED).',
+  },
+  // Introspection has 15.
+  depth: { ...{ fallback: 16, least: 5, most: 100 }, what: 'Fields within each other.' },
+  aliases: {
+    ...{ fallback: 50, least: 1, most: 10_000 },
+    what: 'Aliases, and repetitions of a field. Fragments count wherever they are spread.',
+  },
+  rootFields: { ...{ fallback: 20, least: 1, most: 1_000 }, what: 'Root fields of an operation.' },
+  directives: { ...{ fallback: 50, least: 1, most: 1_000 }, what: 'Directives of a document.' },
+  cost: { ...{ fallback: 100_000, least: 100, most: 100_000_000 }, what: 'Cost of one operation.' },
+  costPerMinute: {
+    ...{ fallback: 500_000, least: 100, most: 1_000_000_000 },
+    what:
+      'Cost of one viewer in a minute, counted in Redis where there is one (more: RATE_LIMITED, 429 with `Retry-After`). ' +
+      'SERVICE has no such bound. Callers without a token are counted by address.',
+  },
+  operationSeconds: {
+    ...{ fallback: 15, least: 0.1, most: 3_600 },
+    what: 'For the answer to an operation (longer: SERVICE_UNAVAILABLE, 503). A mutation may take effect all the same.',
+  },
+  connections: {
+    ...{ fallback: 20_000, least: 1, most: 1_000_000 },
+    what: 'WebSockets and event streams of this process (more: 503).',
+  },
+  connectionsPerViewer: {
+    ...{ fallback: 50, least: 1, most: 1_000_000 },
+    what: 'WebSockets and event streams of one viewer at this process (more: a socket closes with 1008, a stream gets 429).',
+  },
+  operationsPerSocket: {
+    ...{ fallback: 100, least: 1, most: 100_000 },
+    what: 'Operations that run at the same time on one WebSocket.',
+  },
+  messagesPerSecond: {
+    ...{ fallback: 50, least: 1, most: 1_000_000 },
+    what: 'Frames of one WebSocket, pings too. It may save up four seconds of them (more: it closes with 1008).',
+  },
+  unreadSeconds: {
+    ...{ fallback: 15, least: 0.1, most: 3_600 },
+    what: 'For which a client may take in nothing of what waits for it (longer: the connection ends, a socket with 1013).',
+  },
+  unreadBytes: {
+    ...{ fallback: 8_388_608, least: 10_000, most: 1_000_000_000 },
+    what: 'That may wait for one client (more: the connection ends, a socket with 1013).',
+  },
+  // Proxies end a connection that is silent, often after a minute. Each sign of life wakes the radio of a phone.
+  heartbeatSeconds: {
+    ...{ fallback: 25, least: 0.1, most: 3_600 },
+    what: 'Between two pings of a WebSocket, or two comments of an event stream.',
+  },
+  headersSeconds: {
+    ...{ fallback: 10, least: 0.1, most: 3_600 },
+    what: 'For the head of a request to arrive (longer: 408).',
+  },
+  requestSeconds: {
+    ...{ fallback: 30, least: 0.1, most: 3_600 },
+    what: 'For a whole request to arrive (longer: 408).',
+  },
+  // More than the minute of most load balancers.
+  idleSeconds: { ...{ fallback: 75, least: 0.1, most: 3_600 }, what: 'Between two requests of a connection.' },
+  drainSeconds: { ...{ fallback: 10, least: 0.1, most: 3_600 }, what: 'For what runs to end after SIGTERM.' },
+} as const satisfies Record<string, Bound>;
 
 export type LimitName = keyof typeof BOUNDS;
 export type Limits = Readonly<Record<LimitName, number>>;
@@ -66,7 +104,7 @@ export function readLimits(
   read: (variable: string, fallback: number, least: number, most: number, whole: boolean) => number,
 ): Limits {
   const limits = NAMES.map((name) => {
-    const [fallback, least, most] = BOUNDS[name];
+    const { fallback, least, most } = BOUNDS[name];
     return [name, read(variableOf(name), fallback, least, most, !name.endsWith('Seconds'))];
   });
   return Object.freeze(Object.fromEntries(limits) as Record<LimitName, number>);
@@ -75,9 +113,9 @@ export function readLimits(
 /** What holds where nothing is configured. */
 export const LIMITS: Limits = readLimits((_variable, fallback) => fallback);
 
-/** By the variable that sets it, the default: what the README's table has to say. */
-export const LIMIT_DEFAULTS: ReadonlyMap<string, number> = new Map(
-  NAMES.map((name) => [variableOf(name), BOUNDS[name][0]]),
+/** By the variable that sets it; what the documents say of it. */
+export const LIMIT_VARIABLES: ReadonlyMap<string, Bound> = new Map(
+  NAMES.map((name) => [variableOf(name), BOUNDS[name]]),
 );
 
 /** What stands in the schema. */

@@ -158,7 +158,7 @@ export class MarginLoop {
           this.alertWriter = null;
           continue;
         }
-        this.parts.log.error({ err: error }, 'A turn of the margin loop failed; trying again.');
+        this.parts.log.error({ err: error }, 'A cycle of the margin loop failed; trying again.');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
@@ -170,7 +170,7 @@ export class MarginLoop {
     if (alertWriter !== null && alertWriter !== this.begun) await this.takeOver(alertWriter);
     let snapshot = prices.snapshot();
     const left = await this.startCycle(alertWriter, snapshot.round);
-    await this.insist('Accounts could not be read', () => this.readChanged(snapshot.asOf));
+    await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
     // The states may be newer than the snapshot by now; where the prices are not, the instant follows.
     const later = prices.snapshot();
     if (later.round === snapshot.round) snapshot = later;
@@ -189,7 +189,7 @@ export class MarginLoop {
       const snapshot = await prices.snapshotOf(round);
       if (snapshot === null) throw new Error(`The prices of round ${round} are not kept.`);
       await this.startCycle(alertWriter, round);
-      await this.insist('Accounts could not be read', () => this.readChanged(snapshot.asOf));
+      await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
       this.everything = true;
       await this.evaluate(sightOf(snapshot, false), alertWriter);
       await this.endCycle(alertWriter, snapshot.asOf);
@@ -201,7 +201,10 @@ export class MarginLoop {
   /** How many accounts others have left to be read anew. */
   private async startCycle(alertWriter: AlertWriter | null, round: bigint): Promise<number> {
     if (alertWriter === null) return 0;
-    const left = await this.insist('A round could not be taken', () => alertWriter.startBatch(round));
+    const left = await this.insist(
+      (err) => this.parts.log.error({ err }, 'A price batch could not be taken; trying again.'),
+      () => alertWriter.startBatch(round),
+    );
     // Of these nobody was told: their process died between the commit and the news of it, or Redis was away.
     const unheard = left.filter((id) => !this.changed.has(id));
     if (unheard.length > 0) this.parts.bus.emit('accounts', { ids: unheard, cause: 'ACCOUNT' });
@@ -210,24 +213,30 @@ export class MarginLoop {
 
   private async endCycle(alertWriter: AlertWriter | null, asOf: Date): Promise<void> {
     if (alertWriter === null) return;
-    await this.insist('Alerts could not be stored', () => alertWriter.endBatch(asOf));
+    await this.insist(
+      (err) => this.parts.log.error({ err }, 'Alerts could not be stored; trying again.'),
+      () => alertWriter.endBatch(asOf),
+    );
     clearTimeout(this.retry);
     const { retryInMs } = alertWriter;
     if (retryInMs !== null && !this.closed) this.retry = setTimeout(() => this.wake(), retryInMs);
   }
 
   /** What a turn has begun it ends: a round that was taken is evaluated, however long the database is away. */
-  private async insist<T>(problem: string, work: () => Promise<T>): Promise<T> {
+  private async insist<T>(onFailure: (err: unknown) => void, work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await work();
       } catch (error) {
         if (this.closed || error instanceof LeadershipLostError) throw error;
-        this.parts.log.error({ err: error }, `${problem}; trying again.`);
+        onFailure(error);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }
+
+  private readonly onUnread = (err: unknown): void =>
+    this.parts.log.error({ err }, 'Accounts could not be read; trying again.');
 
   private async readChanged(at: Date): Promise<void> {
     if (this.resyncing) {

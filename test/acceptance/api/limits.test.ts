@@ -1,13 +1,10 @@
 /** What one client may ask for: nothing that keeps the server from the others, whichever way it asks. */
-import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 
-import { LIMIT_DEFAULTS, LIMITS } from '../../../src/api/execution/limits.js';
-import { PACKAGE_ROOT } from '../../../src/platform/package-root.js';
+import { LIMITS } from '../../../src/api/execution/limits.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { post, postRaw, sendBytes } from '../../support/services/raw.js';
@@ -306,13 +303,5 @@ describe('time', () => {
     expect(answer).toContain('HTTP/1.1 408 ');
     expect(answer).toContain('{"errors":[{"message":"Request Timeout."');
     expect(performance.now() - begun).toBeLessThan(6_000);
-  });
-});
-
-describe('every limit', () => {
-  it('stands in the README with its default', () => {
-    const readme = readFileSync(join(PACKAGE_ROOT, 'README.md'), 'utf8');
-    const rows = [...LIMIT_DEFAULTS].map(([variable, value]) => `| \`${variable}\` | ${value.toLocaleString('en')} |`);
-    expect(rows.filter((row) => !readme.includes(row))).toEqual([]);
   });
 });

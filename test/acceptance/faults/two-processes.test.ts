@@ -49,7 +49,7 @@ both('two processes', () => {
     await database.drop();
   });
 
-  const isLeader = (server: ServerProcess): boolean => server.output().includes('On duty');
+  const isLeader = (server: ServerProcess): boolean => server.output().includes('This server is the leader');
 
   it('tells the clients of both what one of them has heard', async () => {
     const [first, second] = services as [Api, Api];
