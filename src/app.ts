@@ -47,7 +47,7 @@ export interface AppOptions {
   readonly clock?: () => number;
   readonly log?: Logger;
   /** Called with every SQL statement. */
-  readonly onStatement?: (sql: string) => void;
+  readonly onStatement?: (sql: string, parameters: string) => void;
 }
 
 /** How often prices are looked at that have aged without a new one. */

@@ -33,8 +33,8 @@ export interface DatabaseOptions {
   readonly dataDir: string;
   /** Connections to a PostgreSQL server. */
   readonly poolSize: number;
-  /** Called with every SQL statement; tests count them. */
-  readonly onStatement?: ((sql: string) => void) | undefined;
+  /** Called with every SQL statement and its parameters as JSON; tests count and explain them. */
+  readonly onStatement?: ((sql: string, parameters: string) => void) | undefined;
   readonly log?: Logger;
 }
 
@@ -139,7 +139,7 @@ function connect(adapter: PrismaPg | PrismaPGlite, options: DatabaseOptions): Da
   const transactionOptions = { maxWait: WAIT_MS, timeout: WAIT_MS };
   if (onStatement === undefined) return new PrismaClient({ adapter, transactionOptions });
   const db = new PrismaClient({ adapter, transactionOptions, log: [{ emit: 'event', level: 'query' }] });
-  db.$on('query', (event) => onStatement(event.query));
+  db.$on('query', (event) => onStatement(event.query, event.params));
   return db;
 }
 

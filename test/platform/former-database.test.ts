@@ -37,7 +37,7 @@ beforeAll(async () => {
   expect(applied.length).toBeGreaterThan(0);
   migrated = (await db.$queryRawUnsafe<{ text: string }[]>(ALL)).map(({ text }) => text);
   await close();
-});
+}, 180_000);
 afterAll(() => former.drop());
 
 /** Rows as they are; of JSON its values, since jsonb has an order of keys of its own. */

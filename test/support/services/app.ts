@@ -12,6 +12,8 @@ export interface TestApp {
   readonly database: TestDatabase;
   /** Every SQL statement since the start. */
   readonly statements: string[];
+  /** The same with their parameters, as JSON. */
+  readonly executed: { readonly sql: string; readonly parameters: string }[];
   as(subject: string, ...roles: Role[]): Promise<Api>;
   anonymous(): Api;
   close(): Promise<void>;
@@ -46,6 +48,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const built = await importServer();
   const database = options.database ?? (await createTestDatabase());
   const statements: string[] = [];
+  const executed: TestApp['executed'] = [];
   const config = built.readConfig({
     PORT: '0',
     HOST: '127.0.0.1',
@@ -57,7 +60,10 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   });
   const app = await (options.startApp ?? built.startApp)(config, {
     log: options.log ?? built.createLogger(config.logLevel),
-    onStatement: (sql) => statements.push(sql),
+    onStatement: (sql, parameters) => {
+      statements.push(sql);
+      executed.push({ sql, parameters });
+    },
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
   return {
@@ -65,6 +71,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     app,
     database,
     statements,
+    executed,
     as: (subject, ...roles) => apiFor(app.url, subject, ...roles),
     anonymous: () => apiWith(app.url, undefined),
     close: async () => {
