@@ -22,9 +22,15 @@ function filesOf(root: string, folder: string, ending: string): string[] {
   return found.filter((file) => file.endsWith(ending)).map((file) => join(folder, file));
 }
 
-/** Links to files that are not there, and to headings that no file has. Addresses on the web are not looked up. */
+/**
+ * Links to files that are not there, and to headings that no file has; paths of the code in `backticks` that are none.
+ * Addresses on the web are not looked up.
+ */
 export function problemsOfLinks(root: string, paper: string, text: string): string[] {
-  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) => {
+  const named = [...text.matchAll(/`((?:src|test|prisma|docs|bench)\/[\w./-]+)`/g)].flatMap(([, path = '']) =>
+    existsSync(join(root, path)) ? [] : [`${paper}: no file ${path}`],
+  );
+  const linked = [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) => {
     if (/^[a-z]+:/.test(target)) return [];
     const [path = '', anchor] = target.split('#');
     const file = path === '' ? paper : join(dirname(paper), path);
@@ -32,6 +38,7 @@ export function problemsOfLinks(root: string, paper: string, text: string): stri
     if (anchor === undefined || anchorsOf(readFileSync(join(root, file), 'utf8')).has(anchor)) return [];
     return [`${paper}: no heading ${target}`];
   });
+  return [...named, ...linked];
 }
 
 function withoutCode(text: string): string {

@@ -43,8 +43,10 @@ describe('configuration', () => {
 
 describe('a paper that is wrong is found', () => {
   it('by a link to a file or a heading that is not there', () => {
-    const text = '[a](README.md) [b](nowhere.md) [c](docs/clients.md#tokens) [d](docs/clients.md#nothing) `[e](x.md)`';
+    const text =
+      '[a](README.md) [b](nowhere.md) [c](docs/clients.md#tokens) [d](docs/clients.md#nothing) `[e](x.md)` `src/none.ts` `src/app.ts`';
     expect(problemsOfLinks(PACKAGE_ROOT, 'CONTRIBUTING.md', text)).toEqual([
+      'CONTRIBUTING.md: no file src/none.ts',
       'CONTRIBUTING.md: no file nowhere.md',
       'CONTRIBUTING.md: no heading docs/clients.md#nothing',
     ]);
