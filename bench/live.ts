@@ -10,10 +10,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readConfig } from '../src/config.js';
-import { recordedAccount } from '../src/ledger/account-text.js';
-import type { Holdings } from '../src/ledger/records.js';
+import type { AccountRow, PositionRow } from '../src/ledger/account-rows.js';
 import { assessMargin } from '../src/margin/state/assess.js';
-import { ZERO, decimal, type Decimal } from '../src/margin/decimal.js';
+import { decimal, toPlain, type Decimal } from '../src/margin/decimal.js';
 import { Prices } from '../src/market/prices.js';
 import { FREE } from '../src/risk/columns/columns.js';
 import { impactOf } from '../src/risk/impact/impact.js';
@@ -55,35 +54,28 @@ await database.drop();
 process.exit(process.exitCode ?? 0);
 
 /** Like each other and not the same: what they hold and owe grows from one to the next, in small steps. */
-function holdingsOf(number: number): Holdings {
-  const now = new Date();
+function rowOf(number: number): AccountRow {
+  const now = new Date().toISOString();
   const step = decimal(number % 1_000).times('0.001');
-  const rare = number % 100 === 0 ? [[RARE.asset, decimal(250)] as const] : [['SOL', decimal('150.25')] as const];
-  const position = (instrument: string, side: 'LONG' | 'SHORT', size: string, cost: string) => {
-    const exact = { size: decimal(size).plus(step), cost: decimal(cost).plus(step.times(MARKS[instrument] ?? '0')) };
-    return [`${instrument}/${side}`, { instrument, side, ...exact, isolatedMargin: ZERO }] as const;
+  const rare = number % 100 === 0 ? [RARE.asset, '250'] : ['SOL', '150.25'];
+  const position = (instrument: string, side: 'LONG' | 'SHORT', size: string, cost: string): PositionRow => {
+    const exact = [decimal(size).plus(step), decimal(cost).plus(step.times(MARKS[instrument] ?? '0'))].map(toPlain);
+    return [instrument, side, exact[0] ?? '', exact[1] ?? '', '0'];
   };
-  return {
-    account: {
-      ...{ id: accountId(number), name: 'Bench', owner: 'bench', venue: 'BITGET', chain: null, version: 1 },
-      ...{ collateralMode: 'MULTI_ASSET', positionMode: 'HEDGE', openedAt: now, changedAt: now },
-    },
-    balances: new Map([
-      ['USDT', decimal(-720_000).plus(decimal(number % 10_007).times(40))],
-      ['BTC', decimal('10.123').plus(step)],
-      ['ETH', decimal('25.5')],
-      ['BNB', decimal('12.75')],
-      ...rare,
-    ]),
-    positions: new Map([
-      position('BTCUSDT', 'LONG', '1.5', '89000.15'),
-      position('BTCUSDT', 'SHORT', '0.25', '15111.125'),
-      position('ETHUSDT', 'LONG', '20', '59500'),
-      position('ETHUSDT', 'SHORT', '3', '9000.5'),
-      position('SOLUSDT', 'LONG', '300', '45000'),
-    ]),
-    settings: new Map(),
-  };
+  const balances = [
+    ...['USDT', toPlain(decimal(-720_000).plus(decimal(number % 10_007).times(40)))],
+    ...['BTC', toPlain(decimal('10.123').plus(step))],
+    ...['ETH', '25.5', 'BNB', '12.75', ...rare],
+  ];
+  const positions = [
+    position('BTCUSDT', 'LONG', '1.5', '89000.15'),
+    position('BTCUSDT', 'SHORT', '0.25', '15111.125'),
+    position('ETHUSDT', 'LONG', '20', '59500'),
+    position('ETHUSDT', 'SHORT', '3', '9000.5'),
+    position('SOLUSDT', 'LONG', '300', '45000'),
+  ];
+  const place = [accountId(number), 1, 'BITGET', null] as const;
+  return [...place, 'Bench', 'bench', now, now, ['MULTI_ASSET', 'HEDGE', balances, positions, []]];
 }
 
 async function measure(count: number): Promise<void> {
@@ -95,8 +87,7 @@ async function measure(count: number): Promise<void> {
   const loop = new MarginLoop({ db, rulebook, prices, bus, log });
   const rare = (price: string) => [{ asset: RARE.asset, price: decimal(price), source: 'bench', at: new Date() }];
   await prices.publish([...quotes(), ...rare(RARE.price)]);
-  for (let number = 0; number < count; number++)
-    loop.accounts.put(recordedAccount(holdingsOf(number), rulebook), new Date());
+  for (let number = 0; number < count; number++) loop.accounts.put(rowOf(number), new Date());
   await loop.start();
   const label = count.toLocaleString('en');
   const { columns } = loop.accounts;

@@ -95,25 +95,26 @@ export class LockedAccount {
 }
 
 /**
- * Locks the accounts, in the order of their ids so that no two transactions wait for each other, and reads what they
- * hold after the lock is there. The lock leaves room for rows that only refer to the account, such as its alerts.
- * Unknown ids are left out, and with an owner those that are somebody else's: nobody waits for a lock on an account that
- * is not theirs to see.
+ * Locks the rows of the accounts and answers their ids. In the order of their ids, so that no two transactions wait for
+ * each other. The lock leaves room for rows that only refer to the account, such as its alerts. Unknown ids are left out,
+ * and with an owner those of others: nobody waits for a lock on an account that is not theirs to see.
  */
+export async function lockRows(tx: Transaction, ids: readonly string[], owner: string | null): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const locked = await tx.$queryRaw<{ id: string }[]>`
+    SELECT id FROM accounts
+    WHERE id = ANY(${[...ids]}::uuid[]) AND (${owner}::text IS NULL OR owner = ${owner})
+    ORDER BY id FOR NO KEY UPDATE`;
+  return locked.map(({ id }) => id);
+}
+
+/** Locks the accounts, as `lockRows`, and reads what they hold: a second statement, which sees what the lock waited for. */
 export async function lockAccounts(
   tx: Transaction,
   ids: readonly string[],
   owner: string | null = null,
 ): Promise<Map<string, LockedAccount>> {
-  if (ids.length === 0) return new Map();
-  const locked = await tx.$queryRaw<{ id: string }[]>`
-    SELECT id FROM accounts
-    WHERE id = ANY(${[...ids]}::uuid[]) AND (${owner}::text IS NULL OR owner = ${owner})
-    ORDER BY id FOR NO KEY UPDATE`;
-  const holdings = await readHoldings(
-    tx,
-    locked.map(({ id }) => id),
-  );
+  const holdings = await readHoldings(tx, await lockRows(tx, ids, owner));
   return new Map(
     [...holdings].map(([id, held]) => [
       id,

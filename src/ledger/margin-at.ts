@@ -7,9 +7,10 @@ import { pricesAt } from '../market/price-history.js';
 import type { PriceSnapshot } from '../market/price-snapshot.js';
 import type { Database } from '../platform/database.js';
 import { turn } from '../platform/yielding.js';
+import { readRowsAt } from './account-rows.js';
 import type { LedgerParts } from './ledger-checks.js';
 import { marginState, type MarginState, type Markets } from './margin-state.js';
-import { holdingsOf, type AccountRecord, type Holdings, type HoldingsRow } from './records.js';
+import { holdingsOf, type AccountRecord, type Holdings } from './records.js';
 
 /** An account, and the instant as of which it is asked for. */
 export interface PastAccount {
@@ -87,63 +88,16 @@ async function readPrices(
   return found;
 }
 
-/**
- * What the accounts held. Left out: accounts whose versions begin later, since the database is older than they are.
- *
- * Per account neither instants nor sequence numbers ever go back against each other, so that one entry divides what was
- * booked from what came later, and each balance is found from there by its index: what it takes grows neither with the
- * entries of other accounts nor with its own.
- */
+/** What the accounts held. Left out: accounts whose versions begin later, since the database is older than they are. */
 export async function readHoldingsAt(db: Database, asked: readonly PastAccount[]): Promise<Map<PastAccount, Holdings>> {
-  if (asked.length === 0) return new Map();
-  const instants = JSON.stringify(
-    asked.map(({ account, at }, number) => ({ number, account_id: account.id, at: at.toISOString() })),
+  const rows = await readRowsAt(
+    db,
+    asked.map(({ account: { id }, at }) => ({ id, at })),
   );
-  const rows = await db.$queryRaw<(HoldingsRow & { readonly number: number })[]>`
-    SELECT asked.number, id, name, owner, venue_code AS "venueCode", chain_code AS "chainCode",
-      opened_at AS "openedAt", was.version, was.at AS "changedAt",
-      was.collateral_mode::text AS "collateralMode", was.position_mode::text AS "positionMode",
-      (SELECT COALESCE(jsonb_agg(jsonb_build_array(held.asset_symbol, entry.balance_after::text) ORDER BY held.asset_symbol COLLATE "C"), '[]')
-        FROM balances AS held CROSS JOIN LATERAL (
-          SELECT balance_after FROM ledger_entries
-          WHERE account_id = held.account_id AND asset_symbol = held.asset_symbol AND seq <= booked.seq
-          ORDER BY seq DESC LIMIT 1
-        ) AS entry
-        WHERE held.account_id = accounts.id) AS balances,
-      (SELECT COALESCE(jsonb_agg(
-          jsonb_build_array(
-            held.instrument, held.side, position.size::text, position.cost::text, position.isolated_margin::text)
-          ORDER BY held.instrument COLLATE "C", held.side), '[]')
-        FROM positions AS held CROSS JOIN LATERAL (
-          SELECT size, cost, isolated_margin FROM position_versions
-          WHERE account_id = held.account_id AND instrument = held.instrument AND side = held.side
-            AND version <= was.version
-          ORDER BY version DESC LIMIT 1
-        ) AS position
-        WHERE held.account_id = accounts.id) AS positions,
-      (SELECT COALESCE(jsonb_agg(jsonb_build_array(held.instrument, setting.leverage, setting.margin_mode)), '[]')
-        FROM instrument_settings AS held CROSS JOIN LATERAL (
-          SELECT leverage, margin_mode FROM setting_versions
-          WHERE account_id = held.account_id AND instrument = held.instrument AND version <= was.version
-          ORDER BY version DESC LIMIT 1
-        ) AS setting
-        WHERE held.account_id = accounts.id) AS settings
-    FROM jsonb_to_recordset(${instants}::jsonb) AS asked(number int, account_id uuid, at timestamptz)
-    CROSS JOIN LATERAL (SELECT * FROM accounts WHERE accounts.id = asked.account_id LIMIT 1) AS accounts
-    CROSS JOIN LATERAL (
-      SELECT version, at, collateral_mode, position_mode FROM account_versions
-      WHERE account_id = accounts.id AND at <= asked.at
-      ORDER BY at DESC, version DESC LIMIT 1
-    ) AS was
-    LEFT JOIN LATERAL (
-      SELECT seq FROM ledger_entries
-      WHERE account_id = accounts.id AND at <= asked.at
-      ORDER BY at DESC, seq DESC LIMIT 1
-    ) AS booked ON TRUE`;
   const found = new Map<PastAccount, Holdings>();
-  for (const { number, ...row } of rows) {
-    const past = asked[number];
-    if (past !== undefined) found.set(past, holdingsOf(row));
-  }
+  asked.forEach((past, place) => {
+    const row = rows.get(place);
+    if (row !== undefined) found.set(past, holdingsOf(row));
+  });
   return found;
 }

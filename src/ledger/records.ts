@@ -1,13 +1,18 @@
 /**
- * Reading accounts and what they hold. Everything is read for many accounts at a time: the number of SQL statements does
- * not grow with the number of accounts.
+ * Accounts and what they hold, as the commands and the API work with them. Each form of an account has its reason:
+ * - `AccountRow`: what the one statement answers, in text; the others are made from it.
+ * - `AccountRecord`: the account alone, for lists, which do not ask what it holds.
+ * - `Holdings`: with exact amounts by key, to look something up or to answer it.
+ * - `LockedAccount`: `Holdings` that a transaction changes; it remembers what to write.
+ * - `AccountState`: what the margin rules take; only what counts, with the leverage and mode of each position.
+ * - `AccountText`: an `AccountState` in text, since a million accounts as objects do not fit into memory.
  */
 import { startingLeverage } from '../margin/change/leverage.js';
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { AccountState, CollateralMode, MarginMode, PositionMode, PositionSide } from '../margin/model.js';
 import type { Database, Transaction } from '../platform/database.js';
-import { Prisma } from '../platform/prisma/client.js';
 import type { InstrumentRecord, Rulebook } from '../policy/rulebook/rulebook.js';
+import { readRows, type AccountRow } from './account-rows.js';
 
 export interface AccountRecord {
   readonly id: string;
@@ -56,13 +61,13 @@ export async function readAccounts(db: Database | Transaction, ids: readonly str
   return rows.map(accountRecord);
 }
 
-interface AccountRow extends Omit<AccountRecord, 'venue' | 'chain'> {
+interface StoredAccount extends Omit<AccountRecord, 'venue' | 'chain'> {
   readonly venueCode: string;
   readonly chainCode: string | null;
 }
 
 /** Field by field: V8 gives what was spread a shape of its own, which whoever reads it afterwards has to look up anew. */
-export function accountRecord(row: AccountRow): AccountRecord {
+export function accountRecord(row: StoredAccount): AccountRecord {
   return {
     id: row.id,
     name: row.name,
@@ -77,44 +82,36 @@ export function accountRecord(row: AccountRow): AccountRecord {
   };
 }
 
-/** As SQL answers it: numbers as text, since JSON's own would be read as floats. */
-export interface HoldingsRow extends AccountRow {
-  readonly balances: readonly [asset: string, quantity: string][];
-  readonly positions: readonly [instrument: string, side: PositionSide, size: string, cost: string, margin: string][];
-  readonly settings: readonly [instrument: string, leverage: number, marginMode: MarginMode][];
-}
-
-/**
- * What the accounts hold. One statement, so that one snapshot of the database answers it: balances of one instant beside
- * positions of another would be a wrong margin. Unknown ids are left out.
- */
+/** Unknown ids are left out. */
 export async function readHoldings(db: Database | Transaction, ids: readonly string[]): Promise<Map<string, Holdings>> {
-  if (ids.length === 0) return new Map();
-  const rows = await db.$queryRaw<HoldingsRow[]>`${HOLDINGS} WHERE id = ANY(${[...ids]}::uuid[])`;
-  return new Map(rows.map((row) => [row.id, holdingsOf(row)]));
+  return new Map((await readRows(db, ids)).map((row) => [row[0], holdingsOf(row)]));
 }
 
-/** Numbers travel as text, without the zeros at their end: JSON's own would be read as floats. */
-const HOLDINGS = Prisma.sql`
-    SELECT id, name, owner, venue_code AS "venueCode", chain_code AS "chainCode", version, opened_at AS "openedAt",
-      changed_at AS "changedAt",
-      collateral_mode::text AS "collateralMode", position_mode::text AS "positionMode",
-      (SELECT COALESCE(json_agg(json_build_array(asset_symbol, trim_scale(quantity)::text) ORDER BY asset_symbol COLLATE "C"), '[]')
-        FROM balances WHERE account_id = accounts.id) AS balances,
-      (SELECT COALESCE(json_agg(json_build_array(instrument, side,
-          trim_scale(size)::text, trim_scale(cost)::text, trim_scale(isolated_margin)::text)
-          ORDER BY instrument COLLATE "C", side), '[]')
-        FROM positions WHERE account_id = accounts.id) AS positions,
-      (SELECT COALESCE(json_agg(json_build_array(instrument, leverage, margin_mode)), '[]')
-        FROM instrument_settings WHERE account_id = accounts.id) AS settings
-    FROM accounts`;
-
-export function holdingsOf({ balances, positions, settings, ...account }: HoldingsRow): Holdings {
+/** Balances by asset, positions by instrument and side: the order in which the API answers them. */
+export function holdingsOf([id, version, venue, chain, name, owner, openedAt, changedAt, items]: AccountRow): Holdings {
+  const [collateralMode, positionMode, balances, positions, settings] = items;
+  const held: [asset: string, quantity: Decimal][] = [];
+  for (let item = 0; item < balances.length; item += 2) {
+    held.push([balances[item] as string, decimal(balances[item + 1] as string)]);
+  }
+  const open = [...positions].sort(([a, one], [b, other]) => compare(a, b) || compare(one, other));
   return {
-    account: accountRecord(account),
-    balances: new Map(balances.map(([asset, quantity]) => [asset, decimal(quantity)])),
+    // Field by field, as in `accountRecord`.
+    account: {
+      id,
+      name,
+      owner,
+      venue,
+      chain,
+      collateralMode,
+      positionMode,
+      version,
+      openedAt: new Date(openedAt),
+      changedAt: new Date(changedAt),
+    },
+    balances: new Map(held.sort(([a], [b]) => compare(a, b))),
     positions: new Map(
-      positions.map(([instrument, side, size, cost, margin]) => [
+      open.map(([instrument, side, size, cost, margin]) => [
         positionKey(instrument, side),
         { instrument, side, size: decimal(size), cost: decimal(cost), isolatedMargin: decimal(margin) },
       ]),
@@ -123,6 +120,11 @@ export function holdingsOf({ balances, positions, settings, ...account }: Holdin
       settings.map(([instrument, leverage, marginMode]) => [instrument, { leverage: decimal(leverage), marginMode }]),
     ),
   };
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** What holds without a setting: the starting leverage, in cross margin (rules: 6 and 7). */

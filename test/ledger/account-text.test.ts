@@ -1,8 +1,9 @@
-/** The two ways of reading an account, all of them at start and some when they change, find the same to the last digit. */
+/** Reading all accounts at start, and some when they change, finds the same to the last digit. */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
-import { readTextsAfter, recordedAccount, stateOf, textOf } from '../../src/ledger/account-text.js';
-import { accountState, readHoldings } from '../../src/ledger/records.js';
+import { readRows, readRowsAfter, type AccountRow, type HeldRow } from '../../src/ledger/account-rows.js';
+import { AccountTexts, stateOf, textOf, type AccountText } from '../../src/ledger/account-text.js';
+import { accountState, holdingsOf, readHoldings } from '../../src/ledger/records.js';
 import type { Database } from '../../src/platform/database.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { openTestDatabase } from '../support/services/database.js';
@@ -20,7 +21,8 @@ beforeAll(async () => {
   await db.$executeRawUnsafe(`INSERT INTO assets (symbol, name) VALUES ('Ä"\\1', 'Awkward')`);
   await db.$executeRawUnsafe(`
     INSERT INTO accounts (id, name, owner, venue_code, chain_code, collateral_mode, position_mode, version, opened_at)
-    SELECT ('00000000-0000-7000-8000-00000000000' || n)::uuid, 'A', 'alice', venue, chain, mode::"CollateralMode", 'HEDGE', n, now()
+    SELECT ('00000000-0000-7000-8000-00000000000' || n)::uuid, 'A "' || n || '"\\', 'alice', venue, chain,
+      mode::"CollateralMode", 'HEDGE', n, '2026-01-02T03:04:05.678Z'
     FROM (VALUES (1, 'BITGET', NULL, 'MULTI_ASSET'), (2, 'ASTER', 'SOLANA', 'SINGLE_ASSET'), (3, 'BITGET', NULL, 'MULTI_ASSET'))
       AS row (n, venue, chain, mode)`);
   await db.$executeRawUnsafe(`
@@ -41,21 +43,41 @@ afterAll(() => close());
 
 it('finds the same, page by page', async () => {
   const rulebook = await Rulebook.load(db);
-  const holdings = await readHoldings(db, [1, 2, 3].map(idOf));
-  const pages = [await readTextsAfter(db, rulebook, null, 2), await readTextsAfter(db, rulebook, idOf(2), 2)];
-  expect(pages.map(({ length }) => length)).toEqual([2, 1]);
-  const ordered = ([collateralMode, positionMode, balances, positions]: (typeof pages)[0][0]['text']): unknown => {
-    const pairs = balances.flatMap((asset, index) => (index % 2 === 0 ? [`${asset} ${balances[index + 1]}`] : []));
-    return [collateralMode, positionMode, pairs.sort(), positions.map(String).sort()];
-  };
-  for (const read of pages.flat()) {
-    const held = holdings.get(read.id);
-    if (held === undefined) throw new Error(`${read.id} is not there.`);
-    const expected = recordedAccount(held, rulebook);
-    expect({ ...read, text: ordered(read.text) }).toEqual({ ...expected, text: ordered(expected.text) });
-    expect(textOf(stateOf(read.text))).toEqual(read.text);
-    expect(textOf(accountState(held, rulebook))).toEqual(expected.text);
+  const texts = new AccountTexts(rulebook);
+  const rows = await readRows(db, [1, 2, 3].map(idOf));
+  const pages = [await readRowsAfter(db, null, 2), await readRowsAfter(db, idOf(2), 2)];
+  expect(pages.map((page) => page.map(([id]) => id))).toEqual([[idOf(1), idOf(2)], [idOf(3)]]);
+  const plain = (row: AccountRow): unknown => [...row.slice(0, 8), ordered(row[8])];
+  expect(pages.flat().map(plain)).toEqual([...rows].sort().map(plain));
+  for (const row of pages.flat()) {
+    const text = texts.of(row[2], row[8]);
+    expect(ordered(text)).toEqual(ordered(textOf(accountState(holdingsOf(row), rulebook))));
+    expect(textOf(stateOf(text))).toEqual(text);
   }
-  expect(pages[0]?.[0]?.text[2]).toHaveLength(6);
-  expect(pages[0]?.[0]?.text[3]).toHaveLength(2);
+  const [first] = pages.flat() as [AccountRow];
+  expect(first.slice(0, 6)).toEqual([idOf(1), 1, 'BITGET', null, 'A "1"\\', 'alice']);
+  expect(first[8][2]).toHaveLength(8);
+  expect(first[8][3]).toHaveLength(3);
+  const [, , balances, positions] = texts.of('BITGET', first[8]);
+  // Without what is zero.
+  expect(balances).toHaveLength(6);
+  expect([...positions].sort()).toEqual([
+    ['BTCUSDT', 'LONG', '1.1', COST, '20', 'CROSS', '0'],
+    ['ETHUSDT', 'SHORT', MOST, '3', '7', 'ISOLATED', '12.345'],
+  ]);
 });
+
+it('answers what is held in the order of its keys, and unknown accounts not at all', async () => {
+  const holdings = await readHoldings(db, [idOf(1), idOf(9)]);
+  expect([...holdings.keys()]).toEqual([idOf(1)]);
+  const held = holdings.get(idOf(1));
+  expect([...(held?.balances.keys() ?? [])]).toEqual(['BTC', 'ETH', 'USDT', 'Ä"\\1']);
+  expect([...(held?.positions.keys() ?? [])]).toEqual(['BTCUSDT/LONG', 'BTCUSDT/SHORT', 'ETHUSDT/SHORT']);
+  expect(held?.account.openedAt).toEqual(new Date('2026-01-02T03:04:05.678Z'));
+});
+
+/** With balances and positions, which come in no order, put in one. */
+function ordered([collateralMode, positionMode, balances, positions]: HeldRow | AccountText): unknown {
+  const pairs = balances.flatMap((asset, index) => (index % 2 === 0 ? [`${asset} ${balances[index + 1]}`] : []));
+  return [collateralMode, positionMode, pairs.sort(), positions.map(String).sort()];
+}

@@ -5,6 +5,7 @@ import { transact, type Database, type Transaction } from '../../platform/databa
 import { isUuid, uuidv7 } from '../../platform/ids.js';
 import { addToOutbox } from '../../platform/outbox.js';
 import { accountNotFound, lookAgain, type LedgerParts } from '../../ledger/ledger-checks.js';
+import { lockRows } from '../../ledger/locked-accounts.js';
 import type { OwnAccount } from '../../ledger/owner-commands.js';
 import { defaultRearmBelow } from './alert-machine.js';
 import type { Refusal } from './refusal.js';
@@ -38,7 +39,8 @@ export async function setAlertRule(
   if (problem !== null) return { ruleId: null, refusal: problem };
   const { ruleId, refusal, isNew } = await transact(db, async (tx) => {
     // Locked, so that requests at the same time cannot make more rules together than each may alone.
-    if (!(await lockOwnAccount(tx, accountId, owner))) return refused(accountNotFound(['accountId']));
+    if (!isUuid(accountId) || (await lockRows(tx, [accountId], owner)).length === 0)
+      return refused(accountNotFound(['accountId']));
     const rules = await readAlertRulesOf(tx, [accountId]);
     const same = rules.find((rule) => rule.marginRatio.eq(marginRatio) && rule.rearmBelow.eq(rearmBelow));
     if (same !== undefined) return { ruleId: same.id, refusal: null, isNew: false };
@@ -101,13 +103,6 @@ function problemOfRatios(marginRatio: Decimal, rearmBelow: Decimal): Refusal | n
   if (rearmBelow.gt(0) && rearmBelow.lte(marginRatio)) return null;
   const message = `Expected a ratio above 0, of at most \`marginRatio\`, ${toPlain(marginRatio)}; got ${toPlain(rearmBelow)}.`;
   return refuse('INVALID_INPUT', message, ['rearmBelow']);
-}
-
-async function lockOwnAccount(tx: Transaction, accountId: string, owner: string): Promise<boolean> {
-  if (!isUuid(accountId)) return false;
-  const locked = await tx.$queryRaw<object[]>`
-    SELECT 1 AS locked FROM accounts WHERE id = ${accountId}::uuid AND owner = ${owner} FOR NO KEY UPDATE`;
-  return locked.length === 1;
 }
 
 function refused(refusal: Refusal): { ruleId: null; refusal: Refusal; isNew: false } {

@@ -4,8 +4,9 @@
  */
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 
-import { readTextsAfter, recordedAccount, type RecordedAccount } from '../../ledger/account-text.js';
-import { readHoldings, type Holdings } from '../../ledger/records.js';
+import { readRows, readRowsAfter, type AccountRow } from '../../ledger/account-rows.js';
+import { AccountTexts } from '../../ledger/account-text.js';
+import { holdingsOf, type Holdings } from '../../ledger/records.js';
 import type { AccountState, Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { Database } from '../../platform/database.js';
@@ -30,13 +31,16 @@ export class AccountCache implements KnownAccounts {
   readonly prices = new PriceColumn();
   readonly columns = new AccountColumns(new RuleColumns(this.prices));
   private readonly exact = new PackedAccounts();
+  private readonly texts: AccountTexts;
   /** By number. */
   private readonly ruleSets: RuleSet[] = [];
 
   constructor(
     private readonly db: Database,
     private readonly rulebook: Rulebook,
-  ) {}
+  ) {
+    this.texts = new AccountTexts(rulebook);
+  }
 
   get size(): number {
     return this.columns.size;
@@ -51,17 +55,16 @@ export class AccountCache implements KnownAccounts {
   async load(at: Date, onPage: (accounts: number) => void): Promise<void> {
     let read = 0;
     // The database looks for the next page while this one is taken over.
-    const { db, rulebook } = this;
-    let next = readTextsAfter(db, rulebook, null, FIRST_PAGE);
+    let next = readRowsAfter(this.db, null, FIRST_PAGE);
     for (;;) {
-      const page: readonly RecordedAccount[] = await next;
-      const last = page.length < FIRST_PAGE ? null : (page.at(-1)?.id ?? null);
+      const page: readonly AccountRow[] = await next;
+      const last = page.length < FIRST_PAGE ? null : (page.at(-1)?.[0] ?? null);
       if (last !== null) {
-        next = readTextsAfter(db, rulebook, last, FIRST_PAGE);
+        next = readRowsAfter(this.db, last, FIRST_PAGE);
         // It is awaited later; until then a failure is nobody's.
         next.catch(() => undefined);
       }
-      for (const account of page) this.put(account, at);
+      for (const row of page) this.put(row, at);
       read += page.length;
       onPage(read);
       if (last === null) return;
@@ -74,9 +77,9 @@ export class AccountCache implements KnownAccounts {
     const found = new Map<string, Holdings>();
     for (let from = 0; from < ids.length; from += PAGE) {
       if (from > 0) await yieldToEventLoop();
-      for (const [id, holdings] of await readHoldings(this.db, ids.slice(from, from + PAGE))) {
-        found.set(id, holdings);
-        this.put(recordedAccount(holdings, this.rulebook), at);
+      for (const row of await readRows(this.db, ids.slice(from, from + PAGE))) {
+        found.set(row[0], holdingsOf(row));
+        this.put(row, at);
       }
     }
     return found;
@@ -141,8 +144,9 @@ export class AccountCache implements KnownAccounts {
   }
 
   /** Adds an account or replaces it, unless what is known is as new. */
-  put({ id, version, venue, chain, text }: RecordedAccount, at: Date): void {
+  put([id, version, venue, chain, , , , , held]: AccountRow, at: Date): void {
     if ((this.columns.versionOf(id) ?? 0) >= version) return;
+    const text = this.texts.of(venue, held);
     const [cross = 0] = this.columns.put(id, this.ruleSetOf(venue, chain, at), text, version);
     this.exact.set(cross, text);
   }
