@@ -94,6 +94,18 @@ export async function readRowsAfter(db: Database, last: string | null, limit: nu
   return rows.map(({ row }) => JSON.parse(row) as AccountRow);
 }
 
+export interface AccountVersion {
+  readonly id: string;
+  readonly version: number;
+}
+
+/** The versions of the next accounts by id after the last one that was read; null: from the first. */
+export async function readVersionsAfter(db: Database, last: string | null, limit: number): Promise<AccountVersion[]> {
+  return db.$queryRaw<AccountVersion[]>`
+    SELECT id::text AS id, version FROM accounts
+    WHERE (${last}::uuid IS NULL OR id > ${last}::uuid) ORDER BY id LIMIT ${limit}`;
+}
+
 /**
  * As they were: the version in force at the instant, and what was held then.
  *

@@ -1,6 +1,7 @@
 /** Rounds of prices in the database: what was acknowledged is there again after a restart, and for other processes. */
 import { decimal, toPlain } from '../margin/decimal.js';
 import type { Database, Transaction } from '../platform/database.js';
+import { Prisma } from '../platform/prisma/client.js';
 import type { PriceBatch } from './price-board.js';
 import type { IndexQuote, MarkPrice, NewerPrices } from './quote.js';
 
@@ -10,6 +11,11 @@ const PRICE_BATCHES_LOCK = 0x70_72_69_63_65_73n;
 /** Until the transaction ends no other process stores a round. What is read afterwards is therefore the newest. */
 export async function lockPriceBatches(tx: Transaction): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})`;
+}
+
+/** Says that a round is taken for alerts. A text, since it may be one part of the statement by which the leader takes it. */
+export function takingOfPriceBatch(seq: bigint): Prisma.Sql {
+  return Prisma.sql`UPDATE price_rounds SET taken = true WHERE seq = ${seq}`;
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { decimal } from '../../margin/decimal.js';
 import type { MarginStatus, PositionSide } from '../../margin/model.js';
+import { takingOfPriceBatch } from '../../market/price-store.js';
 import { transact, type Database, type Transaction } from '../../platform/database.js';
 import { outboxDeletion } from '../../platform/outbox.js';
 import type { RiskAlertKind } from '../../platform/prisma/enums.js';
@@ -61,12 +62,12 @@ export async function takePriceBatch(db: Database, term: Term, round: bigint): P
   if (!term.ended.aborted) {
     const taken = await db.$executeRaw`
       WITH held AS (UPDATE duty SET taken_round = ${round} WHERE id = 1 AND term = ${term.number} RETURNING id)
-      UPDATE price_rounds SET taken = true WHERE seq = ${round} AND EXISTS (SELECT FROM held)`;
+      ${takingOfPriceBatch(round)} AND EXISTS (SELECT FROM held)`;
     if (taken === 1) return;
   }
   await transact(db, async (tx) => {
     await holdTerm(tx, term);
-    await tx.$executeRaw`UPDATE price_rounds SET taken = true WHERE seq = ${round}`;
+    await tx.$executeRaw(takingOfPriceBatch(round));
     await tx.$executeRaw`UPDATE duty SET taken_round = ${round} WHERE id = 1`;
   });
 }

@@ -4,7 +4,13 @@
  */
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 
-import { readRows, readRowsAfter, type AccountRow } from '../../ledger/account-rows.js';
+import {
+  readRows,
+  readRowsAfter,
+  readVersionsAfter,
+  type AccountRow,
+  type AccountVersion,
+} from '../../ledger/account-rows.js';
 import { AccountTexts } from '../../ledger/account-text.js';
 import { holdingsOf, type Holdings } from '../../ledger/records.js';
 import type { AccountState, Policy } from '../../margin/model.js';
@@ -22,6 +28,7 @@ import { RuleColumns } from '../columns/rule-columns.js';
 /** Accounts that one statement reads: PGlite holds up the event loop while it answers. At start nobody waits for it. */
 const PAGE = 500;
 const FIRST_PAGE = 1_000;
+const VERSIONS = 10_000;
 
 export interface RuleChange extends RuleSet {
   readonly cause: 'COLLATERAL_RATIO' | 'POLICY';
@@ -88,13 +95,11 @@ export class AccountCache implements KnownAccounts {
   /** Those of which the database has another version than the book. */
   async outdated(): Promise<string[]> {
     const ids: string[] = [];
-    const VERSIONS = 10_000;
-    for (let last = '00000000-0000-0000-0000-000000000000'; ;) {
-      const rows: { id: string; version: number }[] = await this.db.$queryRaw`
-        SELECT id::text AS id, version FROM accounts WHERE id > ${last}::uuid ORDER BY id LIMIT ${VERSIONS}`;
-      for (const { id, version } of rows) if (this.columns.versionOf(id) !== version) ids.push(id);
-      const end = rows.at(-1);
-      if (end === undefined || rows.length < VERSIONS) return ids;
+    for (let last: string | null = null; ;) {
+      const page: readonly AccountVersion[] = await readVersionsAfter(this.db, last, VERSIONS);
+      for (const { id, version } of page) if (this.columns.versionOf(id) !== version) ids.push(id);
+      const end = page.at(-1);
+      if (end === undefined || page.length < VERSIONS) return ids;
       last = end.id;
     }
   }
