@@ -1,9 +1,9 @@
-/** A process that wants to be on duty, and tells when it is; plain JavaScript over what was built. */
-import { openDuty } from '../../../dist/src/cluster/leadership.js';
+/** A process that wants to be the leader, and tells when it is; plain JavaScript over what was built. */
+import { openLeadership } from '../../../dist/src/cluster/leadership.js';
 import { createLogger } from '../../../dist/src/platform/log.js';
 
 const [, , databaseUrl] = process.argv;
-const duty = await openDuty({
+const leadership = await openLeadership({
   db: null,
   databaseUrl,
   log: createLogger('silent'),
@@ -12,5 +12,5 @@ const duty = await openDuty({
     ended.addEventListener('abort', () => process.send({ term: null }));
   },
 });
-if (duty.term === null) process.send({ term: null });
+if (leadership.term === null) process.send({ term: null });
 process.on('disconnect', () => process.exit());
