@@ -8,7 +8,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Database } from '../platform/database.js';
 import type { Logger } from '../platform/log.js';
 import { readNotice, writeNotice, type Gap, type Notice } from './notice.js';
-import { RedisLine } from './redis-connection.js';
+import { RedisConnection } from './redis-connection.js';
 
 export interface ChannelOptions {
   readonly url: string;
@@ -54,7 +54,7 @@ export function openChannel(options: ChannelOptions): Channel {
 
 class RedisChannel implements Channel {
   private readonly id = randomUUID();
-  private line: RedisLine;
+  private connection: RedisConnection;
   private retry: NodeJS.Timeout | undefined;
   private closed = false;
   /** Attempts since the line was up. */
@@ -62,11 +62,11 @@ class RedisChannel implements Channel {
   private owesGap = false;
 
   constructor(private readonly options: ChannelOptions) {
-    this.line = this.dial();
+    this.connection = this.connect();
   }
 
   get connected(): boolean {
-    return this.line.isUp;
+    return this.connection.isUp;
   }
 
   send(notice: Notice): void {
@@ -76,22 +76,22 @@ class RedisChannel implements Channel {
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.retry);
-    await this.line.close();
+    await this.connection.close();
   }
 
   private publish(notice: Notice | Gap): void {
-    for (const text of writeNotice(this.id, notice)) if (!this.line.publish(text)) this.owesGap = true;
+    for (const text of writeNotice(this.id, notice)) if (!this.connection.publish(text)) this.owesGap = true;
   }
 
-  private dial(): RedisLine {
+  private connect(): RedisConnection {
     const { url, channel } = this.options;
-    return new RedisLine({
+    return new RedisConnection({
       url,
       channel,
       pulseChannel: `${channel}:${this.id}`,
       onUp: () => this.onUp(),
-      onMessage: (text) => this.hear(text),
-      onPulse: () => this.payGap(),
+      onMessage: (text) => this.receive(text),
+      onPulse: () => this.sendOwedGap(),
       onDown: (reason) => this.onDown(reason),
     });
   }
@@ -99,19 +99,19 @@ class RedisChannel implements Channel {
   private onUp(): void {
     if (this.attempts > 0) this.options.log.info('Redis answers: notices go between the servers again.');
     this.attempts = 0;
-    this.payGap();
+    this.sendOwedGap();
     this.options.onGap();
   }
 
   /** Also while the line stands: news may have come faster than Redis took them. */
-  private payGap(): void {
+  private sendOwedGap(): void {
     if (!this.owesGap) return;
     this.owesGap = false;
     this.publish({ kind: 'gap' });
   }
 
   private onDown(reason: string): void {
-    if (this.line.hasUnanswered) this.owesGap = true;
+    if (this.connection.hasUnanswered) this.owesGap = true;
     if (this.closed) return;
     const { log } = this.options;
     log[this.attempts === 0 ? 'warn' : 'debug'](
@@ -121,18 +121,18 @@ class RedisChannel implements Channel {
     // A little at random, so that all processes do not come back at the same moment.
     const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.attempts) * (0.5 + Math.random() / 2);
     this.attempts = Math.min(this.attempts + 1, 10);
-    this.retry = setTimeout(() => (this.line = this.dial()), wait);
+    this.retry = setTimeout(() => (this.connection = this.connect()), wait);
   }
 
-  private hear(text: string): void {
+  private receive(text: string): void {
     const { log, onMessage, onGap } = this.options;
-    const heard = text.length > MAX_TEXT ? null : readNotice(text);
-    if (heard === null) {
+    const received = text.length > MAX_TEXT ? null : readNotice(text);
+    if (received === null) {
       log.debug({ text: text.slice(0, 200) }, 'A message from Redis is no notice; it is ignored.');
       return;
     }
-    if (heard.from === this.id) return;
-    if (heard.notice.kind === 'gap') onGap();
-    else onMessage(heard.notice);
+    if (received.from === this.id) return;
+    if (received.notice.kind === 'gap') onGap();
+    else onMessage(received.notice);
   }
 }

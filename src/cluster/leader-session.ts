@@ -16,7 +16,7 @@ const ANSWER_MS = 3_000;
  * taking leave. Longer than it takes this side to notice, so that the old one knows before there is a new one.
  */
 const SILENCE_MS = 5_000;
-const GOODBYE_MS = 500;
+const CLOSE_MS = 500;
 
 export class LeaderSession {
   private readonly socket = new Socket();
@@ -31,7 +31,7 @@ export class LeaderSession {
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_MS,
       query_timeout: ANSWER_MS,
-      application_name: 'plimsoll duty',
+      application_name: 'plimsoll leader',
     });
     this.client.on('error', (error) => this.ending.abort(error));
     this.client.on('end', () => this.ending.abort(new Error('The session has ended.')));
@@ -77,7 +77,7 @@ export class LeaderSession {
 
   async close(): Promise<void> {
     // A server that is silent would not say goodbye either.
-    const timer = setTimeout(() => this.socket.destroy(), GOODBYE_MS);
+    const timer = setTimeout(() => this.socket.destroy(), CLOSE_MS);
     await this.client.end().catch(() => undefined);
     clearTimeout(timer);
     this.socket.destroy();

@@ -20,21 +20,21 @@ export interface Term {
 export class LeadershipLostError extends Error {
   constructor(term: bigint) {
     super(`Term ${term} is over: another process is on duty.`);
-    this.name = 'DeposedError';
+    this.name = 'LeadershipLostError';
   }
 }
 
 /** What the row of the duty says, while the transaction holds it. */
 export interface LeadershipState {
-  readonly takenRound: bigint;
-  readonly doneRound: bigint;
+  readonly takenSeq: bigint;
+  readonly doneSeq: bigint;
   readonly lastAlert: bigint;
 }
 
-/** To be called first in every transaction on duty: holds the row to its end. Throws DeposedError. */
+/** To be called first in every transaction on duty: holds the row to its end. Throws LeadershipLostError. */
 export async function holdTerm(tx: Transaction, term: Term): Promise<LeadershipState> {
   const [row] = await tx.$queryRaw<LeadershipState[]>`
-    SELECT taken_round AS "takenRound", done_round AS "doneRound", last_alert AS "lastAlert"
+    SELECT taken_round AS "takenSeq", done_round AS "doneSeq", last_alert AS "lastAlert"
     FROM duty WHERE id = 1 AND term = ${term.number} FOR UPDATE`;
   if (row === undefined || term.ended.aborted) throw new LeadershipLostError(term.number);
   return row;

@@ -11,9 +11,9 @@ const MISSED_PULSES = 4;
 /** Publishes that Redis has not answered yet: some hundred kilobytes, or a few megabytes of accounts. */
 const MAX_UNANSWERED = 1_000;
 /** For what is on its way when the line is closed. */
-const LAST_WORDS_MS = 500;
+const CLOSE_MS = 500;
 
-export interface LineOptions {
+export interface RedisConnectionOptions {
   readonly url: string;
   readonly channel: string;
   /** On which nobody else listens. */
@@ -26,7 +26,7 @@ export interface LineOptions {
   readonly onDown: (reason: string) => void;
 }
 
-export class RedisLine {
+export class RedisConnection {
   private readonly publisher: Redis;
   private readonly listener: Redis;
   private readonly timer: NodeJS.Timeout;
@@ -34,7 +34,7 @@ export class RedisLine {
   private missed = 0;
   private unanswered = 0;
 
-  constructor(private readonly options: LineOptions) {
+  constructor(private readonly options: RedisConnectionOptions) {
     this.publisher = this.client();
     this.listener = this.client();
     this.timer = setInterval(() => this.pulse(), PULSE_MS);
@@ -65,11 +65,11 @@ export class RedisLine {
   async close(): Promise<void> {
     if (this.state === 'up') {
       let timer: NodeJS.Timeout | undefined;
-      const tooLate = new Promise((resolve) => (timer = setTimeout(resolve, LAST_WORDS_MS)));
+      const tooLate = new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_MS)));
       await Promise.race([this.publisher.quit().catch(() => undefined), tooLate]);
       clearTimeout(timer);
     }
-    this.hangUp();
+    this.disconnect();
   }
 
   private client(): Redis {
@@ -96,7 +96,7 @@ export class RedisLine {
     try {
       await Promise.all([this.publisher.connect(), this.listener.connect()]);
       this.listener.on('message', (source: string, text: string) => {
-        if (source === pulseChannel) this.heard();
+        if (source === pulseChannel) this.receivePulse();
         else if (this.state === 'up') onMessage(text);
       });
       await this.listener.subscribe(channel, pulseChannel);
@@ -117,7 +117,7 @@ export class RedisLine {
     }
   }
 
-  private heard(): void {
+  private receivePulse(): void {
     if (this.state === 'down') return;
     this.missed = 0;
     const isFirst = this.state === 'listening';
@@ -128,12 +128,12 @@ export class RedisLine {
 
   private down(error: unknown): void {
     if (this.state === 'down') return;
-    this.hangUp();
+    this.disconnect();
     // The message alone: the error of a refused AUTH carries the command with its password.
     this.options.onDown(error instanceof Error ? error.message : String(error));
   }
 
-  private hangUp(): void {
+  private disconnect(): void {
     this.state = 'down';
     clearInterval(this.timer);
     this.publisher.disconnect();

@@ -44,7 +44,7 @@ interface Wanted {
 class JoinedEvents implements SharedEvents {
   private readonly channel: Channel;
   /** While news from elsewhere are told here; listeners are called within `emit`. */
-  private isHeard = false;
+  private isFromChannel = false;
   /** The newest round of which this process was told, or has told. */
   private knownSeq: bigint;
   private wanted: Wanted = { prices: false, rules: false, resync: false };
@@ -61,7 +61,7 @@ class JoinedEvents implements SharedEvents {
       url: redisUrl,
       channel,
       log,
-      onMessage: (notice) => this.hear(notice),
+      onMessage: (notice) => this.receive(notice),
       onGap: () => this.want('resync'),
     });
     bus.on('prices', () => this.sendPrices());
@@ -82,7 +82,7 @@ class JoinedEvents implements SharedEvents {
   }
 
   private send(notice: Notice): void {
-    if (!this.isHeard && !this.closed) this.channel.send(notice);
+    if (!this.isFromChannel && !this.closed) this.channel.send(notice);
   }
 
   /** A round that was heard of is not told again; nor are prices that have only aged, as they do everywhere. */
@@ -93,7 +93,7 @@ class JoinedEvents implements SharedEvents {
     this.send({ kind: 'prices', round });
   }
 
-  private hear(notice: Notice): void {
+  private receive(notice: Notice): void {
     const { bus, prices } = this.parts;
     switch (notice.kind) {
       case 'prices':
@@ -101,10 +101,10 @@ class JoinedEvents implements SharedEvents {
         if (notice.round > prices.board.round) this.want('prices');
         break;
       case 'accounts':
-        this.emitHeard(() => bus.emit('accounts', { ids: notice.ids, cause: notice.cause }));
+        this.emitFromChannel(() => bus.emit('accounts', { ids: notice.ids, cause: notice.cause }));
         break;
       case 'alerts':
-        this.emitHeard(() => bus.emit('alerts', { last: notice.last }));
+        this.emitFromChannel(() => bus.emit('alerts', { last: notice.last }));
         break;
       case 'rules':
         this.want('rules');
@@ -112,12 +112,12 @@ class JoinedEvents implements SharedEvents {
     }
   }
 
-  private emitHeard(emit: () => void): void {
-    this.isHeard = true;
+  private emitFromChannel(emit: () => void): void {
+    this.isFromChannel = true;
     try {
       emit();
     } finally {
-      this.isHeard = false;
+      this.isFromChannel = false;
     }
   }
 
@@ -150,7 +150,7 @@ class JoinedEvents implements SharedEvents {
     const { rulebook, db, bus, clock } = this.parts;
     const { ratios, venues } = await rulebook.refresh(db);
     const now = new Date(clock());
-    this.emitHeard(() => {
+    this.emitFromChannel(() => {
       for (const version of ratios) emitRatio(bus, version, now);
       for (const venue of venues) bus.emit('policy', { venue });
     });

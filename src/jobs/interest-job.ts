@@ -47,7 +47,7 @@ export class InterestJob {
   private async run(hour: number): Promise<void> {
     const { log, clock } = this.parts;
     const started = Date.now();
-    let told = started;
+    let loggedAt = started;
     let accounts = 0;
     let charged = 0;
     try {
@@ -59,8 +59,8 @@ export class InterestJob {
         charged += batch.charged;
         after = batch.last;
         if (after === null) break;
-        if (Date.now() - told < PROGRESS_MS) continue;
-        told = Date.now();
+        if (Date.now() - loggedAt < PROGRESS_MS) continue;
+        loggedAt = Date.now();
         log.info({ accounts, charged, through: new Date(hour) }, 'Interest is being booked.');
       }
       if (this.closed) return;

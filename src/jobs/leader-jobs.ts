@@ -45,7 +45,7 @@ export async function runLeaderJobs(parts: LeaderJobsParts, term: Term): Promise
       isThinning = false;
     });
   }, THIN_MS);
-  await keepAlerts(parts, term);
+  await startAlertWriter(parts, term);
   if (!term.ended.aborted) await once(term.ended, 'abort');
   clearInterval(outbox);
   clearInterval(thinningTimer);
@@ -54,7 +54,7 @@ export async function runLeaderJobs(parts: LeaderJobsParts, term: Term): Promise
   await thinning;
 }
 
-async function keepAlerts(parts: LeaderJobsParts, term: Term): Promise<void> {
+async function startAlertWriter(parts: LeaderJobsParts, term: Term): Promise<void> {
   while (!term.ended.aborted) {
     try {
       const alertWriter = await AlertWriter.begin(parts, term);

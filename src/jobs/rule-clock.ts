@@ -26,9 +26,9 @@ export interface RuleClockParts {
 
 export class RuleClock {
   /** Keys of the versions in force that this process knows to be in force. */
-  private readonly told = new Set<string>();
-  private readonly onRatio = (news: Events['collateralRatio'][0]): void => this.heard(news);
-  private readonly onPolicy = ({ venue }: Events['policy'][0]): void => this.heardOf(venue);
+  private readonly announced = new Set<string>();
+  private readonly onRatio = (event: Events['collateralRatio'][0]): void => this.onRatioEvent(event);
+  private readonly onPolicy = ({ venue }: Events['policy'][0]): void => this.onPolicyEvent(venue);
   private timer: NodeJS.Timeout | undefined;
   /** When the next version takes effect; Infinity: none is scheduled. */
   private due = Infinity;
@@ -42,7 +42,7 @@ export class RuleClock {
     const now = parts.clock();
     // What is in force already is no news.
     for (const { key, effectiveFrom } of parts.rulebook.datedRules()) {
-      if (effectiveFrom.getTime() <= now) this.told.add(key);
+      if (effectiveFrom.getTime() <= now) this.announced.add(key);
     }
     parts.bus.on('collateralRatio', this.onRatio);
     parts.bus.on('policy', this.onPolicy);
@@ -53,7 +53,7 @@ export class RuleClock {
   setTerm(term: Term | null): void {
     this.term = term;
     this.unrecorded = term !== null;
-    term?.ended.addEventListener('abort', () => this.depose(term), { once: true });
+    term?.ended.addEventListener('abort', () => this.endTerm(term), { once: true });
     this.record();
   }
 
@@ -67,18 +67,19 @@ export class RuleClock {
   }
 
   /** Whoever has told that it is in force has told it for this process; that it is recorded is another matter. */
-  private heard({ id, change }: Events['collateralRatio'][0]): void {
+  private onRatioEvent({ id, change }: Events['collateralRatio'][0]): void {
     if (change === 'IN_FORCE') {
-      this.told.add(id);
+      this.announced.add(id);
       this.unrecorded ||= this.term !== null && this.parts.rulebook.ratioVersion(id)?.appliedAt === null;
     }
     this.wait();
   }
 
-  private heardOf(venue: string): void {
+  private onPolicyEvent(venue: string): void {
     const now = this.parts.clock();
     for (const rule of this.parts.rulebook.datedRules()) {
-      if (rule.ratio === null && rule.venue === venue && rule.effectiveFrom.getTime() <= now) this.told.add(rule.key);
+      if (rule.ratio === null && rule.venue === venue && rule.effectiveFrom.getTime() <= now)
+        this.announced.add(rule.key);
     }
     this.wait();
   }
@@ -87,7 +88,7 @@ export class RuleClock {
   private wait(): void {
     this.due = Infinity;
     for (const { key, effectiveFrom } of this.parts.rulebook.datedRules()) {
-      if (!this.told.has(key)) this.due = Math.min(this.due, effectiveFrom.getTime());
+      if (!this.announced.has(key)) this.due = Math.min(this.due, effectiveFrom.getTime());
     }
     this.sleep();
   }
@@ -110,9 +111,9 @@ export class RuleClock {
     const { rulebook, bus, clock } = this.parts;
     const now = new Date(clock());
     const inForce = [...rulebook.datedRules()]
-      .filter(({ key, effectiveFrom }) => effectiveFrom <= now && !this.told.has(key))
+      .filter(({ key, effectiveFrom }) => effectiveFrom <= now && !this.announced.has(key))
       .sort((a, b) => a.effectiveFrom.getTime() - b.effectiveFrom.getTime());
-    for (const { key } of inForce) this.told.add(key);
+    for (const { key } of inForce) this.announced.add(key);
     for (const { ratio } of inForce) if (ratio !== null) emitRatio(bus, ratio, now);
     const venues = new Set(inForce.filter(({ ratio }) => ratio === null).map(({ venue }) => venue));
     for (const venue of venues) bus.emit('policy', { venue });
@@ -129,7 +130,7 @@ export class RuleClock {
     });
   }
 
-  private depose(term: Term): void {
+  private endTerm(term: Term): void {
     if (this.term !== term) return;
     this.term = null;
     this.unrecorded = false;
@@ -149,7 +150,7 @@ export class RuleClock {
       await refreshRules(this.parts, now);
     } catch (error) {
       if (error instanceof LeadershipLostError) {
-        this.depose(term);
+        this.endTerm(term);
         return;
       }
       log.error({ err: error }, 'What has taken effect could not be recorded; trying again.');

@@ -72,7 +72,7 @@ describe('alone', () => {
     const first = await open();
     const term = termOf(first);
     expect(terms.at(-1)).toBe(term.number);
-    expect(await hold(term)).toEqual({ takenRound: 0n, doneRound: 0n, lastAlert: 0n });
+    expect(await hold(term)).toEqual({ takenSeq: 0n, doneSeq: 0n, lastAlert: 0n });
     await first.close();
     expect([first.term, term.ended.aborted]).toEqual([null, true]);
     await expect(hold(term)).rejects.toThrow(LeadershipLostError);

@@ -6,7 +6,7 @@ import type { LedgerEntryRecord } from '../../ledger/history.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import { roundUp, type Decimal } from '../../margin/decimal.js';
 import type { AlertRecord } from '../../risk/alerts/alert-records.js';
-import type { ToldAlert } from '../../risk/alerts/alert-stream.js';
+import type { SentAlert } from '../../risk/alerts/alert-stream.js';
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
 import { Account, holdingsOf } from '../account/account.js';
 import { AlertRule } from './alert-rule.js';
@@ -67,19 +67,19 @@ export const Alerts = connectionOf('RiskAlert', () => RiskAlert, 'alerts');
 @Resolver(() => RiskAlert)
 export class RiskAlertResolver {
   @FieldResolver(() => ID, { description: ID_DESCRIPTION })
-  id(@Root() { seq }: ToldAlert): string {
+  id(@Root() { seq }: SentAlert): string {
     return globalId('RiskAlert', String(seq));
   }
 
   @FieldResolver(() => String, {
     description: 'Its place in the sequence of alerts, where to go on from: `riskAlerts(after:)`.',
   })
-  cursor(@Root() { seq }: ToldAlert): string {
+  cursor(@Root() { seq }: SentAlert): string {
     return writeCursor([String(seq)]);
   }
 
   @FieldResolver(() => Account, { description: 'The account that it is about.' })
-  async account(@Root() { accountId }: ToldAlert, @Ctx() context: Context): Promise<AccountRecord> {
+  async account(@Root() { accountId }: SentAlert, @Ctx() context: Context): Promise<AccountRecord> {
     return (await holdingsOf(accountId, context)).account;
   }
 
@@ -87,7 +87,7 @@ export class RiskAlertResolver {
     nullable: true,
     description: 'Of the isolated position that it is about, open or closed since; null: the cross account.',
   })
-  instrument(@Root() { venue, instrument }: ToldAlert, @Ctx() { rulebook }: Context): unknown {
+  instrument(@Root() { venue, instrument }: SentAlert, @Ctx() { rulebook }: Context): unknown {
     return instrument === null ? null : rulebook.instrument(venue, instrument);
   }
 
@@ -97,7 +97,7 @@ export class RiskAlertResolver {
       'The isolated position that it is about, as it is now. Null for the cross account, and while it is closed: ' +
       '`instrument` and `side` say which one it was.',
   })
-  async position(@Root() alert: ToldAlert, @Ctx() context: Context): Promise<AccountPosition | null> {
+  async position(@Root() alert: SentAlert, @Ctx() context: Context): Promise<AccountPosition | null> {
     if (alert.instrument === null) return null;
     const found = (await positionsOf(alert.accountId, context)).find(
       ({ instrument, side, marginMode }) =>
@@ -112,12 +112,12 @@ export class RiskAlertResolver {
       'maintenanceMargin / marginBalance when it fired: 1 is liquidation; rounded up. Null when nothing was required, ' +
       'the margin balance was not positive, or a price was missing.',
   })
-  marginRatio(@Root() { marginRatio }: ToldAlert): Decimal | null {
+  marginRatio(@Root() { marginRatio }: SentAlert): Decimal | null {
     return marginRatio === null ? null : roundUp(marginRatio);
   }
 
   @FieldResolver(() => DecimalScalar, { description: 'In USDT, when it fired, from 0 on; rounded up.' })
-  maintenanceMargin(@Root() { maintenanceMargin }: ToldAlert): Decimal {
+  maintenanceMargin(@Root() { maintenanceMargin }: SentAlert): Decimal {
     return roundUp(maintenanceMargin);
   }
 
@@ -125,7 +125,7 @@ export class RiskAlertResolver {
     nullable: true,
     description: 'Of RULE_FIRED: the rule; null once it is removed. Null for other kinds.',
   })
-  async rule(@Root() { ruleId }: ToldAlert, @Ctx() { loaders }: Context): Promise<AlertRuleRecord | null> {
+  async rule(@Root() { ruleId }: SentAlert, @Ctx() { loaders }: Context): Promise<AlertRuleRecord | null> {
     return ruleId === null ? null : loaders.alertRule.load(ruleId);
   }
 
@@ -133,14 +133,14 @@ export class RiskAlertResolver {
     nullable: true,
     description: 'Of COLLATERAL_RATIO_SCHEDULED: the version that will take effect. Null for other kinds.',
   })
-  collateralRatio(@Root() { ratioId }: ToldAlert, @Ctx() { rulebook }: Context): RatioVersion | null {
+  collateralRatio(@Root() { ratioId }: SentAlert, @Ctx() { rulebook }: Context): RatioVersion | null {
     return ratioId === null ? null : rulebook.ratioVersion(ratioId);
   }
 
   @FieldResolver(() => [LedgerEntry], {
     description: 'Of INTEREST_STARTED and AUTO_EXCHANGED: what was booked, in that order. Empty for other kinds.',
   })
-  async ledgerEntries(@Root() { entries }: ToldAlert, @Ctx() { loaders }: Context): Promise<LedgerEntryRecord[]> {
+  async ledgerEntries(@Root() { entries }: SentAlert, @Ctx() { loaders }: Context): Promise<LedgerEntryRecord[]> {
     const found = await Promise.all(entries.map((seq) => loaders.ledgerEntry.load(seq)));
     return found.filter((entry) => entry !== null);
   }
@@ -149,7 +149,7 @@ export class RiskAlertResolver {
     nullable: true,
     description: 'When the owner acknowledged it first; null: not yet.',
   })
-  async acknowledgedAt(@Root() alert: AlertRecord | ToldAlert, @Ctx() { loaders }: Context): Promise<Date | null> {
+  async acknowledgedAt(@Root() alert: AlertRecord | SentAlert, @Ctx() { loaders }: Context): Promise<Date | null> {
     if ('acknowledgedAt' in alert) return alert.acknowledgedAt;
     return (await loaders.alert.load(alert.seq))?.acknowledgedAt ?? null;
   }

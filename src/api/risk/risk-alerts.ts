@@ -17,7 +17,7 @@ import {
 
 import { readAccounts, type AccountRecord } from '../../ledger/records.js';
 import { acknowledgeAlert, findAlerts, type AlertRecord } from '../../risk/alerts/alert-records.js';
-import type { ToldAlert } from '../../risk/alerts/alert-stream.js';
+import type { SentAlert } from '../../risk/alerts/alert-stream.js';
 import { EmptyStream } from '../../platform/pull-stream.js';
 import { isUuid } from '../../platform/ids.js';
 import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.js';
@@ -122,7 +122,7 @@ export class RiskAlertStreamResolver {
     subscribe: ({ args, context }) => listen(args as ListenArgs, context as Context),
   })
   riskAlerts(
-    @Root() alert: ToldAlert,
+    @Root() alert: SentAlert,
     @Arg('accountIds', () => [ID], { nullable: true, description: ACCOUNT_IDS })
     _accountIds: string[] | null | undefined,
     @Arg('after', () => String, {
@@ -132,7 +132,7 @@ export class RiskAlertStreamResolver {
         'Null: live only.',
     })
     _after: string | null | undefined,
-  ): ToldAlert {
+  ): SentAlert {
     return alert;
   }
 }
@@ -142,13 +142,13 @@ interface ListenArgs {
   readonly after?: string | null;
 }
 
-async function listen(args: ListenArgs, context: Context): Promise<AsyncIterable<ToldAlert>> {
+async function listen(args: ListenArgs, context: Context): Promise<AsyncIterable<SentAlert>> {
   const viewer = viewerOf(context);
   const after = args.after == null ? null : sequenceOf(readCursor(args.after));
   const wanted = args.accountIds == null ? null : localAccountIds(args.accountIds);
   const found = wanted === null ? null : await readAccounts(context.db, wanted);
   const accountIds = found?.filter((account) => maySee(viewer, account)).map(({ id }) => id) ?? null;
-  if (accountIds?.length === 0) return new EmptyStream<ToldAlert>();
+  if (accountIds?.length === 0) return new EmptyStream<SentAlert>();
   const stream = await context.alertFeed.stream({ owner: confinedTo(viewer), accountIds, after });
   if (stream !== null) return stream;
   throw badUserInput(

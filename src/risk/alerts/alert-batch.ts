@@ -21,7 +21,7 @@ export interface AccountWork {
   /** What its machines have fired. */
   readonly fired: NewAlert[];
   /** What the outbox has told of it. */
-  readonly told: NewAlert[];
+  readonly fromOutbox: NewAlert[];
   /** The numbers of its outbox rows: they are deleted with what its evaluation has brought, and in no other way. */
   readonly outbox: bigint[];
 }
@@ -120,7 +120,7 @@ export class AlertBatch {
       const kind = ALERT_OF[what];
       if (kind === undefined) continue;
       const alert = { kind, status: cross.status, ...this.columns(accountId, cross), ratioId, effectiveAt, entries };
-      work.told.push({ ...this.blank(accountId), ...alert });
+      work.fromOutbox.push({ ...this.blank(accountId), ...alert });
     }
     const groups = grouped([...this.work.values()], limit);
     const portions = groups.map((work, index) => portion(work, index === groups.length - 1 ? this.round : null));
@@ -130,7 +130,14 @@ export class AlertBatch {
   private workOf(accountId: string, before: AccountStates): AccountWork {
     const known = this.work.get(accountId);
     if (known !== undefined) return known;
-    const work = { accountId, states: new Map(before), changed: new Set<string>(), fired: [], told: [], outbox: [] };
+    const work = {
+      accountId,
+      states: new Map(before),
+      changed: new Set<string>(),
+      fired: [],
+      fromOutbox: [],
+      outbox: [],
+    };
     this.work.set(accountId, work);
     return work;
   }
@@ -159,7 +166,7 @@ function grouped(all: readonly AccountWork[], limit: number): AccountWork[][] {
   const groups: AccountWork[][] = [[]];
   let weight = 0;
   for (const work of all) {
-    const own = Math.max(work.told.length + work.fired.length, work.changed.size);
+    const own = Math.max(work.fromOutbox.length + work.fired.length, work.changed.size);
     if (weight > 0 && weight + own > limit) {
       groups.push([]);
       weight = 0;
@@ -170,11 +177,11 @@ function grouped(all: readonly AccountWork[], limit: number): AccountWork[][] {
   return groups;
 }
 
-function portion(work: readonly AccountWork[], doneRound: bigint | null): Portion {
+function portion(work: readonly AccountWork[], doneSeq: bigint | null): Portion {
   const states = work.flatMap(({ accountId, changed, states }) =>
     [...changed].map((level) => ({ accountId, level, state: states.get(level) ?? null })),
   );
   const outbox = work.flatMap((each) => each.outbox);
-  const alerts = work.flatMap(({ told, fired }) => [...told, ...fired]);
-  return { chunk: { alerts, states, outbox, doneRound }, work };
+  const alerts = work.flatMap(({ fromOutbox: fromOutbox, fired }) => [...fromOutbox, ...fired]);
+  return { chunk: { alerts, states, outbox, doneSeq: doneSeq }, work };
 }

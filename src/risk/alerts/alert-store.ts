@@ -44,7 +44,7 @@ export interface Chunk {
   /** Numbers of outbox rows that are done with it, all of accounts whose evaluation it holds. */
   readonly outbox: readonly bigint[];
   /** The round whose alerts are all stored with it; null: more is to come. */
-  readonly doneRound: bigint | null;
+  readonly doneSeq: bigint | null;
 }
 
 /** Rows of one statement when everything is read. */
@@ -157,12 +157,17 @@ export async function storeChunk(
     await writeStates(tx, chunk.states);
     if (chunk.outbox.length > 0) await tx.$executeRaw(outboxDeletion(chunk.outbox));
     await tx.$executeRaw`
-      UPDATE duty SET last_alert = ${last}, done_round = COALESCE(${chunk.doneRound}::bigint, done_round) WHERE id = 1`;
+      UPDATE duty SET last_alert = ${last}, done_round = COALESCE(${chunk.doneSeq}::bigint, done_round) WHERE id = 1`;
   });
 }
 
 /** Nothing came of it: one statement says so, for every turn. False: it has to be found out what is amiss. */
-async function isDone(db: Database, term: Term, { outbox, doneRound }: Chunk, lastAlert: bigint): Promise<boolean> {
+async function isDone(
+  db: Database,
+  term: Term,
+  { outbox, doneSeq: doneSeq }: Chunk,
+  lastAlert: bigint,
+): Promise<boolean> {
   if (term.ended.aborted) return false;
   const held = await db.$executeRaw`
     WITH held AS (
@@ -170,7 +175,7 @@ async function isDone(db: Database, term: Term, { outbox, doneRound }: Chunk, la
     ), gone AS (
       ${outboxDeletion(outbox)} AND EXISTS (SELECT FROM held)
     )
-    UPDATE duty SET done_round = COALESCE(${doneRound}::bigint, done_round) WHERE id = 1 AND EXISTS (SELECT FROM held)`;
+    UPDATE duty SET done_round = COALESCE(${doneSeq}::bigint, done_round) WHERE id = 1 AND EXISTS (SELECT FROM held)`;
   return held === 1;
 }
 

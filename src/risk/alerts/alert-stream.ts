@@ -10,7 +10,7 @@ import type { AlertFilter, AlertRecord } from './alert-records.js';
 import type { AlertRing } from './alert-ring.js';
 
 /** An alert as it is told: whether it was acknowledged is read when it is asked for, since it may have been meanwhile. */
-export type ToldAlert = Omit<AlertRecord, 'acknowledgedAt'>;
+export type SentAlert = Omit<AlertRecord, 'acknowledgedAt'>;
 
 /** What a stream takes its alerts from. */
 export interface AlertSource {
@@ -26,7 +26,7 @@ export interface AlertSource {
 
 const RETRY_MS = 500;
 
-export class AlertStream extends PullStream<ToldAlert> {
+export class AlertStream extends PullStream<SentAlert> {
   private readonly accountIds: ReadonlySet<string> | null;
   /** Of the database, not handed over yet. */
   private page: AlertRecord[] = [];
@@ -52,12 +52,12 @@ export class AlertStream extends PullStream<ToldAlert> {
     this.handOver();
   }
 
-  protected take(): ToldAlert | undefined {
+  protected take(): SentAlert | undefined {
     if (this.isReading || this.isUpToDate) return undefined;
     const next = this.page.shift() ?? this.fromRing();
     if (next === 'behind') void this.readPage();
     else if (next === null) this.isUpToDate = true;
-    else return told(next);
+    else return withoutAcknowledgement(next);
     return undefined;
   }
 
@@ -103,6 +103,6 @@ export class AlertStream extends PullStream<ToldAlert> {
   }
 }
 
-function told({ acknowledgedAt: _asItWas, ...alert }: AlertRecord): ToldAlert {
+function withoutAcknowledgement({ acknowledgedAt: _asItWas, ...alert }: AlertRecord): SentAlert {
   return alert;
 }

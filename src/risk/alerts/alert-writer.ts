@@ -48,8 +48,8 @@ const NOBODY: ReadonlySet<string> = new Set();
 export class AlertWriter {
   /** The round that a predecessor has taken and not finished; it has to be evaluated again, on its prices or later ones. */
   readonly unfinishedSeq: bigint | null;
-  private takenRound: bigint;
-  private doneRound: bigint;
+  private takenSeq: bigint;
+  private doneSeq: bigint;
   private lastAlert: bigint;
   private batch: AlertBatch | null = null;
   /** What is left to store of a turn that is being ended. */
@@ -67,14 +67,14 @@ export class AlertWriter {
     private readonly rules: Map<string, readonly AlertRule[]>,
     private readonly chunk: number,
   ) {
-    this.takenRound = leadership.takenRound;
-    this.doneRound = leadership.doneRound;
+    this.takenSeq = leadership.takenSeq;
+    this.doneSeq = leadership.doneSeq;
     this.lastAlert = leadership.lastAlert;
-    this.unfinishedSeq = leadership.takenRound === leadership.doneRound ? null : leadership.takenRound;
+    this.unfinishedSeq = leadership.takenSeq === leadership.doneSeq ? null : leadership.takenSeq;
   }
 
   /**
-   * Reads what predecessors have left. Throws DeposedError, as every method that writes does.
+   * Reads what predecessors have left. Throws LeadershipLostError, as every method that writes does.
    *
    * @param chunk so many alerts are stored in one transaction, but for an account that alone has more
    */
@@ -122,16 +122,16 @@ export class AlertWriter {
    */
   async startBatch(round: bigint): Promise<readonly string[]> {
     if (this.ending !== null) throw new Error('The turn before is not stored yet: endTurn has to succeed first.');
-    if (round < this.takenRound) {
+    if (round < this.takenSeq) {
       throw new RangeError(
-        `Round ${this.takenRound} was taken already, ${round} is older: catch up with the prices first.`,
+        `Round ${this.takenSeq} was taken already, ${round} is older: catch up with the prices first.`,
       );
     }
     const { db } = this.parts;
     const outbox = await readOutbox(db, OUTBOX_ROWS, this.resting());
-    if (round > this.takenRound) {
+    if (round > this.takenSeq) {
       await takePriceBatch(db, this.term, round);
-      this.takenRound = round;
+      this.takenSeq = round;
     }
     const ids = [...new Set(outbox.map(({ accountId }) => accountId))];
     if (ids.length > 0) {
@@ -216,8 +216,8 @@ export class AlertWriter {
   }
 
   /** There is nothing in it that the database does not have. */
-  private isStored({ alerts, states, outbox, doneRound }: Chunk): boolean {
-    return alerts.length + states.length + outbox.length === 0 && doneRound === this.doneRound;
+  private isStored({ alerts, states, outbox, doneSeq: doneSeq }: Chunk): boolean {
+    return alerts.length + states.length + outbox.length === 0 && doneSeq === this.doneSeq;
   }
 
   /** The database has it. */
@@ -226,7 +226,7 @@ export class AlertWriter {
       if (states.size === 0) this.states.delete(accountId);
       else this.states.set(accountId, states);
     }
-    this.doneRound = chunk.doneRound ?? this.doneRound;
+    this.doneSeq = chunk.doneSeq ?? this.doneSeq;
     if (chunk.alerts.length === 0) return;
     this.lastAlert += BigInt(chunk.alerts.length);
     this.parts.bus.emit('alerts', { last: this.lastAlert });

@@ -6,7 +6,7 @@
 import { decimal, type Decimal } from '../../margin/decimal.js';
 
 /** In the place of a number of digits: the float does not tell the decimal. */
-export const UNTOLD = 255;
+export const INEXACT = 255;
 
 const MAX_DIGITS = 18;
 /** Below it, a product with a power of ten is off by less than a half, so that rounding finds the whole number. */
@@ -21,9 +21,9 @@ const POWERS = Array.from({ length: MAX_DIGITS + 1 }, (_, digits) => 10 ** digit
 export function digitsOf(plain: string, float: number): number {
   const point = plain.indexOf('.');
   const digits = point < 0 ? 0 : plain.length - point - 1;
-  if (digits > MAX_DIGITS) return UNTOLD;
+  if (digits > MAX_DIGITS) return INEXACT;
   // A hair below, since the float and the product are rounded.
-  return Math.abs(float) * (POWERS[digits] as number) < MAX_UNITS * 0.999 ? digits : UNTOLD;
+  return Math.abs(float) * (POWERS[digits] as number) < MAX_UNITS * 0.999 ? digits : INEXACT;
 }
 
 export class ExactSum {

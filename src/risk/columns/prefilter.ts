@@ -30,13 +30,13 @@ const flags = new Uint8Array(BATCH);
  * Looks at the first `count` of `buckets` at the prices and rules of this moment and writes those that must be assessed
  * to `awake`, in the same order; how many they are.
  */
-export function prefilter(book: AccountColumns, units: Uint32Array, count: number, awake: Uint32Array): number {
-  const { halves, quietRanges } = book.units;
+export function prefilter(columns: AccountColumns, units: Uint32Array, count: number, awake: Uint32Array): number {
+  const { halves, quietRanges } = columns.units;
   let woken = 0;
   for (let from = 0; from < count; from += BATCH) {
     const to = Math.min(count, from + BATCH);
-    sink[0] = touch(book, units, from, to);
-    valueUnits(book, units, from, to, intervals, flags);
+    sink[0] = touch(columns, units, from, to);
+    valueUnits(columns, units, from, to, intervals, flags);
     for (let index = from; index < to; index++) {
       const unit = units[index] as number;
       const place = (index - from) * INTERVAL_STRIDE;
@@ -94,16 +94,16 @@ function touch(
  * surely below every ratio at which something happens. The others are written to `rest`; how many they are. The proof
  * is the same as for sleeping: what may sleep in a corridor is in it.
  */
-export function settleCalm(book: AccountColumns, units: Uint32Array, count: number, rest: Uint32Array): number {
-  const { halves } = book.units;
+export function settleCalm(columns: AccountColumns, units: Uint32Array, count: number, rest: Uint32Array): number {
+  const { halves } = columns.units;
   let left = 0;
   for (let from = 0; from < count; from += BATCH) {
     const to = Math.min(count, from + BATCH);
-    valueUnits(book, units, from, to, intervals, flags);
+    valueUnits(columns, units, from, to, intervals, flags);
     for (let index = from; index < to; index++) {
       const unit = units[index] as number;
       const place = (index - from) * INTERVAL_STRIDE;
-      const calmBelow = book.rules.calmBelow[halves[unit * UNIT_HALVES + RULE_SET] as number] as number;
+      const calmBelow = columns.rules.calmBelow[halves[unit * UNIT_HALVES + RULE_SET] as number] as number;
       const sleepsAs = (status: number, high: number): boolean =>
         maySleep(
           status,
@@ -115,8 +115,8 @@ export function settleCalm(book: AccountColumns, units: Uint32Array, count: numb
           intervals[place + 2] as number,
           intervals[place + 3] as number,
         );
-      if (sleepsAs(NO_EXPOSURE, Infinity)) book.settle(unit, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
-      else if (sleepsAs(HEALTHY, calmBelow)) book.settle(unit, { status: 'HEALTHY', low: 0, high: calmBelow });
+      if (sleepsAs(NO_EXPOSURE, Infinity)) columns.settle(unit, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
+      else if (sleepsAs(HEALTHY, calmBelow)) columns.settle(unit, { status: 'HEALTHY', low: 0, high: calmBelow });
       else rest[left++] = unit;
     }
   }

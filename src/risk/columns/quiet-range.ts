@@ -23,7 +23,7 @@ export interface UnitAmounts {
 /** Somebody is to be told when the ratio has moved by `minChange` from what was told last. */
 export interface Watch {
   /** The ratio as told (rounded up at 18 digits); null: there was none, or `minChange` is 0 and it is of no account. */
-  readonly told: Decimal | null;
+  readonly lastSent: Decimal | null;
   readonly minChange: Decimal;
 }
 
@@ -59,12 +59,12 @@ export function quietRangeOf(
     if (side > 0 && boundary.gt(low)) low = boundary;
     if (side < 0 && (high === null || boundary.lt(high))) high = boundary;
   }
-  for (const { told, minChange } of watches) {
+  for (const { lastSent: lastSent, minChange } of watches) {
     // It was infinite, and is told again when it is finite.
-    if (told === null) return { status, low: INFINITE, high: Infinity };
-    const lowest = told.minus(minChange);
+    if (lastSent === null) return { status, low: INFINITE, high: Infinity };
+    const lowest = lastSent.minus(minChange);
     // A ratio that was sent is rounded up: it exceeds the exact one by less than the last digit.
-    const highest = told.plus(minChange).minus(SMALLEST_STEP);
+    const highest = lastSent.plus(minChange).minus(SMALLEST_STEP);
     if (lowest.gt(low)) low = lowest;
     if (high === null || highest.lt(high)) high = highest;
   }

@@ -75,19 +75,19 @@ export const INTERVAL_STRIDE = 4;
  * price is left out of the sums, as `assessMargin` leaves it out.
  */
 export function valueUnits(
-  book: Columns,
+  columns: Columns,
   units: Uint32Array,
   from: number,
   to: number,
   intervals: Float64Array,
   flags: Uint8Array,
 ): void {
-  const { words, halves } = book.units;
-  const { row: holdingRow, quantity: quantities } = book.holdings;
-  const { row: positionRow, amounts } = book.positions;
-  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, counts } = book.rules;
-  const { instrumentPrice, maintenanceTier, maintenanceTiers, debtMarginRate, maintenanceScale } = book.rules;
-  const { values: prices } = book.rules.prices;
+  const { words, halves } = columns.units;
+  const { row: holdingRow, quantity: quantities } = columns.holdings;
+  const { row: positionRow, amounts } = columns.positions;
+  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, counts } = columns.rules;
+  const { instrumentPrice, maintenanceTier, maintenanceTiers, debtMarginRate, maintenanceScale } = columns.rules;
+  const { values: prices } = columns.rules.prices;
 
   for (let index = from; index < to; index++) {
     const unit = units[index] as number;

@@ -35,7 +35,7 @@ export interface MarginLoopParts {
 }
 
 /** Prices at which accounts are assessed, and who is told of it. */
-interface Sight {
+interface Pricing {
   readonly snapshot: PriceSnapshot;
   readonly markets: Map<string, Market>;
   /** False: alerts only; the prices are those of a round that is over. */
@@ -57,7 +57,7 @@ export class MarginLoop {
   private readonly awake = new Uint32Array(BATCH);
   private alertWriter: AlertWriter | null = null;
   /** The keeper whose predecessors' work is finished. */
-  private begun: AlertWriter | null = null;
+  private takenOver: AlertWriter | null = null;
   /** Everything has to be evaluated, asleep or not: at the start, and when the duty begins. */
   private everything = true;
   private evaluatedAt: PriceSnapshot | null = null;
@@ -72,7 +72,7 @@ export class MarginLoop {
     this.watchers = new Watchers(parts.rulebook);
     const { bus } = parts;
     bus.on('prices', () => this.wake());
-    bus.on('accounts', (news) => this.onAccounts(news));
+    bus.on('accounts', (event) => this.onAccounts(event));
     bus.on('collateralRatio', () => this.wake());
     bus.on('policy', () => this.wake());
     bus.on('resync', () => this.onResync());
@@ -82,10 +82,10 @@ export class MarginLoop {
   async start(): Promise<void> {
     const { prices, log } = this.parts;
     const started = Date.now();
-    let told = started;
+    let loggedAt = started;
     await this.accounts.load(prices.snapshot().asOf, (accounts) => {
-      if (Date.now() - told < PROGRESS_MS) return;
-      told = Date.now();
+      if (Date.now() - loggedAt < PROGRESS_MS) return;
+      loggedAt = Date.now();
       log.info({ accounts }, 'Accounts are being read.');
     });
     this.wake();
@@ -102,7 +102,7 @@ export class MarginLoop {
     const stream = this.watchers.open(accountIds, minChange);
     // The cause that explains the least: a stream calls its own first state SNAPSHOT, and other streams of the account are
     // told nothing new.
-    for (const id of accountIds) this.mark(id, 'PRICE');
+    for (const id of accountIds) this.addChanged(id, 'PRICE');
     this.wake();
     return stream;
   }
@@ -132,7 +132,7 @@ export class MarginLoop {
   }
 
   private onAccounts({ ids, cause }: Events['accounts'][0]): void {
-    for (const id of ids) this.mark(id, cause);
+    for (const id of ids) this.addChanged(id, cause);
     this.wake();
   }
 
@@ -142,7 +142,7 @@ export class MarginLoop {
   }
 
   /** The first cause stands until the account is assessed, but for a price, which explains the least. */
-  private mark(id: string, cause: ChangeCause): void {
+  private addChanged(id: string, cause: ChangeCause): void {
     if ((this.changed.get(id) ?? 'PRICE') === 'PRICE') this.changed.set(id, cause);
   }
 
@@ -167,14 +167,14 @@ export class MarginLoop {
   private async cycle(): Promise<void> {
     const { prices } = this.parts;
     const { alertWriter } = this;
-    if (alertWriter !== null && alertWriter !== this.begun) await this.takeOver(alertWriter);
+    if (alertWriter !== null && alertWriter !== this.takenOver) await this.takeOver(alertWriter);
     let snapshot = prices.snapshot();
     const left = await this.startCycle(alertWriter, snapshot.round);
     await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
     // The states may be newer than the snapshot by now; where the prices are not, the instant follows.
     const later = prices.snapshot();
     if (later.round === snapshot.round) snapshot = later;
-    await this.evaluate(sightOf(snapshot, true), alertWriter);
+    await this.evaluate(pricingOf(snapshot, true), alertWriter);
     await this.endCycle(alertWriter, snapshot.asOf);
     // There may be more than one turn takes.
     if (left > 0) this.isDue = true;
@@ -191,11 +191,11 @@ export class MarginLoop {
       await this.startCycle(alertWriter, round);
       await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
       this.everything = true;
-      await this.evaluate(sightOf(snapshot, false), alertWriter);
+      await this.evaluate(pricingOf(snapshot, false), alertWriter);
       await this.endCycle(alertWriter, snapshot.asOf);
     }
     this.everything = true;
-    this.begun = alertWriter;
+    this.takenOver = alertWriter;
   }
 
   /** How many accounts others have left to be read anew. */
@@ -206,8 +206,8 @@ export class MarginLoop {
       () => alertWriter.startBatch(round),
     );
     // Of these nobody was told: their process died between the commit and the news of it, or Redis was away.
-    const unheard = left.filter((id) => !this.changed.has(id));
-    if (unheard.length > 0) this.parts.bus.emit('accounts', { ids: unheard, cause: 'ACCOUNT' });
+    const unnoticed = left.filter((id) => !this.changed.has(id));
+    if (unnoticed.length > 0) this.parts.bus.emit('accounts', { ids: unnoticed, cause: 'ACCOUNT' });
     return left.length;
   }
 
@@ -240,7 +240,7 @@ export class MarginLoop {
 
   private async readChanged(at: Date): Promise<void> {
     if (this.resyncing) {
-      for (const id of await this.accounts.outdated()) this.mark(id, 'RESYNC');
+      for (const id of await this.accounts.outdated()) this.addChanged(id, 'RESYNC');
       for (const id of this.watchers.ids) this.changed.set(id, 'RESYNC');
       this.resyncing = false;
     }
@@ -256,7 +256,7 @@ export class MarginLoop {
         this.wakeAccount(id);
       }
     } catch (error) {
-      for (const [id, cause] of batch) this.mark(id, cause);
+      for (const [id, cause] of batch) this.addChanged(id, cause);
       throw error;
     }
   }
@@ -282,11 +282,11 @@ export class MarginLoop {
     return this.evaluatedAt ?? this.parts.prices.snapshot();
   }
 
-  private async evaluate(sight: Sight, alertWriter: AlertWriter | null): Promise<void> {
+  private async evaluate(pricing: Pricing, alertWriter: AlertWriter | null): Promise<void> {
     const { accounts, dirty, units, awake } = this;
-    this.evaluatedAt = sight.snapshot;
-    for (const change of accounts.takeRules(sight.snapshot.asOf, dirty)) this.watchers.explain(change);
-    this.wakeWatchersOf(accounts.takePrices(sight.snapshot, dirty));
+    this.evaluatedAt = pricing.snapshot;
+    for (const change of accounts.takeRules(pricing.snapshot.asOf, dirty)) this.watchers.explain(change);
+    this.wakeWatchersOf(accounts.takePrices(pricing.snapshot, dirty));
     const slice = new Slice();
     if (this.everything) {
       this.everything = false;
@@ -307,7 +307,7 @@ export class MarginLoop {
       // An account that was replaced may have left marks of buckets behind that are nobody's now.
       crosses.delete(FREE);
       for (const cross of crosses) {
-        this.assess(cross, sight, alertWriter);
+        this.assess(cross, pricing, alertWriter);
         if (slice.isOver) await slice.next();
       }
       if (slice.isOver) await slice.next();
@@ -332,7 +332,7 @@ export class MarginLoop {
     }
   }
 
-  private assess(cross: number, { snapshot, markets, forWatchers }: Sight, alertWriter: AlertWriter | null): void {
+  private assess(cross: number, { snapshot, markets, forWatchers }: Pricing, alertWriter: AlertWriter | null): void {
     const { accounts, parts } = this;
     const id = accounts.columns.accountOf(cross);
     const watched = forWatchers ? this.watchers.of(id) : undefined;
@@ -372,7 +372,7 @@ export class MarginLoop {
   }
 }
 
-function sightOf(snapshot: PriceSnapshot, forWatchers: boolean): Sight {
+function pricingOf(snapshot: PriceSnapshot, forWatchers: boolean): Pricing {
   return { snapshot, markets: new Map(), forWatchers };
 }
 

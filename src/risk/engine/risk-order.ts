@@ -39,7 +39,7 @@ const CANDIDATES = 1_000;
 /** The next accounts of the order by health. */
 export async function accountsByRisk(
   db: Database,
-  book: AccountCache,
+  cache: AccountCache,
   query: RiskQuery,
   after: Rank | null,
   limit: number,
@@ -48,7 +48,7 @@ export async function accountsByRisk(
   const among = isConfined(query) ? new Set(await accountIds(db, query)) : null;
   const found: RankedAccount[] = [];
   for (let last = after; found.length < limit;) {
-    const ranks = await nextRanks(book, query, among, last, Math.max(limit, CANDIDATES));
+    const ranks = await nextRanks(cache, query, among, last, Math.max(limit, CANDIDATES));
     const ids = ranks.map(({ id }) => id);
     const accounts = new Map(
       (await findAccounts(db, { ...query, ids, orderBy: 'ID' }, null, ids.length)).map((account) => [
@@ -69,20 +69,20 @@ export async function accountsByRisk(
 /** The next accounts of a status, in the order of the query. */
 export async function accountsOfStatus(
   db: Database,
-  book: AccountCache,
+  cache: AccountCache,
   query: RiskQuery,
   after: { readonly id: string; readonly name: string } | null,
   limit: number,
 ): Promise<AccountRecord[]> {
-  const ids = await idsOfStatus(book, query);
+  const ids = await idsOfStatus(cache, query);
   if (ids !== null) return findAccounts(db, { ...query, ids }, after, limit);
   // So many stand so that whoever reads on meets them soon.
   const found: AccountRecord[] = [];
   for (let last = after; found.length < limit;) {
     const page = await findAccounts(db, query, last, CANDIDATES);
     for (const account of page) {
-      const [cross] = book.columns.unitsOf(account.id);
-      const status = cross === undefined ? null : book.columns.worstStatusOf(cross);
+      const [cross] = cache.columns.unitsOf(account.id);
+      const status = cross === undefined ? null : cache.columns.worstStatusOf(cross);
       if (status !== null && query.statuses?.has(status) === true && found.length < limit) found.push(account);
     }
     last = page.at(-1) ?? null;
@@ -92,10 +92,10 @@ export async function accountsOfStatus(
 }
 
 /** The accounts that stand so; null: more than one statement can name. */
-export async function idsOfStatus(book: AccountCache, query: RiskQuery): Promise<string[] | null> {
+export async function idsOfStatus(cache: AccountCache, query: RiskQuery): Promise<string[] | null> {
   const ids: string[] = [];
-  await forEachAccount(book, query, null, (cross) => {
-    if (ids.length <= NAMED) ids.push(book.columns.accountOf(cross));
+  await forEachAccount(cache, query, null, (cross) => {
+    if (ids.length <= NAMED) ids.push(cache.columns.accountOf(cross));
   });
   return ids.length > NAMED ? null : ids;
 }
@@ -106,18 +106,18 @@ function isConfined({ visibleTo, owner, name }: AccountQuery): boolean {
 
 /** The `count` lowest ranks after the last one. */
 async function nextRanks(
-  book: AccountCache,
+  cache: AccountCache,
   query: RiskQuery,
   among: ReadonlySet<string> | null,
   last: Rank | null,
   count: number,
 ): Promise<Rank[]> {
   const lowest: Rank[] = [];
-  await forEachAccount(book, query, among, (cross) => {
-    const health = healthIn(book, cross);
+  await forEachAccount(cache, query, among, (cross) => {
+    const health = healthIn(cache, cross);
     const highest = lowest.at(-1);
     if (lowest.length === count && highest !== undefined && health > highest.health) return;
-    const rank = { id: book.columns.accountOf(cross), health };
+    const rank = { id: cache.columns.accountOf(cross), health };
     if (last !== null && !precedes(last, rank)) return;
     let place = lowest.length;
     while (place > 0 && precedes(rank, lowest[place - 1] as Rank)) place -= 1;
@@ -132,18 +132,18 @@ function precedes(a: Rank, b: Rank): boolean {
 }
 
 async function forEachAccount(
-  book: AccountCache,
+  cache: AccountCache,
   query: RiskQuery,
   among: ReadonlySet<string> | null,
   visit: (cross: number) => void,
 ): Promise<void> {
-  const { columns } = book;
+  const { columns } = cache;
   const isAsked = (cross: number): boolean => {
-    const { venue, chain } = book.ruleSetAt(cross);
+    const { venue, chain } = cache.ruleSetAt(cross);
     if (query.venue != null && query.venue !== venue) return false;
     if (query.chain != null && query.chain !== chain) return false;
     if (query.statuses === null) return true;
-    const status = book.columns.worstStatusOf(cross);
+    const status = cache.columns.worstStatusOf(cross);
     return status !== null && query.statuses.has(status);
   };
   if (among !== null) {

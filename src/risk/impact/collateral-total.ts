@@ -6,7 +6,7 @@ import { COUNTS_NOTHING, collateralCurve, type Segment } from '../../margin/curv
 import { assessBalance, collateralTableOf } from '../../margin/state/collateral.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { CollateralMode, Market, Policy } from '../../margin/model.js';
-import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
+import { ExactSum, INEXACT } from '../columns/exact-sum.js';
 
 /** An amount in floats that is farther than this from an edge (relative) is on the same side as the exact one. */
 const NEAR = 2 ** -48;
@@ -65,7 +65,7 @@ export class CollateralTotal {
       float < this.userCap * (1 - NEAR) &&
       amount < line.cap * (1 - NEAR) &&
       (line.floor === 0 || amount > line.floor * (1 + NEAR));
-    if (!isSure || digits === UNTOLD) {
+    if (!isSure || digits === INEXACT) {
       this.oneByOne = this.oneByOne.plus(this.assess(exact()).collateralValue);
       return;
     }

@@ -7,7 +7,7 @@ import { indexPrice } from '../../margin/state/collateral.js';
 import { maintenanceCurve, pieceAt, valueAt, type Segment } from '../../margin/curve.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { Market, Policy } from '../../margin/model.js';
-import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
+import { ExactSum, INEXACT } from '../columns/exact-sum.js';
 
 /** A notional in floats that is farther than this from an edge (relative) is on the same side as the exact one. */
 const NEAR = 2 ** -48;
@@ -55,7 +55,7 @@ export class MaintenanceTotal {
     if (mark === null) return;
     const notional = float * this.markFloat;
     const sum = this.sums.find(({ surelyFrom, surelyBelow }) => notional > surelyFrom && notional < surelyBelow);
-    if (sum === undefined || digits === UNTOLD) {
+    if (sum === undefined || digits === INEXACT) {
       const exactNotional = exact().times(mark);
       this.oneByOne = this.oneByOne.plus(valueAt(pieceAt(this.segments, exactNotional), exactNotional));
       return;
@@ -87,7 +87,7 @@ export class DebtTotal {
 
   /** What is owed, as a positive number: its float, `digitsOf` the exact one, and the exact one. */
   add(float: number, digits: number, exact: () => Decimal): void {
-    if (digits === UNTOLD) this.oneByOne = this.oneByOne.plus(exact());
+    if (digits === INEXACT) this.oneByOne = this.oneByOne.plus(exact());
     else this.owed.add(float, digits);
   }
 

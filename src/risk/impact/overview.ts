@@ -5,7 +5,7 @@ import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { KnownAccounts } from '../columns/known-accounts.js';
 import { UNIT_HALVES, UNIT_WORDS, FIRST_HOLDING, HOLDINGS } from '../columns/columns.js';
-import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
+import { ExactSum, INEXACT } from '../columns/exact-sum.js';
 import { Slice } from '../../platform/slice.js';
 import { CollateralTotal } from './collateral-total.js';
 
@@ -42,8 +42,8 @@ interface Sums {
 }
 
 /** At the prices of the snapshot, which must be those of the book. */
-export async function overviewOf(book: KnownAccounts, snapshot: PriceSnapshot, venue: string): Promise<Overview> {
-  const { columns } = book;
+export async function overviewOf(known: KnownAccounts, snapshot: PriceSnapshot, venue: string): Promise<Overview> {
+  const { columns } = known;
   const market = snapshot.marketOf(venue);
   const counts = new Map<MarginStatus, number>(MARGIN_STATUSES.map((status) => [status, 0]));
   const sums = new Map<number, Sums>();
@@ -51,16 +51,16 @@ export async function overviewOf(book: KnownAccounts, snapshot: PriceSnapshot, v
   const slice = new Slice();
   for (let cross = 0; cross < columns.units.end; cross++) {
     if (cross % 256 === 0 && slice.isOver) await slice.next();
-    if (columns.crossOf(cross) !== cross || book.ruleSetAt(cross).venue !== venue) continue;
+    if (columns.crossOf(cross) !== cross || known.ruleSetAt(cross).venue !== venue) continue;
     const status = columns.worstStatusOf(cross);
     if (status !== null) counts.set(status, (counts.get(status) ?? 0) + 1);
     if (columns.statusOf(cross) === 'LIQUIDATION') {
-      const report = assessMargin(book.stateAt(cross), market, book.ruleSetAt(cross).policy);
+      const report = assessMargin(known.stateAt(cross), market, known.ruleSetAt(cross).policy);
       if (report.status === 'LIQUIDATION') {
         shortfall = shortfall.plus(report.maintenanceMargin).minus(report.marginBalance);
       }
     }
-    addHoldings(book, cross, sums, snapshot);
+    addHoldings(known, cross, sums, snapshot);
   }
   return {
     asOf: snapshot.asOf,
@@ -70,27 +70,27 @@ export async function overviewOf(book: KnownAccounts, snapshot: PriceSnapshot, v
   };
 }
 
-function addHoldings(book: KnownAccounts, cross: number, sums: Map<number, Sums>, snapshot: PriceSnapshot): void {
-  const { units, holdings } = book.columns;
+function addHoldings(known: KnownAccounts, cross: number, sums: Map<number, Sums>, snapshot: PriceSnapshot): void {
+  const { units, holdings } = known.columns;
   const first = units.words[cross * UNIT_WORDS + FIRST_HOLDING] as number;
   const end = first + (units.halves[cross * UNIT_HALVES + HOLDINGS] as number);
   for (let item = first; item < end; item++) {
     const row = holdings.row[item] as number;
-    const exact = (): Decimal => book.stateAt(cross).balances[item - first]?.quantity ?? ZERO;
+    const exact = (): Decimal => known.stateAt(cross).balances[item - first]?.quantity ?? ZERO;
     let sum = sums.get(row);
-    if (sum === undefined) sums.set(row, (sum = sumsOf(book, cross, row, snapshot)));
+    if (sum === undefined) sums.set(row, (sum = sumsOf(known, cross, row, snapshot)));
     const quantity = holdings.quantity[item] as number;
     const digits = holdings.digits[item] as number;
     if (quantity > 0) sum.counted.add(quantity, digits, exact);
-    if (digits !== UNTOLD) (quantity > 0 ? sum.held : sum.owed).add(Math.abs(quantity), digits);
+    if (digits !== INEXACT) (quantity > 0 ? sum.held : sum.owed).add(Math.abs(quantity), digits);
     else if (quantity > 0) sum.heldOneByOne = sum.heldOneByOne.plus(exact());
     else sum.owedOneByOne = sum.owedOneByOne.minus(exact());
   }
 }
 
-function sumsOf(book: KnownAccounts, cross: number, row: number, snapshot: PriceSnapshot): Sums {
-  const { venue, chain, policy } = book.ruleSetAt(cross);
-  const { asset, mode } = book.columns.rules.assetAt(book.columns.ruleSetOf(cross), row);
+function sumsOf(known: KnownAccounts, cross: number, row: number, snapshot: PriceSnapshot): Sums {
+  const { venue, chain, policy } = known.ruleSetAt(cross);
+  const { asset, mode } = known.columns.rules.assetAt(known.columns.ruleSetOf(cross), row);
   const counted = new CollateralTotal(asset, mode, snapshot.marketOf(venue), policy);
   const [held, owed] = [new ExactSum(), new ExactSum()];
   return { asset, chain, held, owed, counted, heldOneByOne: ZERO, owedOneByOne: ZERO };

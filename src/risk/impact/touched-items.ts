@@ -1,7 +1,7 @@
 /** The balances, debts and positions that a change of rules touches, and what they come to before and after. */
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { Market, Policy } from '../../margin/model.js';
-import { ExactSum, UNTOLD } from '../columns/exact-sum.js';
+import { ExactSum, INEXACT } from '../columns/exact-sum.js';
 import {
   FIRST_HOLDING,
   FIRST_POSITION,
@@ -59,7 +59,7 @@ export class TouchedItems {
     for (let item = first; item < end; item++) {
       const row = positions.row[item] as number;
       const digits = positions.digits[item] as number;
-      if (digits === UNTOLD) {
+      if (digits === INEXACT) {
         const notional = this.sizeOf(unit, item - first).times(this.markOf(row));
         this.atRiskOneByOne = this.atRiskOneByOne.plus(notional);
         continue;

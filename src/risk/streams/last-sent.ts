@@ -6,7 +6,7 @@ import type { MarginState } from '../../ledger/margin-state.js';
 import type { Decimal } from '../../margin/decimal.js';
 import type { MarginStatus, Policy } from '../../margin/model.js';
 import type { UnitState, UnitStates } from '../alerts/margin-units.js';
-import { KeptDecimal } from './mutable-decimal.js';
+import { MutableDecimal } from './mutable-decimal.js';
 
 export class LastSent {
   private unitStates: readonly LastSentUnit[] = [];
@@ -39,7 +39,7 @@ export class LastSent {
   }
 
   /** The ratio of a level; null: it had none. */
-  ratioOf(unitState: string): Decimal | null {
+  marginRatioOf(unitState: string): Decimal | null {
     return this.unitStates.find(({ name }) => name === unitState)?.marginRatio ?? null;
   }
 
@@ -55,7 +55,7 @@ export class LastSent {
 class LastSentUnit {
   private status: MarginStatus | null = null;
   private hasRatio = false;
-  private readonly ratio = new KeptDecimal();
+  private readonly ratio = new MutableDecimal();
 
   constructor(readonly name: string) {}
 
@@ -81,9 +81,9 @@ class LastSentUnit {
 class Basis {
   private version = 0;
   private policy: Policy | null = null;
-  private readonly walletValue = new KeptDecimal();
-  private readonly marginBalance = new KeptDecimal();
-  private readonly maintenanceMargin = new KeptDecimal();
+  private readonly walletValue = new MutableDecimal();
+  private readonly marginBalance = new MutableDecimal();
+  private readonly maintenanceMargin = new MutableDecimal();
 
   keep({ account, policy, report }: MarginState): void {
     this.version = account.version;

@@ -1,7 +1,7 @@
 /** A finite decimal that is written over in place, where a `Decimal` would be three new objects: see told-state.ts. */
 import { decimal, type Decimal } from '../../margin/decimal.js';
 
-export class KeptDecimal {
+export class MutableDecimal {
   private sign = 0;
   private exponent = 0;
   /** Coefficient in base 10,000,000, as decimal.js has it: without words of zero at its end, so that equal is equal. */

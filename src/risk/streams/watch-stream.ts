@@ -22,7 +22,7 @@ export interface MarginUpdate {
 }
 
 /** An account of a stream. */
-interface Told {
+interface SentAccount {
   /** The newest state that was queued. */
   readonly last: LastSent;
   sequence: number;
@@ -38,9 +38,9 @@ interface Queued {
 }
 
 export class WatchStream extends PullStream<MarginUpdate> {
-  private readonly told = new Map<string, Told>();
+  private readonly sent = new Map<string, SentAccount>();
   /** Those with a state queued, in the order in which they became due. */
-  private due: Told[] = [];
+  private due: SentAccount[] = [];
 
   constructor(
     readonly accountIds: readonly string[],
@@ -59,37 +59,37 @@ export class WatchStream extends PullStream<MarginUpdate> {
   offer(state: MarginState, unitStates: UnitStates, cause: ChangeCause): void {
     if (this.ended) return;
     const { id } = state.account;
-    let told = this.told.get(id);
-    if (told === undefined) {
-      told = { last: new LastSent(this.minChange), sequence: 0, queued: null, deliveredStatus: null };
-      this.told.set(id, told);
-    } else if (cause !== 'RESYNC' && !told.last.differsFrom(state, unitStates)) {
+    let sent = this.sent.get(id);
+    if (sent === undefined) {
+      sent = { last: new LastSent(this.minChange), sequence: 0, queued: null, deliveredStatus: null };
+      this.sent.set(id, sent);
+    } else if (cause !== 'RESYNC' && !sent.last.differsFrom(state, unitStates)) {
       // After a gap everybody is told, whether it has moved or not.
       return;
     }
-    told.last.keep(state, unitStates);
-    told.sequence += 1;
+    sent.last.keep(state, unitStates);
+    sent.sequence += 1;
     // A newer state takes the place of the older one.
-    if (told.queued === null) this.due.push(told);
+    if (sent.queued === null) this.due.push(sent);
     // Until the first one was read, it is the first state that the subscriber sees.
-    told.queued = { state, cause: told.deliveredStatus === null ? 'SNAPSHOT' : cause };
+    sent.queued = { state, cause: sent.deliveredStatus === null ? 'SNAPSHOT' : cause };
     this.handOver();
   }
 
   /** From where on the ratio of a level is to be told again. */
   watchOf(accountId: string, unitState: string): Watch {
     const { minChange } = this;
-    const told = minChange.isZero() ? null : (this.told.get(accountId)?.last.ratioOf(unitState) ?? null);
-    return { told, minChange };
+    const sent = minChange.isZero() ? null : (this.sent.get(accountId)?.last.marginRatioOf(unitState) ?? null);
+    return { lastSent: sent, minChange };
   }
 
   protected take(): MarginUpdate | undefined {
-    const told = this.due.shift();
-    if (told === undefined || told.queued === null) return undefined;
-    const { state, cause } = told.queued;
-    const { deliveredStatus: previousStatus, sequence } = told;
-    told.queued = null;
-    told.deliveredStatus = state.report.status;
+    const sent = this.due.shift();
+    if (sent === undefined || sent.queued === null) return undefined;
+    const { state, cause } = sent.queued;
+    const { deliveredStatus: previousStatus, sequence } = sent;
+    sent.queued = null;
+    sent.deliveredStatus = state.report.status;
     return { state, previousStatus, sequence, cause };
   }
 

@@ -97,7 +97,7 @@ class Watched {
     this.units.forEach((unit, index) => {
       if (answer.awake[index] !== true) return;
       const watches: Watch[] =
-        this.minChange === null ? [] : [{ told: this.told[index] ?? null, minChange: this.minChange }];
+        this.minChange === null ? [] : [{ lastSent: this.told[index] ?? null, minChange: this.minChange }];
       const boundaries = [...BOUNDARIES, ...statusBoundaries(this.policy)];
       this.book.settle(unit, quietRangeOf(this.known[index] as KnownUnit, boundaries, watches));
     });

@@ -17,7 +17,7 @@ function quietRange(
 }
 
 function watch(told: string | null, minChange: string): Watch[] {
-  return [{ told: told === null ? null : decimal(told), minChange: decimal(minChange) }];
+  return [{ lastSent: told === null ? null : decimal(told), minChange: decimal(minChange) }];
 }
 
 function expectBetween({ low, high }: QuietRange, lowest: number, highest: number): void {

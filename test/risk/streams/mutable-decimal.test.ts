@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { decimal, toPlain, type Decimal } from '../../../src/margin/decimal.js';
-import { KeptDecimal } from '../../../src/risk/streams/mutable-decimal.js';
+import { MutableDecimal } from '../../../src/risk/streams/mutable-decimal.js';
 
 /** Words of seven digits that others begin with, and differ from by a sign or a place. */
 const alike = fc
@@ -16,7 +16,7 @@ const long = fc
 it('is what was kept last, whatever was kept before', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(alike, long), { minLength: 1, maxLength: 12 }), (values) => {
-      const kept = new KeptDecimal();
+      const kept = new MutableDecimal();
       const taken: Decimal[] = [];
       for (const value of values) {
         kept.keep(value);
