@@ -1,7 +1,7 @@
 /**
- * News between the processes that share a database, by Redis. It carries nudges only (see nudge.ts), so that it may lose
- * some, as long as somebody is told: whoever was cut off resyncs when the line is up again, and whoever could not send
- * makes all others resync.
+ * The channel carries notices between the processes that share a database, by Redis. Notices may be lost, as long as
+ * someone knows of the gap. A process that was cut off resyncs when it is connected again. A process that could not
+ * send makes all others resync.
  */
 import { createHash, randomUUID } from 'node:crypto';
 
@@ -12,33 +12,34 @@ import { RedisConnection } from './redis-connection.js';
 
 export interface ChannelOptions {
   readonly url: string;
-  /** Of `relayChannel`. */
+  /** From `channelName`. */
   readonly channel: string;
   readonly log: Logger;
-  /** What another process has told. */
+  /** A notice of another process. */
   readonly onMessage: (notice: Notice) => void;
-  /**
-   * Nudges may have been lost: this process listens now, for the first time or again, or another one could not send.
-   */
+  /** Notices may have been lost: this process has just begun to listen, or another one could not send. */
   readonly onGap: () => void;
 }
 
 export interface Channel {
-  /** Whether news go out and come in. */
+  /** Whether notices go out and come in. */
   readonly connected: boolean;
-  /** Tells the other processes; never throws and never waits. While Redis is away it drops, and owes them a gap. */
+  /**
+   * Sends to the other processes. Never throws and never waits. While Redis is away, drops the notice and sends a gap
+   * later.
+   */
   send(notice: Notice): void;
   close(): Promise<void>;
 }
 
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
-/** Of one message; what is longer is none of ours. */
+/** Characters of one message. A longer one is not ours. */
 const MAX_TEXT = 100_000;
 
 /**
- * One channel to a database, whatever name it is reached by: the migrations' first row has a random id, and a copy of
- * the database on the same server another name.
+ * One channel for each database, by whatever URL it is reached. The first migration's id is random, and a copy of the
+ * database on the same server has another name.
  */
 export async function channelName(db: Database): Promise<string> {
   const [row] = await db.$queryRaw<{ identity: string }[]>`
@@ -47,7 +48,7 @@ export async function channelName(db: Database): Promise<string> {
   return `plimsoll:${createHash('sha256').update(row.identity).digest('hex').slice(0, 32)}`;
 }
 
-/** Answers at once; the connection is made, and made again for ever, behind it. */
+/** Returns at once. Connects in the background, and again after each failure. */
 export function openChannel(options: ChannelOptions): Channel {
   return new RedisChannel(options);
 }
@@ -57,7 +58,7 @@ class RedisChannel implements Channel {
   private connection: RedisConnection;
   private retry: NodeJS.Timeout | undefined;
   private closed = false;
-  /** Attempts since the line was up. */
+  /** Attempts since the last connection that worked. */
   private attempts = 0;
   private owesGap = false;
 
@@ -103,7 +104,7 @@ class RedisChannel implements Channel {
     this.options.onGap();
   }
 
-  /** Also while the line stands: news may have come faster than Redis took them. */
+  /** Also called while connected: publishing may have been faster than Redis. */
   private sendOwedGap(): void {
     if (!this.owesGap) return;
     this.owesGap = false;
@@ -118,7 +119,7 @@ class RedisChannel implements Channel {
       { reason },
       'Redis does not answer: this server neither sends nor receives notices; trying again.',
     );
-    // A little at random, so that all processes do not come back at the same moment.
+    // Jitter, lest all processes come back at the same moment.
     const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.attempts) * (0.5 + Math.random() / 2);
     this.attempts = Math.min(this.attempts + 1, 10);
     this.retry = setTimeout(() => (this.connection = this.connect()), wait);

@@ -1,19 +1,21 @@
 /**
- * A session of its own with PostgreSQL, for the lock that decides who is on duty: the server lets go of the lock when
- * the session ends, however the process ends.
+ * A PostgreSQL session that holds the leader's lock and nothing else. PostgreSQL releases the lock when the session
+ * ends, however the process ends.
  */
 import { Socket } from 'node:net';
 
 import pg from 'pg';
 
-/** The key of the lock; PostgreSQL keeps such locks for each database apart. "plimsoll", as a number of 64 bits. */
+/**
+ * Key of the advisory lock: "plimsoll" as a 64-bit number. PostgreSQL keeps advisory locks separate for each database.
+ */
 const LOCK_KEY = Buffer.from('plimsoll').readBigInt64BE().toString();
 
 const CONNECT_MS = 3_000;
 const ANSWER_MS = 3_000;
 /**
- * After so long without a word the server ends the session: the process stands still, or its machine is gone without
- * taking leave. Longer than it takes this side to notice, so that the old one knows before there is a new one.
+ * PostgreSQL ends a session that is idle this long: its process hangs, or its machine is gone. Must exceed CHECK_MS +
+ * ANSWER_MS, so that the old leader stops before a new one starts.
  */
 const SILENCE_MS = 5_000;
 const CLOSE_MS = 500;
@@ -44,7 +46,7 @@ export class LeaderSession {
 
   async open(): Promise<void> {
     await this.client.connect();
-    // By a statement: `options` of the URL would replace those given beside it.
+    // Not by connection options: those of the URL would replace them.
     await this.client.query(`SET idle_session_timeout = ${SILENCE_MS}; SET statement_timeout = ${ANSWER_MS}`);
   }
 
@@ -56,13 +58,13 @@ export class LeaderSession {
     return row.taken;
   }
 
-  /** After the transactions of the term before, which hold the row. */
+  /** Waits for transactions of the previous term, which lock the row. */
   async raiseTerm(): Promise<bigint> {
     const row = await this.one<{ term: string }>('UPDATE duty SET term = term + 1 WHERE id = 1 RETURNING term');
     return BigInt(row.term);
   }
 
-  /** Throws when the session, and with it the lock, is lost, or when the lock has not kept another process away. */
+  /** Throws when the session (and with it the lock) is lost, or when another process has begun a term. */
   async check(term: bigint): Promise<void> {
     const row = await this.one<{ term: string; backend: number }>(
       'SELECT term, pg_backend_pid() AS backend FROM duty WHERE id = 1',
@@ -76,7 +78,7 @@ export class LeaderSession {
   }
 
   async close(): Promise<void> {
-    // A server that is silent would not say goodbye either.
+    // A server that does not answer would keep `end` waiting.
     const timer = setTimeout(() => this.socket.destroy(), CLOSE_MS);
     await this.client.end().catch(() => undefined);
     clearTimeout(timer);

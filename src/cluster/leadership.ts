@@ -1,7 +1,6 @@
 /**
- * Who writes alerts and runs timed jobs: one process of all that share the database. It has a term, a number that only
- * rises; every transaction that it makes on duty checks the term first, so that a process that was replaced and does not
- * know it yet writes nothing more.
+ * The leader writes alerts and runs timed jobs: one process of all that share the database. Its term is a number that
+ * only rises. Every transaction of the leader checks the term first, so a replaced leader can write nothing more.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,29 +8,31 @@ import type { Database, Transaction } from '../platform/database.js';
 import type { Logger } from '../platform/log.js';
 import { LeaderSession } from './leader-session.js';
 
-/** The time in which this process is on duty. */
+/** The time in which this process is the leader. */
 export interface Term {
   readonly number: bigint;
-  /** Aborted when the duty is lost. */
+  /** Aborted when leadership is lost. */
   readonly ended: AbortSignal;
 }
 
-/** Another process is on duty by now. */
+/** Another process has become the leader. */
 export class LeadershipLostError extends Error {
   constructor(term: bigint) {
-    super(`Term ${term} is over: another process is on duty.`);
+    super(`Term ${term} is over: another process is the leader.`);
     this.name = 'LeadershipLostError';
   }
 }
 
-/** What the row of the duty says, while the transaction holds it. */
+/** The leader's row (table `duty`), while the transaction locks it. */
 export interface LeadershipState {
   readonly takenSeq: bigint;
   readonly doneSeq: bigint;
   readonly lastAlert: bigint;
 }
 
-/** To be called first in every transaction on duty: holds the row to its end. Throws LeadershipLostError. */
+/**
+ * Call first in every transaction of the leader. Locks the row until the transaction ends. Throws LeadershipLostError.
+ */
 export async function holdTerm(tx: Transaction, term: Term): Promise<LeadershipState> {
   const [row] = await tx.$queryRaw<LeadershipState[]>`
     SELECT taken_round AS "takenSeq", done_round AS "doneSeq", last_alert AS "lastAlert"
@@ -42,21 +43,21 @@ export async function holdTerm(tx: Transaction, term: Term): Promise<LeadershipS
 
 export interface LeadershipOptions {
   readonly db: Database;
-  /** Null: PGlite, which no other process has open. */
+  /** Null: PGlite, which only this process has open. */
   readonly databaseUrl: string | null;
   readonly log: Logger;
-  /** At the beginning of each term, also before `openDuty` has answered; must not throw and must not wait. */
+  /** Called when a term begins, even before `openLeadership` has resolved. Must not throw and must not wait. */
   readonly onTerm: (term: Term) => void;
 }
 
 export interface Leadership {
-  /** Null while another process is on duty, or nobody. */
+  /** Null while another process leads, or none. */
   readonly term: Term | null;
   /** Ends the term; another process may begin the next one. */
   close(): Promise<void>;
 }
 
-/** Answers after the first attempt; a process that is alone is on duty then. Later attempts go on behind it. */
+/** Resolves after the first attempt: a process that is alone leads by then. Later attempts run in the background. */
 export async function openLeadership(options: LeadershipOptions): Promise<Leadership> {
   if (options.databaseUrl === null) return openAlone(options);
   const candidate = new Candidate(options, options.databaseUrl);
@@ -67,7 +68,8 @@ export async function openLeadership(options: LeadershipOptions): Promise<Leader
 async function openAlone({ db, onTerm }: LeadershipOptions): Promise<Leadership> {
   const [row] = await db.$queryRaw<{ number: bigint }[]>`
     UPDATE duty SET term = term + 1 WHERE id = 1 RETURNING term AS number`;
-  if (row === undefined) throw new Error('Expected the one row of the duty, got none; are the migrations applied?');
+  if (row === undefined)
+    throw new Error('Expected the one row of the table duty, got none; are the migrations applied?');
   const ending = new AbortController();
   const term: Term = { number: row.number, ended: ending.signal };
   onTerm(term);
@@ -79,11 +81,11 @@ async function openAlone({ db, onTerm }: LeadershipOptions): Promise<Leadership>
   };
 }
 
-/** How often the lock is tried, after a failure too, and how often it is made sure of. */
+/** How often a candidate tries the lock, and how often the leader checks it. */
 const TRY_MS = 500;
 const CHECK_MS = 1_000;
 
-/** Tries to be on duty for as long as it is open. */
+/** Tries to become the leader until it is closed. */
 class Candidate implements Leadership {
   term: Term | null = null;
   readonly hasTried: Promise<void>;
@@ -91,7 +93,7 @@ class Candidate implements Leadership {
   private readonly closing = new AbortController();
   private readonly running: Promise<void>;
   private session: LeaderSession | null = null;
-  /** Told in the log, once an outage. */
+  /** An outage is logged once. */
   private failing = false;
 
   constructor(
@@ -124,7 +126,7 @@ class Candidate implements Leadership {
     }
   }
 
-  /** Until the session is lost, or this is closed: it ends by an error, whatever the end. */
+  /** Always ends by an error: the session is lost, or this candidate is closed. */
   private async stand(session: LeaderSession, ended: AbortSignal): Promise<never> {
     while (!(await session.tryLock())) {
       this.failing = false;

@@ -1,12 +1,12 @@
 /**
- * What processes that share a database tell each other: that something is to be read there, never what it is. A nudge
+ * Notices between processes that share a database: each says that something is to be read there, never what. A notice
  * that is lost, doubled or late costs a read, not a fact.
  */
 import type { Events } from '../platform/events.js';
 import { isUuid } from '../platform/ids.js';
 
 export type Notice =
-  /** Prices up to this round are stored. */
+  /** Price batches up to this `seq` are stored. */
   | { readonly kind: 'prices'; readonly round: bigint }
   /** These accounts may have changed. */
   | { readonly kind: 'accounts'; readonly ids: readonly string[]; readonly cause: Cause }
@@ -15,20 +15,20 @@ export type Notice =
   /** Alerts up to this number are stored. */
   | { readonly kind: 'alerts'; readonly last: bigint };
 
-/** The sender has dropped nudges: whoever hears it compares all copies with the database. */
+/** The sender has dropped notices: receivers compare all that they hold with the database. */
 export interface Gap {
   readonly kind: 'gap';
 }
 
 type Cause = Events['accounts'][0]['cause'];
 
-/** Every cause, checked by the compiler to be all. */
+/** A record, so that the compiler finds a missing cause. */
 const CAUSES: Readonly<Record<Cause, true>> = { ACCOUNT: true, INTEREST: true };
 
-/** Ids of one message; a batch of fills may have touched a thousand accounts. */
+/** Ids in one message. One batch of fills may touch a thousand accounts. */
 export const MAX_IDS = 500;
 
-/** As texts, each with the sender's id; many ids make several. */
+/** Messages, each with the sender's id. Many account ids make several. */
 export function writeNotice(from: string, notice: Notice | Gap): string[] {
   if (notice.kind !== 'accounts' || notice.ids.length <= MAX_IDS) return [toText(from, notice)];
   const parts = Math.ceil(notice.ids.length / MAX_IDS);
@@ -43,10 +43,7 @@ function toText(from: string, notice: Notice | Gap): string {
   );
 }
 
-/**
- * Null for what is no nudge: anybody may write to the channel, and while servers are being replaced so does another
- * edition of this one.
- */
+/** Null for anything else: anyone may publish on the channel, and so may a server of another version. */
 export function readNotice(text: string): { readonly from: string; readonly notice: Notice | Gap } | null {
   const found = parsed(text);
   if (typeof found !== 'object' || found === null) return null;

@@ -1,28 +1,28 @@
 /**
- * Two connections to Redis, from the first attempt to the first failure: one that publishes, one that listens. A line
- * is up once a pulse that was published on the one was heard on the other, and down when pulses are heard no more, which
- * also shows a Redis that keeps its connections and is silent. A line that is down stays down; the next is a new one.
+ * A pair of Redis clients: one publishes, one listens. Lives until its first failure; the next attempt is a new pair.
+ * It is up once a pulse that it published was received. It is down when pulses stay away, which also finds a Redis that
+ * is silent on open sockets.
  */
 import { Redis } from 'ioredis';
 
-/** How often a pulse is sent, and how many may be missed. */
+/** Pulse interval, and how many pulses may be missed. */
 const PULSE_MS = 500;
 const MISSED_PULSES = 4;
-/** Publishes that Redis has not answered yet: some hundred kilobytes, or a few megabytes of accounts. */
+/** Publishes without an answer: up to some hundred kilobytes, or a few megabytes of account ids. */
 const MAX_UNANSWERED = 1_000;
-/** For what is on its way when the line is closed. */
+/** For publishes under way at close. */
 const CLOSE_MS = 500;
 
 export interface RedisConnectionOptions {
   readonly url: string;
   readonly channel: string;
-  /** On which nobody else listens. */
+  /** Only this process listens here. */
   readonly pulseChannel: string;
   readonly onUp: () => void;
   readonly onMessage: (text: string) => void;
-  /** At every pulse that was heard. */
+  /** At every pulse that was received. */
   readonly onPulse: () => void;
-  /** Once; the reason holds nothing of the URL's password. */
+  /** Called once. The reason must not contain the URL's password. */
   readonly onDown: (reason: string) => void;
 }
 
@@ -45,7 +45,7 @@ export class RedisConnection {
     return this.state === 'up';
   }
 
-  /** False: it does not go out. True: it was written, which is no proof that it arrives; a failure ends the line. */
+  /** False: not sent. True: written, which does not prove delivery; a failure ends the connection. */
   publish(text: string): boolean {
     if (this.state !== 'up' || this.unanswered >= MAX_UNANSWERED) return false;
     this.unanswered += 1;
@@ -56,12 +56,12 @@ export class RedisConnection {
     return true;
   }
 
-  /** Publishes that were written, and of which nobody knows whether they have arrived. */
+  /** Some publishes were written and may not have arrived. */
   get hasUnanswered(): boolean {
     return this.unanswered > 0;
   }
 
-  /** After what was published has gone out, unless that takes long. */
+  /** Waits for publishes under way, at most CLOSE_MS. */
   async close(): Promise<void> {
     if (this.state === 'up') {
       let timer: NodeJS.Timeout | undefined;
@@ -75,12 +75,12 @@ export class RedisConnection {
   private client(): Redis {
     const client = new Redis(this.options.url, {
       lazyConnect: true,
-      // What fails, fails at once and is known: nothing is kept, sent again or connected again behind the line's back.
+      // Failures must show at once: ioredis must not queue, resend or reconnect by itself.
       retryStrategy: () => null,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
-      // The pulse is the check, and needs no right to INFO.
+      // The pulse is the check, and needs no permission for INFO.
       enableReadyCheck: false,
       connectTimeout: PULSE_MS * MISSED_PULSES,
       disconnectTimeout: 0,
@@ -109,7 +109,7 @@ export class RedisConnection {
   }
 
   private pulse(): void {
-    // Counted and not measured by the clock: a process that was busy for seconds has not heard what is waiting for it.
+    // Count pulses instead of time: a process that was busy for seconds has pulses waiting in its socket.
     this.missed += 1;
     if (this.missed > MISSED_PULSES) this.down(new Error('Redis is silent.'));
     else if (this.state === 'listening' || this.state === 'up') {
@@ -129,7 +129,7 @@ export class RedisConnection {
   private down(error: unknown): void {
     if (this.state === 'down') return;
     this.disconnect();
-    // The message alone: the error of a refused AUTH carries the command with its password.
+    // Only the message: the error of a refused AUTH carries the command with its password.
     this.options.onDown(error instanceof Error ? error.message : String(error));
   }
 

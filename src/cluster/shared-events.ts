@@ -1,6 +1,6 @@
 /**
- * Joins the bus of this process to those of the others: what happens here is told by the relay, what is heard from there
- * is read from the database and then told here, and never sent on.
+ * Joins the bus of this process to those of others. Local events go out as notices. For a notice that comes in, the
+ * database is read and a local event emitted, which is never sent on.
  */
 import type { Prices } from '../market/prices.js';
 import type { Bus } from '../platform/events.js';
@@ -22,19 +22,19 @@ export interface SharedEventsParts {
 }
 
 export interface SharedEvents {
-  /** Whether news go out and come in. */
+  /** Whether notices go out and come in. */
   readonly connected: boolean;
   close(): Promise<void>;
 }
 
-/** To be called when prices and rules are loaded: what happens until the relay listens is made up for then. */
+/** Call when prices and rules are loaded. Changes before the channel listens are made up for by the first resync. */
 export async function openSharedEvents(parts: SharedEventsParts): Promise<SharedEvents> {
   return new JoinedEvents(parts, await channelName(parts.db));
 }
 
 const RETRY_MS = 500;
 
-/** What has to be read: much of it asked for in a short while is read once. */
+/** Reads that are due. Requests that come during a read are merged into the next one. */
 interface Wanted {
   prices: boolean;
   rules: boolean;
@@ -43,9 +43,9 @@ interface Wanted {
 
 class JoinedEvents implements SharedEvents {
   private readonly channel: Channel;
-  /** While news from elsewhere are told here; listeners are called within `emit`. */
+  /** True while a notice of another process is emitted here; listeners run within `emit`. */
   private isFromChannel = false;
-  /** The newest round of which this process was told, or has told. */
+  /** `seq` of the newest price batch that this process has sent or received a notice of. */
   private knownSeq: bigint;
   private wanted: Wanted = { prices: false, rules: false, resync: false };
   private running: Promise<void> | null = null;
@@ -85,7 +85,10 @@ class JoinedEvents implements SharedEvents {
     if (!this.isFromChannel && !this.closed) this.channel.send(notice);
   }
 
-  /** A round that was heard of is not told again; nor are prices that have only aged, as they do everywhere. */
+  /**
+   * Sends each batch once, and only if it did not come from another process. Prices that merely aged are not sent: they
+   * age everywhere.
+   */
   private sendPrices(): void {
     const { round } = this.parts.prices.board;
     if (round <= this.knownSeq) return;

@@ -1,17 +1,17 @@
 /**
- * Books interest at every full hour, and after downtime every hour that was missed. It only looks whether something is
- * due: that nothing is booked twice, by this process or another, is the ledger's to keep.
+ * Charges interest at every full hour, and after downtime for every hour that was missed. The job only finds out
+ * whether an hour is due. The ledger ensures that no hour is charged twice.
  */
 import type { LedgerParts } from '../ledger/ledger-checks.js';
 import { chargeInterest, fullHour } from '../ledger/interest.js';
 import type { Logger } from '../platform/log.js';
 import { refreshRules } from '../policy/rulebook/rule-events.js';
 
-/** How often the clock is looked at. */
+/** How often the job compares the clock with the next hour. */
 const LOOK_MS = 1_000;
-/** Accounts of one transaction: few enough that fills of these accounts wait only shortly. */
+/** Accounts of one transaction: few, so that their fills wait only briefly. */
 const BATCH = 100;
-/** How often a long run says how far it is. */
+/** How often a long run logs its progress. */
 const PROGRESS_MS = 10_000;
 
 export interface InterestJobParts extends LedgerParts {
@@ -23,7 +23,7 @@ export class InterestJob {
   private readonly timer: NodeJS.Timeout;
   private running: Promise<void> | null = null;
   private closed = false;
-  /** The hour up to which this process has looked at all accounts. */
+  /** This process has charged all accounts up to this hour. */
   private through = -Infinity;
 
   constructor(private readonly parts: InterestJobParts) {
@@ -31,7 +31,7 @@ export class InterestJob {
     this.look();
   }
 
-  /** Ends after the batch that is being booked. */
+  /** Resolves after the batch under way. */
   async close(): Promise<void> {
     this.closed = true;
     clearInterval(this.timer);
@@ -51,7 +51,7 @@ export class InterestJob {
     let accounts = 0;
     let charged = 0;
     try {
-      // A process that lags must not charge by rules that an admin has changed through another one.
+      // Otherwise a lagging process could charge by rules that an admin has changed through another one.
       await refreshRules(this.parts, new Date(clock()));
       for (let after: string | null = null; !this.closed;) {
         const batch = await chargeInterest(this.parts, new Date(clock()), after, BATCH);

@@ -1,6 +1,5 @@
 /**
- * What a process does while it is on duty: it keeps alerts, books interest, and lets old prices go. All of it begins with
- * the term and ends with it.
+ * Jobs of the leader: it writes alerts, charges interest and thins the price history. They begin and end with the term.
  */
 import { once } from 'node:events';
 
@@ -16,20 +15,20 @@ export interface LeaderJobsParts extends LedgerParts {
   readonly loop: MarginLoop;
   readonly log: Logger;
   readonly clock: () => number;
-  /** How long every round of prices is kept. */
+  /** How long every price batch is kept. */
   readonly priceHistoryMs: number;
-  /** Other processes leave what they have changed in the outbox. */
+  /** Other processes write to the outbox, too. */
   readonly isShared: boolean;
 }
 
 const RETRY_MS = 500;
-/** How often the outbox is looked at that other processes write to. */
+/** How often the outbox is read when other processes write to it. */
 const OUTBOX_MS = 200;
-/** How often old prices go, and how many in one transaction. */
+/** How often the price history is thinned, and rows of one transaction. */
 const THIN_MS = 60_000;
 const THIN_ROWS = 500;
 
-/** Resolves when the term is over and nothing of it is under way any more. */
+/** Resolves when the term is over and none of its work is under way. */
 export async function runLeaderJobs(parts: LeaderJobsParts, term: Term): Promise<void> {
   const { loop, isShared } = parts;
   const interest = new InterestJob(parts);
@@ -68,7 +67,7 @@ async function startAlertWriter(parts: LeaderJobsParts, term: Term): Promise<voi
   }
 }
 
-/** Answers where the next run goes on. */
+/** Returns where the next run goes on. */
 async function thin(
   { db, log, clock, priceHistoryMs, isShared }: LeaderJobsParts,
   term: Term,
@@ -84,7 +83,7 @@ async function thin(
       deleted += thinned.deleted;
       if (thinned.deleted === 0) break;
     }
-    // PGlite has nobody who gives the room of deleted rows back by itself.
+    // PGlite has no autovacuum.
     if (deleted > 0 && !isShared) {
       for (const table of ['price_changes', 'price_rounds', 'outbox']) await db.$executeRawUnsafe(`VACUUM ${table}`);
     }

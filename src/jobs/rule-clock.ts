@@ -1,7 +1,7 @@
 /**
- * Says when rules that were scheduled take effect. That they do needs nobody: the rulebook answers by the instant. The
- * clock tells this process, once a version, so that what depends on the rules is looked at again; on duty it also
- * records when a ratio took effect, for those too that fell due while no process ran.
+ * Announces scheduled rules when they take effect. The rules need no announcement to hold: the rulebook answers by the
+ * instant. But what depends on them must be evaluated again. The leader also records when a ratio took effect, also for
+ * ratios that fell due while no process ran.
  */
 import type { Bus, Events } from '../platform/events.js';
 import { transact, type Database } from '../platform/database.js';
@@ -11,8 +11,8 @@ import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { LeadershipLostError, holdTerm, type Term } from '../cluster/leadership.js';
 
 /**
- * The longest wait before the clock is looked at again, and before a record that failed is tried again. A timer cannot
- * wait for more than 24 days, and measures time of its own: a machine that slept or whose clock was set is not late.
+ * Longest wait before the clock is read again, or a failed record is retried. Timers are limited to 24 days, and do not
+ * follow a clock that was set or a machine that slept.
  */
 const MAX_WAIT_MS = 1_000;
 
@@ -25,22 +25,22 @@ export interface RuleClockParts {
 }
 
 export class RuleClock {
-  /** Keys of the versions in force that this process knows to be in force. */
+  /** Keys of versions in force that were announced in this process. */
   private readonly announced = new Set<string>();
   private readonly onRatio = (event: Events['collateralRatio'][0]): void => this.onRatioEvent(event);
   private readonly onPolicy = ({ venue }: Events['policy'][0]): void => this.onPolicyEvent(venue);
   private timer: NodeJS.Timeout | undefined;
-  /** When the next version takes effect; Infinity: none is scheduled. */
+  /** When the next version takes effect, in ms; Infinity: none is scheduled. */
   private due = Infinity;
   private term: Term | null = null;
-  /** Ratios may have taken effect without a record of it. */
+  /** Ratios may have taken effect without a record. */
   private unrecorded = false;
   private recording: Promise<void> | null = null;
   private closed = false;
 
   constructor(private readonly parts: RuleClockParts) {
     const now = parts.clock();
-    // What is in force already is no news.
+    // Versions in force at the start need no announcement.
     for (const { key, effectiveFrom } of parts.rulebook.datedRules()) {
       if (effectiveFrom.getTime() <= now) this.announced.add(key);
     }
@@ -49,7 +49,7 @@ export class RuleClock {
     this.wait();
   }
 
-  /** The term in which this process is on duty; null: another process is. */
+  /** The term of this process; null: another process leads. */
   setTerm(term: Term | null): void {
     this.term = term;
     this.unrecorded = term !== null;
@@ -57,7 +57,7 @@ export class RuleClock {
     this.record();
   }
 
-  /** Ends after the record that is being made. */
+  /** Resolves after the record under way. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
@@ -66,7 +66,7 @@ export class RuleClock {
     await this.recording;
   }
 
-  /** Whoever has told that it is in force has told it for this process; that it is recorded is another matter. */
+  /** An IN_FORCE event of another part counts as the announcement. The record in the database may still be missing. */
   private onRatioEvent({ id, change }: Events['collateralRatio'][0]): void {
     if (change === 'IN_FORCE') {
       this.announced.add(id);
@@ -84,7 +84,7 @@ export class RuleClock {
     this.wait();
   }
 
-  /** Finds out what is due next, and sleeps until then. */
+  /** Finds the next version to take effect, and sleeps until then. */
   private wait(): void {
     this.due = Infinity;
     for (const { key, effectiveFrom } of this.parts.rulebook.datedRules()) {
@@ -106,7 +106,7 @@ export class RuleClock {
     this.record();
   }
 
-  /** Everything that has taken effect since it was looked at last. */
+  /** Announces each version that has taken effect since the last call. */
   private emit(): void {
     const { rulebook, bus, clock } = this.parts;
     const now = new Date(clock());
@@ -146,7 +146,7 @@ export class RuleClock {
           UPDATE collateral_ratios SET applied_at = ${now}::timestamptz
           WHERE applied_at IS NULL AND cancelled_at IS NULL AND effective_from <= ${now}::timestamptz`;
       });
-      // What was recorded here is read as what others have recorded is.
+      // Read back, as records of other processes are.
       await refreshRules(this.parts, now);
     } catch (error) {
       if (error instanceof LeadershipLostError) {
