@@ -8,9 +8,9 @@ import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import type { ExecutionArgs } from 'graphql';
-import { CloseCode, type SubscribePayload } from 'graphql-ws';
-import { useServer } from 'graphql-ws/use/ws';
+import type { ExecutionArgs, GraphQLError } from 'graphql';
+import { CloseCode, type ServerOptions, type SubscribePayload } from 'graphql-ws';
+import { useServer, type Extra as SocketExtra } from 'graphql-ws/use/ws';
 import { WebSocketServer, type WebSocket } from 'ws';
 
 import { InvalidTokenError, type Authenticate, type Viewer } from '../../platform/tokens.js';
@@ -58,96 +58,19 @@ interface Extra extends Record<PropertyKey, unknown> {
 type Prepared = ExecutionArgs & { readonly operation: Operation };
 
 export function serveWebSocket(server: Server, parts: StreamParts): { close(): Promise<void> } {
-  const { services, pipeline, authenticate, limits, origins, connections, unread } = parts;
+  const { services, limits } = parts;
   const sockets = new WebSocketServer({
     ...{ noServer: true, maxPayload: limits.bodyBytes, maxFragments: MAX_FRAGMENTS },
-    // A turn of the event loop for each message: hundreds that arrive as one packet would hold up everybody else.
+    // Each message waits for its own pass of the event loop: hundreds in one packet would hold up all other clients.
     allowSynchronousEvents: false,
   });
-  server.on('upgrade', (request, socket, head) => {
-    // HTTP has let go of this connection: an error that nobody listens for would end the process.
-    socket.on('error', () => socket.destroy());
-    // Taken apart by hand, because what stands there may be no URL at all.
-    if (request.url?.split('?', 1)[0] !== GRAPHQL_PATH) {
-      refuse(socket, 404, 'BAD_USER_INPUT', 'There is no WebSocket at this path.');
-    } else if (!mayConnect(request.headers, origins)) {
-      refuse(socket, 403, 'FORBIDDEN', 'Pages of this origin may not connect.');
-    } else if (connections.areFull) {
-      refuse(socket, 503, 'SERVICE_UNAVAILABLE', 'There are as many connections as there may be; try again shortly.');
-    } else {
-      const release = connections.open();
-      socket.once('close', release);
-      sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
-    }
-  });
+  server.on('upgrade', (request, socket, head) => upgrade(sockets, parts, request, socket, head));
   // The library would answer with HTML.
   sockets.on('wsClientError', (error, socket) => refuse(socket, 400, 'BAD_USER_INPUT', error.message));
-
   // Before the library listens, so that a frame too many is seen first.
   sockets.on('connection', (opened: WebSocket, request: IncomingMessage) => guard(opened, request.socket, parts));
-  const graphql = useServer<Record<string, unknown>, Extra>(
-    {
-      // The token comes in the first message: browsers cannot send headers with a WebSocket.
-      onConnect: async ({ connectionParams, extra }) => {
-        const { socket, request } = extra;
-        const authorization = connectionParams?.['authorization'];
-        let viewer: Viewer | null;
-        try {
-          viewer = await authenticate(typeof authorization === 'string' ? authorization : undefined);
-        } catch (error) {
-          if (error instanceof InvalidTokenError) return false;
-          services.log.error({ err: error }, 'A token could not be checked.');
-          socket.close(CloseCode.InternalServerError, 'Tokens cannot be checked at the moment.');
-          return false;
-        }
-        const client: Client = { viewer, address: request.socket.remoteAddress ?? '' };
-        const release = connections.openFor(client);
-        if (release === null) {
-          socket.close(TOO_MUCH, `A viewer may have ${limits.connectionsPerViewer} connections.`);
-          return false;
-        }
-        request.socket.once('close', release);
-        if (request.socket.destroyed) release();
-        extra.client = client;
-        if (viewer !== null) {
-          const stop = atExpiry(viewer, services.clock(), () => socket.close(CloseCode.Forbidden, TOKEN_EXPIRED));
-          socket.once('close', stop);
-        }
-        return true;
-      },
-      // Errors are answered, never thrown: a syntax error must not close the socket with all that runs on it.
-      onSubscribe: ({ extra }, id, payload) => {
-        const { operationName, variables } = payload;
-        const { operationsPerSocket } = limits;
-        const { client = { viewer: null, address: '' } } = extra;
-        const running = (extra.running ??= new Set());
-        if (running.size >= operationsPerSocket) {
-          return [
-            new ApiError('LIMIT_EXCEEDED', `At most ${operationsPerSocket} operations run at a time on one socket.`),
-          ];
-        }
-        const read = readDocument(pipeline, payload);
-        if (read.errors !== null) return read.errors;
-        const { document } = read;
-        const context: Operation['context'] = (patience) => createContext(services, client.viewer, patience);
-        const operation: Operation = { document, operationName, variables, transport: 'websocket', client, context };
-        running.add(id);
-        return {
-          schema: pipeline.schema,
-          document,
-          operationName: operationName ?? null,
-          operation,
-        } satisfies Prepared;
-      },
-      onNext: ({ extra }) => unread.check(extra.request.socket),
-      onComplete: ({ extra }, id) => void extra.running?.delete(id),
-      execute: (args) => pipeline.run((args as Prepared).operation),
-      subscribe: (args) => pipeline.subscribe((args as Prepared).operation),
-    },
-    sockets,
-    limits.heartbeatSeconds * 1_000,
-  );
-  // The library would print a stack for whatever a client sends wrong; the socket is closed all the same.
+  const graphql = useServer(protocolOptions(parts), sockets, limits.heartbeatSeconds * 1_000);
+  // The library would print a stack for a client's mistake; the socket is closed all the same.
   sockets.on('connection', (opened) => {
     opened.removeAllListeners('error');
     opened.on('error', (error) => services.log.debug({ err: error }, 'A WebSocket failed.'));
@@ -161,6 +84,97 @@ export function serveWebSocket(server: Server, parts: StreamParts): { close(): P
       clearTimeout(impatient);
     },
   };
+}
+
+/** From HTTP to a WebSocket, or to a refusal in the words of HTTP. */
+function upgrade(
+  sockets: WebSocketServer,
+  { origins, connections }: StreamParts,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  // HTTP has let go of this connection: an error without a listener would end the process.
+  socket.on('error', () => socket.destroy());
+  // Taken apart by hand, because what a client sends there may be no URL at all.
+  if (request.url?.split('?', 1)[0] !== GRAPHQL_PATH) {
+    refuse(socket, 404, 'BAD_USER_INPUT', 'There is no WebSocket at this path.');
+  } else if (!mayConnect(request.headers, origins)) {
+    refuse(socket, 403, 'FORBIDDEN', 'Pages of this origin may not connect.');
+  } else if (connections.areFull) {
+    refuse(socket, 503, 'SERVICE_UNAVAILABLE', 'There are as many connections as there may be; try again shortly.');
+  } else {
+    const release = connections.open();
+    socket.once('close', release);
+    sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
+  }
+}
+
+function protocolOptions(parts: StreamParts): ServerOptions<Record<string, unknown>, Extra & SocketExtra> {
+  const { pipeline, unread } = parts;
+  return {
+    onConnect: ({ connectionParams, extra }) => connect(parts, connectionParams?.['authorization'], extra),
+    // Errors are answered, never thrown: a syntax error must not close the socket with all that runs on it.
+    onSubscribe: ({ extra }, id, payload) => prepare(parts, extra, id, payload),
+    onNext: ({ extra }) => unread.check(extra.request.socket),
+    onComplete: ({ extra }, id) => void extra.running?.delete(id),
+    execute: (args) => pipeline.run((args as Prepared).operation),
+    subscribe: (args) => pipeline.subscribe((args as Prepared).operation),
+  };
+}
+
+/** The token comes in the first message: browsers cannot send headers with a WebSocket. False: the socket is closed. */
+async function connect(
+  { services, authenticate, limits, connections }: StreamParts,
+  authorization: unknown,
+  extra: Extra & SocketExtra,
+): Promise<boolean> {
+  const { socket, request } = extra;
+  let viewer: Viewer | null;
+  try {
+    viewer = await authenticate(typeof authorization === 'string' ? authorization : undefined);
+  } catch (error) {
+    if (error instanceof InvalidTokenError) return false;
+    services.log.error({ err: error }, 'A token could not be checked.');
+    socket.close(CloseCode.InternalServerError, 'Tokens cannot be checked at the moment.');
+    return false;
+  }
+  const client: Client = { viewer, address: request.socket.remoteAddress ?? '' };
+  const release = connections.openFor(client);
+  if (release === null) {
+    socket.close(TOO_MUCH, `A viewer may have ${limits.connectionsPerViewer} connections.`);
+    return false;
+  }
+  request.socket.once('close', release);
+  if (request.socket.destroyed) release();
+  extra.client = client;
+  if (viewer !== null) {
+    const stop = atExpiry(viewer, services.clock(), () => socket.close(CloseCode.Forbidden, TOKEN_EXPIRED));
+    socket.once('close', stop);
+  }
+  return true;
+}
+
+/** What is to be executed, or the errors that are the answer. */
+function prepare(
+  { services, pipeline, limits: { operationsPerSocket } }: StreamParts,
+  extra: Extra,
+  id: string,
+  payload: SubscribePayload,
+): Prepared | readonly GraphQLError[] {
+  const { operationName, variables } = payload;
+  const { client = { viewer: null, address: '' } } = extra;
+  const running = (extra.running ??= new Set());
+  if (running.size >= operationsPerSocket) {
+    return [new ApiError('LIMIT_EXCEEDED', `At most ${operationsPerSocket} operations run at a time on one socket.`)];
+  }
+  const read = readDocument(pipeline, payload);
+  if (read.errors !== null) return read.errors;
+  const { document } = read;
+  const context: Operation['context'] = (patience) => createContext(services, client.viewer, patience);
+  const operation: Operation = { document, operationName, variables, transport: 'websocket', client, context };
+  running.add(id);
+  return { schema: pipeline.schema, document, operationName: operationName ?? null, operation };
 }
 
 /** Of an operation; what may not be executed is an error of the operation, and not of the socket. */
