@@ -3,22 +3,16 @@
  * database is read and a local event emitted, which is never sent on.
  */
 import type { Prices } from '../market/prices.js';
-import type { Bus } from '../platform/events.js';
-import type { Database } from '../platform/database.js';
-import type { Logger } from '../platform/log.js';
+import type { Parts } from '../platform/parts.js';
 import type { Notice } from './notice.js';
 import { openChannel, channelName, type Channel } from './channel.js';
 import { emitRatio } from '../policy/rulebook/rule-events.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 
-export interface SharedEventsParts {
+interface Needed extends Parts {
   readonly redisUrl: string;
-  readonly db: Database;
-  readonly bus: Bus;
   readonly prices: Pick<Prices, 'board' | 'catchUp'>;
   readonly rulebook: Rulebook;
-  readonly log: Logger;
-  readonly clock: () => number;
 }
 
 export interface SharedEvents {
@@ -28,7 +22,7 @@ export interface SharedEvents {
 }
 
 /** Call when prices and rules are loaded. Changes before the channel listens are made up for by the first resync. */
-export async function openSharedEvents(parts: SharedEventsParts): Promise<SharedEvents> {
+export async function openSharedEvents(parts: Needed): Promise<SharedEvents> {
   return new JoinedEvents(parts, await channelName(parts.db));
 }
 
@@ -52,7 +46,7 @@ class JoinedEvents implements SharedEvents {
   private closed = false;
 
   constructor(
-    private readonly parts: SharedEventsParts,
+    private readonly parts: Needed,
     channel: string,
   ) {
     const { redisUrl, bus, prices, log } = parts;

@@ -4,7 +4,7 @@
  */
 import type { LedgerParts } from '../ledger/ledger-checks.js';
 import { chargeInterest, fullHour } from '../ledger/interest.js';
-import type { Logger } from '../platform/log.js';
+import type { Parts } from '../platform/parts.js';
 import { refreshRules } from '../policy/rulebook/rule-events.js';
 
 /** How often the job compares the clock with the next hour. */
@@ -14,11 +14,6 @@ const BATCH = 100;
 /** How often a long run logs its progress. */
 const PROGRESS_MS = 10_000;
 
-export interface InterestJobParts extends LedgerParts {
-  readonly log: Logger;
-  readonly clock: () => number;
-}
-
 export class InterestJob {
   private readonly timer: NodeJS.Timeout;
   private running: Promise<void> | null = null;
@@ -26,7 +21,7 @@ export class InterestJob {
   /** This process has charged all accounts up to this hour. */
   private through = -Infinity;
 
-  constructor(private readonly parts: InterestJobParts) {
+  constructor(private readonly parts: LedgerParts & Pick<Parts, 'log' | 'clock'>) {
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.look();
   }

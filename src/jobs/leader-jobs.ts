@@ -4,17 +4,15 @@
 import { once } from 'node:events';
 
 import type { LedgerParts } from '../ledger/ledger-checks.js';
-import type { Logger } from '../platform/log.js';
+import type { Parts } from '../platform/parts.js';
 import { AlertWriter } from '../risk/alerts/alert-writer.js';
 import { LeadershipLostError, type Term } from '../cluster/leadership.js';
 import { InterestJob } from './interest-job.js';
 import { thinPrices } from './price-thinning.js';
 import type { MarginLoop } from '../risk/engine/margin-loop.js';
 
-export interface LeaderJobsParts extends LedgerParts {
+export interface LeaderOptions {
   readonly loop: MarginLoop;
-  readonly log: Logger;
-  readonly clock: () => number;
   /** How long every price batch is kept. */
   readonly priceHistoryMs: number;
   /** Other processes write to the outbox, too. */
@@ -29,7 +27,7 @@ const THIN_MS = 60_000;
 const THIN_ROWS = 500;
 
 /** Resolves when the term is over and none of its work is under way. */
-export async function runLeaderJobs(parts: LeaderJobsParts, term: Term): Promise<void> {
+export async function runLeaderJobs(parts: LedgerParts & Parts & LeaderOptions, term: Term): Promise<void> {
   const { loop, isShared } = parts;
   const interest = new InterestJob(parts);
   const outbox = isShared ? setInterval(() => loop.wake(), OUTBOX_MS) : undefined;
@@ -53,7 +51,7 @@ export async function runLeaderJobs(parts: LeaderJobsParts, term: Term): Promise
   await thinning;
 }
 
-async function startAlertWriter(parts: LeaderJobsParts, term: Term): Promise<void> {
+async function startAlertWriter(parts: Parts & Pick<LeaderOptions, 'loop'>, term: Term): Promise<void> {
   while (!term.ended.aborted) {
     try {
       const alertWriter = await AlertWriter.begin(parts, term);
@@ -69,7 +67,7 @@ async function startAlertWriter(parts: LeaderJobsParts, term: Term): Promise<voi
 
 /** Returns where the next run goes on. */
 async function thin(
-  { db, log, clock, priceHistoryMs, isShared }: LeaderJobsParts,
+  { db, log, clock, priceHistoryMs, isShared }: Parts & LeaderOptions,
   term: Term,
   from: bigint,
 ): Promise<bigint> {

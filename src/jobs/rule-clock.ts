@@ -3,9 +3,9 @@
  * instant. But what depends on them must be evaluated again. The leader also records when a ratio took effect, also for
  * ratios that fell due while no process ran.
  */
-import type { Bus, Events } from '../platform/events.js';
-import { transact, type Database } from '../platform/database.js';
-import type { Logger } from '../platform/log.js';
+import type { Events } from '../platform/events.js';
+import { transact } from '../platform/database.js';
+import type { Parts } from '../platform/parts.js';
 import { refreshRules, emitRatio } from '../policy/rulebook/rule-events.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { LeadershipLostError, holdTerm, type Term } from '../cluster/leadership.js';
@@ -15,14 +15,6 @@ import { LeadershipLostError, holdTerm, type Term } from '../cluster/leadership.
  * follow a clock that was set or a machine that slept.
  */
 const MAX_WAIT_MS = 1_000;
-
-export interface RuleClockParts {
-  readonly db: Database;
-  readonly rulebook: Rulebook;
-  readonly bus: Bus;
-  readonly log: Logger;
-  readonly clock: () => number;
-}
 
 export class RuleClock {
   /** Keys of versions in force that were announced in this process. */
@@ -38,7 +30,7 @@ export class RuleClock {
   private recording: Promise<void> | null = null;
   private closed = false;
 
-  constructor(private readonly parts: RuleClockParts) {
+  constructor(private readonly parts: Parts & { readonly rulebook: Rulebook }) {
     const now = parts.clock();
     // Versions in force at the start need no announcement.
     for (const { key, effectiveFrom } of parts.rulebook.datedRules()) {

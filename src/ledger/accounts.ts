@@ -1,6 +1,5 @@
 /** Opening accounts, and finding them. */
 import type { CollateralMode, PositionMode } from '../margin/model.js';
-import type { Bus } from '../platform/events.js';
 import type { Database } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
@@ -9,7 +8,7 @@ import type { Prisma } from '../platform/prisma/client.js';
 import type { Audit } from '../policy/changes/audit.js';
 import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/changes/problems.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
-import type { Refusal } from './ledger-checks.js';
+import type { LedgerParts, Refusal } from './ledger-checks.js';
 import { accountRecord, readAccounts, type AccountRecord } from './records.js';
 
 export interface NewAccount {
@@ -29,7 +28,7 @@ export interface OpenedAccount {
 }
 
 export async function openAccount(
-  { db, rulebook, bus }: { readonly db: Database; readonly rulebook: Rulebook; readonly bus: Bus },
+  { db, rulebook, bus }: Pick<LedgerParts, 'db' | 'rulebook' | 'bus'>,
   account: NewAccount,
   request: IdempotentRequest,
   now: Date,

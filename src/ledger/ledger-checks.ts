@@ -6,7 +6,7 @@ import type { PositionSide } from '../margin/model.js';
 import { refuse, type RefusalOf } from '../margin/refusal.js';
 import type { PriceBoard } from '../market/price-board.js';
 import type { Bus } from '../platform/events.js';
-import type { Database } from '../platform/database.js';
+import type { Parts } from '../platform/parts.js';
 import { isStorable } from '../platform/text.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import type { PolicyCode } from '../policy/versions/refusal.js';
@@ -23,11 +23,9 @@ export interface PositionRef {
 }
 
 /** What the ledger works with. */
-export interface LedgerParts {
-  readonly db: Database;
+export interface LedgerParts extends Pick<Parts, 'db' | 'bus'> {
   readonly rulebook: Rulebook;
   readonly board: PriceBoard;
-  readonly bus: Bus;
 }
 
 export interface BatchResult {

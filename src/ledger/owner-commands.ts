@@ -2,8 +2,9 @@
 import { transact, type Transaction } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { isUuid } from '../platform/ids.js';
+import type { Parts } from '../platform/parts.js';
 import { keyReused, problemOfKey } from '../policy/changes/problems.js';
-import { accountNotFound, lookAgain, type LedgerParts, type Refusal } from './ledger-checks.js';
+import { accountNotFound, lookAgain, type Refusal } from './ledger-checks.js';
 import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
 
 /** An account as its trader names it; somebody else's is answered as if it did not exist. */
@@ -24,7 +25,7 @@ const NO_SUCH_ACCOUNT = accountNotFound(['accountId']);
  * @param prepare runs before the account is locked, for locks that come first
  */
 export async function changeOwnAccount(
-  { db, bus }: LedgerParts,
+  { db, bus }: Pick<Parts, 'db' | 'bus'>,
   own: OwnAccount,
   now: Date,
   change: AccountChange,
@@ -40,7 +41,7 @@ export async function changeOwnAccount(
 
 /** The same for money that moves: once by its key. `entry` is the sequence number of the ledger entry, booked now or then. */
 export async function moveFunds(
-  { db, bus }: LedgerParts,
+  { db, bus }: Pick<Parts, 'db' | 'bus'>,
   own: OwnAccount,
   request: IdempotentRequest,
   now: Date,

@@ -6,14 +6,8 @@ import { refuse, within } from '../margin/refusal.js';
 import { problemOfInstant } from '../market/quote-check.js';
 import { transact, type Transaction } from '../platform/database.js';
 import { isUuid } from '../platform/ids.js';
-import {
-  accountNotFound,
-  lookAgain,
-  problemOfId,
-  type BatchResult,
-  type LedgerParts,
-  type Refusal,
-} from './ledger-checks.js';
+import type { Parts } from '../platform/parts.js';
+import { accountNotFound, lookAgain, problemOfId, type BatchResult, type Refusal } from './ledger-checks.js';
 import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
 
 export interface ReportedEvent {
@@ -64,7 +58,7 @@ export interface ReportedEventsResult<F extends ReportedEvent> extends BatchResu
  * @param lockFirst takes the locks that come before those of accounts
  */
 export async function recordEvents<F extends ReportedEvent>(
-  { db, bus }: LedgerParts,
+  { db, bus }: Pick<Parts, 'db' | 'bus'>,
   events: readonly F[],
   now: Date,
   kindOf: (tx: Transaction) => ReportedEventKind<F> | Promise<ReportedEventKind<F>>,

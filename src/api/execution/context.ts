@@ -4,19 +4,17 @@ import type { AlertFeed } from '../../risk/alerts/alert-feed.js';
 import type { MarginLoop } from '../../risk/engine/margin-loop.js';
 import type { RatioFeed } from '../../risk/streams/ratio-feed.js';
 import type { Viewer } from '../../platform/tokens.js';
-import type { Logger } from '../../platform/log.js';
+import type { Parts } from '../../platform/parts.js';
 import type { Audit } from '../../policy/changes/audit.js';
 import { createLoaders, type Loaders } from './loaders.js';
 
 /** The parts that resolvers call. */
-export interface Services extends LedgerParts {
+export interface Services extends LedgerParts, Parts {
   readonly prices: Prices;
   readonly loop: MarginLoop;
   readonly alertFeed: AlertFeed;
   readonly ratioFeed: RatioFeed;
   readonly audit: Audit;
-  readonly log: Logger;
-  readonly clock: () => number;
 }
 
 /** One for every request, and for every event of a subscription, so that no loader answers old data. */

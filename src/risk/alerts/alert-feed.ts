@@ -3,18 +3,10 @@
  * and wakes the streams that it concerns. News only say when to look: what is there is told by the database, so that
  * news that are lost, doubled or late cost a second at most, and no alert.
  */
-import type { Bus } from '../../platform/events.js';
-import type { Database } from '../../platform/database.js';
-import type { Logger } from '../../platform/log.js';
+import type { Parts } from '../../platform/parts.js';
 import { readAlertsAfter, readLastAlert, type AlertFilter, type AlertRecord } from './alert-records.js';
 import { AlertRing } from './alert-ring.js';
 import { AlertStream, type AlertSource } from './alert-stream.js';
-
-export interface AlertFeedParts {
-  readonly db: Database;
-  readonly bus: Bus;
-  readonly log: Logger;
-}
 
 export interface AlertStreamRequest extends AlertFilter {
   /** The alerts after this number first, then live; null: live only. */
@@ -49,7 +41,7 @@ export class AlertFeed {
   private poll: NodeJS.Timeout | null = null;
   private closed = false;
 
-  constructor(private readonly parts: AlertFeedParts) {
+  constructor(private readonly parts: Pick<Parts, 'db' | 'bus' | 'log'>) {
     this.source = {
       ring: this.ring,
       pageSize: PAGE,

@@ -4,7 +4,8 @@ import { refuse } from '../../margin/refusal.js';
 import { transact, type Database, type Transaction } from '../../platform/database.js';
 import { isUuid, uuidv7 } from '../../platform/ids.js';
 import { addToOutbox } from '../../platform/outbox.js';
-import { accountNotFound, lookAgain, type LedgerParts } from '../../ledger/ledger-checks.js';
+import type { Parts } from '../../platform/parts.js';
+import { accountNotFound, lookAgain } from '../../ledger/ledger-checks.js';
 import { lockRows } from '../../ledger/locked-accounts.js';
 import type { OwnAccount } from '../../ledger/owner-commands.js';
 import { defaultRearmBelow } from './alert-machine.js';
@@ -29,7 +30,7 @@ export const MAX_RULE_RATIO: Decimal = decimal(1_000);
  * again. Without `rearmBelow`: 0.95 of the ratio, to the nearest at 18 digits, ties to the even digit (rules: 13).
  */
 export async function setAlertRule(
-  { db, bus }: LedgerParts,
+  { db, bus }: Pick<Parts, 'db' | 'bus'>,
   own: OwnAccount & { readonly marginRatio: Decimal; readonly rearmBelow: Decimal | null },
   now: Date,
 ): Promise<{ readonly ruleId: string | null; readonly refusal: Refusal | null }> {
@@ -62,7 +63,7 @@ export async function setAlertRule(
 
 /** Removes a rule of the owner's; the alerts that it fired stay, without it. */
 export async function removeAlertRule(
-  { db, bus }: LedgerParts,
+  { db, bus }: Pick<Parts, 'db' | 'bus'>,
   { ruleId, owner }: { readonly ruleId: string; readonly owner: string },
   now: Date,
 ): Promise<Refusal | null> {

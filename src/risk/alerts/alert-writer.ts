@@ -9,10 +9,8 @@
  */
 import type { Decimal } from '../../margin/decimal.js';
 import type { Policy } from '../../margin/model.js';
-import type { Bus } from '../../platform/events.js';
-import type { Database } from '../../platform/database.js';
-import type { Logger } from '../../platform/log.js';
 import { readOutbox } from '../../platform/outbox.js';
+import type { Parts } from '../../platform/parts.js';
 import type { LeadershipState, Term } from '../../cluster/leadership.js';
 import {
   readAllRules,
@@ -27,11 +25,7 @@ import { closedUnit, type UnitStates } from './margin-units.js';
 import { CALM, alertBoundaries, close, step, type AlertRule } from './alert-machine.js';
 import { AlertBatch, type AccountStates, type Portion } from './alert-batch.js';
 
-export interface AlertWriterParts {
-  readonly db: Database;
-  readonly log: Logger;
-  readonly bus: Bus;
-}
+type Needed = Pick<Parts, 'db' | 'log' | 'bus'>;
 
 /** Outbox rows of one turn; what is left waits for the next. */
 const OUTBOX_ROWS = 5_000;
@@ -60,7 +54,7 @@ export class AlertWriter {
   private readonly statusBoundaries = new WeakMap<Policy, readonly Decimal[]>();
 
   private constructor(
-    private readonly parts: AlertWriterParts,
+    private readonly parts: Needed,
     private readonly term: Term,
     leadership: LeadershipState,
     private readonly states: Map<string, AccountStates>,
@@ -78,7 +72,7 @@ export class AlertWriter {
    *
    * @param chunk so many alerts are stored in one transaction, but for an account that alone has more
    */
-  static async begin(parts: AlertWriterParts, term: Term, chunk = CHUNK): Promise<AlertWriter> {
+  static async begin(parts: Needed, term: Term, chunk = CHUNK): Promise<AlertWriter> {
     // First: once the term is there, no predecessor writes any more, and what is read is what they left.
     const leadership = await readLeadership(parts.db, term);
     const states = await readStates(parts.db);

@@ -9,9 +9,8 @@ import type { Decimal } from '../../margin/decimal.js';
 import type { Market, Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { Prices } from '../../market/prices.js';
-import type { Bus, Events } from '../../platform/events.js';
-import type { Database } from '../../platform/database.js';
-import type { Logger } from '../../platform/log.js';
+import type { Events } from '../../platform/events.js';
+import type { Parts } from '../../platform/parts.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { AccountCache } from './account-cache.js';
 import { alertBoundaries } from '../alerts/alert-machine.js';
@@ -25,14 +24,6 @@ import { LeadershipLostError } from '../../cluster/leadership.js';
 import { Slice } from '../../platform/slice.js';
 import type { ChangeCause, WatchStream } from '../streams/watch-stream.js';
 import { Watchers } from './watchers.js';
-
-export interface MarginLoopParts {
-  readonly db: Database;
-  readonly rulebook: Rulebook;
-  readonly prices: Prices;
-  readonly bus: Bus;
-  readonly log: Logger;
-}
 
 /** Prices at which accounts are assessed, and who is told of it. */
 interface Pricing {
@@ -67,7 +58,12 @@ export class MarginLoop {
   private retry: NodeJS.Timeout | undefined;
   private closed = false;
 
-  constructor(private readonly parts: MarginLoopParts) {
+  constructor(
+    private readonly parts: Pick<Parts, 'db' | 'bus' | 'log'> & {
+      readonly rulebook: Rulebook;
+      readonly prices: Prices;
+    },
+  ) {
     this.accounts = new AccountCache(parts.db, parts.rulebook);
     this.watchers = new Watchers(parts.rulebook);
     const { bus } = parts;

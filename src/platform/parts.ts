@@ -1,0 +1,12 @@
+import type { Database } from './database.js';
+import type { Bus } from './events.js';
+import type { Logger } from './log.js';
+
+/** What a process has one of. A function or class names those that it needs, such as `Pick<Parts, 'db' | 'bus'>`. */
+export interface Parts {
+  readonly db: Database;
+  readonly bus: Bus;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+}
