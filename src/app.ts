@@ -25,6 +25,7 @@ import { Prices } from './market/prices.js';
 import { Closers } from './platform/closers.js';
 import { openDatabase, type OpenDatabase } from './platform/database.js';
 import { createBus, type Bus } from './platform/events.js';
+import { usedKeys } from './platform/idempotency.js';
 import { createLogger, type Logger } from './platform/log.js';
 import { createAuthenticator, ownSecret } from './platform/tokens.js';
 import { Audit } from './policy/changes/audit.js';
@@ -79,7 +80,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     const sharedEvents = await openCluster(frame, database, rulebook, bus, prices);
     const services = openRisk(frame, database, rulebook, bus, prices);
     const ruleClock = openRuleClock(frame, services);
-    const pipeline = await openPipeline(frame);
+    const pipeline = await openPipeline(frame, services);
     const demo = openDemo({ config, services, pipeline, secret });
     const isStopping = (): boolean => state.isStopping;
     const server = await openServer(frame, {
@@ -169,14 +170,18 @@ function openRuleClock({ closers }: Frame, services: Services): RuleClock {
   return ruleClock;
 }
 
-async function openPipeline({ config, log, closers }: Frame): Promise<Pipeline> {
+async function openPipeline({ config, log, clock, closers }: Frame, { db, loop }: Services): Promise<Pipeline> {
   const { redisUrl, introspection, limits } = config;
   const { costPerMinute } = limits;
   const budget = redisUrl === null ? memoryBudget(costPerMinute) : redisBudget(redisUrl, costPerMinute, log);
   closers.add(() => budget.close());
   const schema = createSchema();
   const documents = await loadTrustedDocuments(config, schema, log);
-  return createPipeline(schema, { introspection, documents, limits, budget, log });
+  return createPipeline(schema, {
+    ...{ introspection, documents, limits, budget, log },
+    accounts: () => loop.accounts.size,
+    usedKeys: (viewer, keys) => usedKeys(db, viewer, keys, new Date(clock())),
+  });
 }
 
 interface ServerParts {

@@ -3,6 +3,7 @@ import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
 import { isUuid } from '../platform/ids.js';
 import { readAuditEntry } from '../policy/changes/audit.js';
 import { ANY_ROLE, Access } from './types/access.js';
+import { ANSWER_ONLY, Cost } from './types/cost.js';
 import { visibleAccount } from './account/account.js';
 import type { Context } from './execution/context.js';
 import { parseGlobalId, sequenceId, type NodeType } from './types/global-id.js';
@@ -50,6 +51,7 @@ async function ofVisibleAccount<K>(
 @Resolver()
 export class NodeResolver {
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => Node, {
     nullable: true,
     description: "The object with this id. Any role; null where there is none, or it is not the viewer's to see.",
@@ -67,6 +69,7 @@ export class NodeResolver {
   }
 
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => [Node], {
     nullable: 'items',
     description:

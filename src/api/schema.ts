@@ -20,7 +20,8 @@ import { AssetRatiosResolver, CollateralRatioQueries } from './venue/collateral-
 import { giveWay } from './execution/give-way.js';
 import { AccountHistoryResolver, FillResolver, LedgerEntryResolver } from './account/history.js';
 import { InstrumentSettingsResolver } from './account/instrument-setting.js';
-import { LIMITS, limitsInWords } from './execution/limits.js';
+import { LIMITS } from './execution/limits.js';
+import { limitsInWords } from './execution/limits-in-words.js';
 import { MarginAsOfResolver } from './account/margin-at.js';
 import { MarginRatioChangedResolver } from './risk/margin-ratio-changed.js';
 import { CollateralContributionResolver } from './account/margin-summary.js';
@@ -44,7 +45,7 @@ const ROOTS: Record<string, string> = {
   Subscription: 'What can be followed: over WebSocket or server-sent events.',
 };
 
-/** The executable schema, with the check of roles in front of every root field, and a wait before what takes long. */
+/** The executable schema: a check of roles in front of every root field, a yield in front of every long field. */
 export function createSchema(): GraphQLSchema {
   const schema = buildSchemaSync({
     resolvers: [

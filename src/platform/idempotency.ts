@@ -42,7 +42,7 @@ export async function doOnce<Refusal>(
   const inputHash = createHash('sha256').update(canonical(request.input)).digest('hex');
   try {
     return await transact(db, async (tx): Promise<Outcome<Refusal>> => {
-      await tx.idempotencyKey.deleteMany({ where: { viewer, createdAt: { lt: new Date(now.getTime() - KEPT_MS) } } });
+      await tx.idempotencyKey.deleteMany({ where: { viewer, createdAt: { lt: oldest(now) } } });
       const taken = await tx.$executeRaw`
         INSERT INTO idempotency_keys (viewer, key, mutation, input_hash, result, created_at)
         VALUES (${viewer}, ${key}, ${mutation}, ${inputHash}, '', ${now})
@@ -61,6 +61,27 @@ export async function doOnce<Refusal>(
     if (error instanceof RolledBack) return { kind: 'refused', refusals: error.refusals as readonly Refusal[] };
     throw error;
   }
+}
+
+/**
+ * Which of these keys the viewer used within the time that they are kept. A request with such a key is answered from
+ * what is stored, or refused: its work is not done again.
+ */
+export async function usedKeys(
+  db: Database,
+  viewer: string,
+  keys: readonly string[],
+  now: Date,
+): Promise<ReadonlySet<string>> {
+  // PostgreSQL keeps no NUL in a text: no such key was ever used.
+  const possible = keys.filter((key) => !key.includes('\0'));
+  const where = { viewer, key: { in: possible }, createdAt: { gte: oldest(now) } };
+  const used = await db.idempotencyKey.findMany({ where, select: { key: true } });
+  return new Set(used.map(({ key }) => key));
+}
+
+function oldest(now: Date): Date {
+  return new Date(now.getTime() - KEPT_MS);
 }
 
 /** JSON with sorted keys, so that the order in which a client writes its fields does not matter. */

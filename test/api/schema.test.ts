@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from '@jest/globals';
 import {
+  buildSchema,
   getIntrospectionQuery,
   isEnumType,
   isInputObjectType,
@@ -12,6 +13,7 @@ import {
   type GraphQLNamedType,
 } from 'graphql';
 
+import { guardRootFields } from '../../src/api/types/access.js';
 import { createSchema, printedSchema } from '../../src/api/schema.js';
 import { LIMITS } from '../../src/api/execution/limits.js';
 import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
@@ -55,6 +57,25 @@ describe('the schema', () => {
     const silent = fields.filter(({ description }) => !/role|Admins|Services|Traders|owner/.test(description ?? ''));
     expect(fields.length).toBeGreaterThan(15);
     expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('declares of every root field who may call it and what it costs', () => {
+    const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
+    const fields = roots.flatMap((root) => Object.values(root?.getFields() ?? {}));
+    const silent = fields.filter(({ extensions }) => !('roles' in extensions && 'cost' in extensions));
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  it.each<[string, object, string | null]>([
+    ['without access', { cost: 0 }, 'Query.x does not say who may call it.'],
+    ['without a cost', { roles: ['ADMIN'] }, 'Query.x does not say what it costs.'],
+    ['with both', { roles: ['ADMIN'], cost: 0 }, null],
+  ])('is built with no root field %s', (_what, extensions, refusal) => {
+    const own = buildSchema('type Query { x: Int }');
+    Object.assign(own.getQueryType()?.getFields()['x'] ?? {}, { extensions });
+    const guard = (): unknown => guardRootFields(own);
+    if (refusal === null) expect(guard()).toBe(own);
+    else expect(guard).toThrow(refusal);
   });
 
   it('has no floats', () => {

@@ -7,6 +7,7 @@ import { setCollateralMode, setLeverage, setMarginMode, setPositionMode } from '
 import type { Decimal } from '../../margin/decimal.js';
 import type { Refusal } from '../../ledger/ledger-checks.js';
 import { Access, viewerOf } from '../types/access.js';
+import { Cost, TRANSACTION } from '../types/cost.js';
 import { Account } from './account.js';
 import { changedAccounts } from './changed-accounts.js';
 import type { Context } from '../execution/context.js';
@@ -109,6 +110,7 @@ interface Payload {
 @Resolver()
 export class AccountSettingsResolver {
   @Access('TRADER')
+  @Cost(TRANSACTION)
   @Mutation(() => SetLeveragePayload, {
     description:
       "Traders, on their own accounts. Up and down to the tier's maximum for the present notional. With a cross position: " +
@@ -123,6 +125,7 @@ export class AccountSettingsResolver {
   }
 
   @Access('TRADER')
+  @Cost(TRANSACTION)
   @Mutation(() => SetMarginModePayload, {
     description:
       'Traders, on their own accounts. Refused while the instrument has a position, and to ISOLATED in multi-asset mode ' +
@@ -136,6 +139,7 @@ export class AccountSettingsResolver {
   }
 
   @Access('TRADER')
+  @Cost(TRANSACTION)
   @Mutation(() => SetPositionModePayload, {
     description:
       'Traders, on their own accounts. Refused while the account has a position. Open orders are not known here.',
@@ -148,6 +152,7 @@ export class AccountSettingsResolver {
   }
 
   @Access('TRADER')
+  @Cost(TRANSACTION)
   @Mutation(() => SetCollateralModePayload, {
     description:
       'Traders, on their own accounts. To SINGLE_ASSET: refused while anything but USDT is owed, or when the margin ' +

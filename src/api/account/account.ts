@@ -22,12 +22,14 @@ import {
   accountsByRisk,
   accountsOfStatus,
   idsOfStatus,
+  isConfinedQuery,
   type Rank,
   type RankedAccount,
   type RiskQuery,
 } from '../../risk/engine/risk-order.js';
 import { isUuid } from '../../platform/ids.js';
 import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.js';
+import { ANSWER_ONLY, Cost, TRANSACTION, amountOf, perAccount, type FieldCost } from '../types/cost.js';
 import { Chain } from '../venue/chain.js';
 import type { Context } from '../execution/context.js';
 import { AccountOrder, CollateralMode, MarginStatus, PositionMode } from '../types/enums.js';
@@ -146,6 +148,15 @@ export class OpenAccountPayload {
   errors!: readonly UserError[];
 }
 
+/** By risk, or of a status, every account is looked at, unless the query is of one owner or name. */
+const costOfAccounts: FieldCost = (args, basis) => {
+  const { where, orderBy } = args as { readonly where?: AccountFilter | null; readonly orderBy?: string | null };
+  if (basis.viewer === null || (orderBy !== 'RISK_DESC' && where?.status == null)) return 0;
+  const { owner, name } = where ?? {};
+  const isConfined = isConfinedQuery({ owner, name, visibleTo: confinedTo(basis.viewer) });
+  return isConfined ? 0 : amountOf(perAccount('read'), args, basis);
+};
+
 type AccountPage = Page<AccountRecord> & { readonly query: RiskQuery };
 
 @Resolver(() => Account)
@@ -168,17 +179,20 @@ export class AccountResolver {
     return account.chain === null ? null : rulebook.chains.get(account.chain);
   }
 
+  @Cost(20)
   @FieldResolver(() => MarginStatus, { description: 'The worst of the cross state and of every isolated position.' })
   async status(@Root() account: AccountRecord, @Ctx() context: Context): Promise<string> {
     return worstStatus((await marginOf(account.id, context)).report);
   }
 
+  @Cost(20)
   @FieldResolver(() => MarginSummary, { description: 'The cross-margin state now, with what explains every number.' })
   async margin(@Root() account: AccountRecord, @Ctx() context: Context): Promise<MarginSummary> {
     return marginSummary(await marginOf(account.id, context));
   }
 
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => Account, {
     nullable: true,
     description:
@@ -192,6 +206,7 @@ export class AccountResolver {
   }
 
   @Access(...ANY_ROLE)
+  @Cost(costOfAccounts)
   @Query(() => Accounts.Connection, {
     description: 'Accounts, oldest first unless an order is named. Traders: their own. Admins and services: all.',
   })
@@ -213,6 +228,7 @@ export class AccountResolver {
   }
 
   @Access('ADMIN', 'SERVICE')
+  @Cost(TRANSACTION)
   @Mutation(() => OpenAccountPayload, { description: 'Admins and services. Opens an account for a trader.' })
   async openAccount(
     @Arg('input', () => OpenAccountInput, { description: 'The account.' }) input: OpenAccountInput,
@@ -247,7 +263,7 @@ export class AccountConnectionResolver {
   })
   async totalCount(@Root() { query }: AccountPage, @Ctx() { db, loop }: Context): Promise<number | null> {
     if (query.statuses === null) return countAccounts(db, query);
-    const ids = await idsOfStatus(loop.accounts, query);
+    const ids = await idsOfStatus(db, loop.accounts, query);
     return ids === null ? null : countAccounts(db, { ...query, ids });
   }
 }

@@ -10,6 +10,7 @@ import { turn } from '../../platform/yielding.js';
 import { Account, marginOf } from './account.js';
 import { Asset } from '../venue/asset.js';
 import type { Context } from '../execution/context.js';
+import { Cost } from '../types/cost.js';
 import { LiquidationPrice } from './liquidation-price.js';
 import { DecimalScalar } from '../types/scalars.js';
 
@@ -37,6 +38,7 @@ export class BalanceResolver {
     return rulebook.assets.get(asset);
   }
 
+  @Cost(20, { isLong: true })
   @FieldResolver(() => LiquidationPrice, {
     description:
       'The index price of this asset at which the account would be liquidated, tiers and caps included. What is priced ' +
@@ -56,6 +58,7 @@ export class AccountBalancesResolver {
     return state.report.collateral.map((contribution) => ({ ...contribution, state }));
   }
 
+  @Cost(20)
   @FieldResolver(() => DecimalScalar, {
     description:
       'What can be taken out of the asset without breaking the initial margin, in units of the asset, rounded down; ' +

@@ -3,6 +3,7 @@ import { Arg, Ctx, Field, FieldResolver, ObjectType, Resolver, Root } from 'type
 import type { AccountRecord } from '../../ledger/records.js';
 import { Account } from './account.js';
 import type { Context } from '../execution/context.js';
+import { Cost } from '../types/cost.js';
 import { NoMarginAsOf } from '../types/enums.js';
 import { MarginSummary, marginSummary } from './margin-summary.js';
 import { DateTimeScalar } from '../types/scalars.js';
@@ -26,6 +27,7 @@ export class MarginAsOf {
 
 @Resolver(() => Account)
 export class MarginAsOfResolver {
+  @Cost(50)
   @FieldResolver(() => MarginAsOf, {
     description:
       'The cross-margin state as it was: balances, positions, settings and modes as they were recorded by then, ratios ' +

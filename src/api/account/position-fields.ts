@@ -7,6 +7,7 @@ import type { PositionReport } from '../../margin/state/assess.js';
 import { roundUp, type Decimal } from '../../margin/decimal.js';
 import { positionLiquidationPrice } from '../../margin/solve/liquidation-price.js';
 import type { Context } from '../execution/context.js';
+import { Cost } from '../types/cost.js';
 import { MarginMode, MarginStatus, PositionSide } from '../types/enums.js';
 import { LiquidationPrice } from './liquidation-price.js';
 import { DecimalScalar } from '../types/scalars.js';
@@ -98,6 +99,7 @@ export function positionFieldsResolver(type: () => ClassType<PositionFields>): C
       return marginMode === 'ISOLATED' ? isolatedMargin : null;
     }
 
+    @Cost(20, { isLong: true })
     @FieldResolver(() => LiquidationPrice, {
       description:
         'The mark price at which it would be liquidated. Cross: with the whole account, so that both sides of a hedge ' +

@@ -5,6 +5,7 @@ import type { Decimal } from '../../margin/decimal.js';
 import { maxRemovableMargin } from '../../margin/change/isolated.js';
 import { Account, marginOf } from './account.js';
 import type { Context } from '../execution/context.js';
+import { Cost } from '../types/cost.js';
 import { globalId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
 import { PositionFields, positionFieldsResolver, positionsIn, type AccountPosition } from './position-fields.js';
@@ -35,6 +36,7 @@ export class PositionResolver {
     return account;
   }
 
+  @Cost(20, { isLong: true })
   @FieldResolver(() => DecimalScalar, {
     nullable: true,
     description:

@@ -2,6 +2,7 @@ import { Arg, Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver, Root 
 
 import type { Viewer as ViewerRecord } from '../../platform/tokens.js';
 import { ANY_ROLE, Access, viewerOf } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Accounts, accountPage } from './account.js';
 import type { Context } from '../execution/context.js';
 import { Role } from '../types/enums.js';
@@ -19,6 +20,7 @@ export class Viewer {
 @Resolver(() => Viewer)
 export class ViewerResolver {
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => Viewer, { description: 'Who is asking. Any role.' })
   viewer(@Ctx() context: Context): ViewerRecord {
     return viewerOf(context);

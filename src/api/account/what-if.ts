@@ -8,6 +8,7 @@ import type { CollateralMode as Mode, PositionSide as Side, TradeSide as Trade }
 import { turn } from '../../platform/yielding.js';
 import { Account, holdingsOf, marginOf } from './account.js';
 import type { Context } from '../execution/context.js';
+import { Cost, perItem } from '../types/cost.js';
 import { CollateralMode, PositionSide, TradeSide } from '../types/enums.js';
 import { badUserInput } from '../types/api-error.js';
 import { boundedList } from '../types/lists.js';
@@ -160,6 +161,7 @@ const MAX_SHOCK: Decimal = decimal(1_000);
 
 @Resolver(() => Account)
 export class WhatIfResolver {
+  @Cost(perItem(50, 'input'))
   @FieldResolver(() => Simulation, {
     description:
       'The state before and after hypothetical changes, by the rules and roundings of the real ones; nothing is stored. ' +
@@ -192,6 +194,7 @@ export class WhatIfResolver {
     };
   }
 
+  @Cost(perItem(20, 'shocks'), { itemsOf: 'shocks' })
   @FieldResolver(() => [StressPoint], {
     description:
       'The margin state with the index of every named asset, of what is priced as it, and the marks on it moved by each ' +

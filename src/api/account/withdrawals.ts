@@ -6,6 +6,7 @@ import { adjustPositionMargin, withdraw } from '../../ledger/withdrawals.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { Access, viewerOf } from '../types/access.js';
+import { Cost, TRANSACTION } from '../types/cost.js';
 import { Account } from './account.js';
 import { changedAccounts } from './changed-accounts.js';
 import type { Context } from '../execution/context.js';
@@ -85,6 +86,7 @@ export class AdjustPositionMarginPayload {
 @Resolver()
 export class WithdrawalsResolver {
   @Access('TRADER')
+  @Cost(TRANSACTION)
   @Mutation(() => WithdrawPayload, {
     description:
       'Traders, on their own accounts. Takes out at most what is transferable: what is left covers the initial margin, ' +
@@ -107,6 +109,7 @@ export class WithdrawalsResolver {
   }
 
   @Access('TRADER')
+  @Cost(TRANSACTION)
   @Mutation(() => AdjustPositionMarginPayload, {
     description:
       'Traders, on their own accounts. Isolated positions only. Positive adds, negative takes out. Leverage stays; the ' +

@@ -3,6 +3,7 @@ import { Arg, Ctx, Field, FieldResolver, ID, Int, ObjectType, Query, Resolver, R
 
 import { readAuditEntries, type AuditEntry as AuditRecord } from '../../policy/changes/audit.js';
 import { Access } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import type { Context } from '../execution/context.js';
 import { globalId, parseGlobalId, type NodeType } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
@@ -84,6 +85,7 @@ export class AuditEntryResolver {
   }
 
   @Access('ADMIN')
+  @Cost(ANSWER_ONLY)
   @Query(() => Entries.Connection, {
     description:
       'Admins. Every mutation by an admin, and every attempt that was refused, newest first. Of one actor at most 60 ' +

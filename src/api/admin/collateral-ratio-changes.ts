@@ -1,10 +1,12 @@
 /** Changes of collateral ratios, and what is taken back of them. */
 import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
 
+import { usedKeys } from '../../platform/idempotency.js';
 import { writeImpact } from '../../risk/impact/impact-record.js';
 import { cancelCollateralRatio } from '../../policy/changes/ratio-cancel.js';
 import { changeCollateralRatio } from '../../policy/changes/ratio-change.js';
 import { Access } from '../types/access.js';
+import { Cost, TRANSACTION, perAccount, sum } from '../types/cost.js';
 import { CollateralRatio } from '../venue/collateral-ratio.js';
 import { CollateralRatioDraft, draftOf } from './collateral-ratio-draft.js';
 import { CollateralRatioImpact, impactOfDraft, storedImpact, type ImpactAnswer } from './collateral-ratio-impact.js';
@@ -97,6 +99,7 @@ export class CancelCollateralRatioPayload {
 @Resolver()
 export class CollateralRatioChanges {
   @Access('ADMIN')
+  @Cost(sum(TRANSACTION, perAccount('compared')))
   @Mutation(() => ChangeCollateralRatioPayload, {
     description:
       'Admins. Adds a version, which takes effect at `effectiveFrom` in every server; versions never change. A step of a ' +
@@ -111,7 +114,10 @@ export class CollateralRatioChanges {
     const { idempotencyKey, ...rest } = input;
     const change = { ...rest, force: rest.force ?? false };
     const draft = draftOf(change);
-    const impact = await impactOfDraft(draft, context);
+    const request = requestOf('changeCollateralRatio', idempotencyKey, change, context);
+    // A used key changes nothing, and stores no impact.
+    const used = await usedKeys(context.db, request.viewer, [idempotencyKey], context.now);
+    const impact = used.size > 0 ? null : await impactOfDraft(draft, context);
     const { version, refusals } = await changeCollateralRatio(
       context,
       {
@@ -123,7 +129,7 @@ export class CollateralRatioChanges {
         impact: impact === null ? null : writeImpact(impact),
         concerned: impact?.concerned ?? [],
       },
-      requestOf('changeCollateralRatio', idempotencyKey, change, context),
+      request,
       context.now,
     );
     return {
@@ -134,6 +140,7 @@ export class CollateralRatioChanges {
   }
 
   @Access('ADMIN')
+  @Cost(TRANSACTION)
   @Mutation(() => CancelCollateralRatioPayload, {
     description: 'Admins. Takes a version back that is scheduled; it stays in the history, cancelled.',
   })

@@ -12,6 +12,7 @@ import { uuidv7 } from '../../platform/ids.js';
 import { problemsOfDraft, rulesOfDraft, type RatioDraft } from '../../policy/changes/ratio-draft.js';
 import { latest, ratioKey, withRatio, type RatioVersion } from '../../policy/versions/ratio-version.js';
 import { Access, viewerOf } from '../types/access.js';
+import { Cost, perAccount } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import { CollateralRatio } from '../venue/collateral-ratio.js';
 import { CollateralRatioDraft, draftOf } from './collateral-ratio-draft.js';
@@ -116,6 +117,7 @@ export class CollateralRatioImpactResolver {
   }
 
   @Access('ADMIN')
+  @Cost(perAccount('compared'))
   @Query(() => CollateralRatioImpact, {
     description:
       'Admins. What the changes, all together, would do to every account at the present prices, without making them. ' +

@@ -5,6 +5,7 @@ import type { Decimal } from '../../margin/decimal.js';
 import { changeMaintenanceTiers } from '../../policy/changes/maintenance-change.js';
 import { changeInterestRate, changeMarginPolicy } from '../../policy/changes/policy-change.js';
 import { Access } from '../types/access.js';
+import { Cost, TRANSACTION } from '../types/cost.js';
 import type { Context } from '../execution/context.js';
 import { MaintenanceMethod } from '../types/enums.js';
 import { parseGlobalId } from '../types/global-id.js';
@@ -180,6 +181,7 @@ export class ChangeMarginPolicyPayload {
 @Resolver()
 export class PolicyChanges {
   @Access('ADMIN')
+  @Cost(TRANSACTION)
   @Mutation(() => ChangeInterestRatePayload, {
     description:
       "Admins. Adds a version of the venue's policy, with another rate for one asset. Hours that end before it takes " +
@@ -201,6 +203,7 @@ export class PolicyChanges {
   }
 
   @Access('ADMIN')
+  @Cost(TRANSACTION)
   @Mutation(() => ChangeMaintenanceTiersPayload, {
     description: 'Admins. Adds a version of the maintenance tiers of an instrument.',
   })
@@ -225,6 +228,7 @@ export class PolicyChanges {
   }
 
   @Access('ADMIN')
+  @Cost(TRANSACTION)
   @Mutation(() => ChangeMarginPolicyPayload, {
     description: "Admins. Adds a version of the venue's policy; interest and guard rails go along as they are.",
   })

@@ -1,7 +1,7 @@
 /**
  * What an operation costs. Types lead back to each other (an account has positions, a position its account), so that
- * a few dozen words can ask for millions of values: that is seen before anything is executed. A unit is at most some
- * 50 microseconds of work.
+ * a few dozen words can ask for millions of values: that is seen before anything is executed. What a field costs is
+ * declared beside it; here it is multiplied by the sizes of the lists that the field is in.
  */
 import {
   GraphQLError,
@@ -14,28 +14,25 @@ import {
 } from 'graphql';
 import { getComplexity, type ComplexityEstimatorArgs } from 'graphql-query-complexity';
 
+import { mayCall } from '../types/access.js';
+import { amountOf, declaredCost, itemsAsked, itemsIn, type CostBasis } from '../types/cost.js';
 import { MAX_LIST } from '../types/lists.js';
+import { keyIn } from './idempotent-request.js';
 
 /** Of a list that names no size: more than an ordinary account has, less than the venue's largest. */
 const PLAIN_LIST = 10;
 
-/** Fields that are computed by the margin rules, and those that read a history to do it: each time, beside what is below. */
-const COMPUTED: ReadonlyMap<string, number> = new Map([
-  ['Account.margin', 20],
-  ['Account.status', 20],
-  ['Account.marginAt', 50],
-  ['Account.simulate', 50],
-  ['Account.stress', 20],
-  ['Account.maxTransferable', 20],
-  ['Position.liquidationPrice', 20],
-  ['Position.maxRemovableMargin', 20],
-  ['SimulatedPosition.liquidationPrice', 20],
-  ['Balance.liquidationPrice', 20],
-  ['MarginRatioChange.margin', 20],
-  // The same for everybody, and large: the introspection of GraphiQL is some 200 names with all that they have.
-  ['Query.__schema', 500],
-  ['Query.__type', 50],
+/** The same for everybody, and large: the introspection of GraphiQL is some 200 names with all that they have. */
+const INTROSPECTION: ReadonlyMap<string, number> = new Map([
+  ['__schema', 500],
+  ['__type', 50],
 ]);
+
+export interface OperationCost {
+  readonly total: number;
+  /** The part of the total that the work of each mutation with an idempotency key costs. */
+  readonly keyed: readonly { readonly key: string; readonly work: number }[];
+}
 
 /** Null: there are more selections, fragments spread out, than can be counted. */
 export function costOf(
@@ -43,29 +40,44 @@ export function costOf(
   document: DocumentNode,
   operationName: string | null | undefined,
   variables: Record<string, unknown>,
-): number | null {
+  basis: CostBasis,
+): OperationCost | null {
+  const keyed: { key: string; work: number }[] = [];
   try {
-    return getComplexity({
+    const total = getComplexity({
       schema,
       query: document,
       variables,
-      estimators: [estimate],
+      estimators: [
+        (asked) => {
+          const own = ownCost(asked, basis);
+          const { type, field, args, childComplexity } = asked;
+          const key = type.name === 'Mutation' ? keyIn(args) : null;
+          if (key !== null && own > 0) keyed.push({ key, work: own });
+          // What explains a type of the schema is at hand, and bounded by the rules of the language.
+          if (type.name.startsWith('__')) return each(asked) + childComplexity;
+          return own + sizeOf(type.name, field, args) * (each(asked) + childComplexity);
+        },
+      ],
       ...(operationName == null ? {} : { operationName }),
     });
+    return { total, keyed };
   } catch (error) {
     if (error instanceof GraphQLError) return null;
     throw error;
   }
 }
 
-function estimate({ type, field, args, childComplexity }: ComplexityEstimatorArgs): number {
-  const computed = COMPUTED.get(`${type.name}.${field.name}`) ?? 0;
-  const own = computed > 0 ? computed : isLeaf(field) ? 1 : 0;
-  // What explains a type of the schema is at hand, and bounded by the rules of the language.
-  if (type.name.startsWith('__')) return own + childComplexity;
-  // A simulation is made once, and takes its changes one by one.
-  if (field.name === 'simulate') return own * Math.max(itemsIn(args), 1) + childComplexity;
-  return sizeOf(type.name, field, args) * (own + childComplexity);
+/** Paid once, however many items the field answers. */
+function ownCost({ field, args }: ComplexityEstimatorArgs, basis: CostBasis): number {
+  // Nothing is done for a viewer who may not call the field, and the cost must not say how many accounts there are.
+  if (!mayCall(basis.viewer, field)) return 0;
+  return amountOf(declaredCost(field) ?? INTROSPECTION.get(field.name) ?? 0, args, basis);
+}
+
+/** Paid for every item of the field, beside what is asked of it. */
+function each({ field }: ComplexityEstimatorArgs): number {
+  return isLeaf(field) && declaredCost(field) === undefined ? 1 : 0;
 }
 
 function isLeaf(field: ComplexityEstimatorArgs['field']): boolean {
@@ -85,20 +97,12 @@ function sizeOf(
     // What asks for more than a page may hold is refused by the field itself, with what it expects.
     return typeof asked === 'number' ? Math.min(Math.max(asked, 1), MAX_LIST) : PLAIN_LIST;
   }
-  // Every account that is watched is told first as it is.
+  // The state of every account that is watched is sent first.
   if (typeName === 'Subscription') return Math.max(itemsIn(args), 1);
   // What a mutation answers of its items stands in plain lists below it.
   if (typeName === 'Mutation') return Math.max(Math.ceil(itemsIn(args) / PLAIN_LIST), 1);
   // A list of scalars is one value with several parts.
   if (isLeaf(field) || !isListType(getNullableType(field.type))) return 1;
-  const named: unknown = args['shocks'] ?? Object.values(args).find((arg) => Array.isArray(arg));
+  const named = itemsAsked(field, args);
   return Array.isArray(named) ? Math.max(named.length, 1) : PLAIN_LIST;
-}
-
-/** How many items the arguments bring, in lists of their own and in those of an input. */
-function itemsIn(value: unknown): number {
-  if (Array.isArray(value)) return value.length;
-  // A decimal is no input, though it has a list of digits inside.
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return 0;
-  return Object.values(value).reduce<number>((sum, each) => sum + itemsIn(each), 0);
 }

@@ -44,6 +44,16 @@ export function masked(error: GraphQLError, log: Logger): GraphQLError {
   return copy(error, hidden.message, hidden.extensions);
 }
 
+/** An error of the language with the code of the contract; the error that a scalar threw goes no further. */
+export function coded(error: GraphQLError, code: string): GraphQLError {
+  return new GraphQLError(presentable(error.message), {
+    ...(error.nodes === undefined ? {} : { nodes: error.nodes }),
+    ...(error.source === undefined ? {} : { source: error.source }),
+    ...(error.positions === undefined ? {} : { positions: error.positions }),
+    extensions: { code, http: { status: 400 } },
+  });
+}
+
 /** What stands for an error that no client is to see. */
 export function unexpected(error: unknown, log: Logger, path?: GraphQLError['path']): ApiError {
   const id = randomUUID();

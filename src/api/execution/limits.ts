@@ -36,12 +36,15 @@ const BOUNDS = {
   },
   rootFields: { ...{ fallback: 20, least: 1, most: 1_000 }, what: 'Root fields of an operation.' },
   directives: { ...{ fallback: 50, least: 1, most: 1_000 }, what: 'Directives of a document.' },
-  cost: { ...{ fallback: 100_000, least: 100, most: 100_000_000 }, what: 'Cost of one operation.' },
+  cost: {
+    ...{ fallback: 100_000, least: 100, most: 100_000_000 },
+    what: 'Cost of one operation. A look at every account costs 1 for 50 of them, a preview of changes 1 for 20.',
+  },
   costPerMinute: {
     ...{ fallback: 500_000, least: 100, most: 1_000_000_000 },
     what:
       'Cost of one viewer in a minute, counted in Redis where there is one (more: RATE_LIMITED, 429 with `Retry-After`). ' +
-      'SERVICE has no such bound. Callers without a token are counted by address.',
+      'SERVICE has no such bound. Callers without a token are counted by address. The work of a used idempotency key is free.',
   },
   operationSeconds: {
     ...{ fallback: 15, least: 0.1, most: 3_600 },
@@ -117,25 +120,3 @@ export const LIMITS: Limits = readLimits((_variable, fallback) => fallback);
 export const LIMIT_VARIABLES: ReadonlyMap<string, Bound> = new Map(
   NAMES.map((name) => [variableOf(name), BOUNDS[name]]),
 );
-
-/** What stands in the schema. */
-export function limitsInWords(limits: Limits): string {
-  const { bodyBytes, serviceBodyBytes, tokens, depth, aliases, rootFields, directives, cost } = limits;
-  const { costPerMinute, operationSeconds, connectionsPerViewer, operationsPerSocket, messagesPerSecond } = limits;
-  return `The margin state of trading portfolios.
-
-Limits, as they are by default, the same over HTTP, WebSocket and server-sent events; more is LIMIT_EXCEEDED where nothing
-else is said:
-- a body of ${bodyBytes} bytes, of SERVICE ${serviceBodyBytes};
-- a document of ${tokens} tokens (GRAPHQL_PARSE_FAILED), ${depth} fields in depth, ${aliases} aliases and repeated fields, ${rootFields} root
-  fields and ${directives} directives;
-- a cost of ${cost} for one operation, told in \`extensions.cost\` of its answer: 1 for every scalar; 20 for a margin state,
-  a liquidation price, or what can be taken out; 50 for a simulation, times its changes, and for a past state; 20 for
-  every shock of a stress test; all of it times the sizes of the lists that it is in: the number of ids or items asked
-  for, or \`first\`, or 10;
-- a cost of ${costPerMinute} for one viewer in a minute, but for SERVICE (RATE_LIMITED, with the seconds to wait in
-  \`extensions.retryAfter\`; over HTTP status 429 with Retry-After); a subscription is paid for once, when it is opened;
-- ${operationSeconds} seconds for an operation (SERVICE_UNAVAILABLE; a mutation may take effect all the same);
-- ${connectionsPerViewer} WebSockets and event streams of one viewer, ${operationsPerSocket} operations at a time and ${messagesPerSecond} messages a second
-  on a WebSocket.`;
-}

@@ -4,12 +4,10 @@
  */
 import {
   GraphQLError,
-  NoSchemaIntrospectionCustomRule,
   OperationTypeNode,
   createSourceEventStream,
   execute,
   getOperationAST,
-  getVariableValues,
   parse,
   specifiedRules,
   validate,
@@ -21,53 +19,21 @@ import {
 import { LRUCache } from 'lru-cache';
 
 import { PullStream } from '../../platform/pull-stream.js';
-import type { Viewer } from '../../platform/tokens.js';
-import type { CostBudget } from './cost-budget.js';
-import type { Logger } from '../../platform/log.js';
+import { MAX_ERRORS, createAdmission, operationNotNamed, type AdmissionOptions } from './admission.js';
 import { Patience, type Context } from './context.js';
-import { costOf } from './cost.js';
 import { problemOfShape } from './document-shape.js';
-import { masked, presentable, withoutHttp } from './errors.js';
-import { ApiError, badUserInput } from '../types/api-error.js';
+import { coded, masked, withoutHttp } from './errors.js';
+import { ApiError } from '../types/api-error.js';
+import type { Operation, Transport } from './operation.js';
 import { eventExecution } from './subscription-events.js';
 import type { Limits } from './limits.js';
 import type { DocumentRequest, TrustedDocuments } from './trusted-documents.js';
 
-const MAX_ERRORS = 20;
-
 /** Characters of all valid documents that are remembered; parsed, each takes some 50 bytes for one. */
 const REMEMBERED = 500_000;
 
-export type Transport = 'http' | 'websocket' | 'sse';
-
-/** Who asks. */
-export interface Client {
-  readonly viewer: Viewer | null;
-  /** Of the connection; it stands for whoever has no token. */
-  readonly address: string;
-}
-
-export interface Operation {
-  readonly document: DocumentNode;
-  readonly operationName: string | null | undefined;
-  readonly variables: Record<string, unknown> | null | undefined;
-  readonly transport: Transport;
-  readonly client: Client;
-  /**
-   * Called once for a request, and once for every event of a subscription.
-   *
-   * @param patience is over when nobody waits for the answer any more
-   */
-  readonly context: (patience: Patience) => Context;
-}
-
-export interface PipelineOptions {
-  /** Who may ask for the schema: everybody, whoever has a token, nobody. */
-  readonly introspection: 'all' | 'tokens' | 'none';
+export interface PipelineOptions extends AdmissionOptions {
   readonly documents: TrustedDocuments;
-  readonly limits: Limits;
-  readonly budget: CostBudget;
-  readonly log: Logger;
 }
 
 type Read = { document: DocumentNode; errors: null } | { document: null; errors: readonly GraphQLError[] };
@@ -89,29 +55,12 @@ export interface Pipeline {
 }
 
 export function createPipeline(schema: GraphQLSchema, options: PipelineOptions): Pipeline {
-  const { documents, limits, budget, log } = options;
+  const { documents, limits, log } = options;
+  const admit = createAdmission(schema, options);
   const shown = (result: ExecutionResult, transport: Transport): ExecutionResult => {
     if (result.errors === undefined) return result;
     const errors = result.errors.map((error) => masked(error, log));
     return { ...result, errors: transport === 'websocket' ? errors.map(withoutHttp) : errors };
-  };
-
-  /** What must hold before anything is executed; answers the cost, which is spent by then. */
-  const admit = async (
-    operation: Operation,
-    allowed: OperationTypeNode[],
-  ): Promise<number | readonly GraphQLError[]> => {
-    const problems = check(schema, operation, allowed);
-    if (problems.length > 0) return problems;
-    const hidden = introspectionProblems(schema, operation, options.introspection);
-    if (hidden.length > 0) return hidden;
-    const cost = costOf(schema, operation.document, operation.operationName, operation.variables ?? {});
-    if (cost === null || cost > limits.cost) return [tooDear(cost, limits)];
-    const { viewer, address } = operation.client;
-    // The venue's own systems write as fast as their market moves.
-    if (viewer?.roles.includes('SERVICE') === true) return cost;
-    const wait = await budget.spend(viewer === null ? `address ${address}` : `viewer ${viewer.subject}`, cost);
-    return wait === null ? cost : [spent(cost, wait, limits)];
   };
 
   /** The document, if it may be validated. */
@@ -163,28 +112,40 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
     },
     run: async (operation) => {
       const { transport } = operation;
-      const cost = await admit(operation, [OperationTypeNode.QUERY, OperationTypeNode.MUTATION]);
-      if (typeof cost !== 'number') return shown({ errors: cost }, transport);
-      const result = await inTime(limits, (patience) => execute(argsOf(schema, operation, patience, undefined)));
-      return shown({ ...result, extensions: { ...result.extensions, cost } }, transport);
+      const patience = new Patience();
+      let cost: number | null = null;
+      const answer = async (): Promise<ExecutionResult> => {
+        const admitted = await admit(operation, [OperationTypeNode.QUERY, OperationTypeNode.MUTATION]);
+        if (typeof admitted !== 'number') return { errors: admitted };
+        cost = admitted;
+        patience.check();
+        return execute(argsOf(schema, operation, operation.context(patience), undefined));
+      };
+      const result = await inTime(limits, patience, answer());
+      return shown(cost === null ? result : { ...result, extensions: { ...result.extensions, cost } }, transport);
     },
     subscribe: async (operation) => {
       const { transport } = operation;
       const cost = await admit(operation, [OperationTypeNode.SUBSCRIPTION]);
       if (typeof cost !== 'number') return shown({ errors: cost }, transport);
       const perEvent: Operation = { ...operation, document: events.documentOf(operation.document) };
-      const source = await inTime(limits, async (patience) => {
-        const opened = await createSourceEventStream(argsOf(schema, operation, patience, undefined));
+      const opening = new Patience();
+      const open = async (): Promise<ExecutionResult | AsyncIterable<unknown>> => {
+        const args = argsOf(schema, operation, operation.context(opening), undefined);
+        const opened = await createSourceEventStream(args);
         // Nobody will read it: it came too late.
-        if (patience.isOver && Symbol.asyncIterator in opened) await opened[Symbol.asyncIterator]().return?.();
+        if (opening.isOver && Symbol.asyncIterator in opened) await opened[Symbol.asyncIterator]().return?.();
         return opened;
-      });
+      };
+      const source = await inTime(limits, opening, open());
       if (!(Symbol.asyncIterator in source)) return shown(source, transport);
       // Whose `return` is heard at once, also while it is quiet.
       if (!(source instanceof PullStream)) throw new Error('Expected the stream of a subscription to be pulled.');
       return source.mapInPlace<ExecutionResult>({
         answer: (event) => {
-          const result = inTime(limits, (patience) => execute(argsOf(events.schema, perEvent, patience, event)));
+          const patience = new Patience();
+          const args = argsOf(events.schema, perEvent, operation.context(patience), event);
+          const result = inTime(limits, patience, execute(args));
           return isPromise(result) ? result.then((late) => shown(late, transport)) : shown(result, transport);
         },
         release: (sent) => {
@@ -196,7 +157,7 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
 }
 
 /** Field by field: every event of a subscription has them, and a spread is dear. */
-function argsOf(schema: GraphQLSchema, operation: Operation, patience: Patience, rootValue: unknown): ExecutionArgs {
+function argsOf(schema: GraphQLSchema, operation: Operation, context: Context, rootValue: unknown): ExecutionArgs {
   const { document, operationName, variables } = operation;
   return {
     schema,
@@ -204,60 +165,8 @@ function argsOf(schema: GraphQLSchema, operation: Operation, patience: Patience,
     operationName: operationName ?? null,
     variableValues: variables ?? {},
     rootValue,
-    contextValue: operation.context(patience),
+    contextValue: context,
   };
-}
-
-function check(schema: GraphQLSchema, operation: Operation, allowed: OperationTypeNode[]): readonly GraphQLError[] {
-  const node = getOperationAST(operation.document, operation.operationName ?? undefined);
-  if (node == null) return [operationNotNamed()];
-  if (!allowed.includes(node.operation)) return [notSupported(node.operation)];
-  // A transport on which an operation can be lost without a word is none for what changes something.
-  if (node.operation === OperationTypeNode.MUTATION && operation.transport !== 'http') {
-    return [notSupported(node.operation)];
-  }
-  const variables = getVariableValues(schema, node.variableDefinitions ?? [], operation.variables ?? {}, {
-    maxErrors: MAX_ERRORS,
-  });
-  return variables.errors?.map((error) => coded(error, 'BAD_USER_INPUT')) ?? [];
-}
-
-/** Apart from validation, which is remembered by document for whoever sends it. */
-function introspectionProblems(
-  schema: GraphQLSchema,
-  { document, client }: Operation,
-  allowed: PipelineOptions['introspection'],
-): readonly GraphQLError[] {
-  if (allowed === 'all' || (allowed === 'tokens' && client.viewer !== null)) return [];
-  // The first says it all.
-  const [problem] = validate(schema, document, [NoSchemaIntrospectionCustomRule]);
-  return problem === undefined ? [] : [coded(problem, 'GRAPHQL_VALIDATION_FAILED')];
-}
-
-function operationNotNamed(): ApiError {
-  return badUserInput('Expected one operation in the document, or `operationName` to say which one of them.');
-}
-
-function notSupported(operation: OperationTypeNode): ApiError {
-  const message =
-    operation === OperationTypeNode.SUBSCRIPTION
-      ? 'Subscriptions are served over WebSocket, with the subprotocol graphql-transport-ws, on the path /graphql, and ' +
-        'as server-sent events on /graphql/stream.'
-      : 'Mutations are served over HTTP POST, on the path /graphql.';
-  return new ApiError('OPERATION_NOT_SUPPORTED', message, 400);
-}
-
-function tooDear(cost: number | null, { cost: most }: Limits): ApiError {
-  const message = `The operation would cost ${cost ?? 'more than can be counted'}, and may cost ${most}: ask for fewer at a time, or for less of each.`;
-  return new ApiError('LIMIT_EXCEEDED', message, 400, { extensions: cost === null ? {} : { cost } });
-}
-
-function spent(cost: number, seconds: number, { costPerMinute }: Limits): ApiError {
-  const message = `One viewer may spend ${costPerMinute} in a minute, and too little of it is left for the ${cost} that this costs: try again in ${seconds} s.`;
-  return new ApiError('RATE_LIMITED', message, 429, {
-    extensions: { cost, retryAfter: seconds },
-    headers: { 'retry-after': String(seconds) },
-  });
 }
 
 /**
@@ -266,10 +175,9 @@ function spent(cost: number, seconds: number, { costPerMinute }: Limits): ApiErr
  */
 function inTime<T extends object>(
   limits: Limits,
-  work: (patience: Patience) => Promise<T> | T,
+  patience: Patience,
+  result: Promise<T> | T,
 ): Promise<T | ExecutionResult> | T | ExecutionResult {
-  const patience = new Patience();
-  const result = work(patience);
   return isPromise(result) ? untilTooLate(limits, patience, result) : result;
 }
 
@@ -295,14 +203,4 @@ async function untilTooLate<T>(
 
 function isPromise<T extends object>(value: Promise<T> | T): value is Promise<T> {
   return 'then' in value;
-}
-
-/** An error of the language with the code of the contract; the error that a scalar threw goes no further. */
-function coded(error: GraphQLError, code: string): GraphQLError {
-  return new GraphQLError(presentable(error.message), {
-    ...(error.nodes === undefined ? {} : { nodes: error.nodes }),
-    ...(error.source === undefined ? {} : { source: error.source }),
-    ...(error.positions === undefined ? {} : { positions: error.positions }),
-    extensions: { code, http: { status: 400 } },
-  });
 }

@@ -7,6 +7,7 @@ import type { AccountRecord } from '../../ledger/records.js';
 import { recordTransfers } from '../../ledger/transfers.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import { Access } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import { changedAccounts } from '../account/changed-accounts.js';
 import type { Context } from '../execution/context.js';
@@ -161,6 +162,7 @@ export class RecordTransfersPayload {
 @Resolver()
 export class RecordEventsResolver {
   @Access('SERVICE')
+  @Cost(ANSWER_ONLY)
   @Mutation(() => PublishPricesPayload, {
     description:
       'Services. Quotes per source. An index price is composed from its sources; a mark price is taken as it is. Each ' +
@@ -181,6 +183,7 @@ export class RecordEventsResolver {
   }
 
   @Access('SERVICE')
+  @Cost(ANSWER_ONLY)
   @Mutation(() => RecordFillsPayload, {
     description:
       'Services. Records fills: exactly once per `fillId`, however often it is sent. A fill is a fact: no margin is ' +
@@ -209,6 +212,7 @@ export class RecordEventsResolver {
   }
 
   @Access('SERVICE')
+  @Cost(ANSWER_ONLY)
   @Mutation(() => RecordTransfersPayload, {
     description:
       'Services. Records deposits and withdrawals: exactly once per `transferId`. A withdrawal must leave what the ' +

@@ -5,6 +5,7 @@ import type { AccountRecord } from '../../ledger/records.js';
 import { recordLedgerEntries } from '../../ledger/reported-entries.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { Access } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import { changedAccounts } from '../account/changed-accounts.js';
 import type { Context } from '../execution/context.js';
@@ -70,6 +71,7 @@ export class RecordLedgerEntriesPayload {
 @Resolver()
 export class RecordLedgerEntriesResolver {
   @Access('SERVICE')
+  @Cost(ANSWER_ONLY)
   @Mutation(() => RecordLedgerEntriesPayload, {
     description:
       'Services. Records everything else that the venue books: FUNDING, LIQUIDATION_FEE, INSURANCE, EARN, ADJUSTMENT. ' +

@@ -5,6 +5,7 @@ import { MAX_RULES, removeAlertRule, setAlertRule, type AlertRuleRecord } from '
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { Access, viewerOf } from '../types/access.js';
+import { Cost, TRANSACTION } from '../types/cost.js';
 import { Account, holdingsOf } from '../account/account.js';
 import type { Context } from '../execution/context.js';
 import { globalId, localId } from '../types/global-id.js';
@@ -96,6 +97,7 @@ export class AlertRuleResolver {
   }
 
   @Access('TRADER')
+  @Cost(TRANSACTION)
   @Mutation(() => SetAlertRulePayload, {
     description:
       `Traders, on their own accounts. Adds a rule, at most ${MAX_RULES} an account, else LIMIT_EXCEEDED; one with the ` +
@@ -119,6 +121,7 @@ export class AlertRuleResolver {
   }
 
   @Access('TRADER')
+  @Cost(TRANSACTION)
   @Mutation(() => RemoveAlertRulePayload, {
     description: 'Traders, on their own accounts. The alerts that the rule has fired stay, without it.',
   })

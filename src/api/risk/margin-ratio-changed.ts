@@ -6,6 +6,7 @@ import { EmptyStream } from '../../platform/pull-stream.js';
 import type { MarginUpdate } from '../../risk/streams/watch-stream.js';
 import { isUuid } from '../../platform/ids.js';
 import { ANY_ROLE, Access, maySee, viewerOf } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import type { Context } from '../execution/context.js';
 import { MarginChangeCause, MarginStatus } from '../types/enums.js';
@@ -46,6 +47,7 @@ export class MarginRatioChangedResolver {
     return state.account;
   }
 
+  @Cost(20)
   @FieldResolver(() => MarginSummary, { description: 'Its whole state.' })
   margin(@Root() { state }: MarginUpdate): MarginSummary {
     return marginSummary(state);
@@ -57,6 +59,7 @@ export class MarginRatioChangedResolver {
   }
 
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Subscription(() => MarginRatioChange, {
     description:
       'Any role; accounts that the viewer may not see are passed over. First the state of each account as it is ' +

@@ -21,6 +21,7 @@ import type { SentAlert } from '../../risk/alerts/alert-stream.js';
 import { EmptyStream } from '../../platform/pull-stream.js';
 import { isUuid } from '../../platform/ids.js';
 import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.js';
+import { ANSWER_ONLY, Cost, TRANSACTION } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import type { Context } from '../execution/context.js';
 import { RiskAlertKind } from '../types/enums.js';
@@ -63,6 +64,7 @@ const ACCOUNT_IDS =
 @Resolver()
 export class RiskAlertsResolver {
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => Alerts.Connection, {
     description:
       'Stored alerts, newest first. Any role; of the accounts that the viewer may see: traders their own, admins and ' +
@@ -96,6 +98,7 @@ export class RiskAlertsResolver {
   }
 
   @Access('TRADER')
+  @Cost(TRANSACTION)
   @Mutation(() => AcknowledgeRiskAlertPayload, {
     description: 'Traders, on their own accounts. Says that an alert was seen; again: it keeps its first instant.',
   })
@@ -114,6 +117,7 @@ export class RiskAlertsResolver {
 @Resolver(() => RiskAlert)
 export class RiskAlertStreamResolver {
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Subscription(() => RiskAlert, {
     description:
       'Alerts in order, none skipped and none twice: those after the cursor first, then live. Any role; of the accounts ' +

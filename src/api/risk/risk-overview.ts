@@ -4,6 +4,7 @@ import { Arg, Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver, Root 
 import type { Decimal } from '../../margin/decimal.js';
 import { overviewOf, type AssetTotal as Total } from '../../risk/impact/overview.js';
 import { Access } from '../types/access.js';
+import { Cost, perAccount } from '../types/cost.js';
 import { Asset } from '../venue/asset.js';
 import { Chain } from '../venue/chain.js';
 import type { Context } from '../execution/context.js';
@@ -78,6 +79,7 @@ export class RiskOverviewResolver {
   }
 
   @Access('ADMIN')
+  @Cost(perAccount('read'))
   @Query(() => RiskOverview, { description: 'Admins. The venue at a glance.' })
   async riskOverview(
     @Arg('venue', () => String, { description: "The venue's code; an unknown one is BAD_USER_INPUT." }) venue: string,

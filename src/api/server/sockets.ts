@@ -1,6 +1,6 @@
 /** How many WebSockets and event streams are open, of all clients and of each. */
 import type { Limits } from '../execution/limits.js';
-import type { Client } from '../execution/pipeline.js';
+import type { Client } from '../execution/operation.js';
 
 export class Connections {
   private total = 0;

@@ -16,7 +16,8 @@ import { print } from 'graphql-sse';
 import { createContext } from '../execution/context.js';
 import { withoutHttp } from '../execution/errors.js';
 import { ApiError } from '../types/api-error.js';
-import type { Operation, Pipeline } from '../execution/pipeline.js';
+import type { Operation } from '../execution/operation.js';
+import type { Pipeline } from '../execution/pipeline.js';
 import { GRAPHQL_PATH, TOKEN_EXPIRED, atExpiry, type StreamParts } from './websocket.js';
 
 export const STREAM_PATH = `${GRAPHQL_PATH}/stream`;

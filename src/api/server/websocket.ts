@@ -21,7 +21,8 @@ import { ApiError, type ErrorCode } from '../types/api-error.js';
 import { frameRate } from './frame-rate.js';
 import type { Limits } from '../execution/limits.js';
 import { mayConnect } from './origins.js';
-import type { Client, Operation, Pipeline } from '../execution/pipeline.js';
+import type { Client, Operation } from '../execution/operation.js';
+import type { Pipeline } from '../execution/pipeline.js';
 import type { UnreadWatch } from './unread-watch.js';
 
 export const GRAPHQL_PATH = '/graphql';

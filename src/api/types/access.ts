@@ -1,12 +1,13 @@
 /**
- * Who may call what. Every root field names its roles; a guard in front of its resolver checks them, and a field that
- * names none is refused. Which accounts a viewer may see is answered here too, and nowhere else.
+ * Who may call what. Every root field names its roles; a guard in front of its resolver checks them. A root field that
+ * names no roles, or no cost, is refused at start. Which accounts a viewer may see is answered here too, and nowhere else.
  */
-import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
+import { defaultFieldResolver, type GraphQLField, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 import { Extensions } from 'type-graphql';
 
 import { ROLES, type Role, type Viewer } from '../../platform/tokens.js';
 import { ApiError } from './api-error.js';
+import { declaredCost } from './cost.js';
 
 export const ANY_ROLE: readonly Role[] = ROLES;
 
@@ -19,14 +20,27 @@ export function Access(...roles: readonly Role[]): MethodDecorator {
 export function guardRootFields(schema: GraphQLSchema): GraphQLSchema {
   for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
     for (const field of Object.values(root?.getFields() ?? {})) {
-      const roles = field.extensions['roles'] as readonly Role[] | undefined;
+      const roles = rolesOf(field);
       if (roles === undefined) throw new Error(`${root?.name}.${field.name} does not say who may call it.`);
+      if (declaredCost(field) === undefined) throw new Error(`${root?.name}.${field.name} does not say what it costs.`);
       // A subscription is checked once, where it is opened; its events reach only who opened it.
       if (root === schema.getSubscriptionType()) field.subscribe = guarded(roles, field.subscribe);
       else field.resolve = guarded(roles, field.resolve);
     }
   }
   return schema;
+}
+
+type Extended = Pick<GraphQLField<unknown, unknown>, 'extensions'>;
+
+function rolesOf({ extensions }: Extended): readonly Role[] | undefined {
+  return extensions['roles'] as readonly Role[] | undefined;
+}
+
+/** Whether a viewer has one of the roles of a field; anybody has where the field names none. */
+export function mayCall(viewer: Viewer | null, field: Extended): boolean {
+  const roles = rolesOf(field);
+  return roles === undefined || hasRole(viewer, roles);
 }
 
 /** What a check of access has to know of a request; null: nobody has said who asks. */
@@ -48,9 +62,13 @@ function requireRole(viewer: Viewer | null, roles: readonly Role[]): void {
   if (viewer === null) {
     throw new ApiError('UNAUTHENTICATED', 'Send a token: "Authorization: Bearer ...".');
   }
-  if (!viewer.roles.some((role) => roles.includes(role))) {
+  if (!hasRole(viewer, roles)) {
     throw new ApiError('FORBIDDEN', `This needs one of the roles ${roles.join(', ')}.`);
   }
+}
+
+function hasRole(viewer: Viewer | null, roles: readonly Role[]): boolean {
+  return viewer?.roles.some((role) => roles.includes(role)) ?? false;
 }
 
 /** The viewer of a guarded field. */

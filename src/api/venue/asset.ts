@@ -4,6 +4,7 @@ import type { Decimal } from '../../margin/decimal.js';
 import type { AssetRecord } from '../../policy/rulebook/rulebook.js';
 import type { StaleReason as Reason } from '../../market/staleness.js';
 import { ANY_ROLE, Access } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import type { Context } from '../execution/context.js';
 import { StaleReason } from '../types/enums.js';
 import { globalId } from '../types/global-id.js';
@@ -93,6 +94,7 @@ export class AssetResolver {
   }
 
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => [Asset], { description: 'The assets, by symbol. Any role. An unknown symbol is left out.' })
   assets(
     @Arg('symbols', () => [String], { nullable: true, description: 'Only these, at most 100; null: all.' })

@@ -3,6 +3,7 @@ import { Arg, Resolver, Root, Subscription } from 'type-graphql';
 
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
 import { ANY_ROLE, Access } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { CollateralRatio } from './collateral-ratio.js';
 import type { Context } from '../execution/context.js';
 
@@ -14,6 +15,7 @@ interface WatchArgs {
 @Resolver()
 export class CollateralRatioChangedResolver {
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Subscription(() => CollateralRatio, {
     description:
       'Any role. A version when it is scheduled, when it takes effect, and when it is cancelled: its `status` says which. ' +

@@ -4,6 +4,7 @@ import { Arg, Ctx, FieldResolver, Int, Query, Resolver, Root } from 'type-graphq
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
 import type { AssetRecord } from '../../policy/rulebook/rulebook.js';
 import { ANY_ROLE, Access } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Asset } from './asset.js';
 import { CollateralRatio } from './collateral-ratio.js';
 import type { Context } from '../execution/context.js';
@@ -25,6 +26,7 @@ const AT_DESCRIPTION = 'In force at this instant, past or to come; null: now.';
 @Resolver(() => CollateralRatio)
 export class CollateralRatioQueries {
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => [CollateralRatio], {
     description:
       'The ratios in force at `at`, by venue, chain and asset. Any role. An unknown code gives an empty list.',
@@ -48,6 +50,7 @@ export class CollateralRatioQueries {
   }
 
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => Ratios.Connection, {
     description:
       'All versions of one ratio, newest first, scheduled and cancelled ones included. Any role. Unknown codes give an ' +
@@ -76,6 +79,7 @@ export class CollateralRatioQueries {
   }
 
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => [CollateralRatio], {
     description:
       'The versions that are still to take effect, in the order in which they will. Any role. An unknown code gives an ' +

@@ -5,6 +5,7 @@ import type { MaintenanceTier as MaintenanceTierRecord } from '../../margin/mode
 import type { PolicyVersion } from '../../policy/versions/policy-version.js';
 import type { ChainRecord, InstrumentRecord, VenueRecord } from '../../policy/rulebook/rulebook.js';
 import { ANY_ROLE, Access } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Asset, Price } from './asset.js';
 import { Chain } from './chain.js';
 import type { Context } from '../execution/context.js';
@@ -234,6 +235,7 @@ export class InstrumentResolver {
   }
 
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => [Instrument], {
     description: 'The instruments, by venue and symbol. Any role. Unknown codes and symbols are left out.',
   })
@@ -279,6 +281,7 @@ export class VenueResolver {
   }
 
   @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
   @Query(() => [Venue], { description: 'All venues, by code. Any role.' })
   venues(@Ctx() { rulebook }: Context): VenueRecord[] {
     return [...rulebook.venues.values()];

@@ -9,7 +9,7 @@ import type { AccountRecord } from '../../ledger/records.js';
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
 import type { Database } from '../../platform/database.js';
 import type { AccountCache } from './account-cache.js';
-import { FREE } from '../columns/columns.js';
+import { FIRST_HOLDING, FREE, HOLDINGS, UNIT_HALVES, UNIT_WORDS } from '../columns/columns.js';
 import { INTERVAL_STRIDE, REQUIRES, valueUnits } from '../columns/valuation.js';
 
 /** Which accounts; what the database does not know of them stands beside its query. */
@@ -44,8 +44,7 @@ export async function accountsByRisk(
   after: Rank | null,
   limit: number,
 ): Promise<RankedAccount[]> {
-  // A trader's accounts are few: the database says which, and only these are ranked.
-  const among = isConfined(query) ? new Set(await accountIds(db, query)) : null;
+  const among = await amongWhich(db, query);
   const found: RankedAccount[] = [];
   for (let last = after; found.length < limit;) {
     const ranks = await nextRanks(cache, query, among, last, Math.max(limit, CANDIDATES));
@@ -74,7 +73,7 @@ export async function accountsOfStatus(
   after: { readonly id: string; readonly name: string } | null,
   limit: number,
 ): Promise<AccountRecord[]> {
-  const ids = await idsOfStatus(cache, query);
+  const ids = await idsOfStatus(db, cache, query);
   if (ids !== null) return findAccounts(db, { ...query, ids }, after, limit);
   // So many stand so that whoever reads on meets them soon.
   const found: AccountRecord[] = [];
@@ -92,16 +91,26 @@ export async function accountsOfStatus(
 }
 
 /** The accounts that stand so; null: more than one statement can name. */
-export async function idsOfStatus(cache: AccountCache, query: RiskQuery): Promise<string[] | null> {
+export async function idsOfStatus(db: Database, cache: AccountCache, query: RiskQuery): Promise<string[] | null> {
   const ids: string[] = [];
-  await forEachAccount(cache, query, null, (cross) => {
+  await forEachAccount(cache, query, await amongWhich(db, query), (cross) => {
     if (ids.length <= NAMED) ids.push(cache.columns.accountOf(cross));
   });
   return ids.length > NAMED ? null : ids;
 }
 
-function isConfined({ visibleTo, owner, name }: AccountQuery): boolean {
+/** Whether a query is of one owner or one name: of such accounts only is looked at, and not at all that there are. */
+export function isConfinedQuery({
+  visibleTo,
+  owner,
+  name,
+}: Pick<AccountQuery, 'visibleTo' | 'owner' | 'name'>): boolean {
   return visibleTo !== null || owner != null || name != null;
+}
+
+/** An owner's accounts are few: the database says which. Null: all. */
+async function amongWhich(db: Database, query: RiskQuery): Promise<ReadonlySet<string> | null> {
+  return isConfinedQuery(query) ? new Set(await accountIds(db, query)) : null;
 }
 
 /** The `count` lowest ranks after the last one. */
@@ -142,6 +151,7 @@ async function forEachAccount(
     const { venue, chain } = cache.ruleSetAt(cross);
     if (query.venue != null && query.venue !== venue) return false;
     if (query.chain != null && query.chain !== chain) return false;
+    if (query.asset != null && !hasBalance(cache, cross, query.asset)) return false;
     if (query.statuses === null) return true;
     const status = cache.columns.worstStatusOf(cross);
     return status !== null && query.statuses.has(status);
@@ -158,6 +168,18 @@ async function forEachAccount(
     // The bucket that is its own account's cross one stands for the account.
     if (columns.crossOf(unit) === unit && columns.crossOf(unit) !== FREE && isAsked(unit)) visit(unit);
   }
+}
+
+/** Holds or owes the asset. Without this look the database would be asked for page after page of accounts that do not. */
+function hasBalance({ columns }: AccountCache, cross: number, asset: string): boolean {
+  const { units, holdings, rules } = columns;
+  const first = units.words[cross * UNIT_WORDS + FIRST_HOLDING] as number;
+  const end = first + (units.halves[cross * UNIT_HALVES + HOLDINGS] as number);
+  const ruleSet = columns.ruleSetOf(cross);
+  for (let item = first; item < end; item++) {
+    if (rules.assetAt(ruleSet, holdings.row[item] as number).asset === asset) return true;
+  }
+  return false;
 }
 
 const one = new Uint32Array(1);
