@@ -6,7 +6,7 @@ import { SETTLEMENT_ASSET } from '../margin/model.js';
 import { pricesAt } from '../market/price-history.js';
 import type { PriceSnapshot } from '../market/price-snapshot.js';
 import type { Database } from '../platform/database.js';
-import { turn } from '../platform/yielding.js';
+import { yieldIfBusy } from '../platform/yielding.js';
 import { readRowsAt } from './account-rows.js';
 import type { LedgerParts } from './ledger-checks.js';
 import { marginState, type MarginState, type Markets } from './margin-state.js';
@@ -46,7 +46,7 @@ export async function marginsAt(
   const margins = new Map<PastAccount, MarginState>();
   // One instant after the other, so that the rulebook puts the rules of each together once.
   for (const [past, held] of [...holdings].sort(([a], [b]) => a.at.getTime() - b.at.getTime())) {
-    await turn();
+    await yieldIfBusy();
     const markets = needsPrices(held) ? prices.get(past.at.getTime()) : NO_PRICES;
     if (markets !== undefined) margins.set(past, marginState(held, rulebook, markets, past.at));
   }

@@ -6,7 +6,7 @@ import { simulation, type SimulatedChanges } from '../margin/change/simulate.js'
 import { stress } from '../margin/solve/stress.js';
 import { problemOfPrice } from '../market/quote-check.js';
 import type { Database } from '../platform/database.js';
-import { turn } from '../platform/yielding.js';
+import { yieldIfBusy } from '../platform/yielding.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { problemOfChange, problemOfFee, problemOfSize, type Refusal } from './ledger-checks.js';
 import type { MarginState } from './margin-state.js';
@@ -40,10 +40,10 @@ export async function whatIf(
   const platformRoom = usesRoom ? await roomUnderCaps(db, rulebook, before) : new Map<string, Decimal>();
   const { holds, market, policy } = before;
   const steps = simulation(holds, changes, market, policy, { settings, platformRoom });
-  await turn();
+  await yieldIfBusy();
   let step = steps.next();
   while (step.done !== true) {
-    await turn();
+    await yieldIfBusy();
     step = steps.next();
   }
   const made = step.value;

@@ -1,40 +1,45 @@
 /**
- * Long work in small pieces. Whoever computes asks for a turn before each piece: where nobody else computes and the
- * event loop has not been held for a slice, it is had at once; otherwise the pieces wait in a line, one is let go after
- * the other, and everything else of the process comes in between the slices.
+ * How CPU work gives way to the rest of the process. Work of requests waits in one queue, `yieldIfBusy`. A long loop in
+ * the background runs for a slice and then lets the event loop go round once, `Slice`.
  */
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 
-/** How long the event loop may be held, give or take the last piece. */
-const SLICE_MS = 8;
+/** How long work of the queue may hold the event loop, give or take the last piece. */
+const QUEUE_MS = 8;
+/** How long one loop in the background may hold it. It is shorter, since queued work may follow at once. */
+const SLICE_MS = 4;
 
-const line: (() => void)[] = [];
-/** When the loop was first held since it was last free; null: nobody has asked since. */
+const queue: (() => void)[] = [];
+/** When work of the queue first held the event loop since the loop was last free. Null: none has yet. */
 let heldSince: number | null = null;
-/** A piece has its turn, or something that follows from it has. */
-let taken = false;
+/** A piece is running, or a microtask that follows from it. */
+let isRunning = false;
 
-/** Null: go on. Otherwise resolves when it is one's turn. */
-export function turn(): Promise<void> | null {
-  if (line.length === 0 && !taken && mayHold()) {
-    take();
+/**
+ * Call before each piece of CPU work. Returns null if the loop was free for the last 8 ms; otherwise a promise, served
+ * first come, first served.
+ */
+export function yieldIfBusy(): Promise<void> | null {
+  if (queue.length === 0 && !isRunning && mayHold()) {
+    begin();
     return null;
   }
-  return new Promise((resolve) => line.push(resolve));
+  return new Promise((resolve) => queue.push(resolve));
 }
 
-function next(): void {
-  if (taken || line.length === 0 || !mayHold()) return;
-  take();
-  line.shift()?.();
+function serveNext(): void {
+  if (isRunning || queue.length === 0 || !mayHold()) return;
+  begin();
+  queue.shift()?.();
 }
 
-/** The turn ends after all that follows from the piece: microtasks that it has set off, and those that they set off. */
-function take(): void {
-  taken = true;
+/** A piece ends after all microtasks that follow from it. */
+function begin(): void {
+  isRunning = true;
   queueMicrotask(() =>
     process.nextTick(() => {
-      taken = false;
-      next();
+      isRunning = false;
+      serveNext();
     }),
   );
 }
@@ -45,8 +50,23 @@ function mayHold(): boolean {
     heldSince = now;
     setImmediate(() => {
       heldSince = null;
-      next();
+      serveNext();
     });
   }
-  return now - heldSince < SLICE_MS;
+  return now - heldSince < QUEUE_MS;
+}
+
+/** Bounds how long one loop holds the event loop: `if (slice.isOver) await slice.yield()` in each pass. */
+export class Slice {
+  private end = performance.now() + SLICE_MS;
+
+  get isOver(): boolean {
+    return performance.now() > this.end;
+  }
+
+  /** Resolves when the event loop has gone round once; a new slice begins then. */
+  async yield(): Promise<void> {
+    await yieldToEventLoop();
+    this.end = performance.now() + SLICE_MS;
+  }
 }

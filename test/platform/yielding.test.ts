@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 
-import { turn } from '../../src/platform/yielding.js';
+import { Slice, yieldIfBusy } from '../../src/platform/yielding.js';
 
 /** Holds the processor. */
 function work(milliseconds: number): void {
@@ -8,7 +8,7 @@ function work(milliseconds: number): void {
   while (performance.now() < end);
 }
 
-it('leaves the event loop to others while much is computed by many', async () => {
+it('leaves the event loop to others while many requests compute', async () => {
   let mostAtOnce = 0;
   let sinceLoop = 0;
   let watching = true;
@@ -20,7 +20,7 @@ it('leaves the event loop to others while much is computed by many', async () =>
   const order: number[] = [];
   await Promise.all(
     Array.from({ length: 100 }, async (_, index) => {
-      await turn();
+      await yieldIfBusy();
       work(2);
       // What follows from a piece belongs to it.
       await Promise.resolve();
@@ -36,14 +36,43 @@ it('leaves the event loop to others while much is computed by many', async () =>
   expect(mostAtOnce).toBeLessThanOrEqual(4);
 });
 
-it('is had at once by the first who asks, and by the others one after the other', async () => {
+it('lets the first piece run at once, and the others first come, first served', async () => {
   await new Promise(setImmediate);
   const order: string[] = [];
-  expect(turn()).toBeNull();
-  const second = turn()?.then(() => order.push('second'));
-  const third = turn()?.then(() => order.push('third'));
+  expect(yieldIfBusy()).toBeNull();
+  const second = yieldIfBusy()?.then(() => order.push('second'));
+  const third = yieldIfBusy()?.then(() => order.push('third'));
   order.push('first');
   await third;
   await second;
   expect(order).toEqual(['first', 'second', 'third']);
+});
+
+it('lets a loop in the background hold the event loop for a slice of 4 ms, and then go round once', async () => {
+  let freed = 0;
+  let watching = true;
+  const watch = (): void => {
+    freed += 1;
+    if (watching) setImmediate(watch);
+  };
+  setImmediate(watch);
+  const slice = new Slice();
+  const began = performance.now();
+  let yields = 0;
+  let mostPieces = 0;
+  for (let pieces = 1, piece = 0; piece < 60; piece++, pieces++) {
+    work(1);
+    mostPieces = Math.max(mostPieces, pieces);
+    if (!slice.isOver) continue;
+    const before = freed;
+    await slice.yield();
+    expect(freed).toBeGreaterThan(before);
+    yields += 1;
+    pieces = 0;
+  }
+  watching = false;
+  // Pieces take 1 ms or, on a busy machine, longer: fewer may fit in a slice, never more.
+  expect(mostPieces).toBeLessThanOrEqual(5);
+  expect(yields).toBeGreaterThanOrEqual(12);
+  expect(yields).toBeLessThanOrEqual((performance.now() - began) / 4);
 });

@@ -6,7 +6,7 @@ import type { CollateralContribution } from '../../margin/state/collateral.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { assetLiquidationPrice } from '../../margin/solve/liquidation-price.js';
 import { maxTransferable } from '../../margin/solve/transferable.js';
-import { turn } from '../../platform/yielding.js';
+import { yieldIfBusy } from '../../platform/yielding.js';
 import { Account, marginOf } from './account.js';
 import { Asset } from '../venue/asset.js';
 import type { Context } from '../execution/context.js';
@@ -71,7 +71,7 @@ export class AccountBalancesResolver {
     @Ctx() context: Context,
   ): Promise<Decimal> {
     const { holds, market, policy } = await marginOf(account.id, context);
-    await turn();
+    await yieldIfBusy();
     return maxTransferable(asset, holds, market, policy);
   }
 }

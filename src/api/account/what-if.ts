@@ -5,7 +5,7 @@ import type { AccountRecord } from '../../ledger/records.js';
 import { stressed, whatIf } from '../../ledger/what-if.js';
 import { ONE, ZERO, decimal, type Decimal } from '../../margin/decimal.js';
 import type { CollateralMode as Mode, PositionSide as Side, TradeSide as Trade } from '../../margin/model.js';
-import { turn } from '../../platform/yielding.js';
+import { yieldIfBusy } from '../../platform/yielding.js';
 import { Account, holdingsOf, marginOf } from './account.js';
 import type { Context } from '../execution/context.js';
 import { Cost, perItem } from '../types/cost.js';
@@ -225,7 +225,7 @@ export class WhatIfResolver {
     const state = await marginOf(account.id, context);
     const points: StressPoint[] = [];
     for (const shock of shocks) {
-      await turn();
+      await yieldIfBusy();
       context.patience.check();
       for (const under of stressed(state, [shock], named)) points.push({ shock, margin: marginSummary(under) });
     }

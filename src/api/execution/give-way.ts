@@ -5,7 +5,7 @@
  */
 import { defaultFieldResolver, isObjectType, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 
-import { turn } from '../../platform/yielding.js';
+import { yieldIfBusy } from '../../platform/yielding.js';
 import { isLong } from '../types/cost.js';
 import type { Context } from './context.js';
 
@@ -24,7 +24,7 @@ type Resolver = GraphQLFieldResolver<unknown, Context>;
 
 function waiting(resolve: Resolver): Resolver {
   return (source, args, context, info) => {
-    const wait = turn();
+    const wait = yieldIfBusy();
     if (wait === null) return resolve(source, args, context, info);
     return wait.then(() => {
       context.patience.check();

@@ -18,7 +18,7 @@ import { platformUsed } from '../../ledger/platform-caps.js';
 import { readHoldings, type Holdings } from '../../ledger/records.js';
 import { decimal, type Decimal } from '../../margin/decimal.js';
 import { readAlertPages, readAlerts, type AlertPage, type AlertRecord } from '../../risk/alerts/alert-records.js';
-import { turn } from '../../platform/yielding.js';
+import { yieldIfBusy } from '../../platform/yielding.js';
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
 
 export interface Loaders {
@@ -50,7 +50,7 @@ export function createLoaders(parts: LedgerParts, now: Date): Loaders {
       const found = await holdings.loadMany(ids);
       const states: (MarginState | Error | null)[] = [];
       for (const held of found) {
-        await turn();
+        await yieldIfBusy();
         states.push(held === null || held instanceof Error ? held : marginState(held, rulebook, board, now));
       }
       return states;

@@ -2,8 +2,6 @@
  * All accounts of the database in memory: their columns for the screen, and their exact amounts, packed. Whatever is
  * known here is of one version of the account; an older one never replaces a newer.
  */
-import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-
 import {
   readRows,
   readRowsAfter,
@@ -16,6 +14,7 @@ import { holdingsOf, type Holdings } from '../../ledger/records.js';
 import type { AccountState, Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { Database } from '../../platform/database.js';
+import { Slice } from '../../platform/yielding.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { alertBoundaries } from '../alerts/alert-machine.js';
 import type { Bitmap } from '../columns/bitmap.js';
@@ -63,6 +62,7 @@ export class AccountCache implements KnownAccounts {
     let read = 0;
     // The database looks for the next page while this one is taken over.
     let next = readRowsAfter(this.db, null, FIRST_PAGE);
+    const slice = new Slice();
     for (;;) {
       const page: readonly AccountRow[] = await next;
       const last = page.length < FIRST_PAGE ? null : (page.at(-1)?.[0] ?? null);
@@ -75,15 +75,16 @@ export class AccountCache implements KnownAccounts {
       read += page.length;
       onPage(read);
       if (last === null) return;
-      await yieldToEventLoop();
+      if (slice.isOver) await slice.yield();
     }
   }
 
   /** Reads these accounts anew; unknown ones are left out. */
   async read(ids: readonly string[], at: Date): Promise<Map<string, Holdings>> {
     const found = new Map<string, Holdings>();
+    const slice = new Slice();
     for (let from = 0; from < ids.length; from += PAGE) {
-      if (from > 0) await yieldToEventLoop();
+      if (slice.isOver) await slice.yield();
       for (const row of await readRows(this.db, ids.slice(from, from + PAGE))) {
         found.set(row[0], holdingsOf(row));
         this.put(row, at);

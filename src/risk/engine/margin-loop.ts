@@ -21,7 +21,7 @@ import { FREE } from '../columns/columns.js';
 import { quietRangeOf } from '../columns/quiet-range.js';
 import { prefilter, settleCalm } from '../columns/prefilter.js';
 import { LeadershipLostError } from '../../cluster/leadership.js';
-import { Slice } from '../../platform/slice.js';
+import { Slice } from '../../platform/yielding.js';
 import type { ChangeCause, WatchStream } from '../streams/watch-stream.js';
 import { Watchers } from './watchers.js';
 
@@ -304,9 +304,9 @@ export class MarginLoop {
       crosses.delete(FREE);
       for (const cross of crosses) {
         this.assess(cross, pricing, alertWriter);
-        if (slice.isOver) await slice.next();
+        if (slice.isOver) await slice.yield();
       }
-      if (slice.isOver) await slice.next();
+      if (slice.isOver) await slice.yield();
     }
   }
 
@@ -324,7 +324,7 @@ export class MarginLoop {
         columns.wake(awake[index] as number);
         this.dirty.add(awake[index] as number);
       }
-      if (slice.isOver) await slice.next();
+      if (slice.isOver) await slice.yield();
     }
   }
 

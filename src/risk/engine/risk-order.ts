@@ -2,12 +2,11 @@
  * Accounts by how they stand, as the loop has last evaluated them: which have a status, and which are nearest to
  * liquidation. Health is taken from the columns, in floating point: it orders accounts, and is not shown to anybody.
  */
-import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-
 import { accountIds, findAccounts, type AccountQuery } from '../../ledger/accounts.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
 import type { Database } from '../../platform/database.js';
+import { Slice } from '../../platform/yielding.js';
 import type { AccountCache } from './account-cache.js';
 import { FIRST_HOLDING, FREE, HOLDINGS, UNIT_HALVES, UNIT_WORDS } from '../columns/columns.js';
 import { INTERVAL_STRIDE, REQUIRES, valueUnits } from '../columns/valuation.js';
@@ -30,8 +29,8 @@ export interface Rank {
   readonly health: number;
 }
 
-/** So many accounts are looked at before the event loop gets its turn. */
-const SLICE = 4_096;
+/** Margin units between two looks at the clock. */
+const BATCH = 256;
 /** Accounts that one statement names. */
 const NAMED = 10_000;
 const CANDIDATES = 1_000;
@@ -163,8 +162,9 @@ async function forEachAccount(
     }
     return;
   }
+  const slice = new Slice();
   for (let unit = 0; unit < columns.units.end; unit++) {
-    if (unit % SLICE === SLICE - 1) await yieldToEventLoop();
+    if (unit % BATCH === 0 && slice.isOver) await slice.yield();
     // The bucket that is its own account's cross one stands for the account.
     if (columns.crossOf(unit) === unit && columns.crossOf(unit) !== FREE && isAsked(unit)) visit(unit);
   }

@@ -1,7 +1,7 @@
 /** The impact of other rules on the accounts of one venue and chain. */
 import { assessMargin } from '../../margin/state/assess.js';
 import type { AccountState, Market, MarginStatus, Policy } from '../../margin/model.js';
-import type { Slice } from '../../platform/slice.js';
+import type { Slice } from '../../platform/yielding.js';
 import { positionOf, unitStatesOf, type UnitState, type UnitStates } from '../alerts/margin-units.js';
 import { grown } from '../columns/growth.js';
 import type { KnownAccounts } from '../columns/known-accounts.js';
@@ -85,11 +85,11 @@ export class ImpactOnPlace {
         }
       }
       this.compare(count);
-      if (slice.isOver) await slice.next();
+      if (slice.isOver) await slice.yield();
     }
     const ranked: RankedImpact[] = [];
     for (const cross of this.ranking.accounts) {
-      if (slice.isOver) await slice.next();
+      if (slice.isOver) await slice.yield();
       // Accounts may have been closed meanwhile.
       const found = columns.crossOf(cross) === cross ? this.rankedImpactOf(cross) : null;
       if (found !== null) ranked.push(found);

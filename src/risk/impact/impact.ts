@@ -7,7 +7,7 @@ import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { KnownAccounts } from '../columns/known-accounts.js';
-import { Slice } from '../../platform/slice.js';
+import { Slice } from '../../platform/yielding.js';
 import { addMove, type Impact, type Move, type Moves } from './impact-model.js';
 import { ImpactOnPlace, MAX_WORST } from './impact-on-place.js';
 import { compareRatios } from './unit-comparison.js';

@@ -6,7 +6,7 @@ import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { KnownAccounts } from '../columns/known-accounts.js';
 import { UNIT_HALVES, UNIT_WORDS, FIRST_HOLDING, HOLDINGS } from '../columns/columns.js';
 import { ExactSum, INEXACT } from '../columns/exact-sum.js';
-import { Slice } from '../../platform/slice.js';
+import { Slice } from '../../platform/yielding.js';
 import { CollateralTotal } from './collateral-total.js';
 
 export interface AssetTotal {
@@ -50,7 +50,7 @@ export async function overviewOf(known: KnownAccounts, snapshot: PriceSnapshot, 
   let shortfall = ZERO;
   const slice = new Slice();
   for (let cross = 0; cross < columns.units.end; cross++) {
-    if (cross % 256 === 0 && slice.isOver) await slice.next();
+    if (cross % 256 === 0 && slice.isOver) await slice.yield();
     if (columns.crossOf(cross) !== cross || known.ruleSetAt(cross).venue !== venue) continue;
     const status = columns.worstStatusOf(cross);
     if (status !== null) counts.set(status, (counts.get(status) ?? 0) + 1);
