@@ -7,6 +7,7 @@ import { createHash, randomUUID } from 'node:crypto';
 
 import type { Database } from '../platform/database.js';
 import type { Logger } from '../platform/log.js';
+import { growingPause } from '../platform/retry.js';
 import { readNotice, writeNotice, type Gap, type Notice } from './notice.js';
 import { RedisConnection } from './redis-connection.js';
 
@@ -32,8 +33,7 @@ export interface Channel {
   close(): Promise<void>;
 }
 
-const FIRST_RETRY_MS = 50;
-const LAST_RETRY_MS = 1_000;
+const reconnectPause = growingPause(50, 1_000);
 /** Characters of one message. A longer one is not ours. */
 const MAX_TEXT = 100_000;
 
@@ -119,10 +119,8 @@ class RedisChannel implements Channel {
       { reason },
       'Redis does not answer: this server neither sends nor receives notices; trying again.',
     );
-    // Jitter, lest all processes come back at the same moment.
-    const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.attempts) * (0.5 + Math.random() / 2);
-    this.attempts = Math.min(this.attempts + 1, 10);
-    this.retry = setTimeout(() => (this.connection = this.connect()), wait);
+    this.attempts += 1;
+    this.retry = setTimeout(() => (this.connection = this.connect()), reconnectPause(this.attempts));
   }
 
   private receive(text: string): void {

@@ -2,10 +2,9 @@
  * The leader writes alerts and runs timed jobs: one process of all that share the database. Its term is a number that
  * only rises. Every transaction of the leader checks the term first, so a replaced leader can write nothing more.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import type { Database, Transaction } from '../platform/database.js';
 import type { Logger } from '../platform/log.js';
+import { sleep } from '../platform/retry.js';
 import { LeaderSession } from './leader-session.js';
 
 /** The time in which this process is the leader. */
@@ -122,7 +121,7 @@ class Candidate implements Leadership {
       }
       await session.close();
       this.tried();
-      await sleep(TRY_MS, undefined, { signal: this.closing.signal }).catch(() => undefined);
+      await sleep(TRY_MS, this.closing.signal);
     }
   }
 
@@ -131,7 +130,8 @@ class Candidate implements Leadership {
     while (!(await session.tryLock())) {
       this.failing = false;
       this.tried();
-      await sleep(TRY_MS, undefined, { signal: ended });
+      await sleep(TRY_MS, ended);
+      ended.throwIfAborted();
     }
     const number = await session.raiseTerm();
     this.failing = false;
@@ -145,7 +145,8 @@ class Candidate implements Leadership {
       this.options.onTerm(this.term);
       this.tried();
       for (;;) {
-        await sleep(CHECK_MS, undefined, { signal: ended });
+        await sleep(CHECK_MS, ended);
+        ended.throwIfAborted();
         await session.check(number);
       }
     } finally {

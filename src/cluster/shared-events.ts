@@ -4,6 +4,7 @@
  */
 import type { Prices } from '../market/prices.js';
 import type { Parts } from '../platform/parts.js';
+import { sleep } from '../platform/retry.js';
 import type { Notice } from './notice.js';
 import { openChannel, channelName, type Channel } from './channel.js';
 import { emitRatio } from '../policy/rulebook/rule-events.js';
@@ -43,7 +44,7 @@ class JoinedEvents implements SharedEvents {
   private knownSeq: bigint;
   private wanted: Wanted = { prices: false, rules: false, resync: false };
   private running: Promise<void> | null = null;
-  private closed = false;
+  private readonly closing = new AbortController();
 
   constructor(
     private readonly parts: Needed,
@@ -65,18 +66,22 @@ class JoinedEvents implements SharedEvents {
     bus.on('alerts', ({ last }) => this.send({ kind: 'alerts', last }));
   }
 
+  private get isClosed(): boolean {
+    return this.closing.signal.aborted;
+  }
+
   get connected(): boolean {
     return this.channel.connected;
   }
 
   async close(): Promise<void> {
-    this.closed = true;
+    this.closing.abort();
     await this.channel.close();
     await this.running;
   }
 
   private send(notice: Notice): void {
-    if (!this.isFromChannel && !this.closed) this.channel.send(notice);
+    if (!this.isFromChannel && !this.isClosed) this.channel.send(notice);
   }
 
   /**
@@ -120,11 +125,11 @@ class JoinedEvents implements SharedEvents {
 
   private want(what: keyof Wanted): void {
     this.wanted[what] = true;
-    if (this.running === null && !this.closed) this.running = this.run().finally(() => (this.running = null));
+    if (this.running === null && !this.isClosed) this.running = this.run().finally(() => (this.running = null));
   }
 
   private async run(): Promise<void> {
-    while (!this.closed && Object.values(this.wanted).includes(true)) {
+    while (!this.isClosed && Object.values(this.wanted).includes(true)) {
       const wanted = this.wanted;
       this.wanted = { prices: false, rules: false, resync: false };
       try {
@@ -132,7 +137,7 @@ class JoinedEvents implements SharedEvents {
       } catch (error) {
         for (const what of ['prices', 'rules', 'resync'] as const) this.wanted[what] ||= wanted[what];
         this.parts.log.error({ err: error }, 'What other servers have changed could not be read; trying again.');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await sleep(RETRY_MS, this.closing.signal);
       }
     }
   }
@@ -140,7 +145,7 @@ class JoinedEvents implements SharedEvents {
   private async read({ prices, rules, resync }: Wanted): Promise<void> {
     if (prices || resync) await this.parts.prices.catchUp();
     if (rules || resync) await this.readRules();
-    if (resync && !this.closed) this.parts.bus.emit('resync');
+    if (resync && !this.isClosed) this.parts.bus.emit('resync');
   }
 
   private async readRules(): Promise<void> {

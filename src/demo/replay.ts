@@ -4,6 +4,7 @@
  */
 import type { Decimal } from '../margin/decimal.js';
 import type { QuoteInput } from '../market/prices.js';
+import { sleep } from '../platform/retry.js';
 import { MINUTE_MS, pricesAt, type RecordedPrice, type Recording } from './recording.js';
 
 /** Four hours before USDC is at its lowest: at the default speed it falls within the first half minute. */
@@ -54,21 +55,13 @@ export interface Replay {
 export function startReplay(options: ReplayOptions): Replay {
   const { recording, speed, clock } = options;
   const stepMs = Math.min(Math.max(MINUTE_MS / speed, SHORTEST_STEP_MS), MAX_STEP_MS);
-  let stopped = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
   let began = clock();
-  let wake = (): void => undefined;
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
 
   const play = async (): Promise<void> => {
     let due = began;
-    while (!stopped) {
+    while (!signal.aborted) {
       try {
         if (LOOP_START + (clock() - began) * speed >= recording.end) {
           await options.onSeam();
@@ -82,7 +75,7 @@ export function startReplay(options: ReplayOptions): Replay {
         options.onError(error);
         due = clock() + Math.max(stepMs, PAUSE_AFTER_ERROR_MS);
       }
-      if (!stopped) await pause(Math.max(0, due - clock()));
+      await sleep(Math.max(0, due - clock()), signal);
     }
   };
 
@@ -93,8 +86,7 @@ export function startReplay(options: ReplayOptions): Replay {
       return { speed, at: new Date(now), recordedAt: new Date(LOOP_START + (now - began) * speed) };
     },
     stop: (): Promise<void> => {
-      stopped = true;
-      wake();
+      stopping.abort();
       return played;
     },
   };

@@ -7,12 +7,12 @@ import { existsSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
 
 import { DatabaseUnavailableError } from '../platform/database.js';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
+import { sleep } from '../platform/retry.js';
 import { onStop } from '../platform/stop.js';
 
 if (existsSync('.env')) process.loadEnvFile('.env');
@@ -68,7 +68,7 @@ const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !
 
 /** When it can serve; false when it has ended instead, or takes too long. */
 async function isReady({ port, child }: Running): Promise<boolean> {
-  for (const end = Date.now() + START_MS; Date.now() < end && !hasEnded(child); await sleep(100)) {
+  for (const end = Date.now() + START_MS; Date.now() < end && !hasEnded(child); await sleep(100, null)) {
     const answer = await fetch(`http://${HOST}:${port}/readyz`).catch(() => null);
     if (answer?.ok === true) return true;
   }

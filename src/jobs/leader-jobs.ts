@@ -5,6 +5,7 @@ import { once } from 'node:events';
 
 import type { LedgerParts } from '../ledger/ledger-checks.js';
 import type { Parts } from '../platform/parts.js';
+import { retry } from '../platform/retry.js';
 import { AlertWriter } from '../risk/alerts/alert-writer.js';
 import { LeadershipLostError, type Term } from '../cluster/leadership.js';
 import { InterestJob } from './interest-job.js';
@@ -52,16 +53,18 @@ export async function runLeaderJobs(parts: LedgerParts & Parts & LeaderOptions, 
 }
 
 async function startAlertWriter(parts: Parts & Pick<LeaderOptions, 'loop'>, term: Term): Promise<void> {
-  while (!term.ended.aborted) {
-    try {
-      const alertWriter = await AlertWriter.begin(parts, term);
-      if (!term.ended.aborted) parts.loop.setAlertWriter(alertWriter);
-      return;
-    } catch (error) {
-      if (error instanceof LeadershipLostError) return;
-      parts.log.error({ err: error }, 'Alerts could not be taken over; trying again.');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+  try {
+    const alertWriter = await retry(() => AlertWriter.begin(parts, term), {
+      pause: RETRY_MS,
+      signal: term.ended,
+      onError: (error) => {
+        if (error instanceof LeadershipLostError) throw error;
+        parts.log.error({ err: error }, 'Alerts could not be taken over; trying again.');
+      },
+    });
+    if (!term.ended.aborted) parts.loop.setAlertWriter(alertWriter);
+  } catch (error) {
+    if (!term.ended.aborted && !(error instanceof LeadershipLostError)) throw error;
   }
 }
 

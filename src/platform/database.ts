@@ -14,6 +14,7 @@ import { lockFolder } from './folder-lock.js';
 import type { Logger } from './log.js';
 import { applyMigrations } from './migrate.js';
 import { type Prisma, PrismaClient } from './prisma/client.js';
+import { retry } from './retry.js';
 
 export type Database = PrismaClient;
 /** A transaction, or the database itself where none is needed. */
@@ -150,14 +151,14 @@ const ATTEMPTS = 6;
  * deadlock, or a unique key that another transaction took at the same moment (the second try then sees its row).
  */
 export async function transact<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await db.$transaction(work);
-    } catch (error) {
-      if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, attempt * 5 * Math.random()));
-    }
-  }
+  return retry(() => db.$transaction(work), {
+    pause: (failures) => failures * 5 * Math.random(),
+    // A request that is under way is ended; all its pauses together are shorter than 75 ms.
+    signal: null,
+    onError: (error, failures) => {
+      if (failures === ATTEMPTS || !isRetryable(error)) throw error;
+    },
+  });
 }
 
 const RETRYABLE = new Set(['40001', '40P01', '23505', 'P2002', 'P2034']);

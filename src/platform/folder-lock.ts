@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+
+import { sleep } from './retry.js';
 
 /** While another process removes a dead lock, which takes it a few system calls. */
 const WAIT_MS = 2;
@@ -68,7 +69,7 @@ async function removeDead(path: string, dead: string, draft: string): Promise<vo
   }
   const other = await contentOf(guard);
   if (other !== null && (await livingOwner(other)) === null) await removeDead(guard, other, draft);
-  else await setTimeout(WAIT_MS);
+  else await sleep(WAIT_MS, null);
 }
 
 /** The pid in a lock, if that process still runs; a pid that was given to another program since does not count. */

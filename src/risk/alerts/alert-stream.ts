@@ -3,9 +3,8 @@
  * everything was handed over, and takes what comes next from where it is: from the ring while the ring reaches back that
  * far, else from the database, a page at a time. A subscriber that does not read holds a page at most.
  */
-import { setTimeout as wait } from 'node:timers/promises';
-
 import { PullStream } from '../../platform/pull-stream.js';
+import { retry } from '../../platform/retry.js';
 import type { AlertFilter, AlertRecord } from './alert-records.js';
 import type { AlertRing } from './alert-ring.js';
 
@@ -32,7 +31,8 @@ export class AlertStream extends PullStream<SentAlert> {
   private page: AlertRecord[] = [];
   /** Nothing that is stored is left for it, and somebody waits for the next. */
   private isUpToDate = false;
-  private isReading = false;
+  /** While a page is read; aborted when the reader has left. */
+  private reading: AbortController | null = null;
 
   constructor(
     readonly filter: AlertFilter,
@@ -53,7 +53,7 @@ export class AlertStream extends PullStream<SentAlert> {
   }
 
   protected take(): SentAlert | undefined {
-    if (this.isReading || this.isUpToDate) return undefined;
+    if (this.reading !== null || this.isUpToDate) return undefined;
     const next = this.page.shift() ?? this.fromRing();
     if (next === 'behind') void this.readPage();
     else if (next === null) this.isUpToDate = true;
@@ -63,6 +63,7 @@ export class AlertStream extends PullStream<SentAlert> {
 
   protected onReturn(): void {
     this.page = [];
+    this.reading?.abort();
     this.source.onEnd(this);
   }
 
@@ -83,22 +84,23 @@ export class AlertStream extends PullStream<SentAlert> {
   }
 
   private async readPage(): Promise<void> {
-    this.isReading = true;
-    while (!this.ended) {
+    const { source } = this;
+    this.reading = new AbortController();
+    const read = async (): Promise<void> => {
       // No further than the ring: what comes next is there, and will be until this page is handed over, or is read then.
-      const { through } = this.source.ring;
-      try {
-        const page = await this.source.read(this.filter, this.position, through);
-        const isFull = page.length === this.source.pageSize;
-        this.position = isFull ? (page.at(-1)?.seq ?? through) : through;
-        if (!this.ended) this.page = [...page];
-        break;
-      } catch (error) {
-        this.source.onError(error);
-        await wait(RETRY_MS, undefined, { ref: false });
-      }
+      const { through } = source.ring;
+      const page = await source.read(this.filter, this.position, through);
+      const isFull = page.length === source.pageSize;
+      this.position = isFull ? (page.at(-1)?.seq ?? through) : through;
+      if (!this.ended) this.page = [...page];
+    };
+    try {
+      await retry(read, { pause: RETRY_MS, signal: this.reading.signal, onError: (error) => source.onError(error) });
+    } catch (error) {
+      // Of a reader that has left nothing is missed.
+      if (!this.ended) throw error;
     }
-    this.isReading = false;
+    this.reading = null;
     this.handOver();
   }
 }

@@ -11,6 +11,7 @@ import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { Prices } from '../../market/prices.js';
 import type { Events } from '../../platform/events.js';
 import type { Parts } from '../../platform/parts.js';
+import { retry, sleep } from '../../platform/retry.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { AccountCache } from './account-cache.js';
 import { alertBoundaries } from '../alerts/alert-machine.js';
@@ -55,8 +56,8 @@ export class MarginLoop {
   private resyncing = false;
   private isDue = false;
   private running: Promise<void> | null = null;
-  private retry: NodeJS.Timeout | undefined;
-  private closed = false;
+  private alertRetry: NodeJS.Timeout | undefined;
+  private readonly closing = new AbortController();
 
   constructor(
     private readonly parts: Pick<Parts, 'db' | 'bus' | 'log'> & {
@@ -112,7 +113,7 @@ export class MarginLoop {
   /** There may be something to do. */
   wake(): void {
     this.isDue = true;
-    if (this.running === null && !this.closed) this.running = this.run().finally(() => (this.running = null));
+    if (this.running === null && !this.isClosed) this.running = this.run().finally(() => (this.running = null));
   }
 
   /** When this resolves, everything that was heard of before has been looked at. */
@@ -121,10 +122,14 @@ export class MarginLoop {
   }
 
   async close(): Promise<void> {
-    this.closed = true;
-    clearTimeout(this.retry);
+    this.closing.abort();
+    clearTimeout(this.alertRetry);
     this.watchers.close();
     await this.running;
+  }
+
+  private get isClosed(): boolean {
+    return this.closing.signal.aborted;
   }
 
   private onAccounts({ ids, cause }: Events['accounts'][0]): void {
@@ -143,19 +148,19 @@ export class MarginLoop {
   }
 
   private async run(): Promise<void> {
-    while (this.isDue && !this.closed) {
+    while (this.isDue && !this.isClosed) {
       this.isDue = false;
       try {
         await this.cycle();
       } catch (error) {
-        if (this.closed) return;
+        if (this.isClosed) return;
         this.isDue = true;
         if (error instanceof LeadershipLostError) {
           this.alertWriter = null;
           continue;
         }
         this.parts.log.error({ err: error }, 'A cycle of the margin loop failed; trying again.');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await sleep(RETRY_MS, this.closing.signal);
       }
     }
   }
@@ -213,22 +218,21 @@ export class MarginLoop {
       (err) => this.parts.log.error({ err }, 'Alerts could not be stored; trying again.'),
       () => alertWriter.endBatch(asOf),
     );
-    clearTimeout(this.retry);
+    clearTimeout(this.alertRetry);
     const { retryInMs } = alertWriter;
-    if (retryInMs !== null && !this.closed) this.retry = setTimeout(() => this.wake(), retryInMs);
+    if (retryInMs !== null && !this.isClosed) this.alertRetry = setTimeout(() => this.wake(), retryInMs);
   }
 
   /** What a turn has begun it ends: a round that was taken is evaluated, however long the database is away. */
-  private async insist<T>(onFailure: (err: unknown) => void, work: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await work();
-      } catch (error) {
-        if (this.closed || error instanceof LeadershipLostError) throw error;
+  private insist<T>(onFailure: (err: unknown) => void, work: () => Promise<T>): Promise<T> {
+    return retry(work, {
+      pause: RETRY_MS,
+      signal: this.closing.signal,
+      onError: (error) => {
+        if (error instanceof LeadershipLostError) throw error;
         onFailure(error);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    }
+      },
+    });
   }
 
   private readonly onUnread = (err: unknown): void =>

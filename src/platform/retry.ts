@@ -1,0 +1,43 @@
+/** Waiting, and trying again. An aborted signal ends every pause at once, so that no stop waits for one. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Resolves after the time, or at once when the signal is aborted: look at the signal afterwards. */
+export async function sleep(milliseconds: number, signal: AbortSignal | null): Promise<void> {
+  try {
+    await delay(milliseconds, undefined, signal === null ? {} : { signal });
+  } catch (error) {
+    if (!isAborted(signal)) throw error;
+  }
+}
+
+export interface RetryOptions {
+  /** Milliseconds before the next attempt; or a function of how many attempts have failed. */
+  readonly pause: number | ((failures: number) => number);
+  /** Ends the pause and all further attempts. Null: `onError` ends them. */
+  readonly signal: AbortSignal | null;
+  /** Hears of each failure before the pause. Throws when no further attempt makes sense. */
+  readonly onError: (error: unknown, failures: number) => void;
+}
+
+/** Calls `work` until it succeeds. Throws its last error once the signal is aborted, or what `onError` throws. */
+export async function retry<T>(work: () => Promise<T>, { pause, signal, onError }: RetryOptions): Promise<T> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (isAborted(signal)) throw error;
+      onError(error, failures);
+      await sleep(typeof pause === 'number' ? pause : pause(failures), signal);
+      if (isAborted(signal)) throw error;
+    }
+  }
+}
+
+/** Doubles from the first pause to the longest. Up to half is cut at random: processes must not all return at once. */
+export function growingPause(first: number, longest: number): (failures: number) => number {
+  return (failures) => Math.min(longest, first * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
+}
+
+function isAborted(signal: AbortSignal | null): boolean {
+  return signal?.aborted === true;
+}
