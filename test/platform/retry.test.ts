@@ -71,7 +71,11 @@ describe('retry', () => {
   it('ends a pause with the last failure when the signal is aborted', async () => {
     const closing = new AbortController();
     const { work, calls } = failing(Infinity);
-    const tried = retry(work, { pause: FOR_EVER, signal: closing.signal, onError: () => setImmediate(() => closing.abort()) });
+    const tried = retry(work, {
+      pause: FOR_EVER,
+      signal: closing.signal,
+      onError: () => setImmediate(() => closing.abort()),
+    });
     await expect(tried).rejects.toThrow('Failure 1.');
     expect(calls()).toBe(1);
   });
@@ -100,7 +104,13 @@ describe('retry', () => {
 
 it('lets pauses grow up to the longest, and cuts no more than half of one', () => {
   const pause = growingPause(50, 1_000);
-  for (const [failures, full] of [[1, 50], [2, 100], [5, 800], [6, 1_000], [5_000, 1_000]] as const) {
+  for (const [failures, full] of [
+    [1, 50],
+    [2, 100],
+    [5, 800],
+    [6, 1_000],
+    [5_000, 1_000],
+  ] as const) {
     const pauses = Array.from({ length: 200 }, () => pause(failures));
     expect(Math.min(...pauses)).toBeGreaterThanOrEqual(full / 2);
     expect(Math.max(...pauses)).toBeLessThanOrEqual(full);

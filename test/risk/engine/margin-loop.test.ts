@@ -7,6 +7,8 @@ import { MarginLoop } from '../../../src/risk/engine/margin-loop.js';
 import type { MarginUpdate, WatchStream } from '../../../src/risk/streams/watch-stream.js';
 import { createBus } from '../../../src/platform/events.js';
 import type { Database } from '../../../src/platform/database.js';
+import { createLogger } from '../../../src/platform/log.js';
+import { sleep } from '../../../src/platform/retry.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import {
@@ -113,3 +115,22 @@ it('goes on telling those who watch when the duty begins, also what was read whi
   expect(await newest(stream)).toBe('1400');
   await live.close();
 }, 15_000);
+
+it('is closed at once while it waits to read an account again', async () => {
+  const { services } = app.app;
+  const log = createLogger('silent');
+  const failed = new Promise<void>((resolve) => {
+    log.error = () => resolve();
+  });
+  const db = new Proxy(services.db, {
+    get: () => () => Promise.reject(new Error('The database is away.')),
+  });
+  const bus = createBus();
+  const live = new MarginLoop({ ...services, db, bus, log });
+  bus.emit('accounts', { ids: ['00000000-0000-7000-8000-000000000000'], cause: 'ACCOUNT' });
+  await failed;
+  // Half of the pause.
+  expect(await Promise.race([live.close().then(() => 'closed'), sleep(250, null).then(() => 'held up')])).toBe(
+    'closed',
+  );
+});
