@@ -1,4 +1,4 @@
-/** A margin state as the columns of an alert hold it: rounded as the API rounds what a query answers (rules: 1). */
+/** A margin state as an alert stores it, rounded as the API rounds it (rules: 1). */
 import { decimal, roundDown, roundUp, toPlain, type Decimal } from '../../margin/decimal.js';
 import type { UnitState } from './margin-units.js';
 
@@ -12,8 +12,8 @@ export interface MarginColumns {
 const MAX_STORED = decimal('999999999999999999999999999999.999999999999999999');
 
 /**
- * @param overflow told of an amount that no column can hold; the largest one stands for it, since one absurd account must
- * not keep the alerts of all others from being stored
+ * @param overflow called with an amount that the database cannot store. The largest one is stored instead, since one
+ * absurd account must not hold up the alerts of all others.
  */
 export function columnsOf(unitState: UnitState, overflow: (amount: string) => void): MarginColumns {
   const column = (amount: Decimal): string => {

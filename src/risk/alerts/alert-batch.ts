@@ -1,5 +1,5 @@
 /**
- * What one turn of the process on duty collects until it is stored: by account, how its machines stand after it, and
+ * An alert batch: what one cycle of the leader collects until it is stored. By account: the states of its machines, and
  * the alerts that fired.
  */
 import type { RiskAlertKind } from '../../platform/prisma/enums.js';
@@ -9,38 +9,38 @@ import { positionOf, type UnitState } from './margin-units.js';
 import { isCalm, type Crossing, type MachineState } from './alert-machine.js';
 import { columnsOf, type MarginColumns } from './alert-amounts.js';
 
-/** By level; calm levels are left out. */
+/** By name of the margin unit; calm units are left out. */
 export type AccountStates = ReadonlyMap<string, MachineState>;
 
 export interface AccountWork {
   readonly accountId: string;
-  /** As they stand after the turn. */
+  /** After the cycle. */
   readonly states: Map<string, MachineState>;
-  /** Names of the levels whose machines have changed. */
+  /** Names of margin units whose machines have changed. */
   readonly changed: Set<string>;
-  /** What its machines have fired. */
+  /** Fired by its machines. */
   readonly fired: NewAlert[];
-  /** What the outbox has told of it. */
+  /** Made from its outbox rows. */
   readonly fromOutbox: NewAlert[];
-  /** The numbers of its outbox rows: they are deleted with what its evaluation has brought, and in no other way. */
+  /** Its outbox rows. They are deleted only together with the results of its evaluation. */
   readonly outbox: bigint[];
 }
 
-/** What is stored at once, and whose states hold after that. */
+/** Stored in one transaction; the states hold from then on. */
 export interface Portion {
   readonly chunk: Chunk;
   readonly work: readonly AccountWork[];
 }
 
-/** What a turn comes to. */
+/** The result of a cycle. */
 export interface Outcome {
-  /** In the order in which they are to be stored. */
+  /** To be stored in this order. */
   readonly portions: Portion[];
-  /** Accounts that the outbox names and that were not evaluated: their rows stay. */
+  /** Accounts with outbox rows that were not evaluated: their rows stay. */
   readonly unevaluated: ReadonlySet<string>;
 }
 
-/** What outbox rows become; a CHANGED row only has its account looked at. */
+/** The alert of an outbox row. A CHANGED row makes none; its account is evaluated. */
 const ALERT_OF: Readonly<Partial<Record<OutboxRow['kind'], RiskAlertKind>>> = {
   AUTO_EXCHANGED: 'AUTO_EXCHANGED',
   INTEREST_STARTED: 'INTEREST_STARTED',
@@ -49,36 +49,36 @@ const ALERT_OF: Readonly<Partial<Record<OutboxRow['kind'], RiskAlertKind>>> = {
 
 export class AlertBatch {
   private readonly work = new Map<string, AccountWork>();
-  /** Of accounts that the outbox names: their cross account as it was evaluated after the outbox was read. */
+  /** Cross unit of each account with outbox rows, as evaluated after these were read. */
   private readonly evaluated = new Map<string, UnitState>();
   private round = 0n;
   private outbox: readonly OutboxRow[] = [];
-  /** The accounts that the outbox names. */
+  /** Accounts with outbox rows. */
   named: ReadonlySet<string> = new Set();
 
-  /** @param overflow told of an amount that an alert cannot hold */
+  /** @param overflow called with an amount that an alert cannot hold */
   constructor(private readonly overflow: (accountId: string, amount: string) => void) {}
 
-  /** What is evaluated from now on is evaluated on this round, and the outbox is that which was read with it. */
+  /** From now on evaluations are at this price batch, and `outbox` was read with it. */
   start(round: bigint, outbox: readonly OutboxRow[]): void {
     this.round = round;
     this.outbox = outbox;
     this.named = new Set(outbox.map(({ accountId }) => accountId));
-    // An evaluation from before these rows were read may be of an account that did not have their changes.
+    // Earlier evaluations may lack the changes that these rows are about.
     this.evaluated.clear();
   }
 
-  /** How the machines of an account stand in this turn; null: it has changed none of them so far. */
+  /** Machine states of an account in this cycle; null: none has changed so far. */
   statesOf(accountId: string): AccountStates | null {
     return this.work.get(accountId)?.states ?? null;
   }
 
-  /** The cross account, as it was evaluated. */
+  /** The cross unit, as evaluated. */
   setCross(accountId: string, unitState: UnitState): void {
     if (this.named.has(accountId)) this.evaluated.set(accountId, unitState);
   }
 
-  /** A machine has changed. `state` null: it is gone. `before`: how the account's machines stood when the turn began. */
+  /** A machine has changed. `state` null: it is gone. `before`: the account's states at the start of the cycle. */
   change(
     accountId: string,
     unitState: UnitState,
@@ -104,8 +104,8 @@ export class AlertBatch {
   }
 
   /**
-   * What is to be stored, in order: at most `limit` alerts, or levels, at once, an account never divided. Alerts of the
-   * outbox come before what an account's machines fired, since they tell what happened to it before it was evaluated.
+   * At most `limit` alerts, or states, in one portion; an account is never divided. Alerts of the outbox come before
+   * those of the machines, because their causes come before the evaluation.
    */
   outcome(limit: number, statesOf: (accountId: string) => AccountStates): Outcome {
     const unevaluated = new Set<string>();
@@ -161,7 +161,7 @@ export class AlertBatch {
   }
 }
 
-/** One group at least, since the last one also ends the turn. */
+/** At least one group, since the last one also ends the cycle. */
 function grouped(all: readonly AccountWork[], limit: number): AccountWork[][] {
   const groups: AccountWork[][] = [[]];
   let weight = 0;
@@ -179,9 +179,9 @@ function grouped(all: readonly AccountWork[], limit: number): AccountWork[][] {
 
 function portion(work: readonly AccountWork[], doneSeq: bigint | null): Portion {
   const states = work.flatMap(({ accountId, changed, states }) =>
-    [...changed].map((level) => ({ accountId, level, state: states.get(level) ?? null })),
+    [...changed].map((unit) => ({ accountId, unit, state: states.get(unit) ?? null })),
   );
   const outbox = work.flatMap((each) => each.outbox);
-  const alerts = work.flatMap(({ fromOutbox: fromOutbox, fired }) => [...fromOutbox, ...fired]);
-  return { chunk: { alerts, states, outbox, doneSeq: doneSeq }, work };
+  const alerts = work.flatMap(({ fromOutbox, fired }) => [...fromOutbox, ...fired]);
+  return { chunk: { alerts, states, outbox, doneSeq }, work };
 }

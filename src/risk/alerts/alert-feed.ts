@@ -1,7 +1,7 @@
 /**
- * The stored alerts, for those who listen. What is new is read once for all streams, whichever process has stored it,
- * and wakes the streams that it concerns. News only say when to look: what is there is told by the database, so that
- * news that are lost, doubled or late cost a second at most, and no alert.
+ * Stored alerts for subscribers. New alerts are read once for all streams, whichever process stored them, and wake the
+ * streams that they concern. Events and notices only say when to read. One that is lost, doubled or late costs a second
+ * at most, and no alert.
  */
 import type { Parts } from '../../platform/parts.js';
 import { readAlertsAfter, readLastAlert, type AlertFilter, type AlertRecord } from './alert-records.js';
@@ -14,11 +14,11 @@ export interface AlertStreamRequest extends AlertFilter {
 }
 
 const EVERYTHING: AlertFilter = { owner: null, accountIds: null };
-/** Alerts that are kept in memory. */
+/** Alerts kept in memory. */
 const RING = 10_000;
-/** Alerts that are read at a time for all streams. */
+/** Alerts of one statement, for all streams. */
 const BATCH = 1_000;
-/** Alerts that are read at a time for one stream that is behind. */
+/** Alerts of one statement, for one stream that is behind. */
 const PAGE = 100;
 const POLL_MS = 1_000;
 
@@ -30,12 +30,12 @@ interface Waiter {
 export class AlertFeed {
   private readonly ring = new AlertRing(RING);
   private readonly streams = new Set<AlertStream>();
-  /** The streams that an alert concerns, by how they were asked for. */
+  /** Streams by what they were opened for. */
   private readonly byAccount = new Map<string, Set<AlertStream>>();
   private readonly byOwner = new Map<string, Set<AlertStream>>();
   private readonly ofEverything = new Set<AlertStream>();
   private readonly source: AlertSource;
-  /** Who wants to know the last alert, by a reading that has not begun yet. */
+  /** Calls that wait for the number of the last alert, from a read that has not begun yet. */
   private waiters: Waiter[] = [];
   private isReading = false;
   private poll: NodeJS.Timeout | null = null;
@@ -54,8 +54,8 @@ export class AlertFeed {
   }
 
   /**
-   * The alerts of the accounts, as they are stored from this call on, or after a number; each is handed over once, in
-   * order. The caller has made sure that the viewer may see the accounts. Null: no alert has the number yet.
+   * Alerts of the accounts stored from this call on, or after a number; each once, in order. The caller must have
+   * checked that the viewer may see the accounts. Null: no alert has the number yet.
    */
   async stream({ owner, accountIds, after }: AlertStreamRequest): Promise<AlertStream | null> {
     const last = await this.lastAlert();
@@ -78,7 +78,7 @@ export class AlertFeed {
     if (last > this.ring.through) this.look();
   };
 
-  /** Reads what is new, if anybody listens; what fails is tried again when the clock next strikes. */
+  /** Reads new alerts if there are subscribers. A failure is retried by the next poll. */
   private readonly look = (): void => {
     if (this.streams.size === 0) return;
     this.lastAlert().catch((error: unknown) => {
@@ -86,7 +86,9 @@ export class AlertFeed {
     });
   };
 
-  /** The number of the last alert, read after this call; the ring then reaches up to it. Calls share a reading. */
+  /**
+   * The number of the last alert, read after this call; the ring then reaches up to it. Concurrent calls share a read.
+   */
   private lastAlert(): Promise<bigint> {
     return new Promise((resolve, reject) => {
       this.waiters.push({ resolve, reject });
@@ -113,7 +115,7 @@ export class AlertFeed {
     const { ring } = this;
     const last = await readLastAlert(this.parts.db);
     if (last < ring.through) this.startAnew(last);
-    // While nobody listens nothing is read; who comes back soon after is served from memory all the same.
+    // Without subscribers the ring falls behind; a client that comes back soon is served from memory all the same.
     if (this.streams.size === 0 && ring.through + BigInt(BATCH) < last) ring.reset(last - BigInt(BATCH));
     while (ring.through < last) {
       const alerts = await readAlertsAfter(this.parts.db, EVERYTHING, {
@@ -127,7 +129,9 @@ export class AlertFeed {
     return last;
   }
 
-  /** The database was put back to an earlier state: numbers come a second time, and positions say nothing any more. */
+  /**
+   * The database was put back to an earlier state: numbers are given a second time, and positions of streams are void.
+   */
   private startAnew(last: bigint): void {
     this.parts.log.warn({ was: String(this.ring.through), is: String(last) }, 'The last alert has gone back.');
     this.ring.reset(last);

@@ -1,31 +1,30 @@
 /**
- * When an alert fires (rules: 13). One machine stands behind the cross account and one behind each isolated position.
- * It remembers what it alerted last, so that a ratio that trembles at a boundary fires once: getting worse is told at
- * once, getting better only when the ratio has fallen clearly below the boundary that it came over. All comparisons are
- * exact, by cross-multiplication.
+ * When an alert fires (rules: 13). Each margin unit has a machine. It remembers what it alerted last, so that a
+ * trembling ratio fires once. Getting worse fires at once. Getting better fires only when the ratio is clearly below
+ * the boundary that it had crossed. Comparisons are exact, by cross-multiplication.
  */
 import { ONE, decimal, quotientHalfEven, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus } from '../../margin/model.js';
 import { isWorse, statusBoundaries, thresholdOf, type Thresholds } from '../../margin/state/status.js';
 import type { UnitAmounts } from '../columns/quiet-range.js';
 
-/** What a trader wants to be told of. */
+/** A ratio at which a trader wants to be alerted. */
 export interface AlertRule {
   readonly id: string;
   /** Fires when maintenance margin >= this x margin balance. */
   readonly marginRatio: Decimal;
-  /** Arms again when maintenance margin < this x margin balance; at most `marginRatio`. */
+  /** Rearms when maintenance margin < this x margin balance; at most `marginRatio`. */
   readonly rearmBelow: Decimal;
 }
 
 export interface MachineState {
-  /** Alerted last. HEALTHY stands for calm, which is NO_EXPOSURE too: going from one to the other is no news. */
+  /** Alerted last. HEALTHY stands for NO_EXPOSURE, too: moving between these two fires nothing. */
   readonly status: MarginStatus;
-  /** Rules that have fired and are not armed again. */
+  /** Rules that have fired and are not rearmed. */
   readonly fired: readonly string[];
 }
 
-/** Where every machine begins, and where nothing has to be remembered. */
+/** The initial state; it need not be stored. */
 export const CALM: MachineState = { status: 'HEALTHY', fired: [] };
 
 export type Crossing =
@@ -33,13 +32,13 @@ export type Crossing =
   | { readonly kind: 'RULE_FIRED'; readonly status: MarginStatus; readonly rule: string };
 
 export interface Step {
-  /** The same object where nothing has changed. */
+  /** The same object if nothing has changed. */
   readonly state: MachineState;
-  /** The status first, then rules in their order. */
+  /** The status first, then rules in order. */
   readonly crossings: readonly Crossing[];
 }
 
-/** A status or a rule is left again below this part of its threshold, unless the rule says another. */
+/** A status is left below this part of its threshold, and so is a rule without `rearmBelow`. */
 const RECOVERY = decimal('0.95');
 
 const NOTHING: readonly never[] = [];
@@ -48,7 +47,7 @@ export function isCalm(state: MachineState): boolean {
   return state.status === 'HEALTHY' && state.fired.length === 0;
 }
 
-/** What a level's state means to its machine. Stepping again over the same level changes nothing more. */
+/** Steps a machine over the state of its margin unit. Repeating a step changes nothing. */
 export function step(
   state: MachineState,
   unitState: UnitAmounts,
@@ -67,18 +66,18 @@ export function step(
   return { state: { status: status === null ? state.status : remembered(status), fired }, crossings };
 }
 
-/** The isolated position is closed: it has recovered from whatever was alerted, and its machine is gone. */
+/** The isolated position is closed: it has recovered from its last alert, and its machine ends. */
 export function close(state: MachineState): readonly Crossing[] {
   if (state.status === 'HEALTHY') return NOTHING;
   return [{ kind: 'STATUS_CHANGED', status: 'NO_EXPOSURE', previousStatus: state.status }];
 }
 
-/** Where a rule arms again that names no ratio for it; to the nearest at 18 digits, ties to the even digit. */
+/** Where a rule without `rearmBelow` rearms; to the nearest at 18 digits, ties to the even digit. */
 export function defaultRearmBelow(marginRatio: Decimal): Decimal {
   return quotientHalfEven(marginRatio.times(RECOVERY), ONE);
 }
 
-/** Every ratio at which some machine of an account may change. */
+/** Every ratio at which a machine of an account may change. */
 export function alertBoundaries(thresholds: Thresholds, rules: readonly AlertRule[]): Decimal[] {
   return [
     ...statusBoundaries(thresholds).flatMap((ratio) => [ratio, ratio.times(RECOVERY)]),
@@ -99,7 +98,7 @@ function remembered(status: MarginStatus): MarginStatus {
   return status === 'NO_EXPOSURE' ? 'HEALTHY' : status;
 }
 
-/** The rules that have fired and are not armed again, in the rules' order; rules that are gone are forgotten. */
+/** Rules that have fired and are not rearmed, in order. Removed rules are dropped. */
 function firedAfter(before: readonly string[], unitState: UnitAmounts, rules: readonly AlertRule[]): readonly string[] {
   if (before.length === 0 && rules.length === 0) return before;
   const fired = rules.filter((rule) => isFired(rule, before.includes(rule.id), unitState)).map(({ id }) => id);

@@ -1,4 +1,4 @@
-/** Stored alerts: read by account, by owner or all, newest or oldest first, and acknowledged. */
+/** Stored alerts: read by account, by owner or all, newest or oldest first; and acknowledged. */
 import { decimal, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus, PositionSide } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
@@ -8,14 +8,14 @@ import type { RiskAlertKind } from '../../platform/prisma/enums.js';
 import type { Refusal } from './refusal.js';
 
 export interface AlertRecord {
-  /** Its number: from 1, without gaps, in the order in which alerts were stored. */
+  /** From 1, without gaps, in the order of storing. */
   readonly seq: bigint;
   readonly accountId: string;
-  /** Of the account; neither ever changes. */
+  /** Of the account; never changes. */
   readonly owner: string;
   readonly venue: string;
   readonly kind: RiskAlertKind;
-  /** Of the isolated position that it is about; both null: the cross account. */
+  /** The isolated position; both null: the cross account. */
   readonly instrument: string | null;
   readonly side: PositionSide | null;
   readonly status: MarginStatus;
@@ -23,7 +23,7 @@ export interface AlertRecord {
   readonly marginRatio: Decimal | null;
   readonly marginBalance: Decimal;
   readonly maintenanceMargin: Decimal;
-  /** Null where no rule fired, and once the rule is removed. */
+  /** Null if no rule fired, or the rule was removed. */
   readonly ruleId: string | null;
   readonly ratioId: string | null;
   readonly effectiveAt: Date | null;
@@ -33,16 +33,16 @@ export interface AlertRecord {
   readonly acknowledgedAt: Date | null;
 }
 
-/** Whose alerts; both null: all. With both, an account must be named and be the owner's. */
+/** Both null: all alerts. With both, an account must be named and be the owner's. */
 export interface AlertFilter {
   readonly owner: string | null;
   readonly accountIds: readonly string[] | null;
 }
 
-/** A part of one account's alerts. */
+/** One page of an account's alerts. */
 export interface AlertPage {
   readonly accountId: string;
-  /** Number of the last one seen; null: from the newest on. */
+  /** Number of the last alert seen; null: from the newest on. */
   readonly before: bigint | null;
   readonly limit: number;
 }
@@ -54,7 +54,7 @@ interface AlertRow extends Omit<AlertRecord, 'marginRatio' | 'marginBalance' | '
   readonly entries: readonly string[];
 }
 
-// Numbers travel as text, which keeps all of their digits.
+// Decimals are read as text, which keeps all their digits.
 const COLUMNS = Prisma.sql`
   alert.seq, alert.account_id::text AS "accountId", account.owner, account.venue_code AS venue, alert.kind::text,
   alert.instrument, alert.side::text, alert.status::text, alert.previous_status::text AS "previousStatus",
@@ -63,10 +63,10 @@ const COLUMNS = Prisma.sql`
   alert.ratio_id::text AS "ratioId", alert.effective_at AS "effectiveAt", alert.entries::text[] AS entries, alert.at,
   alert.acknowledged_at AS "acknowledgedAt"`;
 
-/** Beyond every number that an alert can have. */
+/** Above every alert number. */
 const END = 10n ** 18n;
 
-/** The number of the last alert that is stored; 0: none is. */
+/** The number of the last stored alert; 0: there is none. */
 export async function readLastAlert(db: Database): Promise<bigint> {
   const [row] = await db.$queryRaw<{ last: bigint }[]>`SELECT last_alert AS last FROM duty WHERE id = 1`;
   return row?.last ?? 0n;
@@ -107,7 +107,7 @@ async function select(
   }
   const owned = owner === null ? Prisma.sql`TRUE` : Prisma.sql`account.owner = ${owner}`;
   const named = accountIds === null ? Prisma.sql`TRUE` : Prisma.sql`account.id = ANY(${[...accountIds]}::uuid[])`;
-  // Account by account, each by its own index: the way through all alerts would be long for who has few.
+  // By account, each by its index: a scan of all alerts is long for an owner with few.
   const rows = await db.$queryRaw<AlertRow[]>`
     SELECT ${COLUMNS} FROM accounts AS account
     CROSS JOIN LATERAL (
@@ -117,7 +117,7 @@ async function select(
   return rows.map(alertRecord);
 }
 
-/** The pages, each newest first; one statement, however many pages. */
+/** Each page newest first; one statement for all pages. */
 export async function readAlertPages(db: Database, pages: readonly AlertPage[]): Promise<AlertRecord[][]> {
   const asked = JSON.stringify(
     pages.map(({ accountId, before, limit }, number) => ({
@@ -147,7 +147,7 @@ export async function readAlerts(db: Database, seqs: readonly bigint[]): Promise
   return rows.map(alertRecord);
 }
 
-/** Acknowledges an alert of the owner's; one that was acknowledged before keeps its instant. */
+/** Acknowledges an alert of the owner. An alert that was acknowledged before keeps its instant. */
 export async function acknowledgeAlert(
   db: Database,
   { seq, owner }: { readonly seq: bigint | null; readonly owner: string },

@@ -1,4 +1,4 @@
-/** The newest alerts, in memory: what streams that are nearly up to date go on from. */
+/** The newest alerts in memory, for streams that are nearly up to date. */
 import type { AlertRecord } from './alert-records.js';
 
 export class AlertRing {
@@ -8,7 +8,7 @@ export class AlertRing {
 
   constructor(private readonly capacity: number) {}
 
-  /** Every alert with a number above `from` and up to `through` is here. */
+  /** Holds every alert with a number above `from` and up to `through`. */
   get from(): bigint {
     return this.start;
   }
@@ -17,14 +17,14 @@ export class AlertRing {
     return this.end;
   }
 
-  /** Forgets everything, and goes on behind this number. */
+  /** Drops all alerts; the next one comes after this number. */
   reset(end: bigint): void {
     this.alerts = [];
     this.start = end;
     this.end = end;
   }
 
-  /** Adds the alerts that come next, in order, up to a number; the oldest fall out. */
+  /** Appends the next alerts in order, up to a number; drops the oldest beyond the capacity. */
   append(alerts: readonly AlertRecord[], through: bigint): void {
     this.alerts.push(...alerts);
     this.end = through;
@@ -32,7 +32,7 @@ export class AlertRing {
     this.start = excess.at(-1)?.seq ?? this.start;
   }
 
-  /** The first one above the number that satisfies the condition; null: none does. */
+  /** The first alert above the number that satisfies the condition, or null. */
   firstAfter(number: bigint, satisfies: (alert: AlertRecord) => boolean): AlertRecord | null {
     for (let index = this.indexAfter(number); index < this.alerts.length; index++) {
       const alert = this.alerts[index];
@@ -41,7 +41,7 @@ export class AlertRing {
     return null;
   }
 
-  /** By halving: the numbers rise. */
+  /** Binary search: the numbers rise. */
   private indexAfter(number: bigint): number {
     let low = 0;
     let high = this.alerts.length;

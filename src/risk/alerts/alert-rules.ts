@@ -14,20 +14,20 @@ import type { Refusal } from './refusal.js';
 export interface AlertRuleRecord {
   readonly id: string;
   readonly accountId: string;
-  /** It fires when the margin ratio reaches this. */
+  /** Fires when the margin ratio reaches this. */
   readonly marginRatio: Decimal;
-  /** It arms again only when the margin ratio has fallen below this. */
+  /** Rearms only when the margin ratio has fallen below this. */
   readonly rearmBelow: Decimal;
 }
 
-/** Of one account. */
+/** Rules of one account. */
 export const MAX_RULES = 20;
-/** A margin ratio of 1 is liquidation; whoever is far beyond it may still want to know. */
+/** A margin ratio of 1 is liquidation, but a trader may want alerts far beyond. */
 export const MAX_RULE_RATIO: Decimal = decimal(1_000);
 
 /**
- * Adds a rule; one with the same numbers that is there already is answered as it is, so that a request may be sent
- * again. Without `rearmBelow`: 0.95 of the ratio, to the nearest at 18 digits, ties to the even digit (rules: 13).
+ * Adds a rule. A rule with equal ratios is returned as it is, so that a request may be repeated. Without `rearmBelow`:
+ * 0.95 of the ratio, to the nearest at 18 digits, ties to the even digit (rules: 13).
  */
 export async function setAlertRule(
   { db, bus }: Pick<Parts, 'db' | 'bus'>,
@@ -39,7 +39,7 @@ export async function setAlertRule(
   const problem = problemOfRatios(marginRatio, rearmBelow);
   if (problem !== null) return { ruleId: null, refusal: problem };
   const { ruleId, refusal, isNew } = await transact(db, async (tx) => {
-    // Locked, so that requests at the same time cannot make more rules together than each may alone.
+    // Locked, lest concurrent requests exceed the maximum together.
     if (!isUuid(accountId) || (await lockRows(tx, [accountId], owner)).length === 0)
       return refused(accountNotFound(['accountId']));
     const rules = await readAlertRulesOf(tx, [accountId]);
@@ -53,7 +53,7 @@ export async function setAlertRule(
     await tx.alertRule.create({
       data: { id, accountId, marginRatio: toPlain(marginRatio), rearmBelow: toPlain(rearmBelow) },
     });
-    // The leader looks at the account, and so at its rules: one whose ratio is reached already fires at once.
+    // The leader then evaluates the account: a rule whose ratio is already reached fires at once.
     await addToOutbox(tx, [{ accountId, kind: 'CHANGED' }], now);
     return { ruleId: id, refusal: null, isNew: true };
   }).catch(lookAgain(bus, [own]));
@@ -61,7 +61,7 @@ export async function setAlertRule(
   return { ruleId, refusal };
 }
 
-/** Removes a rule of the owner's; the alerts that it fired stay, without it. */
+/** Removes a rule of the owner; alerts that it fired stay, without the rule. */
 export async function removeAlertRule(
   { db, bus }: Pick<Parts, 'db' | 'bus'>,
   { ruleId, owner }: { readonly ruleId: string; readonly owner: string },

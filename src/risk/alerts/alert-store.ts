@@ -1,6 +1,6 @@
 /**
- * The tables behind the keeper: alerts, what their machines remember, and the row of the duty. One statement
- * a table, however many accounts. Numbers travel as text.
+ * SQL of the alert writer: alerts, states of machines, and the leader's row. One statement a table, however many
+ * accounts. Decimals are passed as text.
  */
 import { decimal } from '../../margin/decimal.js';
 import type { MarginStatus, PositionSide } from '../../margin/model.js';
@@ -15,7 +15,7 @@ import type { AlertRule, MachineState } from './alert-machine.js';
 export interface NewAlert {
   readonly accountId: string;
   readonly kind: RiskAlertKind;
-  /** Of the isolated position that it is about; null: the cross account. */
+  /** The isolated position; null: the cross account. */
   readonly instrument: string | null;
   readonly side: PositionSide | null;
   readonly status: MarginStatus;
@@ -30,34 +30,35 @@ export interface NewAlert {
   readonly round: bigint;
 }
 
-/** What the machine of a level remembers from now on; null: nothing any more. */
+/** The new state of a margin unit's machine; null: it is deleted. */
 export interface NewState {
   readonly accountId: string;
-  readonly level: string;
+  /** The column `level` of alert_states. */
+  readonly unit: string;
   readonly state: MachineState | null;
 }
 
-/** What is stored at once. */
+/** Stored in one transaction. */
 export interface Chunk {
   readonly alerts: readonly NewAlert[];
   readonly states: readonly NewState[];
-  /** Numbers of outbox rows that are done with it, all of accounts whose evaluation it holds. */
+  /** Outbox rows to delete, all of accounts that were evaluated. */
   readonly outbox: readonly bigint[];
-  /** The round whose alerts are all stored with it; null: more is to come. */
+  /** The price batch whose alerts are complete with this chunk; null: more chunks follow. */
   readonly doneSeq: bigint | null;
 }
 
-/** Rows of one statement when everything is read. */
+/** Rows of one statement when all rows are read. */
 const PAGE = 20_000;
-/** Before every id. */
+/** Below every id. */
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
-/** The row of the duty, under the term. */
+/** The leader's row, if the term still holds. */
 export async function readLeadership(db: Database, term: Term): Promise<LeadershipState> {
   return transact(db, (tx) => holdTerm(tx, term));
 }
 
-/** One statement, unless something is amiss: it is made for every round. */
+/** One statement in the normal case, since it runs for every price batch. */
 export async function takePriceBatch(db: Database, term: Term, round: bigint): Promise<void> {
   if (!term.ended.aborted) {
     const taken = await db.$executeRaw`
@@ -72,7 +73,7 @@ export async function takePriceBatch(db: Database, term: Term, round: bigint): P
   });
 }
 
-/** By account, then by level; accounts and levels without a row are left out. */
+/** By account, then by margin unit; those without a row are left out. */
 export async function readStates(db: Database): Promise<Map<string, Map<string, MachineState>>> {
   const states = new Map<string, Map<string, MachineState>>();
   for (let after = { accountId: FIRST, level: '' }; ;) {
@@ -97,7 +98,7 @@ interface RuleRow {
   readonly rearmBelow: string;
 }
 
-/** By account: from the lowest ratio to the highest; accounts without rules are left out. */
+/** By account, lowest ratio first; accounts without rules are left out. */
 export async function readAllRules(db: Database): Promise<Map<string, AlertRule[]>> {
   const rows: RuleRow[] = [];
   for (let after = FIRST; ;) {
@@ -111,7 +112,7 @@ export async function readAllRules(db: Database): Promise<Map<string, AlertRule[
   }
 }
 
-/** The same, of some accounts. */
+/** As `readAllRules`, of some accounts. */
 export async function readRules(db: Database, accountIds: readonly string[]): Promise<Map<string, AlertRule[]>> {
   const rows = await db.$queryRaw<RuleRow[]>`
     SELECT id::text AS id, account_id::text AS "accountId",
@@ -132,9 +133,9 @@ function rulesByAccount(rows: readonly RuleRow[]): Map<string, AlertRule[]> {
 }
 
 /**
- * Stores a chunk exactly once, however often it is tried. `lastAlert` is the number of the last alert before it: under
- * the term nobody else numbers alerts, so that a row that is ahead by the chunk's alerts means that an earlier try was
- * committed and only its answer was lost. All else in a chunk may be written twice without harm.
+ * Stores a chunk exactly once, however often it is tried. `lastAlert` is the number of the last alert before the chunk.
+ * Only the leader numbers alerts. If the row is ahead by the chunk's alerts, an earlier try was committed and its
+ * answer lost. All else in a chunk may be written twice.
  */
 export async function storeChunk(
   db: Database,
@@ -161,13 +162,8 @@ export async function storeChunk(
   });
 }
 
-/** Nothing came of it: one statement says so, for every turn. False: it has to be found out what is amiss. */
-async function isDone(
-  db: Database,
-  term: Term,
-  { outbox, doneSeq: doneSeq }: Chunk,
-  lastAlert: bigint,
-): Promise<boolean> {
+/** A chunk without alerts and states takes one statement. False: the transaction must find out what is wrong. */
+async function isDone(db: Database, term: Term, { outbox, doneSeq }: Chunk, lastAlert: bigint): Promise<boolean> {
   if (term.ended.aborted) return false;
   const held = await db.$executeRaw`
     WITH held AS (
@@ -180,8 +176,8 @@ async function isDone(
 }
 
 /**
- * Their rows are referred to, which locks them one by one. Locked in the order in which every transaction locks accounts,
- * so that no two wait for each other.
+ * Foreign keys would lock the accounts one by one. Lock them in id order, as every transaction does, lest two wait for
+ * each other.
  */
 async function lockAccounts(tx: Transaction, { alerts, states }: Chunk): Promise<void> {
   const ids = [...new Set([...alerts, ...states].map(({ accountId }) => accountId))];
@@ -221,7 +217,7 @@ async function writeAlerts(tx: Transaction, alerts: readonly NewAlert[], lastAle
       rule_id uuid, ratio_id uuid, effective_at timestamptz, entries bigint[], round bigint)`;
 }
 
-/** The rules that are still there, and stay until the transaction ends; an alert of one that was removed has none. */
+/** Locks the rules that still exist. An alert of a removed rule is stored without it. */
 async function lockRules(tx: Transaction, alerts: readonly NewAlert[]): Promise<ReadonlySet<string>> {
   const ids = [...new Set(alerts.flatMap(({ ruleId }) => ruleId ?? []))];
   if (ids.length === 0) return new Set();
@@ -231,11 +227,11 @@ async function lockRules(tx: Transaction, alerts: readonly NewAlert[]): Promise<
 }
 
 async function writeStates(tx: Transaction, states: readonly NewState[]): Promise<void> {
-  const kept = states.flatMap(({ accountId, level, state }) =>
-    state === null ? [] : [{ account_id: accountId, level, status: state.status, fired: state.fired }],
+  const kept = states.flatMap(({ accountId, unit, state }) =>
+    state === null ? [] : [{ account_id: accountId, level: unit, status: state.status, fired: state.fired }],
   );
-  const gone = states.flatMap(({ accountId, level, state }) =>
-    state === null ? [{ account_id: accountId, level }] : [],
+  const gone = states.flatMap(({ accountId, unit, state }) =>
+    state === null ? [{ account_id: accountId, level: unit }] : [],
   );
   if (kept.length > 0) {
     await tx.$executeRaw`

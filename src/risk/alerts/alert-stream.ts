@@ -1,24 +1,24 @@
 /**
- * The alerts of one subscriber, in order, none skipped and none twice. It has a position, the number up to which
- * everything was handed over, and takes what comes next from where it is: from the ring while the ring reaches back that
- * far, else from the database, a page at a time. A subscriber that does not read holds a page at most.
+ * The alerts of one subscriber, in order, none skipped and none twice. Its position is the number up to which all
+ * alerts were handed over. The next one comes from the ring, or from the database, a page at a time, if the ring begins
+ * later. A subscriber that does not read holds one page at most.
  */
 import { PullStream } from '../../platform/pull-stream.js';
 import { retry } from '../../platform/retry.js';
 import type { AlertFilter, AlertRecord } from './alert-records.js';
 import type { AlertRing } from './alert-ring.js';
 
-/** An alert as it is told: whether it was acknowledged is read when it is asked for, since it may have been meanwhile. */
+/** Without the acknowledgement: it may have come meanwhile, so it is read when a client asks. */
 export type SentAlert = Omit<AlertRecord, 'acknowledgedAt'>;
 
-/** What a stream takes its alerts from. */
+/** Where a stream takes its alerts from. */
 export interface AlertSource {
   readonly ring: AlertRing;
-  /** A page of those that concern the filter, above `after` and up to `through`, oldest first. */
+  /** One page of alerts that match the filter, above `after` and up to `through`, oldest first. */
   read(filter: AlertFilter, after: bigint, through: bigint): Promise<readonly AlertRecord[]>;
-  /** Of a page that `read` answers, at most. */
+  /** Maximum of alerts in a page. */
   readonly pageSize: number;
-  /** Told when a page could not be read; it is tried again. */
+  /** Called when a page could not be read; the stream tries again. */
   onError(error: unknown): void;
   onEnd(stream: AlertStream): void;
 }
@@ -27,9 +27,9 @@ const RETRY_MS = 500;
 
 export class AlertStream extends PullStream<SentAlert> {
   private readonly accountIds: ReadonlySet<string> | null;
-  /** Of the database, not handed over yet. */
+  /** Read from the database, not handed over yet. */
   private page: AlertRecord[] = [];
-  /** Nothing that is stored is left for it, and somebody waits for the next. */
+  /** All stored alerts were handed over, and the subscriber waits. */
   private isUpToDate = false;
   /** While a page is read; aborted when the reader has left. */
   private reading: AbortController | null = null;
@@ -43,11 +43,11 @@ export class AlertStream extends PullStream<SentAlert> {
     this.accountIds = filter.accountIds === null ? null : new Set(filter.accountIds);
   }
 
-  /** An alert that concerns it has come into the ring. */
+  /** An alert that concerns this stream is in the ring. */
   wake({ seq }: AlertRecord): void {
     if (!this.isUpToDate) return;
     this.isUpToDate = false;
-    // What came before did not concern it.
+    // Alerts before this one did not concern the stream.
     this.position = seq - 1n;
     this.handOver();
   }
@@ -67,7 +67,7 @@ export class AlertStream extends PullStream<SentAlert> {
     this.source.onEnd(this);
   }
 
-  /** The next one; null: there is none yet; 'behind': the ring does not reach back that far. */
+  /** The next alert; null: none yet; 'behind': the ring begins later. */
   private fromRing(): AlertRecord | 'behind' | null {
     const { ring } = this.source;
     if (this.position < ring.from) return 'behind';
@@ -87,7 +87,7 @@ export class AlertStream extends PullStream<SentAlert> {
     const { source } = this;
     this.reading = new AbortController();
     const read = async (): Promise<void> => {
-      // No further than the ring: what comes next is there, and will be until this page is handed over, or is read then.
+      // Only up to the ring's end: later alerts come from the ring, or by the next read.
       const { through } = source.ring;
       const page = await source.read(this.filter, this.position, through);
       const isFull = page.length === source.pageSize;
@@ -97,7 +97,7 @@ export class AlertStream extends PullStream<SentAlert> {
     try {
       await retry(read, { pause: RETRY_MS, signal: this.reading.signal, onError: (error) => source.onError(error) });
     } catch (error) {
-      // Of a reader that has left nothing is missed.
+      // A reader that has left misses nothing.
       if (!this.ended) throw error;
     }
     this.reading = null;

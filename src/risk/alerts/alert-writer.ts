@@ -1,11 +1,11 @@
 /**
- * Keeps the alerts while this process is on duty: steps the machines over what the loop has evaluated, and stores what
- * fired together with what the machines remember, under the term. So an alert is stored exactly once per crossing: a
- * process that dies before it has stored something leaves the machines where they were, and the next one, which
- * evaluates the same round again, fires the same alerts; one that dies afterwards leaves nothing to fire.
+ * Writes alerts while this process leads. It steps the machines over what the loop has evaluated, and stores fired
+ * alerts together with the machines' states. So each crossing is stored exactly once. If the process dies before
+ * storing, the machines stay, and the next leader evaluates the same price batch again. If it dies afterwards, nothing
+ * is left to fire.
  *
- * A turn: `startTurn`, `evaluated` for each account that was looked at, `endTurn`. In memory the machines advance only
- * after the database has them.
+ * A cycle: `startBatch`, `evaluated` for each account that was assessed, `endBatch`. Machines in memory advance only
+ * after the database has their states.
  */
 import type { Decimal } from '../../margin/decimal.js';
 import type { Policy } from '../../margin/model.js';
@@ -27,7 +27,7 @@ import { AlertBatch, type AccountStates, type Portion } from './alert-batch.js';
 
 type Needed = Pick<Parts, 'db' | 'log' | 'bus'>;
 
-/** Outbox rows of one turn; what is left waits for the next. */
+/** Outbox rows of one cycle; the others wait for the next. */
 const OUTBOX_ROWS = 5_000;
 /** Alerts of one transaction. */
 const CHUNK = 5_000;
@@ -40,17 +40,20 @@ const NO_RULES: readonly AlertRule[] = [];
 const NOBODY: ReadonlySet<string> = new Set();
 
 export class AlertWriter {
-  /** The round that a predecessor has taken and not finished; it has to be evaluated again, on its prices or later ones. */
+  /**
+   * `seq` of a price batch that a predecessor has taken and not finished, or null. It must be evaluated again, at its
+   * prices or later ones.
+   */
   readonly unfinishedSeq: bigint | null;
   private takenSeq: bigint;
   private doneSeq: bigint;
   private lastAlert: bigint;
   private batch: AlertBatch | null = null;
-  /** What is left to store of a turn that is being ended. */
+  /** Portions still to be stored of a cycle that is ending. */
   private ending: { readonly at: Date; readonly portions: Portion[] } | null = null;
-  /** Accounts that could not be evaluated, whose outbox rows wait: until when, and how long the pause is. */
+  /** Accounts that could not be evaluated, whose outbox rows wait. */
   private readonly postponed = new Map<string, { readonly until: number; readonly pauseMs: number }>();
-  /** Of accounts without rules, by policy. */
+  /** For accounts without rules, by policy. */
   private readonly statusBoundaries = new WeakMap<Policy, readonly Decimal[]>();
 
   private constructor(
@@ -68,28 +71,28 @@ export class AlertWriter {
   }
 
   /**
-   * Reads what predecessors have left. Throws LeadershipLostError, as every method that writes does.
+   * Reads what predecessors have stored. Throws LeadershipLostError, as every method that writes does.
    *
-   * @param chunk so many alerts are stored in one transaction, but for an account that alone has more
+   * @param chunk alerts of one transaction, unless a single account has more
    */
   static async begin(parts: Needed, term: Term, chunk = CHUNK): Promise<AlertWriter> {
-    // First: once the term is there, no predecessor writes any more, and what is read is what they left.
+    // The term first: from then on no predecessor writes any more.
     const leadership = await readLeadership(parts.db, term);
     const states = await readStates(parts.db);
     return new AlertWriter(parts, term, leadership, states, await readAllRules(parts.db), chunk);
   }
 
-  /** Accounts of which something is remembered, and those with rules. */
+  /** Accounts with machines that are not calm, and those with rules. */
   accounts(): Iterable<string> {
     return new Set([...this.states.keys(), ...this.rules.keys()]);
   }
 
-  /** Accounts that the outbox names in this turn: nothing leaves the outbox before they are evaluated. */
+  /** Accounts with outbox rows in this cycle: rows stay in the outbox until their account is evaluated. */
   named(): ReadonlySet<string> {
     return this.batch?.named ?? NOBODY;
   }
 
-  /** In so many milliseconds there are outbox rows to be tried again; null: none wait. */
+  /** Milliseconds until postponed outbox rows are due again; null: none are postponed. */
   get retryInMs(): number | null {
     if (this.postponed.size === 0) return null;
     let next = Infinity;
@@ -98,8 +101,8 @@ export class AlertWriter {
   }
 
   /**
-   * Every ratio at which an account may fire or arm again. Whoever lets it sleep between two of them asks again after
-   * each turn in which `startTurn` has named it.
+   * Every ratio at which an account may fire or rearm. They may change in a cycle for which `startBatch` has named the
+   * account.
    */
   boundariesOf(accountId: string, policy: Policy): readonly Decimal[] {
     const rules = this.rules.get(accountId);
@@ -110,15 +113,14 @@ export class AlertWriter {
   }
 
   /**
-   * Takes a round of prices, or the last one again where only accounts have changed. Answers the accounts that are to be
-   * read anew and evaluated in this turn. A turn that was started and could not go on may be started again: what it has
-   * collected stays.
+   * Takes a price batch, or the last one again if only accounts have changed. Returns the accounts that must be read
+   * anew and evaluated in this cycle. May be called again for a cycle that could not go on: what was collected stays.
    */
   async startBatch(round: bigint): Promise<readonly string[]> {
-    if (this.ending !== null) throw new Error('The turn before is not stored yet: endTurn has to succeed first.');
+    if (this.ending !== null) throw new Error('The cycle before is not stored yet: endBatch must succeed first.');
     if (round < this.takenSeq) {
       throw new RangeError(
-        `Round ${this.takenSeq} was taken already, ${round} is older: catch up with the prices first.`,
+        `Price batch ${this.takenSeq} was taken already, ${round} is older: catch up with the prices first.`,
       );
     }
     const { db } = this.parts;
@@ -129,7 +131,7 @@ export class AlertWriter {
     }
     const ids = [...new Set(outbox.map(({ accountId }) => accountId))];
     if (ids.length > 0) {
-      // After the outbox: a rule that was set by then is there.
+      // Read after the outbox, so that rules of the outbox rows are there.
       const found = await readRules(db, ids);
       for (const id of ids) {
         const rules = found.get(id);
@@ -144,7 +146,7 @@ export class AlertWriter {
     return ids;
   }
 
-  /** An account was assessed on the prices of this turn: its machines look at it. */
+  /** Steps the machines of an account that was assessed at the prices of this cycle. */
   evaluated(accountId: string, unitStates: UnitStates, policy: Policy): void {
     const { batch } = this;
     if (batch === null || this.ending !== null) throw new Error('No batch is under way: startBatch comes first.');
@@ -165,8 +167,8 @@ export class AlertWriter {
   }
 
   /**
-   * Stores what the turn has brought; the alerts are of the instant `asOf`. Where that fails, the same call goes on where
-   * the database stands, and nothing is stored twice.
+   * Stores the alerts and states of the cycle; `asOf` is the instant of the alerts. After a failure, call again: it
+   * goes on where the database stands, and stores nothing twice.
    */
   async endBatch(asOf: Date): Promise<void> {
     const { db } = this.parts;
@@ -209,12 +211,12 @@ export class AlertWriter {
     return [...this.postponed].filter(([, { until }]) => until > now).map(([account]) => account);
   }
 
-  /** There is nothing in it that the database does not have. */
-  private isStored({ alerts, states, outbox, doneSeq: doneSeq }: Chunk): boolean {
+  /** The database has everything in it. */
+  private isStored({ alerts, states, outbox, doneSeq }: Chunk): boolean {
     return alerts.length + states.length + outbox.length === 0 && doneSeq === this.doneSeq;
   }
 
-  /** The database has it. */
+  /** Call when the database has the portion. */
   private advance({ chunk, work }: Portion): void {
     for (const { accountId, states } of work) {
       if (states.size === 0) this.states.delete(accountId);

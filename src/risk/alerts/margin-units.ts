@@ -1,4 +1,4 @@
-/** The levels of an account that have a machine each: the cross account, and every isolated position. */
+/** The margin units of an account: the cross account, and every isolated position. Each has an alert machine. */
 import { positionKey } from '../../ledger/records.js';
 import { isolatedMarginBalance, type MarginReport } from '../../margin/state/assess.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
@@ -6,15 +6,15 @@ import type { PositionSide } from '../../margin/model.js';
 import type { UnitAmounts } from '../columns/quiet-range.js';
 
 export interface UnitState extends UnitAmounts {
-  /** Its name in `alert_states`: "" or "BTCUSDT/LONG". */
+  /** As in `alert_states.level`: "" or "BTCUSDT/LONG". */
   readonly name: string;
   readonly marginRatio: Decimal | null;
 }
 
-/** The name of the cross account's level. */
+/** The name of the cross unit. */
 export const CROSS = '';
 
-/** The cross account first, then the isolated positions in the report's order. */
+/** The cross unit first, then isolated positions in the report's order. */
 export type UnitStates = readonly [cross: UnitState, ...isolated: UnitState[]];
 
 export function unitStatesOf(report: MarginReport): UnitStates {
@@ -28,7 +28,7 @@ export function unitStatesOf(report: MarginReport): UnitStates {
       name: positionKey(position.instrument, position.side),
       status: position.status,
       marginRatio: position.marginRatio,
-      // What has no price counts 0, as in the cross account.
+      // Without a price it counts 0, as in the cross account.
       marginBalance: isolatedMarginBalance(position),
       maintenanceMargin: position.maintenanceMargin ?? ZERO,
     });
@@ -36,15 +36,15 @@ export function unitStatesOf(report: MarginReport): UnitStates {
   return unitStates;
 }
 
-/** What is left of an isolated position that is closed. */
+/** The state of an isolated position that is closed. */
 export function closedUnit(name: string): UnitState {
   return { name, status: 'NO_EXPOSURE', marginRatio: null, marginBalance: ZERO, maintenanceMargin: ZERO };
 }
 
-/** The isolated position that a level is about; nulls: the cross account. */
+/** The isolated position of a margin unit; nulls: the cross account. */
 export function positionOf(name: string): { readonly instrument: string | null; readonly side: PositionSide | null } {
   if (name === CROSS) return { instrument: null, side: null };
-  // An instrument's symbol may have a slash in it, the side has none.
+  // A symbol may contain a slash, a side does not.
   const end = name.lastIndexOf('/');
   return { instrument: name.slice(0, end), side: name.slice(end + 1) as PositionSide };
 }

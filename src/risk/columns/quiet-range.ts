@@ -59,7 +59,7 @@ export function quietRangeOf(
     if (side > 0 && boundary.gt(low)) low = boundary;
     if (side < 0 && (high === null || boundary.lt(high))) high = boundary;
   }
-  for (const { lastSent: lastSent, minChange } of watches) {
+  for (const { lastSent, minChange } of watches) {
     // It was infinite, and is told again when it is finite.
     if (lastSent === null) return { status, low: INFINITE, high: Infinity };
     const lowest = lastSent.minus(minChange);

@@ -1,6 +1,6 @@
 /**
- * All accounts of the database in memory: their columns for the screen, and their exact amounts, packed. Whatever is
- * known here is of one version of the account; an older one never replaces a newer.
+ * All accounts of the database in memory: columns for the prefilter, and exact amounts, packed. Everything held of an
+ * account is of one version; an older version never replaces a newer one.
  */
 import {
   readRows,
@@ -24,7 +24,7 @@ import { PackedAccounts } from '../columns/packed-accounts.js';
 import { PriceColumn } from '../columns/price-column.js';
 import { RuleColumns } from '../columns/rule-columns.js';
 
-/** Accounts that one statement reads: PGlite holds up the event loop while it answers. At start nobody waits for it. */
+/** Accounts of one statement: PGlite blocks the event loop while it answers. At start nobody waits for it. */
 const PAGE = 500;
 const FIRST_PAGE = 1_000;
 const VERSIONS = 10_000;
@@ -52,15 +52,15 @@ export class AccountCache implements KnownAccounts {
     return this.columns.size;
   }
 
-  /** What all accounts take in memory. */
+  /** Memory that all accounts take. */
   get bytes(): number {
     return this.columns.bytes + this.exact.bytes;
   }
 
-  /** Reads every account that is not known yet, or only in an older version; `onPage` hears how many were read. */
+  /** Reads every account that is missing here or older; `onPage` is called with the number read so far. */
   async load(at: Date, onPage: (accounts: number) => void): Promise<void> {
     let read = 0;
-    // The database looks for the next page while this one is taken over.
+    // The database reads the next page while this one is stored here.
     let next = readRowsAfter(this.db, null, FIRST_PAGE);
     const slice = new Slice();
     for (;;) {
@@ -68,7 +68,7 @@ export class AccountCache implements KnownAccounts {
       const last = page.length < FIRST_PAGE ? null : (page.at(-1)?.[0] ?? null);
       if (last !== null) {
         next = readRowsAfter(this.db, last, FIRST_PAGE);
-        // It is awaited later; until then a failure is nobody's.
+        // Awaited later; without this a failure until then would count as unhandled.
         next.catch(() => undefined);
       }
       for (const row of page) this.put(row, at);
@@ -79,7 +79,7 @@ export class AccountCache implements KnownAccounts {
     }
   }
 
-  /** Reads these accounts anew; unknown ones are left out. */
+  /** Reads these accounts anew; unknown ids are left out. */
   async read(ids: readonly string[], at: Date): Promise<Map<string, Holdings>> {
     const found = new Map<string, Holdings>();
     const slice = new Slice();
@@ -93,7 +93,7 @@ export class AccountCache implements KnownAccounts {
     return found;
   }
 
-  /** Those of which the database has another version than the book. */
+  /** Accounts of which the database has another version. */
   async outdated(): Promise<string[]> {
     const ids: string[] = [];
     for (let last: string | null = null; ;) {
@@ -105,7 +105,7 @@ export class AccountCache implements KnownAccounts {
     }
   }
 
-  /** The exact amounts of the account whose cross bucket it is. */
+  /** Exact amounts of the account with this cross unit. */
   stateAt(cross: number): AccountState {
     const state = this.exact.get(cross);
     if (state === null) throw new Error(`Nothing is known of the bucket ${cross}.`);
@@ -116,13 +116,13 @@ export class AccountCache implements KnownAccounts {
     return this.ruleSets[this.columns.ruleSetOf(cross)] as RuleSet;
   }
 
-  /** The rules of a venue and chain, and their number in the columns; null: nobody has an account there. */
+  /** The rules of a venue and chain, and their number in the columns; null: no account is there. */
   placeOf(venue: string, chain: string | null): { readonly ruleSet: number; readonly policy: Policy } | null {
     const ruleSet = this.columns.rules.ruleSet(venue, chain);
     return ruleSet === null ? null : { ruleSet, policy: (this.ruleSets[ruleSet] as RuleSet).policy };
   }
 
-  /** Takes the policies in force over and marks whom they concern; what is another policy than before. */
+  /** Takes over the policies in force, marks affected accounts dirty, and returns the policies that changed. */
   takeRules(at: Date, dirty: Bitmap): RuleChange[] {
     const changed: RuleChange[] = [];
     this.ruleSets.forEach(({ venue, chain, policy: before }, number) => {
@@ -137,7 +137,7 @@ export class AccountCache implements KnownAccounts {
     return changed;
   }
 
-  /** Takes the prices over and marks whom they concern; the numbers of those that have become stale, or fresh again. */
+  /** Takes over the prices and marks affected accounts dirty. Returns the prices that became stale, or fresh again. */
   takePrices(snapshot: PriceSnapshot, dirty: Bitmap): ReadonlySet<number> {
     const markets = new Map([...this.rulebook.venues.keys()].map((venue) => [venue, snapshot.marketOf(venue)]));
     const [any] = markets.values();
@@ -149,7 +149,7 @@ export class AccountCache implements KnownAccounts {
     return aged;
   }
 
-  /** Adds an account or replaces it, unless what is known is as new. */
+  /** Adds or replaces an account, unless the version held is as new. */
   put([id, version, venue, chain, , , , , held]: AccountRow, at: Date): void {
     if ((this.columns.versionOf(id) ?? 0) >= version) return;
     const text = this.texts.of(venue, held);

@@ -1,8 +1,7 @@
 /**
- * Live risk: who may have crossed something is assessed, at the loop's own pace. News only say that there is something
- * to do; a turn then takes all accounts that have changed, all prices and all rules as they are, so that a burst of ticks
- * costs no queue and the newest price wins. Within a turn nothing changes: every account is assessed at the prices of
- * one round.
+ * The margin loop: assesses accounts that may have crossed something, at its own pace. Events only say that there is
+ * work. Each cycle takes all changed accounts, the newest prices and the rules in force. So a burst of ticks builds no
+ * queue. Within a cycle every account is assessed at the prices of one batch.
  */
 import { assessMargin } from '../../margin/state/assess.js';
 import type { Decimal } from '../../margin/decimal.js';
@@ -26,15 +25,15 @@ import { Slice } from '../../platform/yielding.js';
 import type { ChangeCause, WatchStream } from '../streams/watch-stream.js';
 import { Watchers } from './watchers.js';
 
-/** Prices at which accounts are assessed, and who is told of it. */
+/** Prices of a cycle, and whether watchers are sent the results. */
 interface Pricing {
   readonly snapshot: PriceSnapshot;
   readonly markets: Map<string, Market>;
-  /** False: alerts only; the prices are those of a round that is over. */
+  /** False: alerts only, since the prices are of a past batch. */
   readonly forWatchers: boolean;
 }
 
-/** Buckets that the screen looks at in one go. */
+/** Margin units of one call of the prefilter. */
 const BATCH = 2_048;
 const RETRY_MS = 500;
 const PROGRESS_MS = 5_000;
@@ -42,15 +41,15 @@ const PROGRESS_MS = 5_000;
 export class MarginLoop {
   readonly accounts: AccountCache;
   private readonly watchers: Watchers;
-  /** Accounts that have to be read anew, and why. */
+  /** Accounts that must be read anew, and why. */
   private changed = new Map<string, ChangeCause>();
   private readonly dirty = new Bitmap();
   private readonly units = new Uint32Array(BATCH);
   private readonly awake = new Uint32Array(BATCH);
   private alertWriter: AlertWriter | null = null;
-  /** The keeper whose predecessors' work is finished. */
+  /** The alert writer whose predecessors' work is finished. */
   private takenOver: AlertWriter | null = null;
-  /** Everything has to be evaluated, asleep or not: at the start, and when the duty begins. */
+  /** Every account must be evaluated, even in its quiet range: at the start, and when a term begins. */
   private everything = true;
   private evaluatedAt: PriceSnapshot | null = null;
   private resyncing = false;
@@ -75,7 +74,7 @@ export class MarginLoop {
     bus.on('resync', () => this.onResync());
   }
 
-  /** Reads all accounts and evaluates them. What changes meanwhile is heard already, and read again afterwards. */
+  /** Reads and evaluates all accounts. Changes meanwhile are noted by events, and read afterwards. */
   async start(): Promise<void> {
     const { prices, log } = this.parts;
     const started = Date.now();
@@ -92,31 +91,31 @@ export class MarginLoop {
   }
 
   /**
-   * The state of each account, and then its state again whenever its status has changed or its ratio has moved by
-   * `minChange`. The caller has made sure that the viewer may see the accounts.
+   * Streams the state of each account, and again whenever its status has changed or its ratio has moved by `minChange`.
+   * The caller must have checked that the viewer may see the accounts.
    */
   watch(accountIds: readonly string[], minChange: Decimal): WatchStream {
     const stream = this.watchers.open(accountIds, minChange);
-    // The cause that explains the least: a stream calls its own first state SNAPSHOT, and other streams of the account are
-    // told nothing new.
+    // PRICE, the weakest cause: the new stream reports its first state as SNAPSHOT, and other streams of the account
+    // get nothing new.
     for (const id of accountIds) this.addChanged(id, 'PRICE');
     this.wake();
     return stream;
   }
 
-  /** From now on alerts are kept, or, with null, no more. */
+  /** The alert writer while this process leads; null: no alerts are written. */
   setAlertWriter(alertWriter: AlertWriter | null): void {
     this.alertWriter = alertWriter;
     this.wake();
   }
 
-  /** There may be something to do. */
+  /** There may be work. */
   wake(): void {
     this.isDue = true;
     if (this.running === null && !this.isClosed) this.running = this.run().finally(() => (this.running = null));
   }
 
-  /** When this resolves, everything that was heard of before has been looked at. */
+  /** Resolves when all work that was known at the call is done. */
   async idle(): Promise<void> {
     while (this.running !== null) await this.running;
   }
@@ -142,7 +141,7 @@ export class MarginLoop {
     this.wake();
   }
 
-  /** The first cause stands until the account is assessed, but for a price, which explains the least. */
+  /** The first cause stays until the account is assessed, except that any cause replaces PRICE. */
   private addChanged(id: string, cause: ChangeCause): void {
     if ((this.changed.get(id) ?? 'PRICE') === 'PRICE') this.changed.set(id, cause);
   }
@@ -172,16 +171,19 @@ export class MarginLoop {
     let snapshot = prices.snapshot();
     const left = await this.startCycle(alertWriter, snapshot.round);
     await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
-    // The states may be newer than the snapshot by now; where the prices are not, the instant follows.
+    // The accounts may be newer than the snapshot by now. If the prices are the same, use the later instant.
     const later = prices.snapshot();
     if (later.round === snapshot.round) snapshot = later;
     await this.evaluate(pricingOf(snapshot, true), alertWriter);
     await this.endCycle(alertWriter, snapshot.asOf);
-    // There may be more than one turn takes.
+    // The outbox may hold more than one cycle takes.
     if (left > 0) this.isDue = true;
   }
 
-  /** A predecessor may have taken a round and not stored all that comes of it: that comes first, on its prices. */
+  /**
+   * A predecessor may have taken a price batch and not stored all of its alerts. Evaluate that batch first, at its
+   * prices.
+   */
   private async takeOver(alertWriter: AlertWriter): Promise<void> {
     const { prices } = this.parts;
     await prices.catchUp();
@@ -199,14 +201,14 @@ export class MarginLoop {
     this.takenOver = alertWriter;
   }
 
-  /** How many accounts others have left to be read anew. */
+  /** Returns how many accounts with outbox rows there are. */
   private async startCycle(alertWriter: AlertWriter | null, round: bigint): Promise<number> {
     if (alertWriter === null) return 0;
     const left = await this.insist(
       (err) => this.parts.log.error({ err }, 'A price batch could not be taken; trying again.'),
       () => alertWriter.startBatch(round),
     );
-    // Of these nobody was told: their process died between the commit and the news of it, or Redis was away.
+    // No event named these: their process died between commit and event, or Redis was away.
     const unnoticed = left.filter((id) => !this.changed.has(id));
     if (unnoticed.length > 0) this.parts.bus.emit('accounts', { ids: unnoticed, cause: 'ACCOUNT' });
     return left.length;
@@ -223,7 +225,7 @@ export class MarginLoop {
     if (retryInMs !== null && !this.isClosed) this.alertRetry = setTimeout(() => this.wake(), retryInMs);
   }
 
-  /** What a turn has begun it ends: a round that was taken is evaluated, however long the database is away. */
+  /** A cycle that began must end: a price batch that was taken is evaluated, however long the database is away. */
   private insist<T>(onFailure: (err: unknown) => void, work: () => Promise<T>): Promise<T> {
     return retry(work, {
       pause: RETRY_MS,
@@ -268,7 +270,7 @@ export class MarginLoop {
     }
   }
 
-  /** No ratio moves with the age of a price, and the screen does not see it; who watches is told what is stale. */
+  /** The age of a price moves no ratio, so the prefilter ignores it. But watchers are sent which prices are stale. */
   private wakeWatchersOf(prices: ReadonlySet<number>): void {
     if (prices.size === 0) return;
     const { columns } = this.accounts;
@@ -277,7 +279,7 @@ export class MarginLoop {
     }
   }
 
-  /** The prices at which accounts were evaluated last, which are those of the book. */
+  /** The prices of the last evaluation, which are those of the columns. */
   get snapshot(): PriceSnapshot {
     return this.evaluatedAt ?? this.parts.prices.snapshot();
   }
@@ -292,19 +294,20 @@ export class MarginLoop {
       this.everything = false;
       await this.settleAll(slice);
       for (const id of alertWriter?.accounts() ?? []) this.wakeAccount(id);
-      // Calm says nothing of what those who watch were told last.
+      // A calm unit may still differ from what its watchers were sent last.
       for (const id of this.watchers.ids) this.wakeAccount(id);
     }
-    // After all that lets accounts sleep: however calm, what the outbox tells of them becomes alerts by their evaluation.
+    // After every step that settles accounts: even a calm account must be evaluated, or its outbox rows would make no
+    // alerts.
     for (const id of alertWriter?.named() ?? []) this.wakeAccount(id);
     for (;;) {
       const count = dirty.take(units);
       if (count === 0) break;
       const woken = prefilter(accounts.columns, units, count, awake);
-      // Of an account with several buckets awake, one assessment settles all.
+      // One assessment settles all units of an account.
       const crosses = new Set<number>();
       for (let index = 0; index < woken; index++) crosses.add(accounts.columns.crossOf(awake[index] as number));
-      // An account that was replaced may have left marks of buckets behind that are nobody's now.
+      // A replaced account may have left dirty bits of units that are free now.
       crosses.delete(FREE);
       for (const cross of crosses) {
         this.assess(cross, pricing, alertWriter);
@@ -314,7 +317,7 @@ export class MarginLoop {
     }
   }
 
-  /** Whoever is surely calm is settled by the screen; all others are marked. */
+  /** Settles all units that are surely calm; all others are marked dirty. */
   private async settleAll(slice: Slice): Promise<void> {
     const { columns } = this.accounts;
     const { units, awake } = this;
@@ -351,7 +354,7 @@ export class MarginLoop {
         ...(watched?.streams ?? []),
       ]);
     } catch (error) {
-      // One account that cannot be assessed must not hold up those behind it.
+      // One account that cannot be assessed must not hold up the others.
       parts.log.error({ err: error, account: id }, 'An account could not be assessed.');
     }
   }

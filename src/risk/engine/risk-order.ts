@@ -1,6 +1,6 @@
 /**
- * Accounts by how they stand, as the loop has last evaluated them: which have a status, and which are nearest to
- * liquidation. Health is taken from the columns, in floating point: it orders accounts, and is not shown to anybody.
+ * Accounts by status, and by how near liquidation they are, as last evaluated by the loop. Health comes from the
+ * columns, in floating point: it orders accounts and is never shown.
  */
 import { accountIds, findAccounts, type AccountQuery } from '../../ledger/accounts.js';
 import type { AccountRecord } from '../../ledger/records.js';
@@ -11,9 +11,9 @@ import type { AccountCache } from './account-cache.js';
 import { FIRST_HOLDING, FREE, HOLDINGS, UNIT_HALVES, UNIT_WORDS } from '../columns/columns.js';
 import { INTERVAL_STRIDE, REQUIRES, valueUnits } from '../columns/valuation.js';
 
-/** Which accounts; what the database does not know of them stands beside its query. */
+/** A query for accounts, with what only the columns know. */
 export interface RiskQuery extends AccountQuery {
-  /** The worst of the cross account and its isolated positions; null: any. */
+  /** The worst status of the cross account and its isolated positions; null: any. */
   readonly statuses: ReadonlySet<MarginStatus> | null;
 }
 
@@ -22,7 +22,7 @@ export interface RankedAccount {
   readonly rank: Rank;
 }
 
-/** Where an account stands in the order: by health, from the lowest on, then by id. */
+/** Place in the order: by health, lowest first, then by id. */
 export interface Rank {
   readonly id: string;
   /** -Infinity: UNPRICED, or a negative balance with nothing required; Infinity: nothing is required. */
@@ -31,11 +31,11 @@ export interface Rank {
 
 /** Margin units between two looks at the clock. */
 const BATCH = 256;
-/** Accounts that one statement names. */
+/** Accounts that one statement may name. */
 const NAMED = 10_000;
 const CANDIDATES = 1_000;
 
-/** The next accounts of the order by health. */
+/** The next accounts, by health. */
 export async function accountsByRisk(
   db: Database,
   cache: AccountCache,
@@ -74,7 +74,7 @@ export async function accountsOfStatus(
 ): Promise<AccountRecord[]> {
   const ids = await idsOfStatus(db, cache, query);
   if (ids !== null) return findAccounts(db, { ...query, ids }, after, limit);
-  // So many stand so that whoever reads on meets them soon.
+  // So many have the status that paging through all accounts finds them soon.
   const found: AccountRecord[] = [];
   for (let last = after; found.length < limit;) {
     const page = await findAccounts(db, query, last, CANDIDATES);
@@ -89,7 +89,7 @@ export async function accountsOfStatus(
   return found;
 }
 
-/** The accounts that stand so; null: more than one statement can name. */
+/** The accounts with these statuses; null: more than one statement may name. */
 export async function idsOfStatus(db: Database, cache: AccountCache, query: RiskQuery): Promise<string[] | null> {
   const ids: string[] = [];
   await forEachAccount(cache, query, await amongWhich(db, query), (cross) => {
@@ -165,7 +165,7 @@ async function forEachAccount(
   const slice = new Slice();
   for (let unit = 0; unit < columns.units.end; unit++) {
     if (unit % BATCH === 0 && slice.isOver) await slice.yield();
-    // The bucket that is its own account's cross one stands for the account.
+    // Each account is visited once, at its cross unit.
     if (columns.crossOf(unit) === unit && columns.crossOf(unit) !== FREE && isAsked(unit)) visit(unit);
   }
 }
@@ -187,7 +187,7 @@ const interval = new Float64Array(INTERVAL_STRIDE);
 const flags = new Uint8Array(1);
 const UNPRICED = MARGIN_STATUSES.indexOf('UNPRICED');
 
-/** The lowest of the cross account's and of every isolated position's. */
+/** The lowest health of the cross account and its isolated positions. */
 function healthIn({ columns }: AccountCache, cross: number): number {
   let lowest = Infinity;
   for (const unit of columns.unitsAt(cross)) {

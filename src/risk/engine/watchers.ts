@@ -1,4 +1,4 @@
-/** Who watches which accounts. Those are held as objects, since they are assessed often. */
+/** Watched accounts and their streams. These accounts are held as objects, since they are assessed often. */
 import type { MarginState } from '../../ledger/margin-state.js';
 import { accountState, type AccountRecord, type Holdings } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
@@ -8,16 +8,16 @@ import type { RuleChange } from './account-cache.js';
 import type { UnitStates } from '../alerts/margin-units.js';
 import { WatchStream, type ChangeCause } from '../streams/watch-stream.js';
 
-/** An account that somebody watches. */
+/** An account with at least one watcher. */
 export class Watched {
   readonly streams = new Set<WatchStream>();
-  /** Null until it was read. */
+  /** Null until the account was read. */
   record: AccountRecord | null = null;
   holds: AccountState | null = null;
-  /** Why it is looked at next. */
+  /** Cause of the next evaluation. */
   cause: ChangeCause = 'PRICE';
 
-  /** Tells whoever watches it. What comes next is because of a price, unless something else happens. */
+  /** Offers the state to all watchers. The next cause is PRICE, unless something else happens. */
   send(state: MarginState, unitStates: UnitStates): void {
     for (const stream of this.streams) stream.offer(state, unitStates, this.cause);
     this.cause = 'PRICE';
@@ -29,7 +29,7 @@ export class Watchers {
 
   constructor(private readonly rulebook: Rulebook) {}
 
-  /** The ids of all accounts that are watched. */
+  /** Ids of all watched accounts. */
   get ids(): Iterable<string> {
     return this.watched.keys();
   }
@@ -49,8 +49,8 @@ export class Watchers {
   }
 
   /**
-   * What was read of an account that was watched as `watched` before. Meanwhile it may have been forgotten and be watched
-   * anew: then this says nothing of the new watch.
+   * Takes what was read of an account that was watched as `watched`. If the account was forgotten and watched anew
+   * meanwhile, the data are not for the new watch.
    */
   hold(id: string, watched: Watched | undefined, holdings: Holdings, cause: ChangeCause): void {
     if (watched === undefined || this.watched.get(id) !== watched) return;
@@ -59,7 +59,10 @@ export class Watchers {
     watched.cause = cause;
   }
 
-  /** A rule that has taken effect explains what its venue's accounts do next, unless they have changed themselves. */
+  /**
+   * A rule that has taken effect is the next cause for accounts of its venue and chain, unless they have changed
+   * themselves.
+   */
   explain({ venue, chain, cause }: RuleChange): void {
     for (const watched of this.watched.values()) {
       const { record } = watched;

@@ -1,6 +1,6 @@
 /**
- * What a stream has to remember of the last state that it told of an account. It is written over in place: what is new
- * for every subscriber at every tick outlives the young generation's collections, and that is what a push costs most.
+ * What a stream remembers of the state that it last sent of an account. Overwritten in place: new objects for every
+ * subscriber at every tick outlive the young generation, and collecting them is the largest cost of a push.
  */
 import type { MarginState } from '../../ledger/margin-state.js';
 import type { Decimal } from '../../margin/decimal.js';
@@ -11,10 +11,10 @@ import { MutableDecimal } from './mutable-decimal.js';
 export class LastSent {
   private unitStates: readonly LastSentUnit[] = [];
   private stale: readonly string[] = [];
-  /** Null unless whatever is different is told. */
+  /** Null unless every difference is sent (minChange 0). */
   private readonly basis: Basis | null;
 
-  /** @param minChange how far a ratio must have moved to be told again, at least */
+  /** @param minChange least movement of a ratio that is sent */
   constructor(private readonly minChange: Decimal) {
     this.basis = minChange.isZero() ? new Basis() : null;
   }
@@ -30,7 +30,7 @@ export class LastSent {
   /** @param unitStates of the state */
   differsFrom(state: MarginState, unitStates: UnitStates): boolean {
     return (
-      // An isolated position that was opened or closed is a difference, too.
+      // An isolated position was opened or closed.
       !this.hasUnits(unitStates) ||
       unitStates.some((unitState, index) => this.unitStates[index]?.hasMoved(unitState, this.minChange)) ||
       !haveSameText(this.stale, state.report.stale) ||
@@ -38,7 +38,7 @@ export class LastSent {
     );
   }
 
-  /** The ratio of a level; null: it had none. */
+  /** The margin ratio of a margin unit; null: it had none. */
   marginRatioOf(unitState: string): Decimal | null {
     return this.unitStates.find(({ name }) => name === unitState)?.marginRatio ?? null;
   }
@@ -51,7 +51,7 @@ export class LastSent {
   }
 }
 
-/** How the cross account or an isolated position stood. */
+/** The last sent state of one margin unit. */
 class LastSentUnit {
   private status: MarginStatus | null = null;
   private hasRatio = false;
@@ -66,7 +66,7 @@ class LastSentUnit {
   }
 
   hasMoved({ status, marginRatio }: UnitState, minChange: Decimal): boolean {
-    // Why there is no ratio the status says: nothing is required, the balance is not positive, or a price is missing.
+    // The status says why there is no ratio: nothing is required, the balance is not positive, or a price is missing.
     if (status !== this.status || (marginRatio !== null) !== this.hasRatio) return true;
     if (marginRatio === null || this.ratio.equals(marginRatio)) return false;
     return minChange.isZero() || marginRatio.minus(this.ratio.value).abs().gte(minChange);
@@ -77,7 +77,7 @@ class LastSentUnit {
   }
 }
 
-/** What all else in a state follows from: where it is the same, an account was only looked at again. */
+/** The values that determine the rest of a state: if they are equal, the account was merely evaluated again. */
 class Basis {
   private version = 0;
   private policy: Policy | null = null;

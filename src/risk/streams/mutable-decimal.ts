@@ -1,12 +1,15 @@
-/** A finite decimal that is written over in place, where a `Decimal` would be three new objects: see told-state.ts. */
+/** A finite decimal that is overwritten in place, where a `Decimal` would be three new objects: see last-sent.ts. */
 import { decimal, type Decimal } from '../../margin/decimal.js';
 
 export class MutableDecimal {
   private sign = 0;
   private exponent = 0;
-  /** Coefficient in base 10,000,000, as decimal.js has it: without words of zero at its end, so that equal is equal. */
+  /**
+   * Coefficient in base 10,000,000, as in decimal.js: without trailing zero words, so that equal decimals have equal
+   * words.
+   */
   private readonly words: number[] = [];
-  /** Of the words: those behind are of a longer number before. */
+  /** Words in use; those after are of a longer, earlier number. */
   private length = 0;
 
   keep({ s, e, d }: Decimal): void {
@@ -24,7 +27,7 @@ export class MutableDecimal {
     return this.sign === value.s || value.isZero();
   }
 
-  /** A `Decimal` of its own. */
+  /** A new `Decimal`. */
   get value(): Decimal {
     const value = decimal(0);
     return Object.assign(value, { s: this.sign, e: this.exponent, d: this.words.slice(0, this.length) });

@@ -1,14 +1,14 @@
 /**
- * Versions of collateral ratios as they are scheduled, take effect or are cancelled. What a subscriber is still to be told
- * is at most one item a version: one that stops reading holds that much memory, delays nobody, and then hears how each
- * version stands, not how it came to that.
+ * Streams versions of collateral ratios when they are scheduled, take effect or are cancelled. A subscriber has at most
+ * one pending item for each version. If it stops reading, it holds that much memory and delays nobody. It is then sent
+ * the present state of each version, without the steps between.
  */
 import type { Bus, Events } from '../../platform/events.js';
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { PullStream } from '../../platform/pull-stream.js';
 
-/** Null: all of them. */
+/** Null: all. */
 export interface RatioPlace {
   readonly venue: string | null;
   readonly chain: string | null;
@@ -44,7 +44,7 @@ function isAt(place: RatioPlace, venue: string, chain: string | null): boolean {
 }
 
 export class RatioStream extends PullStream<RatioVersion> {
-  /** In the order in which they became due. */
+  /** Ids of versions to send, oldest first. */
   private readonly queue = new Set<string>();
 
   constructor(
@@ -65,7 +65,7 @@ export class RatioStream extends PullStream<RatioVersion> {
     for (const id of this.queue) {
       this.queue.delete(id);
       const version = this.rulebook.ratioVersion(id);
-      // The rulebook has a version before there is news of it, and keeps it; one that it has not cannot be told of.
+      // The rulebook has a version before any event of it, and keeps it. A version that it lacks cannot be sent.
       if (version !== null) return version;
     }
     return undefined;

@@ -1,6 +1,6 @@
 /**
- * What one subscriber is still to be told: at most one state an account, the newest. A subscriber that stops reading
- * holds that much memory and delays nobody.
+ * States pending for one subscriber: at most one for each account, the newest. A subscriber that stops reading holds
+ * that much memory and delays nobody.
  */
 import type { Decimal } from '../../margin/decimal.js';
 import type { MarginStatus } from '../../margin/model.js';
@@ -14,21 +14,21 @@ export type ChangeCause = 'SNAPSHOT' | 'PRICE' | 'ACCOUNT' | 'COLLATERAL_RATIO' 
 
 export interface MarginUpdate {
   readonly state: MarginState;
-  /** What this stream said last of the account; null in its first state. */
+  /** Status in the last state that this stream sent of the account; null in its first. */
   readonly previousStatus: MarginStatus | null;
-  /** Rises by one with every state of the account; a gap means that states were skipped. */
+  /** Rises by one with every state of the account; a gap means skipped states. */
   readonly sequence: number;
   readonly cause: ChangeCause;
 }
 
-/** An account of a stream. */
+/** A stream's record of one account. */
 interface SentAccount {
   /** The newest state that was queued. */
   readonly last: LastSent;
   sequence: number;
-  /** The newest state, while it is not handed over. */
+  /** The newest state until it is handed over. */
   queued: Queued | null;
-  /** Of the newest state that was handed over. */
+  /** Status of the last state that was handed over. */
   deliveredStatus: MarginStatus | null;
 }
 
@@ -39,12 +39,12 @@ interface Queued {
 
 export class WatchStream extends PullStream<MarginUpdate> {
   private readonly sent = new Map<string, SentAccount>();
-  /** Those with a state queued, in the order in which they became due. */
+  /** Accounts with a queued state, oldest first. */
   private due: SentAccount[] = [];
 
   constructor(
     readonly accountIds: readonly string[],
-    /** How far a ratio must have moved since the last state, at least. */
+    /** Least movement of a ratio since the last state. */
     readonly minChange: Decimal,
     private readonly onEnd: (stream: WatchStream) => void,
   ) {
@@ -52,7 +52,7 @@ export class WatchStream extends PullStream<MarginUpdate> {
   }
 
   /**
-   * Queues the state if it is the first one of the account, or differs enough from the last.
+   * Queues the first state of an account, and each that differs enough from the last.
    *
    * @param unitStates of the state
    */
@@ -64,19 +64,19 @@ export class WatchStream extends PullStream<MarginUpdate> {
       sent = { last: new LastSent(this.minChange), sequence: 0, queued: null, deliveredStatus: null };
       this.sent.set(id, sent);
     } else if (cause !== 'RESYNC' && !sent.last.differsFrom(state, unitStates)) {
-      // After a gap everybody is told, whether it has moved or not.
+      // After a RESYNC every state is sent, moved or not.
       return;
     }
     sent.last.keep(state, unitStates);
     sent.sequence += 1;
-    // A newer state takes the place of the older one.
+    // A newer state replaces the queued one.
     if (sent.queued === null) this.due.push(sent);
-    // Until the first one was read, it is the first state that the subscriber sees.
+    // Until the subscriber has read a state, the next one is its first.
     sent.queued = { state, cause: sent.deliveredStatus === null ? 'SNAPSHOT' : cause };
     this.handOver();
   }
 
-  /** From where on the ratio of a level is to be told again. */
+  /** The movement from which a unit's ratio is sent again. */
   watchOf(accountId: string, unitState: string): Watch {
     const { minChange } = this;
     const sent = minChange.isZero() ? null : (this.sent.get(accountId)?.last.marginRatioOf(unitState) ?? null);

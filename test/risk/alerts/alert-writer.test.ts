@@ -185,7 +185,7 @@ describe('a turn', () => {
     await addRounds(db, 1, 2);
     const alertWriter = await newKeeper(db);
     await turn(alertWriter, 2, {});
-    await expect(alertWriter.startBatch(1n)).rejects.toThrow('Round 2 was taken already, 1 is older');
+    await expect(alertWriter.startBatch(1n)).rejects.toThrow('Price batch 2 was taken already, 1 is older');
   });
 
   it('that could not go on is started again, and what it has collected stays', async () => {
