@@ -1,7 +1,7 @@
 /**
- * All accounts of the process, in columns: what the screen needs to value them, how they stood when they were last
- * assessed, and who is touched by a price. An account is replaced whole when it changes; whoever adds or replaces one
- * has it assessed, since what was known of it is forgotten.
+ * All accounts of the process, in columns: what the prefilter needs to value them, how they stood when last assessed,
+ * and which prices they depend on. A changed account is replaced as a whole. Whoever adds or replaces an account must
+ * have it assessed, since its former status is gone.
  */
 import type { AccountText, PositionText } from '../../ledger/account-text.js';
 import { decimal } from '../../margin/decimal.js';
@@ -29,7 +29,7 @@ import type { QuietRange } from './quiet-range.js';
 import { digitsOf } from './exact-sum.js';
 import type { RuleColumns } from './rule-columns.js';
 
-/** In the place of a status: none is known. */
+/** In place of a status: not known. */
 export const NOT_ASSESSED = MARGIN_STATUSES.length;
 const HEALTHY = MARGIN_STATUSES.indexOf('HEALTHY');
 
@@ -38,7 +38,7 @@ export class AccountColumns {
   readonly holdings = new HoldingColumns();
   readonly positions = new PositionColumns();
   private readonly ids = new AccountIds();
-  /** By the number of the price: the buckets that it values. */
+  /** By number of a price: the margin units that it values. */
   private readonly holders: Bitmap[] = [];
 
   constructor(readonly rules: RuleColumns) {}
@@ -48,15 +48,15 @@ export class AccountColumns {
     return this.ids.size;
   }
 
-  /** What the columns take, with the room that they have to grow. */
+  /** Memory of the columns, with the room that they have to grow. */
   get bytes(): number {
     const holders = this.holders.reduce((bytes, bitmap) => bytes + bitmap.bytes, 0);
     return this.units.bytes + this.holdings.bytes + this.positions.bytes + this.ids.bytes + holders;
   }
 
   /**
-   * Adds an account, or replaces it, with its rule set (`RuleColumns.setPolicy` says which). Answers its buckets: the
-   * cross one, then those of its isolated positions in the account's order. None of them sleeps until it is settled.
+   * Adds or replaces an account under a rule set (from `RuleColumns.setPolicy`). Returns its margin units: the cross
+   * one, then the isolated ones in the account's order. None of them sleeps until it is settled.
    */
   put(id: string, ruleSet: number, account: AccountText, version: number): number[] {
     const [mode, , balances, open] = account;
@@ -83,7 +83,7 @@ export class AccountColumns {
     return numbers;
   }
 
-  /** Takes an account out; unknown ones are ignored. */
+  /** Removes an account; unknown ids are ignored. */
   remove(id: string): void {
     const cross = this.ids.find(id);
     if (cross === null) return;
@@ -92,28 +92,28 @@ export class AccountColumns {
     this.units.release(cross);
   }
 
-  /** The buckets of an account, as `put` answered them; none for one that is unknown. */
+  /** The margin units of an account, as `put` returned them; empty for an unknown id. */
   unitsOf(id: string): number[] {
     const cross = this.ids.find(id);
     return cross === null ? [] : this.chain(cross);
   }
 
-  /** The account to which a bucket belongs. */
+  /** The id of the account of a margin unit. */
   accountOf(unit: number): string {
     return this.ids.of(this.crossOf(unit));
   }
 
-  /** The cross bucket of the same account. */
+  /** The cross unit of the same account. */
   crossOf(unit: number): number {
     return this.units.account[unit] as number;
   }
 
-  /** The buckets of the account whose cross bucket it is. */
+  /** The margin units of the account with this cross unit. */
   unitsAt(cross: number): number[] {
     return this.chain(cross);
   }
 
-  /** As it was put; null: the account is unknown. */
+  /** As given to `put`; null: the account is unknown. */
   versionOf(id: string): number | null {
     const cross = this.ids.find(id);
     return cross === null ? null : (this.units.version[cross] as number);
@@ -123,7 +123,7 @@ export class AccountColumns {
     return this.units.halves[unit * UNIT_HALVES + RULE_SET] as number;
   }
 
-  /** Adds every bucket to `marks` that stood worse than calm when it was settled, and those that were not settled. */
+  /** Adds to `dirty` every unit that was settled with a status worse than HEALTHY, or not settled. */
   addUneasy(dirty: Bitmap): void {
     const { account, halves, end } = this.units;
     for (let unit = 0; unit < end; unit++) {
@@ -134,19 +134,19 @@ export class AccountColumns {
     }
   }
 
-  /** How a bucket stands, after it was assessed: until when it may sleep. */
+  /** Stores the status of an assessed unit, and the range in which it may sleep. */
   settle(unit: number, { status, low, high }: QuietRange): void {
     this.units.halves[unit * UNIT_HALVES + STATUS] = MARGIN_STATUSES.indexOf(status);
     this.units.quietRanges[unit * QUIET_RANGE] = low;
     this.units.quietRanges[unit * QUIET_RANGE + 1] = high;
   }
 
-  /** The status with which a bucket was settled; null: it was not since it last changed. */
+  /** The status with which a unit was settled; null: not since it last changed. */
   statusOf(unit: number): MarginStatus | null {
     return MARGIN_STATUSES[this.units.halves[unit * UNIT_HALVES + STATUS] as number] ?? null;
   }
 
-  /** The worst status of the account; null: it was not evaluated yet. */
+  /** The worst status of the account; null: not evaluated yet. */
   worstStatusOf(cross: number): MarginStatus | null {
     let worst: MarginStatus | null = null;
     for (const unit of this.unitsAt(cross)) {
@@ -156,26 +156,26 @@ export class AccountColumns {
     return worst;
   }
 
-  /** Wakes a bucket, whatever it is worth, when it is next looked at. */
+  /** The next prefilter will wake this unit, whatever its value. */
   wake(unit: number): void {
     this.units.quietRanges[unit * QUIET_RANGE] = Infinity;
     this.units.quietRanges[unit * QUIET_RANGE + 1] = 0;
   }
 
-  /** Adds every bucket that a price values to `marks`. */
+  /** Adds every unit that a price values to `dirty`. */
   addHolders(price: number, dirty: Bitmap): void {
     const holders = this.holders[price];
     if (holders !== undefined) dirty.addAll(holders);
   }
 
-  /** Whether one of the prices values the bucket. */
+  /** Whether one of the prices values the unit. */
   isValuedByAny(unit: number, prices: ReadonlySet<number>): boolean {
     let found = false;
     this.forEachPrice(unit, (price) => (found ||= prices.has(price)));
     return found;
   }
 
-  /** Adds every bucket under a rule set to `marks`; with `wake`, since its thresholds mean something else now. */
+  /** Adds every unit of a rule set to `dirty`. `wake`: its thresholds have changed, so no unit may sleep on. */
   addRuleSet(ruleSet: number, dirty: Bitmap, wake: boolean): void {
     const { account, halves, end } = this.units;
     for (let unit = 0; unit < end; unit++) {
@@ -193,7 +193,7 @@ export class AccountColumns {
     return numbers;
   }
 
-  /** Lets go of all that an account holds, and of its isolated buckets. */
+  /** Releases all items of an account, and its isolated units. */
   private empty(cross: number): void {
     const { units } = this;
     for (const unit of this.chain(cross)) {
@@ -270,7 +270,7 @@ function isCross([, , , , , marginMode]: PositionText): boolean {
   return marginMode === 'CROSS';
 }
 
-/** What a position is worth at a price of 0: its margin where it is isolated, less what it was bought for. */
+/** Value of a position at price 0: its isolated margin, if any, less what it was bought for. */
 function offsetOf(position: PositionText): number {
   const [, side, , cost, , , isolatedMargin] = position;
   if (isCross(position)) return side === 'LONG' ? 0 - Number(cost) : Number(cost);

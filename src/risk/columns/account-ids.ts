@@ -1,20 +1,20 @@
 /**
- * Account ids (UUIDs) beside the number of their bucket, 16 bytes each and an open hash table over them: a Map of texts
+ * Account ids (UUIDs) by number of their cross unit: 16 bytes each, and an open hash table over them. A Map of strings
  * would take more memory than all that the account holds.
  */
 import { grown } from './growth.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const SMALLEST_TABLE = 64;
-/** Of the id that is written out; one at a time is. */
+/** Scratch space for writing out one id. */
 const BYTES = Buffer.alloc(16);
 
 type Words = readonly [number, number, number, number];
 
 export class AccountIds {
-  /** Four words for each bucket. */
+  /** Four words for each margin unit. */
   private words = new Uint32Array(0);
-  /** Bucket + 1; 0 is free. The length is a power of two. */
+  /** Cross unit + 1; 0: free. The length is a power of two. */
   private table = new Uint32Array(SMALLEST_TABLE);
   private count = 0;
 
@@ -33,7 +33,7 @@ export class AccountIds {
     return found === 0 ? null : found - 1;
   }
 
-  /** The id must be new, and the bucket without one. */
+  /** The id must be new, and the unit without one. */
   add(id: string, unit: number): void {
     const words = wordsOf(id);
     if (words === null) throw new Error(`${id} is not a UUID.`);
@@ -51,7 +51,7 @@ export class AccountIds {
     let hole = this.placeOf(words);
     if (this.table[hole] === 0) return;
     this.count -= 1;
-    // What follows without a gap moves up where it may, so that no search ends at the hole.
+    // Entries that follow without a gap move up where they may, so that no search ends at the hole.
     for (let place = (hole + 1) & mask; this.table[place] !== 0; place = (place + 1) & mask) {
       const home = hash(this.wordsAt((this.table[place] as number) - 1)) & mask;
       if (((place - home) & mask) < ((place - hole) & mask)) continue;
@@ -72,7 +72,7 @@ export class AccountIds {
     return parts.join('-');
   }
 
-  /** Where the id stands, or the free place where it would. */
+  /** The place of the id, or the free place where it would be. */
   private placeOf(words: Words): number {
     const mask = this.table.length - 1;
     let place = hash(words) & mask;

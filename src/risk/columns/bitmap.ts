@@ -1,14 +1,13 @@
 /**
- * A set of small whole numbers, a bit each. Who holds what, and who is still to be looked at, are such sets: they take
- * the same number twice without growing, are joined word by word, and are always read in ascending order, in which the
- * columns lie in memory.
+ * A set of small whole numbers, one bit each: holders of a price, or dirty units. Adding a member twice costs nothing.
+ * Sets are joined word by word, and read in ascending order, in which the columns lie in memory.
  */
 import { grown } from './growth.js';
 
 export class Bitmap {
   /** Signed, since V8 computes with 32 signed bits. */
   private words = new Int32Array(0);
-  /** The word at which `take` goes on, so that low numbers that keep coming back do not starve the high ones. */
+  /** The word at which `take` goes on, lest recurring low numbers starve the high ones. */
   private cursor = 0;
 
   get bytes(): number {
@@ -34,8 +33,8 @@ export class Bitmap {
   }
 
   /**
-   * Moves members out of the set into `out`, as many as it holds, in ascending order from where the last call ended,
-   * and answers how many they are. Fewer than `out.length`: the set is empty now.
+   * Moves members from the set into `out`, as many as fit, ascending from where the last call ended. Returns their
+   * number. Fewer than `out.length`: the set is empty now.
    */
   take(out: Uint32Array): number {
     const { words } = this;

@@ -1,53 +1,53 @@
 /**
- * The columns of the book: numbers side by side in typed arrays, which the screen reads in a row. A place that falls
- * free is used again; nothing is ever moved.
+ * The columns of all accounts: numbers side by side in typed arrays, which the prefilter reads in sequence. Free places
+ * are used again; nothing is ever moved.
  */
 import { grown } from './growth.js';
 
-/** Ends a list of free places. */
+/** End of a list of free places. */
 const NONE = 0xffffffff;
 
-/** In the place of an account's number. */
+/** In place of an account's number: the unit is free. */
 export const FREE = 0xffffffff;
 
-/** Of a bucket in `words`: 32-bit numbers, four a bucket, of which the last two are its `halves`. */
+/** Of a unit in `words`: 32-bit numbers, four for each unit, of which the last two are its `halves`. */
 export const UNIT_WORDS = 4;
 export const FIRST_HOLDING = 0;
 export const FIRST_POSITION = 1;
 
-/** Of a bucket in `halves`: 16-bit numbers, eight a bucket, of which the first four are its `words`. */
+/** Of a unit in `halves`: 16-bit numbers, eight for each unit, of which the first four are its `words`. */
 export const UNIT_HALVES = 8;
 /** How many holdings, and how many positions. */
 export const HOLDINGS = 4;
 export const POSITIONS = 5;
 export const RULE_SET = 6;
-/** As `assessMargin` last said it: an index in MARGIN_STATUSES, or one more than the last. */
+/** As last assessed: an index in MARGIN_STATUSES, or one more than the last. */
 export const STATUS = 7;
 
-/** Of a bucket in `corridors`. */
+/** Of a unit in `quietRanges`. */
 export const QUIET_RANGE = 2;
 
 /**
- * A bucket is what stands or falls together: all that an account has in cross margin, or one isolated position. The
- * number of an account is that of its cross bucket, which every account has.
+ * A margin unit has a status of its own: all that an account has in cross margin, or one isolated position. The number
+ * of an account is that of its cross unit, which every account has.
  *
- * What the screen reads of a bucket stands together in memory: of accounts that are touched here and there it is the
- * number of cache lines that counts.
+ * All that the prefilter reads of a unit is together in memory: if units are scattered, the number of cache lines
+ * decides.
  */
 export class UnitColumns {
   words = new Uint32Array(0);
   /** The same memory as `words`. */
   halves = new Uint16Array(0);
-  /** Lowest and highest margin ratio at which it may sleep; low >= high: at none. */
+  /** Lowest and highest margin ratio at which it may sleep; low >= high: it may not. */
   quietRanges = new Float64Array(0);
-  /** The cross bucket of the same account; FREE: the bucket is nobody's. */
+  /** The cross unit of the same account; FREE: the unit is free. */
   account = new Uint32Array(0);
-  /** Of a cross bucket: the version of the account. */
+  /** Of a cross unit: the version of the account. */
   version = new Uint32Array(0);
-  /** The next isolated bucket of the same account plus 1, 0 after the last; of a free place, the next free one. */
+  /** The next isolated unit of the same account plus 1, 0 after the last. Of a free place: the next free one. */
   next = new Uint32Array(0);
 
-  /** Above every number that was ever taken. */
+  /** Above every number ever taken. */
   end = 0;
   private free = NONE;
 
@@ -83,9 +83,9 @@ export class UnitColumns {
   }
 }
 
-/** Blocks of neighbouring items, one block for a bucket; a freed block serves the next bucket of its size. */
+/** Blocks of neighbouring items, one block for each unit. A freed block serves the next unit of its size. */
 abstract class ItemColumns {
-  /** The rules and the price of the item: a row of `RuleColumns`. Of a free block's first item, the next free block. */
+  /** The rules and the price of the item: a row of `RuleColumns`. Of a free block's first item: the next free block. */
   row = new Uint32Array(0);
   private end = 0;
   /** The first free block, by how many items it has room for. */
@@ -118,13 +118,13 @@ abstract class ItemColumns {
   }
 }
 
-/** Exact for the many small accounts; the large ones share few sizes, so that freed blocks find a new bucket. */
+/** Exact for the many small accounts. Large ones share few sizes, so that freed blocks are used again. */
 function roomFor(count: number): number {
   return count <= 8 ? count : Math.ceil(count / 8) * 8;
 }
 
 export class HoldingColumns extends ItemColumns {
-  /** In the asset; negative: owed. The float next to the exact quantity. */
+  /** In units of the asset; negative: owed. The float next to the exact quantity. */
   quantity = new Float64Array(0);
   /** `digitsOf` the exact quantity. */
   digits = new Uint8Array(0);
@@ -144,8 +144,8 @@ export class HoldingColumns extends ItemColumns {
 export const POSITION_AMOUNTS = 2;
 
 /**
- * What a position is worth to its bucket is size x mark + offset, for a long as for a short one: the side is in the
- * signs. Leverage is not here, since neither status nor ratio depends on it.
+ * The value of a position to its unit is size x mark + offset, for long and short alike: the signs hold the side.
+ * Leverage is missing because neither status nor ratio depends on it.
  */
 export class PositionColumns extends ItemColumns {
   /**

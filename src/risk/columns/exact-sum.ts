@@ -1,37 +1,37 @@
 /**
- * Exact sums of many decimals that lie in the columns as floats. A decimal of few digits is a whole number of tenths,
- * hundredths and so on; as long as that number is below 2^51 it can be told from the float next to the decimal, and
- * whole numbers are added without any error.
+ * Exact sums of many decimals that the columns hold as floats. A decimal of few digits is a whole number of tenths,
+ * hundredths and so on. While that number is below 2^51, the float next to the decimal determines it. Whole numbers are
+ * added without error.
  */
 import { decimal, type Decimal } from '../../margin/decimal.js';
 
-/** In the place of a number of digits: the float does not tell the decimal. */
+/** In place of a number of digits: the float does not determine the decimal. */
 export const INEXACT = 255;
 
 const MAX_DIGITS = 18;
-/** Below it, a product with a power of ten is off by less than a half, so that rounding finds the whole number. */
+/** Below this, a product with a power of ten is off by less than a half, so that rounding finds the whole number. */
 const MAX_UNITS = 2 ** 51;
 const POWERS = Array.from({ length: MAX_DIGITS + 1 }, (_, digits) => 10 ** digits);
 
 /**
- * How many fraction digits a decimal has, where its float tells it; otherwise UNTOLD.
+ * The number of fraction digits of a decimal, or INEXACT if its float does not determine it.
  *
- * @param plain the decimal in plain notation, without zeros at its end
+ * @param plain the decimal in plain notation, without trailing zeros
  */
 export function digitsOf(plain: string, float: number): number {
   const point = plain.indexOf('.');
   const digits = point < 0 ? 0 : plain.length - point - 1;
   if (digits > MAX_DIGITS) return INEXACT;
-  // A hair below, since the float and the product are rounded.
+  // Slightly below, since the float and the product are rounded.
   return Math.abs(float) * (POWERS[digits] as number) < MAX_UNITS * 0.999 ? digits : INEXACT;
 }
 
 export class ExactSum {
-  /** By number of digits: what was added and is below 2^52, and what was carried. */
+  /** By number of digits: the sum below 2^52, and the carry. */
   private readonly small = new Float64Array(MAX_DIGITS + 1);
   private readonly carried: bigint[] = Array.from({ length: MAX_DIGITS + 1 }, () => 0n);
 
-  /** `digits` must not be UNTOLD. */
+  /** `digits` must not be INEXACT. */
   add(float: number, digits: number): void {
     const whole = Math.round(float * (POWERS[digits] as number));
     const sum = (this.small[digits] as number) + whole;

@@ -1,4 +1,4 @@
-/** What is asked of the accounts in memory by those who look at all of them. */
+/** What readers of all accounts in memory need. */
 import type { AccountState, Policy } from '../../margin/model.js';
 import type { AccountColumns } from './account-columns.js';
 
@@ -11,7 +11,7 @@ export interface RuleSet {
 
 export interface KnownAccounts {
   readonly columns: AccountColumns;
-  /** The exact amounts of the account whose cross bucket it is. */
+  /** Exact amounts of the account with this cross unit. */
   stateAt(cross: number): AccountState;
   ruleSetAt(cross: number): RuleSet;
   /** The rules of a venue and chain, and their number in the columns; null: no account is there. */

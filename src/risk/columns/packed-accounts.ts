@@ -1,7 +1,7 @@
 /**
- * The exact amounts of every account, packed as text into slabs of bytes outside the heap, so that whoever wakes can be
- * assessed at once: reading them from the database would hold up the event loop, or the answer. Objects would take ten
- * times the memory, and the garbage collector would look at each of them again and again.
+ * Exact amounts of every account, packed as text into slabs of bytes outside the heap. So an account that wakes is
+ * assessed at once: a read of the database would delay the event loop, or the result. Objects would take ten times the
+ * memory, and the garbage collector would visit each again and again.
  */
 import { stateOf, type AccountText } from '../../ledger/account-text.js';
 import type { AccountState } from '../../margin/model.js';
@@ -11,16 +11,16 @@ import { grown } from './growth.js';
 const UNIT = 16;
 const SLAB_UNITS = 2 ** 16;
 const SLAB = SLAB_UNITS * UNIT;
-/** In front of each record: how many bytes it has. */
+/** In front of each record: its length in bytes. */
 const HEADER = 4;
 
 export class PackedAccounts {
   private readonly slabs: Buffer[] = [];
-  /** By bucket: the unit at which its record begins, plus 1; 0: none. */
+  /** By margin unit: the place of its record, plus 1; 0: none. */
   private places = new Uint32Array(0);
-  /** The next unit that was never used. */
+  /** The next place that was never used. */
   private end = 0;
-  /** Places of freed records, by how many units they have. */
+  /** Places of freed records, by size. */
   private readonly free = new Map<number, number[]>();
 
   get bytes(): number {
@@ -62,7 +62,7 @@ export class PackedAccounts {
   private take(units: number): number {
     const freed = this.free.get(units)?.pop();
     if (freed !== undefined) return freed;
-    // A record never lies across two slabs.
+    // A record never crosses two slabs.
     if ((this.end % SLAB_UNITS) + units > SLAB_UNITS) this.end = Math.ceil(this.end / SLAB_UNITS) * SLAB_UNITS;
     const place = this.end;
     this.end += units;

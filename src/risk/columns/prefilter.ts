@@ -1,6 +1,6 @@
 /**
- * Which buckets may have crossed something since they were last assessed exactly. The answer may name one for nothing;
- * it never leaves one out whose status, or whose side of a boundary, `assessMargin` would now find to be another.
+ * The prefilter: which margin units may have crossed something since they were last assessed exactly. It may name a
+ * unit needlessly. It never omits one whose status, or side of a boundary, `assessMargin` would now find changed.
  */
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
 import type { AccountColumns } from './account-columns.js';
@@ -20,15 +20,15 @@ const NO_EXPOSURE = MARGIN_STATUSES.indexOf('NO_EXPOSURE');
 const HEALTHY = MARGIN_STATUSES.indexOf('HEALTHY');
 const UNPRICED = MARGIN_STATUSES.indexOf('UNPRICED');
 
-/** So many buckets are valued before they are judged: their intervals stay in the processor's first cache. */
+/** Units valued before they are judged: their intervals fit into the first-level cache. */
 const BATCH = 256;
 
 const intervals = new Float64Array(BATCH * INTERVAL_STRIDE);
 const flags = new Uint8Array(BATCH);
 
 /**
- * Looks at the first `count` of `buckets` at the prices and rules of this moment and writes those that must be assessed
- * to `awake`, in the same order; how many they are.
+ * Values the first `count` of `units` at the present prices and rules. Writes those that must be assessed to `awake`,
+ * in the same order, and returns their number.
  */
 export function prefilter(columns: AccountColumns, units: Uint32Array, count: number, awake: Uint32Array): number {
   const { halves, quietRanges } = columns.units;
@@ -56,12 +56,12 @@ export function prefilter(columns: AccountColumns, units: Uint32Array, count: nu
   return woken;
 }
 
-/** Written so that what is read for its own sake is read. */
+/** Lest the compiler drop reads whose values are not used. */
 const sink = new Float64Array(1);
 
 /**
- * Reads one number of every cache line that `valueBuckets` will want. Reads that wait for nothing overlap in the
- * processor, where the sums of an account wait for each other: accounts that lie scattered in memory take half as long.
+ * Reads one number of every cache line that `valueUnits` will need. These reads are independent, so the processor
+ * overlaps them; the sums of an account wait for each other. Accounts scattered in memory take half as long.
  */
 function touch(
   { units: columns, holdings, positions }: AccountColumns,
@@ -83,16 +83,16 @@ function touch(
     const position = words[word + FIRST_POSITION] as number;
     sum += (holdingRow[holding] as number) + (quantity[holding] as number);
     sum += (positionRow[position] as number) + (amounts[position * POSITION_AMOUNTS] as number);
-    // The second line of what eight numbers do not hold.
+    // The second cache line, if a unit has more than four positions.
     sum += (amounts[(position + 4) * POSITION_AMOUNTS] as number) || 0;
   }
   return sum;
 }
 
 /**
- * Settles those of the buckets that are surely calm, whatever they were before: nothing is required of them, or they are
- * surely below every ratio at which something happens. The others are written to `rest`; how many they are. The proof
- * is the same as for sleeping: what may sleep in a corridor is in it.
+ * Settles the units that are surely calm, whatever they were before: nothing is required, or their ratio is surely
+ * below every boundary. Writes the others to `rest` and returns their number. The proof is that of sleeping: a unit
+ * that may sleep in a quiet range is in it.
  */
 export function settleCalm(columns: AccountColumns, units: Uint32Array, count: number, rest: Uint32Array): number {
   const { halves } = columns.units;
@@ -124,8 +124,8 @@ export function settleCalm(columns: AccountColumns, units: Uint32Array, count: n
 }
 
 /**
- * The status that a bucket surely has, where its interval and flags leave no doubt; null: it has to be assessed. Between
- * which ratios a status holds is the policy's to say: `thresholds` are those of WARNING and of MARGIN_CALL.
+ * The status that a unit surely has by its interval and flags; null: it must be assessed. `thresholds` are those of
+ * WARNING and of MARGIN_CALL, by the policy.
  */
 export function sureStatus(
   thresholds: readonly [number, number],
@@ -150,10 +150,10 @@ export function sureStatus(
 }
 
 const ZONES: readonly MarginStatus[] = ['HEALTHY', 'WARNING', 'MARGIN_CALL', 'LIQUIDATION'];
-/** More than the rounding of a threshold that became a float. */
+/** Covers the rounding of a threshold to a float. */
 const NEAR = 2 ** -50;
 
-/** Every doubt, a NaN among them, ends in false. */
+/** Any doubt, NaN included, means false. */
 function maySleep(
   status: number,
   low: number,
@@ -164,15 +164,15 @@ function maySleep(
   lowestMaintenance: number,
   highestMaintenance: number,
 ): boolean {
-  // No corridor: new, changed, or exactly on a boundary.
+  // No quiet range: new, changed, or exactly on a boundary.
   if (!(low < high)) return false;
-  // The order of `assessMargin`: what has no price comes first (rules: 2).
+  // As in `assessMargin`, a missing price comes first (rules: 2).
   if ((known & UNKNOWN) !== 0) return status === UNPRICED;
   if (status === UNPRICED) return false;
   if ((known & LOWER_BOUND) !== 0 && status !== HEALTHY && status !== NO_EXPOSURE) return false;
   // Nothing is required: NO_EXPOSURE while the margin balance is not negative, which without debts it cannot be.
   if (status === NO_EXPOSURE) return (known & REQUIRES) === 0 && ((known & OWES) === 0 || lowestBalance >= 0);
-  // maintenance > low x balance and maintenance < high x balance, whatever they are within their intervals. A low of 0
-  // asks that something be required: maintenance > 0.
+  // maintenance > low x balance and maintenance < high x balance must hold anywhere within the intervals. A low of 0
+  // demands that something is required: maintenance > 0.
   return lowestMaintenance > low * highestBalance && (high === Infinity || highestMaintenance < high * lowestBalance);
 }

@@ -1,26 +1,25 @@
 /**
- * The newest prices as floats, each under a number. A float lies within one unit roundoff of the decimal that it
- * stands for (relative), which is all that the error bound needs to know of it. Whether a price is stale changes no
- * status and no ratio (rules: 2), so that the floats say nothing of it.
+ * The newest prices as floats, each with a number. A float is within one unit roundoff (relative) of its decimal; the
+ * error bound needs no more. Staleness changes no status and no ratio (rules: 2), so it is not in the floats.
  */
 import type { Decimal } from '../../margin/decimal.js';
 import { SETTLEMENT_ASSET, SETTLEMENT_PRICE, type PriceState } from '../../margin/model.js';
 import { grown } from './growth.js';
 
-/** What an index or a mark is; an instrument is one of its venue. */
+/** What has a price: an asset, or an instrument of a venue. */
 type Priced = { readonly asset: string } | { readonly venue: string; readonly instrument: string };
 
-/** Where the prices come from; null: there never was one. */
+/** Source of prices; null: there never was one. */
 export interface PriceSource {
   index(asset: string): PriceState | null;
   mark(venue: string, instrument: string): PriceState | null;
 }
 
-/** What was taken is other than before. */
+/** Differences from the prices taken before. */
 export interface PriceMoves {
-  /** Numbers of the prices that are others. */
+  /** Numbers of prices that have changed. */
   readonly moved: readonly number[];
-  /** Numbers of those that have become stale, or fresh again. */
+  /** Numbers of prices that became stale, or fresh again. */
   readonly aged: ReadonlySet<number>;
 }
 
@@ -28,11 +27,11 @@ export class PriceColumn {
   /** NaN: there never was a price. */
   values = new Float64Array(0);
   private readonly numbers = new Map<string, number>();
-  /** By number: what it is the price of; null: of nothing that has one. */
+  /** By number: what the price belongs to; null: to nothing that can have one. */
   private readonly priced: (Priced | null)[] = [];
-  /** By number: the exact price that was taken last. */
+  /** By number: the exact price taken last. */
   private readonly taken: (PriceState | null)[] = [];
-  /** The number of a price that nobody ever sets. */
+  /** The number of a price that is never set. */
   readonly never: number;
 
   constructor() {
@@ -40,7 +39,7 @@ export class PriceColumn {
     this.set(this.ofAsset(SETTLEMENT_ASSET), SETTLEMENT_PRICE.price);
   }
 
-  /** The number of an asset's own index price; assets that are priced as another have none. */
+  /** The number of an asset's own index price. Assets priced as another have none. */
   ofAsset(symbol: string): number {
     return this.numberOf(`index\0${symbol}`, symbol === SETTLEMENT_ASSET ? null : { asset: symbol });
   }
@@ -53,7 +52,7 @@ export class PriceColumn {
     this.values[price] = value === null ? NaN : value.toNumber();
   }
 
-  /** With the prices of this moment. */
+  /** A copy at the prices of this moment. */
   copy(): PriceColumn {
     const copy = new PriceColumn();
     for (const [key, price] of this.numbers) copy.numberOf(key, this.priced[price] ?? null);
@@ -62,7 +61,7 @@ export class PriceColumn {
     return copy;
   }
 
-  /** Takes all prices from there. */
+  /** Takes all prices from the source. */
   take(source: PriceSource): PriceMoves {
     const moved: number[] = [];
     const aged = new Set<number>();

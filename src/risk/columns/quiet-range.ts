@@ -1,11 +1,12 @@
 /**
- * How far a margin ratio may go before something has to happen, from an exact state. Ratio here is what status and
- * alert rules compare: maintenance margin / margin balance, infinite where the balance is not positive.
+ * The quiet range of a margin unit, from its exact state: margin ratios between which nothing has to happen. The ratio
+ * is the one that statuses and alert rules compare: maintenance margin / margin balance, infinite where the balance is
+ * not positive.
  */
 import { SMALLEST_STEP, decimal, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus } from '../../margin/model.js';
 
-/** The bucket may sleep while its ratio is surely above `low` and surely below `high`. */
+/** The margin unit may sleep while its ratio is surely above `low` and surely below `high`. */
 export interface QuietRange {
   readonly status: MarginStatus;
   readonly low: number;
@@ -20,9 +21,11 @@ export interface UnitAmounts {
   readonly maintenanceMargin: Decimal;
 }
 
-/** Somebody is to be told when the ratio has moved by `minChange` from what was told last. */
+/** A subscriber is sent the ratio when it has moved by `minChange` since it was last sent. */
 export interface Watch {
-  /** The ratio as told (rounded up at 18 digits); null: there was none, or `minChange` is 0 and it is of no account. */
+  /**
+   * The ratio last sent (rounded up at 18 digits). Null: there was none, or `minChange` is 0 and it does not matter.
+   */
   readonly lastSent: Decimal | null;
   readonly minChange: Decimal;
 }
@@ -30,15 +33,14 @@ export interface Watch {
 /** No finite ratio is above this: amounts have at most some 60 integer digits and 80 fraction digits. */
 const INFINITE = Number.MAX_VALUE;
 
-/** The float of a decimal is off by one unit roundoff, this product by another: four are enough for both. */
+/** The float of a decimal is off by one unit roundoff, and this product by another: four cover both. */
 const UP = 1 + 2 ** -51;
 const DOWN = 1 - 2 ** -51;
 
 /**
- * Between the nearest boundaries on both sides. Boundaries (greater than 0) are all ratios at which something happens:
- * those of the statuses, of alert rules, and those at which either arms again. A state exactly on one of them has no
- * corridor: which side it is on is the business of whoever drew the boundary, and the bucket stays awake until it has
- * left it.
+ * The range between the nearest boundaries on both sides. `boundaries` (all above 0) are every ratio at which something
+ * happens: those of statuses and alert rules, and those at which either rearms. A state exactly on a boundary has no
+ * quiet range: each boundary has its own rule of equality. The unit stays awake until it has left the boundary.
  */
 export function quietRangeOf(
   unitState: UnitAmounts,
@@ -48,7 +50,7 @@ export function quietRangeOf(
   const { status, marginBalance, maintenanceMargin } = unitState;
   const awake: QuietRange = { status, low: Infinity, high: 0 };
   if (watches.some(({ minChange }) => !minChange.gt(0))) return awake;
-  // There is no ratio, and its status is all that can change.
+  // Without a ratio only the status can change.
   if (status === 'UNPRICED' || status === 'NO_EXPOSURE') return { status, low: 0, high: Infinity };
 
   let low = decimal(0);
@@ -60,10 +62,10 @@ export function quietRangeOf(
     if (side < 0 && (high === null || boundary.lt(high))) high = boundary;
   }
   for (const { lastSent, minChange } of watches) {
-    // It was infinite, and is told again when it is finite.
+    // It was infinite, and is sent when it becomes finite.
     if (lastSent === null) return { status, low: INFINITE, high: Infinity };
     const lowest = lastSent.minus(minChange);
-    // A ratio that was sent is rounded up: it exceeds the exact one by less than the last digit.
+    // A sent ratio is rounded up: it exceeds the exact one by less than the last digit.
     const highest = lastSent.plus(minChange).minus(SMALLEST_STEP);
     if (lowest.gt(low)) low = lowest;
     if (high === null || highest.lt(high)) high = highest;

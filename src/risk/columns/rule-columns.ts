@@ -1,7 +1,7 @@
 /**
- * The venues' rules as the screen needs them, in typed arrays. A rule set is the policy of one venue on one chain. An
- * asset (in one collateral mode) and an instrument of a rule set are a row each, so that an item of an account needs
- * to name its row only. Rows keep their numbers when a policy changes; their contents are written again.
+ * The venues' rules as the prefilter needs them, in typed arrays. A rule set is the policy of one venue on one chain.
+ * Each asset (in one collateral mode) and each instrument of a rule set has a row. So an item of an account only names
+ * its row. Rows keep their numbers when a policy changes; their contents are overwritten.
  */
 import { COUNTS_NOTHING, collateralCurve, maintenanceCurve } from '../../margin/curve.js';
 import type { MaintenanceSegment, Segment } from '../../margin/curve.js';
@@ -25,12 +25,12 @@ export const COLLATERAL_STRIDE = 3;
 export const MAINTENANCE_STRIDE = 4;
 
 /**
- * Eight unit roundoffs. A notional in floats that lies farther from a tier's floor than this (relative) lies on the
- * same side as the exact one; `valuation.ts` says why.
+ * Eight unit roundoffs. A notional in floats that lies farther than this from a tier's floor (relative) is on the same
+ * side as the exact one. For the proof see `valuation.ts`.
  */
 const NEAR = 2 ** -50;
 
-/** More than the rounding of the scale itself can take away. */
+/** Covers the rounding of the scale itself. */
 const GENEROUS = 1 + 2 ** -20;
 
 export class RuleColumns {
@@ -38,11 +38,11 @@ export class RuleColumns {
   collateralPrice = new Uint32Array(0);
   /** Index of the first tier in `collateralTiers`. */
   collateralTier = new Uint32Array(0);
-  /** Coins that count at most; Infinity: all, 0: none does. */
+  /** Maximum of coins that count; Infinity: all, 0: none. */
   userCap = new Float64Array(0);
   /** 1: the tiers are in coins; 0: in USDT. */
   inCoins = new Uint8Array(0);
-  /** 1: a positive quantity counts, so that it matters that it has no price. */
+  /** 1: a positive quantity counts, so a missing price matters. */
   counts = new Uint8Array(0);
   collateralTiers = new Float64Array(0);
 
@@ -69,8 +69,8 @@ export class RuleColumns {
   constructor(readonly prices: PriceColumn) {}
 
   /**
-   * A copy with this policy in the place of a rule set's, and with the prices of this moment, for whoever wants to see
-   * what would be: nothing that happens afterwards changes it.
+   * A copy in which this policy replaces that of the rule set, at the prices of this moment. Later changes do not
+   * affect the copy.
    */
   copyWith(ruleSet: number, policy: Policy): RuleColumns {
     const copy = new RuleColumns(this.prices.copy());
@@ -80,7 +80,7 @@ export class RuleColumns {
     }
     collateralRoom.follow(this.collateralRoom);
     maintenanceRoom.follow(this.maintenanceRoom);
-    // Rows that are added later are not rows of the copy: what is valued by them is NaN.
+    // Rows added later are not in the copy: a value by them is NaN.
     copy.collateralPrice = copy.collateralPrice.subarray(0, this.collateralRows);
     copy.instrumentPrice = copy.instrumentPrice.subarray(0, this.instrumentRows);
     const { collateral, instruments } = this.rules(ruleSet);
@@ -97,9 +97,9 @@ export class RuleColumns {
   }
 
   /**
-   * What is in force from now on; the number of the rule set, and whether ratios now mean other statuses than before.
+   * Sets the policy in force. Returns the number of the rule set, and whether ratios now mean other statuses.
    *
-   * @param boundaries every ratio at which something happens, whatever the account
+   * @param boundaries every ratio at which something happens in any account
    */
   setPolicy(
     venue: string,
@@ -159,7 +159,7 @@ export class RuleColumns {
       this.maintenanceTier = grown(this.maintenanceTier, row + 1);
     }
     rules.instruments.set(instrument, row);
-    // Without rules it is as without a price, now and until the process starts again.
+    // Without rules it is valued as without a price, until the process starts again.
     this.instrumentPrice[row] = rules.policy.instruments.has(instrument)
       ? this.prices.ofInstrument(rules.venue, instrument)
       : this.prices.never;
@@ -167,7 +167,7 @@ export class RuleColumns {
     return row;
   }
 
-  /** What a row of an asset stands for. */
+  /** The asset and collateral mode of a row. */
   assetAt(ruleSet: number, row: number): { readonly asset: string; readonly mode: CollateralMode } {
     for (const item of this.rules(ruleSet).collateral.values()) if (item.row === row) return item;
     throw new Error(`The rule set ${ruleSet} has no asset in row ${row}.`);
@@ -217,12 +217,12 @@ export class RuleColumns {
   }
 }
 
-/** Where the tiers of each row stand in one long array; more tiers than before move to its end. */
+/** Where the tiers of each row are in one long array. Tiers that no longer fit move to its end. */
 class Room {
   private readonly rooms: { readonly first: number; readonly length: number }[] = [];
   private end = 0;
 
-  /** Takes over how another one is divided. */
+  /** Copies the division of another one. */
   follow(other: Room): void {
     this.rooms.push(...other.rooms);
     this.end = other.end;
@@ -238,7 +238,7 @@ class Room {
   }
 }
 
-/** Exact until here: each number is the float next to the segment's. */
+/** The curve is exact: each number is the float next to the segment's. */
 function collateralNumbers(segments: readonly Segment[]): number[] {
   return segments.flatMap(({ cap, slope, intercept }) => [
     cap === null ? Infinity : cap.toNumber(),

@@ -1,5 +1,5 @@
 /**
- * Margin balance and maintenance margin of buckets in float64, each as an interval that surely holds the exact number.
+ * Margin balance and maintenance margin of margin units in float64, each as an interval that surely holds the exact number.
  *
  * ## The bound
  *
@@ -36,7 +36,7 @@
  * widening.
  *
  * Both are taken with 2n + 24: at least 16u of the magnitudes are slack, for the second order, for the rounding of the
- * bound and of the interval's ends themselves, for the three operations with which `screen.ts` compares them, and for
+ * bound and of the interval's ends themselves, for the three operations with which `prefilter.ts` compares them, and for
  * engines that read a decimal of more than 20 digits a hair less than correctly, which ECMAScript allows.
  */
 import type { AccountColumns } from './account-columns.js';
@@ -54,7 +54,7 @@ import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE } from './rule-columns.js';
 
 const UNIT_ROUNDOFF = 2 ** -53;
 
-/** A debt or a position has no price: nothing can be promised. */
+/** A debt or a position has no price: nothing is sure. */
 export const UNKNOWN = 1;
 /** A positive balance that would count has no price: the margin balance is without it. */
 export const LOWER_BOUND = 2;
@@ -63,16 +63,16 @@ export const REQUIRES = 4;
 /** Something is owed. */
 export const OWES = 8;
 
-/** What accounts hold, and the rules and prices by which it is valued: those of the book, or others to be tried. */
+/** What accounts hold, and the rules and prices that value it: those in force, or others to be tried. */
 export type Columns = Pick<AccountColumns, 'units' | 'holdings' | 'positions' | 'rules'>;
 
 /** Numbers of an interval pair in `intervals`. */
 export const INTERVAL_STRIDE = 4;
 
 /**
- * Values `buckets[from]` to `buckets[to - 1]`. Writes of the k-th of them lowest and highest margin balance, lowest and
- * highest maintenance margin to `intervals`, from 4k on, and the sum of what else is known to `flags[k]`. What has no
- * price is left out of the sums, as `assessMargin` leaves it out.
+ * Values `units[from]` to `units[to - 1]`. Of the k-th unit it writes lowest and highest margin balance, and lowest and
+ * highest maintenance margin, to `intervals` from 4k on. `flags[k]` is the sum of the flags above. Items without a
+ * price are left out of the sums, as in `assessMargin`.
  */
 export function valueUnits(
   columns: Columns,
@@ -179,7 +179,7 @@ export function valueUnits(
   }
 }
 
-/** How far maintenance margin may be off because the notional may still be in a tier before this one. */
+/** Error of the maintenance margin if the notional may still be in a lower tier. */
 function differenceBelow(notional: number, from: number, tiers: Float64Array, scale: number): number {
   let difference = 0;
   for (let tier = from; notional < (tiers[tier + 1] as number); tier -= MAINTENANCE_STRIDE) {
