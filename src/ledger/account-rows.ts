@@ -1,14 +1,14 @@
 /**
- * Reading accounts with all that they hold: one statement, as they are or as they were. One statement, so that one
- * snapshot of the database answers it: balances of one instant beside positions of another would be a wrong margin.
+ * Reads accounts with all that they hold, as they are or as they were. It takes one statement, so that one snapshot of
+ * the database answers: balances of one instant beside positions of another would give a wrong margin.
  */
 import type { CollateralMode, MarginMode, PositionMode, PositionSide } from '../margin/model.js';
 import type { Database, Transaction } from '../platform/database.js';
 import { Prisma } from '../platform/prisma/client.js';
 
 /**
- * An account as the statement answers it, as of one version. Amounts are text in plain notation, without zeros at their
- * end: JSON's own numbers would be read as floats. Balances and positions come in no order, and may be zero.
+ * An account as the statement returns it, at one version. Amounts are text in plain notation, without trailing zeros:
+ * JSON's numbers would be read as floats. Balances and positions are unordered, and may be zero.
  */
 export type AccountRow = readonly [
   id: string,
@@ -39,19 +39,19 @@ export type PositionRow = readonly [
   isolatedMargin: string,
 ];
 
-/** What the row named `account` holds. */
+/** Holdings of the row named `account`, as SQL. */
 interface Held {
-  /** With `asset_symbol` and `quantity`. */
+  /** Has the columns `asset_symbol` and `quantity`. */
   readonly balances: Prisma.Sql;
-  /** With `instrument`, `side`, `size`, `cost` and `isolated_margin`. */
+  /** Has the columns `instrument`, `side`, `size`, `cost` and `isolated_margin`. */
   readonly positions: Prisma.Sql;
-  /** With `instrument`, `leverage` and `margin_mode`. */
+  /** Has the columns `instrument`, `leverage` and `margin_mode`. */
   readonly settings: Prisma.Sql;
 }
 
 /**
- * An `AccountRow` of the row named `account`. The JSON is put together by hand, since the functions for it take twice
- * the time, and every account is read at start. Text that users choose goes through them all the same.
+ * An `AccountRow` of the row named `account`. Its JSON is concatenated, since PostgreSQL's JSON functions take twice
+ * the time, and every account is read at start. Only text that users choose passes through them.
  */
 function rowOf({ balances, positions, settings }: Held): Prisma.Sql {
   return Prisma.sql`
@@ -87,7 +87,7 @@ export async function readRows(db: Database | Transaction, ids: readonly string[
   return rows.map(({ row }) => JSON.parse(row) as AccountRow);
 }
 
-/** The next accounts by id after the last one that was read; null: from the first. */
+/** The next accounts by id after `last`; null: from the first. */
 export async function readRowsAfter(db: Database, last: string | null, limit: number): Promise<AccountRow[]> {
   const rows = await db.$queryRaw<{ row: string }[]>`
     ${NOW} WHERE (${last}::uuid IS NULL OR id > ${last}::uuid) ORDER BY id LIMIT ${limit}`;
@@ -99,7 +99,7 @@ export interface AccountVersion {
   readonly version: number;
 }
 
-/** The versions of the next accounts by id after the last one that was read; null: from the first. */
+/** The versions of the next accounts by id after `last`; null: from the first. */
 export async function readVersionsAfter(db: Database, last: string | null, limit: number): Promise<AccountVersion[]> {
   return db.$queryRaw<AccountVersion[]>`
     SELECT id::text AS id, version FROM accounts
@@ -107,11 +107,9 @@ export async function readVersionsAfter(db: Database, last: string | null, limit
 }
 
 /**
- * As they were: the version in force at the instant, and what was held then.
- *
- * Per account neither instants nor sequence numbers ever go back against each other. So one entry divides what was booked
- * from what came later, and each balance is found from there by its index: what it takes grows neither with the entries
- * of other accounts nor with its own.
+ * Holdings at an instant: the version in force then, and what it held. For each account instants and sequence numbers
+ * rise together. So one entry divides what was posted by then from what came later, and an index finds each balance
+ * from there. The cost grows neither with other accounts' entries nor with its own.
  */
 const THEN = rowOf({
   balances: Prisma.sql`
@@ -141,7 +139,9 @@ const THEN = rowOf({
     WHERE held.account_id = account.id`,
 });
 
-/** By their place in `asked`. Left out: accounts whose versions begin later, since the database is older than they are. */
+/**
+ * By position in `asked`. Accounts whose versions begin later are left out: the database is older than its versions.
+ */
 export async function readRowsAt(
   db: Database,
   asked: readonly { readonly id: string; readonly at: Date }[],

@@ -1,4 +1,4 @@
-/** Accounts as the account cache packs them: what the margin rules take, with its amounts as text. */
+/** Accounts as the account cache packs them: the input of the margin rules, with amounts as text. */
 import { decimal, toPlain } from '../margin/decimal.js';
 import type {
   AccountState,
@@ -12,7 +12,7 @@ import type { InstrumentRecord, Rulebook } from '../policy/rulebook/rulebook.js'
 import type { HeldRow } from './account-rows.js';
 import { settingOf, type Holdings } from './records.js';
 
-/** Amounts in plain notation, without zeros at their end. */
+/** Amounts in plain notation, without trailing zeros. */
 export type PositionText = readonly [
   instrument: string,
   side: PositionSide,
@@ -23,7 +23,7 @@ export type PositionText = readonly [
   isolatedMargin: string,
 ];
 
-/** What is zero counts nothing, and is left out. */
+/** Zero balances and closed positions are left out. */
 export type AccountText = readonly [
   collateralMode: CollateralMode,
   positionMode: PositionMode,
@@ -46,7 +46,7 @@ export function textOf({ collateralMode, positionMode, balances, positions }: Ac
   ];
 }
 
-/** As the margin rules see it. */
+/** As the margin rules take it. */
 export function stateOf([collateralMode, positionMode, held, open]: AccountText): AccountState {
   const balances = [];
   for (let item = 0; item < held.length; item += 2) {
@@ -67,11 +67,11 @@ export function stateOf([collateralMode, positionMode, held, open]: AccountText)
 }
 
 /**
- * The text of rows, without a decimal on the way: all accounts are read at start, and decimals that are made only to be
- * written out again would take most of that time.
+ * Makes texts from rows without decimals in between: all accounts are read at start, and making decimals only to write
+ * them out would take most of that time.
  */
 export class AccountTexts {
-  /** What holds of an instrument without a setting: most accounts have none of their own. */
+  /** The setting of an instrument without one of its own, which is most common. */
   private readonly starting = new WeakMap<InstrumentRecord, Setting>();
 
   constructor(private readonly rulebook: Rulebook) {}

@@ -1,4 +1,4 @@
-/** Opening accounts, and finding them. */
+/** Opens and finds accounts. */
 import type { CollateralMode, PositionMode } from '../margin/model.js';
 import type { Database } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
@@ -32,7 +32,7 @@ export async function openAccount(
   account: NewAccount,
   request: IdempotentRequest,
   now: Date,
-  /** Null: it is not an admin who opens it. */
+  /** Null: not opened by an admin. */
   audit: Audit | null = null,
 ): Promise<OpenedAccount> {
   const subjectKey = `${account.venue}/${account.chain ?? ''}/${account.name}`;
@@ -80,15 +80,15 @@ function problemsOf(account: NewAccount, rulebook: Rulebook): Refusal[] {
 }
 
 export interface AccountQuery {
-  /** Null: accounts of all owners; a trader's queries name the trader here. */
+  /** Null: accounts of all owners. A trader's queries name the trader here. */
   readonly visibleTo: string | null;
   readonly venue?: string | null | undefined;
   readonly chain?: string | null | undefined;
   readonly owner?: string | null | undefined;
   readonly name?: string | null | undefined;
-  /** Accounts that hold or owe the asset. */
+  /** Only accounts that hold or owe the asset. */
   readonly asset?: string | null | undefined;
-  /** None but these. */
+  /** Only these. */
   readonly ids?: readonly string[] | undefined;
   readonly orderBy: 'ID' | 'NAME';
 }
@@ -98,7 +98,7 @@ export interface AccountCursor {
   readonly name: string;
 }
 
-/** Up to `limit` accounts after the cursor, in the order asked for. */
+/** Up to `limit` accounts after the cursor, in the order of the query. */
 export async function findAccounts(
   db: Database,
   query: AccountQuery,

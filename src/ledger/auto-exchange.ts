@@ -1,16 +1,14 @@
-/**
- * The exchange of other assets for debts past their thresholds (rules: 11), booked in the transaction of what led to it.
- */
+/** Exchanges other assets for debts past their thresholds (rules: 11), in the transaction of the cause. */
 import { autoExchange } from '../margin/change/auto-exchange.js';
 import type { LedgerParts } from './ledger-checks.js';
 import type { LockedAccount } from './locked-accounts.js';
 import { rulesOf } from './margin-state.js';
 
 /**
- * Books what has to be exchanged now, by fresh prices only; nothing where nothing is owed past a threshold. To be called
- * after each single fill, fee, run of interest and change of mode.
+ * Exchanges at fresh prices only, if a debt is past its threshold. Call after each single fill, fee, run of interest
+ * and change of mode.
  *
- * @param reference what led to it: the entries of the exchange carry it
+ * @param reference the cause; the entries of the exchange carry it
  */
 export function bookAutoExchange(
   locked: LockedAccount,

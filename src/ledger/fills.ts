@@ -1,4 +1,4 @@
-/** Fills of the matching engine (rules: 1 and 6): facts, each taken once. */
+/** Fills of the matching engine (rules: 1 and 6): reported events, each taken once. */
 import { toPlain, type Decimal } from '../margin/decimal.js';
 import { applyFill } from '../margin/change/fill.js';
 import { SETTLEMENT_ASSET, type PositionSide, type TradeSide } from '../margin/model.js';
@@ -28,19 +28,19 @@ export interface NewFill {
   readonly positionSide: PositionSide | null;
   readonly size: Decimal;
   readonly price: Decimal;
-  /** Positive: paid by the account. */
+  /** Positive: the account pays. */
   readonly fee: Decimal;
   readonly at: Date;
 }
 
 export interface FillsResult extends BatchResult {
-  /** The open positions of the instruments that the recorded and the known fills are about. */
+  /** Open positions in the instruments of the recorded and the known fills. */
   readonly positions: readonly PositionRef[];
 }
 
 /**
- * Records each fill once, in the order of the list. Nothing is asked of the margin: a fill has happened. What it and its
- * fee leave owed past a threshold is exchanged before the next one.
+ * Records each fill once, in the order of the list. Margin is not checked: a fill has happened. A debt past its
+ * threshold after a fill and its fee is exchanged before the next fill.
  */
 export async function recordFills(parts: LedgerParts, fills: readonly NewFill[], now: Date): Promise<FillsResult> {
   const { standing, ...result } = await recordEvents(parts, fills, now, () => fillKind(parts, now));
@@ -120,7 +120,7 @@ function contentOf(fill: NewFill, locked: LockedAccount): string {
   return [fill.accountId, fill.instrument, fill.side, sideOf(fill, locked), ...numbers, fill.at.getTime()].join('|');
 }
 
-/** The side of a hedge counts only where there is one. */
+/** The position side counts only in hedge mode. */
 function sideOf({ positionSide }: NewFill, { account }: LockedAccount): PositionSide | null {
   return account.positionMode === 'HEDGE' ? positionSide : null;
 }

@@ -1,4 +1,4 @@
-/** Fills and ledger entries of accounts, newest first; read for many accounts at a time. */
+/** Fills and ledger entries of accounts, newest first, read for many accounts at a time. */
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide, TradeSide } from '../margin/model.js';
 import type { Database } from '../platform/database.js';
@@ -32,13 +32,13 @@ export interface FillRecord {
   readonly recordedAt: Date;
 }
 
-/** A part of one account's history. */
+/** One page of an account's history. */
 export interface HistoryPage {
   readonly accountId: string;
-  /** Of the last row seen; null: from the newest on. */
+  /** Number of the last row seen; null: from the newest on. */
   readonly before: bigint | null;
   readonly limit: number;
-  /** Only of this asset, or in this instrument; null: of all. */
+  /** Only this asset, or this instrument; null: all. */
   readonly only: string | null;
 }
 

@@ -1,7 +1,7 @@
 /**
- * What debts cost, hour by hour (rules: 10; source: 001, "Interest rate"). The account itself remembers the last full
- * hour that was booked; it is read and written under the account's lock, in the transaction of the entries, so that
- * every hour is booked once whatever restarts and however many processes try.
+ * Interest on debts, hour by hour (rules: 10; source: 001, "Interest rate"). Each account stores the last full hour
+ * that was charged. It is read and written under the account's lock, in the transaction of the entries. So every hour
+ * is charged once, whatever restarts and however many processes try.
  */
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { interestDue } from '../margin/change/interest.js';
@@ -15,7 +15,7 @@ const HOUR_MS = 60 * 60 * 1000;
 type Parts = Pick<LedgerParts, 'rulebook' | 'board'>;
 
 export interface InterestBatch {
-  /** Where to go on; null: no account was left. */
+  /** Id after which to go on; null: no account was left. */
   readonly last: string | null;
   readonly accounts: number;
   /** Accounts that paid. */
@@ -27,7 +27,10 @@ export function fullHour(at: Date): Date {
   return new Date(Math.floor(at.getTime() / HOUR_MS) * HOUR_MS);
 }
 
-/** Books what is due up to the last full hour for the next accounts by id: one transaction, and nothing twice. */
+/**
+ * Charges the next accounts by id for every hour due up to the last full one. It is one transaction, and charges
+ * nothing twice.
+ */
 export async function chargeInterest(
   parts: LedgerParts,
   now: Date,
@@ -60,10 +63,9 @@ export async function chargeInterest(
 }
 
 /**
- * Books, on locked accounts, the interest of every hour since the last one that was booked, and then exchanges what it
- * has taken past a threshold. Answers the hour up to which that is; `markInterest` belongs in the same transaction.
- *
- * The hour from 10:00 to 11:00 is paid at 11:00, on the balance of 11:00, by the rules that held until then.
+ * Charges locked accounts for every hour since the last one charged, and then exchanges debts past their thresholds.
+ * Returns the hour up to which they are charged; call `markInterest` in the same transaction. The hour from 10:00 to
+ * 11:00 is paid at 11:00, on the balance of 11:00, by the rules that held until then.
  */
 export async function bookInterest(
   tx: Transaction,
@@ -99,12 +101,12 @@ export async function bookInterest(
   return through;
 }
 
-/** What the entries of an hour's interest carry. */
+/** Reference of the entries of an hour's interest. */
 function referenceOf(hour: number): string {
   return `interest:${new Date(hour).toISOString()}`;
 }
 
-/** Remembers that nothing is due up to this hour. No change of the account: its version stays. */
+/** Stores that nothing is due up to this hour. The account's version stays. */
 export async function markInterest(
   tx: Transaction,
   lockedAccounts: readonly LockedAccount[],
@@ -115,7 +117,7 @@ export async function markInterest(
     UPDATE accounts SET interest_through = ${through}::timestamptz WHERE id = ANY(${ids}::uuid[])`;
 }
 
-/** The first full hour of each account that is not booked yet; accounts that pay none are left out. */
+/** The first full hour of each account that is not charged yet; accounts that pay none are left out. */
 async function firstHours(
   tx: Transaction,
   lockedAccounts: readonly LockedAccount[],
@@ -137,8 +139,8 @@ async function firstHours(
 }
 
 /**
- * The balances of an account as they were at earlier hours: what they are now, less what was recorded after. Interest is
- * not taken off: whenever it was recorded, it belongs to an hour before the one that is being booked.
+ * Balances of an account at earlier hours: the present ones, less what was recorded after. Interest is not subtracted:
+ * whenever it was recorded, it belongs to an hour before the one being charged.
  */
 class PastBalances {
   private readonly later = new Map<string, Decimal>();
@@ -151,7 +153,7 @@ class PastBalances {
     for (const { asset, quantity } of entries) this.addLater(asset, quantity);
   }
 
-  /** To be called with rising instants. */
+  /** Call with rising instants. */
   moveTo(instant: number): void {
     let passed = 0;
     for (const { asset, quantity, at } of this.entries) {
@@ -179,7 +181,7 @@ class PastBalances {
   }
 }
 
-/** Of those accounts that owe something now, or have done so since the instant. */
+/** Of the accounts that owe something now, or have since the instant. */
 async function readPasts(
   tx: Transaction,
   lockedAccounts: readonly LockedAccount[],
@@ -204,7 +206,7 @@ async function readPasts(
   return new Map(concerned.map((locked) => [locked, new PastBalances(locked, entries.get(locked.account.id) ?? [])]));
 }
 
-/** The assets in which each account has paid interest in the hour before its first one that is not booked yet. */
+/** The assets in which each account paid interest in the hour before its first uncharged one. */
 async function readPaying(
   tx: Transaction,
   lockedAccounts: readonly LockedAccount[],
@@ -215,7 +217,7 @@ async function readPaying(
     const hour = (first.get(locked) ?? 0) - HOUR_MS;
     return { account_id: locked.account.id, hour: new Date(hour).toISOString(), reference: referenceOf(hour) };
   });
-  // What is paid for an hour is recorded after it.
+  // Interest of an hour is recorded after the hour.
   const rows = await tx.$queryRaw<{ id: string; assets: string[] }[]>`
     SELECT account_id AS id, array_agg(asset_symbol) AS assets
     FROM jsonb_to_recordset(${JSON.stringify(hours)}::jsonb) AS before(account_id uuid, hour timestamptz, reference text)

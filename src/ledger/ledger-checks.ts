@@ -1,6 +1,4 @@
-/**
- * What all that writes to the ledger has in common: its parts, its bounds, and what is refused in the same words.
- */
+/** What all commands that write to the ledger share: their parts, bounds, and refusals in the same words. */
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide } from '../margin/model.js';
 import { refuse, type RefusalOf } from '../margin/refusal.js';
@@ -15,14 +13,14 @@ export const LEDGER_CODES = ['ACCOUNT_NOT_FOUND', 'POSITION_NOT_FOUND'] as const
 export type LedgerCode = PolicyCode | (typeof LEDGER_CODES)[number];
 export type Refusal = RefusalOf<LedgerCode>;
 
-/** What a position is known by, open or not. */
+/** The key of a position, open or not. */
 export interface PositionRef {
   readonly accountId: string;
   readonly instrument: string;
   readonly side: PositionSide;
 }
 
-/** What the ledger works with. */
+/** What ledger commands work with. */
 export interface LedgerParts extends Pick<Parts, 'db' | 'bus'> {
   readonly rulebook: Rulebook;
   readonly board: PriceBoard;
@@ -42,10 +40,7 @@ const MAX_QUANTITY: Decimal = decimal('1e15');
 
 const MAX_ID = 200;
 
-/**
- * For whoever keeps a copy of these accounts: they have to be looked at again after an error too, since what was lost
- * may have been nothing but the answer to the commit.
- */
+/** Tells caches to read these accounts again after an error, too: perhaps only the answer to the commit was lost. */
 export function lookAgain(bus: Bus, items: readonly { readonly accountId: string }[]): (error: unknown) => never {
   return (error) => {
     bus.emit('accounts', { ids: items.map(({ accountId }) => accountId), cause: 'ACCOUNT' });
@@ -75,13 +70,13 @@ export function problemOfAsset(asset: string, rulebook: Rulebook, field: readonl
   return rulebook.assets.has(asset) ? null : refuse('ASSET_NOT_FOUND', 'There is no such asset.', field);
 }
 
-/** Of what is added to a balance or a margin, or taken from it. */
+/** Checks a signed quantity: a change of a balance or a margin. */
 export function problemOfChange(quantity: Decimal, field: readonly string[]): Refusal | null {
   if (!quantity.isZero() && quantity.abs().lte(MAX_QUANTITY)) return null;
   return refuse('INVALID_INPUT', 'Expected a quantity other than 0, of at most 1e15 either way.', field);
 }
 
-/** Of what has no sign, since its direction is said beside it. */
+/** Checks an unsigned quantity, whose direction stands beside it. */
 export function problemOfSize(size: Decimal, name: 'size' | 'quantity', field: readonly string[]): Refusal | null {
   if (size.gt(0) && size.lte(MAX_QUANTITY)) return null;
   return refuse('INVALID_INPUT', `Expected a ${name} above 0, of at most 1e15.`, field);

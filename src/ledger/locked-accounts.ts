@@ -1,7 +1,6 @@
 /**
- * The books of the accounts that one transaction changes: locked in the database, changed in memory, written at once.
- * Every change of a balance goes through `post`, which makes the ledger entry, so that a balance is always the sum of
- * its entries.
+ * Locked accounts: locked in the database, changed in memory, written at once, in one transaction. Every change of a
+ * balance goes through `post`, which makes the ledger entry. So a balance is always the sum of its entries.
  */
 import { ZERO, toPlain, type Decimal } from '../margin/decimal.js';
 import type { AccountState, CollateralMode, PositionMode } from '../margin/model.js';
@@ -21,11 +20,11 @@ import {
 /** Why a balance changes. */
 export interface Cause {
   readonly kind: LedgerKind;
-  /** The id of the fill, transfer or entry; for what this server made itself, what it was made for. */
+  /** The id of the fill, transfer or entry; for entries that this server made itself, their cause. */
   readonly reference: string;
-  /** When the venue says it happened; null for what this server made itself. */
+  /** The instant that the venue reports; null for entries that this server made itself. */
   readonly reportedAt: Date | null;
-  /** Of INTEREST: the account has paid none in the asset in the hour before. */
+  /** For INTEREST: the account paid none in the asset in the hour before. */
   readonly isFirstHour?: boolean;
 }
 
@@ -55,7 +54,7 @@ export class LockedAccount {
     return this.record;
   }
 
-  /** The instant of what is recorded now: never before that of the version that it follows, whatever clocks say. */
+  /** The instant of recording: never before that of the version before, whatever clocks say. */
   recordedAt(now: Date): Date {
     return this.record.changedAt > now ? this.record.changedAt : now;
   }
@@ -95,9 +94,9 @@ export class LockedAccount {
 }
 
 /**
- * Locks the rows of the accounts and answers their ids. In the order of their ids, so that no two transactions wait for
- * each other. The lock leaves room for rows that only refer to the account, such as its alerts. Unknown ids are left out,
- * and with an owner those of others: nobody waits for a lock on an account that is not theirs to see.
+ * Locks the rows of the accounts and returns their ids. It locks in the order of ids, so that no two transactions wait
+ * for each other. Rows that only refer to the account, such as alerts, may still be written. Unknown ids are left out,
+ * and with an owner also those of others: nobody waits for an account that is not theirs to see.
  */
 export async function lockRows(tx: Transaction, ids: readonly string[], owner: string | null): Promise<string[]> {
   if (ids.length === 0) return [];
@@ -108,7 +107,10 @@ export async function lockRows(tx: Transaction, ids: readonly string[], owner: s
   return locked.map(({ id }) => id);
 }
 
-/** Locks the accounts, as `lockRows`, and reads what they hold: a second statement, which sees what the lock waited for. */
+/**
+ * Locks the accounts as `lockRows` does, and reads what they hold. The read is a second statement, which sees what the
+ * lock waited for.
+ */
 export async function lockAccounts(
   tx: Transaction,
   ids: readonly string[],
@@ -124,8 +126,8 @@ export async function lockAccounts(
 }
 
 /**
- * Writes what has changed: one statement a table, however many accounts. Raises the version of every changed account by
- * one and answers their ids. What was before stays as a version; what has to be looked at goes to the outbox.
+ * Writes all changes: one statement a table, however many accounts. Raises the version of every changed account by one
+ * and returns their ids. The former state stays as a version. Accounts to be evaluated go to the outbox.
  */
 export async function writeAccounts(
   tx: Transaction,
@@ -144,7 +146,7 @@ export async function writeAccounts(
   return changed.map((locked) => locked.account.id);
 }
 
-/** Ledger entries of which the account is to be alerted. */
+/** Ledger entries that make an alert. */
 interface AlertedEntries {
   readonly accountId: string;
   readonly kind: 'AUTO_EXCHANGED' | 'INTEREST_STARTED';
@@ -152,7 +154,7 @@ interface AlertedEntries {
   readonly entries: string[];
 }
 
-/** Answers each exchange, by account and what led to it, and of each account the first hours of interest. */
+/** Returns each exchange, by account and cause, and the first hours of interest of each account. */
 async function writeEntries(
   tx: Transaction,
   lockedAccounts: readonly LockedAccount[],
@@ -173,7 +175,7 @@ async function writeEntries(
   );
   if (rows.length === 0) return [];
   const numbered = JSON.stringify(rows.map((row, position) => ({ ...row, position })));
-  // Ordered, because the sequence says which entry of an account came first.
+  // Ordered, because the sequence numbers an account's entries.
   return tx.$queryRaw<AlertedEntries[]>`
     WITH entry AS (
       SELECT * FROM jsonb_to_recordset(${numbered}::jsonb) AS entry(

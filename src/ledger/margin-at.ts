@@ -1,6 +1,6 @@
 /**
- * Accounts as they were (rules: 12). The state follows the instant of recording: the version of the account that was in
- * force, the balances by the ledger, the rules and the prices of that instant, and then the same assessment as now.
+ * Accounts as they were (rules: 12). The state follows the instant of recording: the version in force, the balances by
+ * the ledger, the rules and prices of that instant. Then comes the same assessment as now.
  */
 import { SETTLEMENT_ASSET } from '../margin/model.js';
 import { pricesAt } from '../market/price-history.js';
@@ -12,25 +12,26 @@ import type { LedgerParts } from './ledger-checks.js';
 import { marginState, type MarginState, type Markets } from './margin-state.js';
 import { holdingsOf, type AccountRecord, type Holdings } from './records.js';
 
-/** An account, and the instant as of which it is asked for. */
+/** An account and an instant. */
 export interface PastAccount {
   readonly account: Pick<AccountRecord, 'id' | 'openedAt'>;
   readonly at: Date;
 }
 
-/** Why there is no margin state of an instant. */
+/** Why there is no margin state at an instant. */
 export type NoMarginAt = 'BEFORE_OPENING' | 'IN_THE_FUTURE' | 'PRICES_NOT_KEPT';
 
 export interface MarginAt {
   readonly margin: MarginState | null;
-  /** Null when there is one. */
+  /** Null if there is a state. */
   readonly reason: NoMarginAt | null;
 }
 
 /**
- * The margin states, in the order asked for. One statement for all accounts, and the prices once for each instant.
+ * The margin states, in the order of the input. One statement reads all accounts; prices are read once for each
+ * instant.
  *
- * @param now the instant of the question, beyond which nothing is known
+ * @param now instant of the question; later ones are refused
  */
 export async function marginsAt(
   { db, rulebook, board }: Pick<LedgerParts, 'db' | 'rulebook' | 'board'>,
@@ -44,13 +45,13 @@ export async function marginsAt(
   const priced = [...holdings].filter(([, held]) => needsPrices(held)).map(([{ at }]) => at.getTime());
   const prices = await readPrices(db, new Set(priced), board.maxAge);
   const margins = new Map<PastAccount, MarginState>();
-  // One instant after the other, so that the rulebook puts the rules of each together once.
+  // By instant, so that the rulebook assembles the rules of each only once.
   for (const [past, held] of [...holdings].sort(([a], [b]) => a.at.getTime() - b.at.getTime())) {
     await yieldIfBusy();
     const markets = needsPrices(held) ? prices.get(past.at.getTime()) : NO_PRICES;
     if (markets !== undefined) margins.set(past, marginState(held, rulebook, markets, past.at));
   }
-  // What was not recorded then, neither versions nor prices, is not kept.
+  // Versions or prices may not be kept that far back.
   return asked.map((past) => {
     const margin = margins.get(past) ?? null;
     return { margin, reason: margin === null ? (outOfTime(past, now) ?? 'PRICES_NOT_KEPT') : null };
@@ -62,7 +63,7 @@ function outOfTime({ account, at }: PastAccount, now: Date): NoMarginAt | null {
   return at > now ? 'IN_THE_FUTURE' : null;
 }
 
-/** USDT alone is worth itself. */
+/** USDT alone needs no price. */
 function needsPrices({ balances, positions }: Holdings): boolean {
   return (
     [...positions.values()].some(({ size }) => !size.isZero()) ||
@@ -72,7 +73,7 @@ function needsPrices({ balances, positions }: Holdings): boolean {
 
 const NO_PRICES: Markets = { marketOf: () => ({ index: () => null, mark: () => null }) };
 
-/** By instant; without those of which no prices are kept. */
+/** By instant; those without kept prices are left out. */
 async function readPrices(
   db: Database,
   instants: ReadonlySet<number>,

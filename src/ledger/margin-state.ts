@@ -3,16 +3,16 @@ import type { AccountState, Market, Policy } from '../margin/model.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { accountState, type AccountRecord, type Holdings } from './records.js';
 
-/** Where prices come from: the board, or the snapshot of a round. */
+/** Source of prices: the board, or the snapshot of a price batch. */
 export interface Markets {
-  /** For accounts of one venue; the board says as of `now` what is stale, a snapshot as of its own instant. */
+  /** For accounts of one venue. The board judges staleness at `now`, a snapshot at its own instant. */
   marketOf(venue: string, now: number): Market;
 }
 
 /** The margin state of an account at an instant, with all that it was computed from. */
 export interface MarginState {
   readonly account: AccountRecord;
-  /** The account as the margin rules see it. */
+  /** The account as the margin rules take it. */
   readonly holds: AccountState;
   readonly market: Market;
   readonly policy: Policy;
@@ -20,7 +20,7 @@ export interface MarginState {
   readonly asOf: Date;
 }
 
-/** Joins what the account holds, what the market says and what the venue's policy is: the one place that does. */
+/** Joins holdings, market and policy; the only place that does. */
 export function marginState(holdings: Holdings, rulebook: Rulebook, board: Markets, asOf: Date): MarginState {
   const { account } = holdings;
   const { market, policy } = rulesOf(account, { rulebook, board }, asOf);
@@ -28,7 +28,7 @@ export function marginState(holdings: Holdings, rulebook: Rulebook, board: Marke
   return { account, holds, market, policy, report: assessMargin(holds, market, policy), asOf };
 }
 
-/** What the margin rules take beside the account itself: prices and policy of its venue and chain. */
+/** What the margin rules take beside the account: prices and policy of its venue and chain. */
 export function rulesOf(
   account: Pick<AccountRecord, 'venue' | 'chain'>,
   { rulebook, board }: { readonly rulebook: Rulebook; readonly board: Markets },

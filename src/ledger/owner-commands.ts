@@ -1,4 +1,4 @@
-/** What traders change on their own accounts: one account, one transaction, all or nothing. */
+/** Owner commands: traders change their own accounts. One account, one transaction, all or nothing. */
 import { transact, type Transaction } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { isUuid } from '../platform/ids.js';
@@ -7,20 +7,20 @@ import { keyReused, problemOfKey } from '../policy/changes/problems.js';
 import { accountNotFound, lookAgain, type Refusal } from './ledger-checks.js';
 import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
 
-/** An account as its trader names it; somebody else's is answered as if it did not exist. */
+/** An account as its trader names it. An account of another owner is treated as missing. */
 export interface OwnAccount {
   readonly accountId: string;
   readonly owner: string;
 }
 
-/** Changes the book in memory, or says why not; then nothing is written. */
+/** Changes the locked account in memory, or refuses; then nothing is written. */
 export type AccountChange = (locked: LockedAccount, tx: Transaction) => Refusal | null | Promise<Refusal | null>;
 
-/** What traders send in a mutation of an account that they do not have. */
+/** The refusal of a mutation of an account that the trader does not have. */
 const NO_SUCH_ACCOUNT = accountNotFound(['accountId']);
 
 /**
- * Changes an account; a change to what is there already changes nothing, its version neither.
+ * Changes an account. A change without effect leaves the version as it is.
  *
  * @param prepare runs before the account is locked, for locks that come first
  */
@@ -39,7 +39,7 @@ export async function changeOwnAccount(
   return refusal === null ? [] : [refusal];
 }
 
-/** The same for money that moves: once by its key. `entry` is the sequence number of the ledger entry, booked now or then. */
+/** As `changeOwnAccount`, for money: once by its key. `entry` is the number of the ledger entry, posted now or then. */
 export async function moveFunds(
   { db, bus }: Pick<Parts, 'db' | 'bus'>,
   own: OwnAccount,
@@ -52,7 +52,7 @@ export async function moveFunds(
   const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
     const { refusal } = await changeAccount(tx, own, now, change);
     if (refusal !== null) return { refusals: [refusal] };
-    // The account is locked, so that its newest entry is the one that was just booked.
+    // The account is locked: its newest entry is the one just posted.
     const { seq } = await tx.ledgerEntry.findFirstOrThrow({
       where: { accountId: own.accountId },
       orderBy: { seq: 'desc' },

@@ -1,10 +1,10 @@
 /**
- * The door of the platform-wide caps (rules: 8; source: 003): what all multi-asset accounts together may hold of an asset
- * as collateral. Whoever lifts the sum holds the lock of the ratio while it adds up, so that of two deposits racing for
- * the last coins, in whichever processes, the second finds what the first has left.
+ * Platform-wide caps (rules: 8; source: 003): what all multi-asset accounts together may hold of an asset as
+ * collateral. A transaction that raises the sum locks the ratio while it adds up. So of two deposits racing for the
+ * last coins, in any process, the second finds what the first has left.
  *
- * The order of locks is the same everywhere: idempotency key, then caps by ratio key, then accounts by id. Facts (fills,
- * the venue's own entries) and withdrawals take no lock of a cap: the first are not refused, the others only make room.
+ * The order of locks is the same everywhere: idempotency key, then caps by ratio key, then accounts by id. Reported
+ * fills and entries lock no cap, since they are never refused. Withdrawals lock none, since they only make room.
  */
 import { withBalanceChanges } from '../margin/state/account.js';
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
@@ -25,7 +25,7 @@ export function cappedRatios(
   return rulebook.ratiosInForce(at, where).filter(({ platformCap }) => platformCap !== null);
 }
 
-/** Coins of all multi-asset accounts that count, for each of the versions: one statement, however many. */
+/** Coins of all multi-asset accounts that count, for each version, in one statement. */
 export async function platformUsed(
   db: Database | Transaction,
   versions: readonly RatioVersion[],
@@ -50,16 +50,16 @@ export async function platformUsed(
   return new Map(rows.map((row) => [row.id, row.used]));
 }
 
-/** Held to the end of the transaction. To be called before any account is locked. */
+/** Held to the end of the transaction. Call before any account is locked. */
 export async function lockCaps(tx: Transaction, ratios: readonly RatioVersion[]): Promise<void> {
   const keys = ratios.map((ratio) => ratio.ratioKey).sort();
-  // One statement each: in one, the order in which the locks are taken would be the planner's.
+  // One statement each: in a single one, the planner would choose the order of locking.
   for (const key of keys) await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))::text`;
 }
 
-/** What is left under the caps that this transaction has locked, kept up to date while it books. */
+/** Room under the caps that this transaction has locked, kept up to date while it posts. */
 export class CapRoom {
-  /** By ratio key: coins that nobody uses yet. */
+  /** By ratio key: coins still free. */
   private readonly left: Map<string, Decimal>;
   private readonly ratios: ReadonlyMap<string, RatioVersion>;
 
@@ -73,12 +73,12 @@ export class CapRoom {
     );
   }
 
-  /** @param ratios those that were locked */
+  /** @param ratios those locked */
   static async read(tx: Transaction, ratios: readonly RatioVersion[]): Promise<CapRoom> {
     return new CapRoom(ratios, ratios.length === 0 ? new Map() : await platformUsed(tx, ratios));
   }
 
-  /** Whether a deposit keeps within the cap; null: it does. */
+  /** Refuses a deposit beyond the cap; null: it fits. */
   checkDeposit(locked: LockedAccount, asset: string, quantity: Decimal, rulebook: Rulebook): Refusal | null {
     const found = this.find(locked, asset);
     if (found === null) return null;
@@ -87,7 +87,7 @@ export class CapRoom {
     return checkPlatformCaps(before, after, new Map([[asset, found.ratio]]), new Map([[asset, found.left]]));
   }
 
-  /** Takes account of a transfer, in or out, that is about to be booked. */
+  /** Accounts for a transfer, in or out, that is about to be posted. */
   use(locked: LockedAccount, asset: string, quantity: Decimal): void {
     const found = this.find(locked, asset);
     if (found === null || locked.account.collateralMode === 'SINGLE_ASSET') return;
@@ -96,7 +96,7 @@ export class CapRoom {
     this.left.set(found.ratio.ratioKey, found.left.minus(more));
   }
 
-  /** Whether the balances of the account fit under the caps in the other mode; null: they do. */
+  /** Refuses the other mode if the account's balances do not fit under the caps; null: they fit. */
   checkMode(locked: LockedAccount, collateralMode: CollateralMode, rulebook: Rulebook): Refusal | null {
     const before = locked.state(rulebook);
     const own = [...before.balances].flatMap(({ asset }) => {

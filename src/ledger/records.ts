@@ -24,7 +24,7 @@ export interface AccountRecord {
   readonly positionMode: PositionMode;
   readonly version: number;
   readonly openedAt: Date;
-  /** When this version was recorded. */
+  /** Instant at which this version was recorded. */
   readonly changedAt: Date;
 }
 
@@ -66,7 +66,7 @@ interface StoredAccount extends Omit<AccountRecord, 'venue' | 'chain'> {
   readonly chainCode: string | null;
 }
 
-/** Field by field: V8 gives what was spread a shape of its own, which whoever reads it afterwards has to look up anew. */
+/** Field by field: V8 gives a spread object a shape of its own, which slows down every later read. */
 export function accountRecord(row: StoredAccount): AccountRecord {
   return {
     id: row.id,
@@ -87,7 +87,7 @@ export async function readHoldings(db: Database | Transaction, ids: readonly str
   return new Map((await readRows(db, ids)).map((row) => [row[0], holdingsOf(row)]));
 }
 
-/** Balances by asset, positions by instrument and side: the order in which the API answers them. */
+/** Sorted as the API returns them: balances by asset, positions by instrument and side. */
 export function holdingsOf([id, version, venue, chain, name, owner, openedAt, changedAt, items]: AccountRow): Holdings {
   const [collateralMode, positionMode, balances, positions, settings] = items;
   const held: [asset: string, quantity: Decimal][] = [];
@@ -127,7 +127,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** What holds without a setting: the starting leverage, in cross margin (rules: 6 and 7). */
+/** The setting, or the default: starting leverage, in cross margin (rules: 6 and 7). */
 export function settingOf(holdings: Pick<Holdings, 'settings'>, instrument: InstrumentRecord): SettingRecord {
   return (
     holdings.settings.get(instrument.symbol) ?? {
@@ -137,7 +137,7 @@ export function settingOf(holdings: Pick<Holdings, 'settings'>, instrument: Inst
   );
 }
 
-/** The account as the margin rules see it. */
+/** The account as the margin rules take it. */
 export function accountState(holdings: Holdings, rulebook: Rulebook): AccountState {
   const { account } = holdings;
   return {

@@ -1,4 +1,6 @@
-/** What else the venue books: funding, liquidation fees, insurance, earn, corrections. Facts, each taken once. */
+/**
+ * Other entries that the venue reports: funding, liquidation fees, insurance, earn, corrections. Each is taken once.
+ */
 import { toPlain, type Decimal } from '../margin/decimal.js';
 import { SETTLEMENT_ASSET } from '../margin/model.js';
 import { refuse } from '../margin/refusal.js';
@@ -19,13 +21,13 @@ import { bookAutoExchange } from './auto-exchange.js';
 import { recordEvents, type ReportedEventKind } from './reported-events.js';
 import { positionKey, settingOf } from './records.js';
 
-/** All other kinds come from what this server books itself. */
+/** This server makes entries of all other kinds itself. */
 export const REPORTED_KINDS: readonly LedgerKind[] = ['FUNDING', 'LIQUIDATION_FEE', 'INSURANCE', 'EARN', 'ADJUSTMENT'];
 
 export interface NewEntry {
   readonly entryId: string;
   readonly accountId: string;
-  /** The isolated position on whose margin it is booked; null: on the balance. */
+  /** The isolated position whose margin changes; null: the balance changes. */
   readonly position: PositionRef | null;
   readonly asset: string;
   /** Positive: the account gains. */
@@ -78,7 +80,7 @@ function entryKind(parts: LedgerParts, now: Date): ReportedEventKind<NewEntry> {
   };
 }
 
-/** On the balance, or on the margin of the position that is named; what that margin lacks, the insurance fund pays. */
+/** Posts to the balance, or to the margin of the named position. The insurance fund pays what that margin lacks. */
 function bookEntry(
   { entryId, position, asset, quantity, kind, at }: NewEntry,
   locked: LockedAccount,

@@ -1,6 +1,6 @@
 /**
- * Facts that the venue reports in batches: each once by its id, however often it arrives, and each by itself: what is
- * right is taken, what is wrong is named.
+ * Reported events come in batches. Each is taken once by its id, however often it arrives, and each by itself: valid
+ * ones are taken, invalid ones are named.
  */
 import { refuse, within } from '../margin/refusal.js';
 import { problemOfInstant } from '../market/quote-check.js';
@@ -15,46 +15,47 @@ export interface ReportedEvent {
   readonly at: Date;
 }
 
-/** A fact of an account whose book is open. */
+/** An event with its locked account. */
 export interface BookedEvent<F extends ReportedEvent> {
   readonly event: F;
   readonly locked: LockedAccount;
 }
 
-/** What was recorded before at a venue. */
+/** An event that was recorded before, at a venue. */
 export interface KnownEvent {
   readonly venue: string;
   readonly id: string;
   readonly content: string;
 }
 
-/** What facts of one kind have of their own; of one batch, in one try of its transaction. */
+/** What is special to one kind of event, for one batch in one try of its transaction. */
 export interface ReportedEventKind<F extends ReportedEvent> {
   /** In words: "fill". */
   readonly name: string;
-  /** Where they stand in the input, and what their id is called there: "fills", "fillId". */
+  /** Names in the input, of the list and of the event's id: "fills", "fillId". */
   readonly list: string;
   readonly idField: string;
   idOf(event: F): string;
-  /** All that makes it the same fact, in one line. */
+  /** All that identifies the event's content, in one string. */
   contentOf(event: F, locked: LockedAccount): string;
-  /** Why it is no such fact, whatever the account holds. */
+  /** Why the event is invalid, whatever the account holds. */
   problemOf(event: F, locked: LockedAccount): Refusal | null;
-  /** Books what comes of it, or says why nothing can. */
+  /** Posts the event's effects, or refuses it. */
   post(event: F, locked: LockedAccount): Refusal | null;
   readKnown(tx: Transaction, venues: string[], ids: string[]): Promise<KnownEvent[]>;
   insert(tx: Transaction, taken: readonly BookedEvent<F>[]): Promise<void>;
 }
 
 export interface ReportedEventsResult<F extends ReportedEvent> extends BatchResult {
-  /** Those that are recorded now, or were before. */
+  /** Events recorded now or before. */
   readonly standing: readonly BookedEvent<F>[];
 }
 
 /**
- * Records each fact once, in the order of the list. What is refused is not remembered: its id may come again.
+ * Records each event once, in the order of the list. A refused event is not stored: its id may come again.
  *
  * @param kindOf called once a try, when the accounts are locked
+ *
  * @param lockFirst takes the locks that come before those of accounts
  */
 export async function recordEvents<F extends ReportedEvent>(
@@ -119,7 +120,7 @@ function recordOne<F extends ReportedEvent>(
   return { event, locked, isNew: true };
 }
 
-/** What was recorded under these ids, at the venues of these accounts. */
+/** Events recorded under these ids, at the venues of these accounts. */
 async function readKnown<F extends ReportedEvent>(
   tx: Transaction,
   kind: ReportedEventKind<F>,

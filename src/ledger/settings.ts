@@ -41,7 +41,7 @@ export function setMarginMode(
     const instrument = parts.rulebook.instrument(locked.account.venue, own.instrument);
     if (instrument === null) return instrumentNotFound(['instrument']);
     const setting = settingOf(locked, instrument);
-    // A request that is sent again finds its own effect; a position that was opened since does not turn it into a refusal.
+    // A repeated request finds its own effect. A position opened since must not turn it into a refusal.
     if (setting.marginMode === own.marginMode) return null;
     const { policy } = rulesOf(locked.account, parts, now);
     const refusal = checkMarginMode(own.instrument, own.marginMode, locked.state(parts.rulebook), policy);
@@ -66,8 +66,8 @@ export function setPositionMode(
 }
 
 /**
- * The interest that is due is booked before the mode changes, since which hours cost interest is told from the mode.
- * After the change, debts past their thresholds are exchanged.
+ * Interest due is charged before the mode changes, since the mode decides which hours cost interest. After the change,
+ * debts past their thresholds are exchanged.
  */
 export async function setCollateralMode(
   parts: LedgerParts,
@@ -76,7 +76,7 @@ export async function setCollateralMode(
 ): Promise<readonly Refusal[]> {
   const { db, rulebook } = parts;
   const { accountId, collateralMode } = own;
-  // Venue and chain never change, so that they can be read before the locks.
+  // Venue and chain never change, so they can be read before the locks.
   const [record] = isUuid(accountId) ? await readAccounts(db, [accountId]) : [];
   const entersCaps = collateralMode === 'MULTI_ASSET' && record?.owner === own.owner;
   const capped = entersCaps
@@ -104,7 +104,7 @@ export async function setCollateralMode(
   );
 }
 
-/** What is left of isolated margin where the new mode has none: settings without a position (rules: 6). */
+/** Removes isolated margin mode where the new mode has none: from settings without a position (rules: 6). */
 function resetToCross(locked: LockedAccount): void {
   for (const [instrument, setting] of locked.settings) {
     if (setting.marginMode === 'ISOLATED') locked.setSetting(instrument, { ...setting, marginMode: 'CROSS' });

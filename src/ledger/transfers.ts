@@ -1,4 +1,4 @@
-/** Deposits and withdrawals that began elsewhere (rules: 8). */
+/** Deposits and withdrawals that other systems report (rules: 8). */
 import { ZERO, toPlain, type Decimal } from '../margin/decimal.js';
 import { within } from '../margin/refusal.js';
 import { checkTransferOut } from '../margin/solve/transferable.js';
@@ -23,8 +23,8 @@ export interface NewTransfer {
 }
 
 /**
- * Records each transfer once. A deposit is a fact, but for the platform-wide caps; a withdrawal has to leave what the
- * positions need. A refused transfer is not remembered: its id may come again.
+ * Records each transfer once. A deposit is refused only by platform-wide caps. A withdrawal must leave what the
+ * positions need. A refused transfer is not stored: its id may come again.
  */
 export async function recordTransfers(
   parts: LedgerParts,
@@ -89,7 +89,7 @@ function refusalOfOut(transfer: NewTransfer, locked: LockedAccount, parts: Ledge
   return checkTransferOut(transfer.asset, transfer.quantity.negated(), locked.state(parts.rulebook), market, policy);
 }
 
-/** The capped ratios that the deposits can fill up. Venue and chain never change: they are read before the locks. */
+/** Capped ratios that the deposits can fill up. Venue and chain never change, so they are read before the locks. */
 async function cappedByDeposits(
   tx: Transaction,
   transfers: readonly NewTransfer[],

@@ -1,4 +1,4 @@
-/** What an account would be: the rules' simulation and stress on a margin state, with what they take beyond it. */
+/** What-if: simulation and stress of a margin state, with the other inputs that they need. */
 import type { MarginReport } from '../margin/state/assess.js';
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { refuse, within } from '../margin/refusal.js';
@@ -16,16 +16,16 @@ import type { Holdings } from './records.js';
 export interface WhatIf {
   readonly before: MarginState;
   readonly after: MarginState;
-  /** Null: the venue would accept it. */
+  /** Null: the venue would accept the changes. */
   readonly refusal: Refusal | null;
 }
 
-/** Of symbols: nothing is called by a longer one, and what came is repeated in the refusal. */
+/** Longest symbol; the refusal repeats it. */
 const MAX_SYMBOL = 100;
 
 /**
- * The state after changes that are not made (rules: 14). A value that no real change could have is refused, and then
- * nothing at all is applied.
+ * The state after changes that are not made (rules: 14). If a value could not occur in a real change, it is refused and
+ * nothing is applied.
  */
 export async function whatIf(
   { db, rulebook }: { readonly db: Database; readonly rulebook: Rulebook },
@@ -58,7 +58,7 @@ export async function whatIf(
   return { before, after, refusal: made.refusal };
 }
 
-/** The state under each shock, in their order; `assets` null: all but USDT move. */
+/** The state under each shock, in order; `assets` null: all except USDT move. */
 export function stressed(
   state: MarginState,
   shocks: readonly Decimal[],
@@ -68,7 +68,7 @@ export function stressed(
   return stress(holds, market, policy, shocks, assets).map((report) => ({ ...state, report }));
 }
 
-/** What the changes added stands where it would stand in an account that is read: by symbol. */
+/** Sorts added items by symbol, as in an account that is read. */
 function inOrder(report: MarginReport): MarginReport {
   const byText = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
   return {
@@ -78,7 +78,7 @@ function inOrder(report: MarginReport): MarginReport {
   };
 }
 
-/** By asset with a platform cap on the account's chain: coins of it that nobody uses yet. */
+/** By asset with a platform cap on the account's chain: coins still free. */
 async function roomUnderCaps(
   db: Database,
   rulebook: Rulebook,
@@ -92,7 +92,7 @@ async function roomUnderCaps(
   );
 }
 
-/** The first value that is out of the bounds that the real change keeps. */
+/** The first value out of the bounds of the real change. */
 function problemOf({ leverages, transfers, trades, prices }: SimulatedChanges): Refusal | null {
   return (
     firstProblem('leverages', leverages, ({ instrument }) => problemOfSymbol(instrument, ['instrument'])) ??

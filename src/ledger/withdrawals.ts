@@ -1,4 +1,7 @@
-/** Money that traders move themselves: out of an account, and in and out of isolated margin (rules: 6 and 8). */
+/**
+ * Withdrawals: money that traders move themselves, out of an account, and in and out of isolated margin (rules: 6 and
+ * 8).
+ */
 import { assessMargin } from '../margin/state/assess.js';
 import type { Decimal } from '../margin/decimal.js';
 import { checkMarginAdjustment } from '../margin/change/isolated.js';
@@ -33,12 +36,12 @@ export interface MarginAdjustment extends PositionRef {
 }
 
 export interface MovedFunds {
-  /** The ledger entry of the account; null when it was refused. */
+  /** Number of the ledger entry; null if refused. */
   readonly entry: bigint | null;
   readonly refusals: readonly Refusal[];
 }
 
-/** Exactly what is transferable may leave, and not one unit of the 18th digit more. The ledger entry is the record. */
+/** At most what is transferable may leave, exact to the 18th digit. The ledger entry is the record. */
 export function withdraw(
   parts: LedgerParts,
   own: Withdrawal,
@@ -61,7 +64,7 @@ export function withdraw(
   });
 }
 
-/** Leverage stays; what the position can lose, and its liquidation price, follow the margin. */
+/** Leverage stays. The position's greatest loss and its liquidation price follow the margin. */
 export async function adjustPositionMargin(
   parts: LedgerParts,
   own: MarginAdjustment,
@@ -90,7 +93,7 @@ export async function adjustPositionMargin(
     locked.setPosition({ ...position, isolatedMargin: position.isolatedMargin.plus(own.quantity) });
     return null;
   });
-  // The input names a position: an account that is not there is a position that is not there.
+  // The input names a position: a missing account means a missing position.
   const refusals = moved.refusals.map((refusal) =>
     refusal.code === 'ACCOUNT_NOT_FOUND' ? positionNotFound(field) : refusal,
   );
