@@ -1,7 +1,7 @@
 /**
- * The demo's accounts, opened, funded and filled through the same mutations that a venue would use. They are made anew
- * at every start and at the seam of the replay: positions are closed, balances brought back to what they begin with,
- * and the positions opened again, so that ids stay and the ledger tells the whole story.
+ * The demo accounts, opened, funded and filled by the same mutations that a venue would use. They are reset at every
+ * start and at each restart of the replay: positions are closed, balances restored, and positions opened again. So ids
+ * stay, and the ledger keeps the whole history.
  */
 import { randomUUID } from 'node:crypto';
 
@@ -31,7 +31,7 @@ interface DemoAccount {
 
 const buy = (instrument: string, size: string, price: string): DemoFill => ({ instrument, side: 'BUY', size, price });
 const sell = (instrument: string, size: string, price: string): DemoFill => ({ instrument, side: 'SELL', size, price });
-/** Both sides at one price: the PnL stays 0, and both sides need margin. */
+/** Both sides at one price: the PnL stays 0, and both sides require margin. */
 const hedge = (instrument: string, size: string, price: string): DemoFill[] => [
   { ...buy(instrument, size, price), positionSide: 'LONG' },
   { ...sell(instrument, size, price), positionSide: 'SHORT' },
@@ -48,7 +48,7 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
     fills: [buy('BTCUSDT', '2', '22200')],
   },
   {
-    // A debt of 9,500 USDT, realised on a trade, against USDC: what USDC loses comes out of the little in between.
+    // A debt of 9,500 USDT from a realised loss, against USDC: the fall of USDC comes out of the small surplus.
     name: 'USDC against a USDT debt',
     owner: 'alice',
     venue: 'ASTER',
@@ -190,7 +190,7 @@ export async function makeDemoAccounts(call: CallApi): Promise<void> {
       quantity: decimal(wanted[asset] ?? 0).minus(held.get(asset) ?? ZERO),
     }));
   });
-  // What comes in first covers what is owed.
+  // A credit first covers the debt.
   await transfer(
     call,
     moves.filter(({ quantity }) => quantity.gt(0)),

@@ -1,4 +1,4 @@
-/** The demo of a server: accounts, the replay that moves their prices, and tokens for the pages. */
+/** The demo of a server: accounts, the replay that moves their prices, and tokens for the site. */
 import { join } from 'node:path';
 
 import { createContext, type Context, type Services } from '../api/execution/context.js';
@@ -10,14 +10,14 @@ import { makeDemoAccounts, type CallApi } from './demo-accounts.js';
 import { readRecording } from './recording.js';
 import { startReplay, type Replay } from './replay.js';
 
-/** What the configuration says of the demo. */
+/** Configuration of the demo. */
 export interface DemoSettings {
   /** Whether there are demo accounts. */
   readonly demo: boolean;
-  /** Whether the pages may hand out tokens. */
+  /** Whether the site may hand out tokens. */
   readonly demoTokens: boolean;
   readonly feed: 'replay' | 'none';
-  /** Times real time. */
+  /** Speed of the replay; 1 is real time. */
   readonly feedSpeed: number;
   readonly authIssuer: string | null;
   readonly authAudience: string | null;
@@ -27,11 +27,11 @@ export interface DemoParts {
   readonly config: DemoSettings;
   readonly services: Services;
   readonly pipeline: Pipeline;
-  /** Signs the tokens of the pages; null: tokens are of an issuer, and the pages have none. */
+  /** Signs the site's tokens; null: an issuer signs tokens, and the site has none. */
   readonly secret: string | null;
 }
 
-/** What the pages show of the demo, and how it is started and stopped. */
+/** What the site shows of the demo, and how it is started and stopped. */
 export interface Demo extends SiteOptions {
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -52,7 +52,7 @@ export function openDemo({ config, services, pipeline, secret }: DemoParts): Dem
         replay = await startFeed(config, services, makeAccounts);
         await prices.idle();
       }
-      // A folder of REFERENCE_DATA may have taken away what the demo trades; the server serves all the same.
+      // REFERENCE_DATA may lack what the demo trades; the server serves all the same.
       await makeAccounts().catch((error: unknown) => log.error({ err: error }, 'The demo accounts could not be made.'));
     },
     async stop(): Promise<void> {
@@ -74,7 +74,7 @@ async function startFeed(config: DemoSettings, services: Services, onSeam: () =>
   });
 }
 
-/** Operations as one of the venue's own systems would send them, without the way through a socket. */
+/** Executes operations as one of the venue's own systems, without a socket. */
 function serviceCalls(services: Services, pipeline: Pipeline): CallApi {
   const viewer = { subject: 'demo', roles: ['SERVICE'] as const, expiresAt: Infinity };
   return async (source, variables) => {

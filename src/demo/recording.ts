@@ -18,7 +18,7 @@ export interface RecordedPrice {
 export interface Recording {
   readonly minutes: readonly Row[];
   readonly hours: readonly Row[];
-  /** Where the last recorded minute is over, in milliseconds since 1970. */
+  /** End of the last recorded minute, in milliseconds since 1970. */
   readonly end: number;
 }
 
@@ -48,7 +48,7 @@ const HOURLY_ASSETS: ReadonlyMap<string, string> = new Map([
   ['DOTUSDT', 'DOT'],
 ]);
 
-/** Not recorded by anybody here: a round number for what is pegged or small, the plain coin's price for what wraps one. */
+/** Not recorded: a round number for pegged or small assets, the plain coin's price for wrapped ones. */
 const NOMINAL_PRICES = new Map<string, Decimal | { readonly like: string }>([
   ['LisUSD', decimal(1)],
   ['USD1', decimal(1)],
@@ -65,7 +65,7 @@ const NOMINAL_PRICES = new Map<string, Decimal | { readonly like: string }>([
   ['asBNB', { like: 'BNB' }],
 ]);
 
-/** Throws where a file is not what it should be, with its line. */
+/** Throws if a file is invalid, and names the line. */
 export async function readRecording(folder: string): Promise<Recording> {
   const minutes = await readRows(join(folder, MINUTES_FILE), ['BTCUSDT', 'BTCUSDC']);
   const hours = await readRows(join(folder, HOURS_FILE), [...HOURLY_ASSETS.keys()]);
@@ -74,7 +74,7 @@ export async function readRecording(folder: string): Promise<Recording> {
   return { minutes, hours, end: last.at + MINUTE_MS };
 }
 
-/** Every price as of a recorded instant: the last close at or before it. */
+/** Every price at a recorded instant: the last close at or before it. */
 export function pricesAt(recording: Recording, at: number): RecordedPrice[] {
   const minute = lastAtOrBefore(recording.minutes, at);
   const hour = lastAtOrBefore(recording.hours, at);
@@ -83,7 +83,7 @@ export function pricesAt(recording: Recording, at: number): RecordedPrice[] {
   const bitcoinInUsdc = minute?.prices.get('BTCUSDC');
   if (bitcoin !== undefined && bitcoinInUsdc !== undefined) {
     prices.push({ asset: 'BTC', source: MINUTES_SOURCE, price: bitcoin });
-    // Nobody recorded USDC in USDT itself: what a coin costs in USDT, by what the same coin costs in USDC, half-even.
+    // USDC in USDT was not recorded: it is a coin's price in USDT by its price in USDC, half-even.
     prices.push({ asset: 'USDC', source: MINUTES_SOURCE, price: quotientHalfEven(bitcoin, bitcoinInUsdc) });
   }
   for (const [column, asset] of HOURLY_ASSETS) {

@@ -1,6 +1,6 @@
 /**
- * A feed for demonstrations: plays the recording over and over, faster than it happened, its instants moved to the
- * present. Every step publishes every price, so that none becomes stale while the feed runs.
+ * Plays the recording over and over, faster than it happened, with instants moved to the present. Every step publishes
+ * every price, so that none becomes stale while it runs.
  */
 import type { Decimal } from '../margin/decimal.js';
 import type { QuoteInput } from '../market/prices.js';
@@ -10,11 +10,11 @@ import { MINUTE_MS, pricesAt, type RecordedPrice, type Recording } from './recor
 /** Four hours before USDC is at its lowest: at the default speed it falls within the first half minute. */
 export const LOOP_START: number = Date.parse('2023-03-11T04:00:00Z');
 
-/** A step costs a transaction and an evaluation of every account; eyes need no more than ten a second. */
+/** A step costs a transaction and an evaluation of every account; viewers need at most ten a second. */
 const SHORTEST_STEP_MS = 100;
 /** Well below the age at which a price is stale by default. */
 const MAX_STEP_MS = 10_000;
-/** After an error, which is most likely a database that is away. */
+/** After an error, most likely because the database is away. */
 const PAUSE_AFTER_ERROR_MS = 1_000;
 
 export interface ReplayOptions {
@@ -22,11 +22,11 @@ export interface ReplayOptions {
   /** Recorded time by real time: at 600, a recorded minute takes 100 ms. Greater than 0. */
   readonly speed: number;
   readonly instruments: readonly ReplayedInstrument[];
-  /** Awaited: while it is slow the feed skips records; it never queues them. */
+  /** Awaited. While it is slow, the replay skips records; it never queues them. */
   readonly publish: (quotes: readonly QuoteInput[]) => Promise<unknown>;
   /** Awaited at the end of the recording, before its first step comes again. */
   readonly onSeam: () => Promise<void>;
-  /** Of `publish` and `onSeam`; the feed goes on, and tries what failed again. */
+  /** Errors of `publish` and `onSeam`. The replay goes on, and retries. */
   readonly onError: (error: unknown) => void;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
@@ -38,7 +38,7 @@ export interface ReplayedInstrument {
   readonly baseAsset: string;
 }
 
-/** Where the replay stands: what it plays at the instant `at`. */
+/** Position of the replay: what it plays at the instant `at`. */
 export interface ReplayPosition {
   readonly speed: number;
   readonly at: Date;
@@ -47,7 +47,7 @@ export interface ReplayPosition {
 
 export interface Replay {
   position(): ReplayPosition;
-  /** Resolves when the step under way has ended; no further one begins. */
+  /** Resolves when the step under way has ended; no other begins. */
   stop(): Promise<void>;
 }
 
@@ -92,13 +92,13 @@ export function startReplay(options: ReplayOptions): Replay {
   };
 }
 
-/** The first instant after `now` that lies a whole number of steps after `due`: steps that are late are left out. */
+/** The first instant after `now` that is a whole number of steps after `due`: late steps are skipped. */
 function nextDue(due: number, stepMs: number, now: number): number {
   const steps = Math.floor(Math.max(0, now - due) / stepMs) + 1;
   return due + steps * stepMs;
 }
 
-/** Index quotes as recorded, and as the mark of every instrument the index of its base asset. */
+/** Index quotes as recorded; the mark of every instrument is the index of its base asset. */
 export function quotesOf(
   prices: readonly RecordedPrice[],
   instruments: readonly ReplayedInstrument[],

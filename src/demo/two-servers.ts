@@ -1,5 +1,5 @@
 /**
- * `npm run two-servers`: two servers on one PostgreSQL and one Redis, and a balancer in front of them that gives each
+ * `npm run two-servers`: two servers on one PostgreSQL and one Redis, behind a balancer that gives each connection to the next server. Kill one of them, and clients that connect again go on with the othere PostgreSQL and one Redis, and a balancer in front of them that gives each
  * connection to the next one. Kill one of the two, and clients that connect again go on with the other.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -26,7 +26,7 @@ const STOP_MS = 10_000;
 
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 
-/** The database that the URL names is made where the server does not have it. */
+/** Creates the URL's database if it is missing. */
 async function makeDatabase(): Promise<void> {
   const name = decodeURIComponent(new URL(DATABASE_URL).pathname.slice(1));
   const client = new pg.Client({
@@ -66,7 +66,7 @@ function launch(name: string, port: number, env: Record<string, string>): Runnin
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
 
-/** When it can serve; false when it has ended instead, or takes too long. */
+/** Resolves when the server can serve; false: it has ended instead, or takes too long. */
 async function isReady({ port, child }: Running): Promise<boolean> {
   for (const end = Date.now() + START_MS; Date.now() < end && !hasEnded(child); await sleep(100, null)) {
     const answer = await fetch(`http://${HOST}:${port}/readyz`).catch(() => null);
@@ -75,7 +75,7 @@ async function isReady({ port, child }: Running): Promise<boolean> {
   return false;
 }
 
-/** Gives each connection to the next server; to the one after it where that one does not take it. */
+/** Gives each connection to the next server, or to the one after if that refuses it. */
 function balance(servers: readonly Running[]): Server {
   let turn = 0;
   const join = (client: Socket, tries: number): void => {
@@ -113,7 +113,7 @@ function stop(code: number): void {
 async function start(): Promise<void> {
   await makeDatabase();
   onStop(() => stop(0));
-  // One after the other: the first brings the database to the newest migration, and plays the recorded prices.
+  // One after the other: the first applies migrations, and plays the recorded prices.
   for (const [index, feed] of [{}, { FEED: 'none' }].entries()) {
     const server = launch(String(index + 1), PORT + 1 + index, { DEMO: process.env['DEMO'] || '1', ...feed });
     servers.push(server);

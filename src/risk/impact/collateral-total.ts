@@ -1,6 +1,6 @@
 /**
- * What one asset counts as collateral over many accounts, exactly: within a tier, the value of all is the tier's line
- * over the sum of their quantities. Whoever stands near the edge of a tier or at a cap is counted one by one.
+ * Collateral value of one asset over many accounts, exactly. Within a segment the value is linear in the quantity, so
+ * that one sum of quantities is enough. Amounts near an edge of a segment or at a cap are counted one by one.
  */
 import { COUNTS_NOTHING, collateralCurve, type Segment } from '../../margin/curve.js';
 import { assessBalance, collateralTableOf } from '../../margin/state/collateral.js';
@@ -11,7 +11,7 @@ import { ExactSum, INEXACT } from '../columns/exact-sum.js';
 /** An amount in floats that is farther than this from an edge (relative) is on the same side as the exact one. */
 const NEAR = 2 ** -48;
 
-/** A segment of the collateral curve, its ends as floats, with the accounts whose amounts lie in it. */
+/** A segment of the collateral curve with its ends as floats, and the accounts whose amounts are in it. */
 interface Line {
   readonly floor: number;
   readonly cap: number;
@@ -25,7 +25,7 @@ export class CollateralTotal {
   private readonly lines: readonly Line[];
   private readonly inCoins: boolean;
   private readonly userCap: number;
-  /** Null: without a price, or accepted nowhere: it counts nothing. */
+  /** Null: no price, or accepted nowhere; the asset counts nothing. */
   private readonly price: Decimal | null;
   private readonly priceFloat: number;
   private capped = 0;
@@ -48,9 +48,9 @@ export class CollateralTotal {
   }
 
   /**
-   * A positive quantity: as its float and `digitsOf` it.
+   * Adds a positive quantity: its float, and `digitsOf` it.
    *
-   * @param exact the quantity itself, asked for where the float does not tell enough
+   * @param exact the quantity itself; called if the float does not determine it
    */
   add(float: number, digits: number, exact: () => Decimal): void {
     if (this.price === null) return;

@@ -1,4 +1,4 @@
-/** What is said of a change of rules: whom it touches, who moves to another status, who stands worst. */
+/** The impact of a change of rules: accounts affected, transitions between statuses, and the worst accounts. */
 import type { MarginReport } from '../../margin/state/assess.js';
 import type { Decimal } from '../../margin/decimal.js';
 import type { AccountState, Market, MarginStatus, Policy, PositionSide } from '../../margin/model.js';
@@ -18,7 +18,7 @@ export interface IsolatedTransition {
 /** An account with its state before and after. */
 export interface AccountImpact {
   readonly accountId: string;
-  /** The isolated position by whose ratio it is ranked; nulls: by that of the cross account. */
+  /** The isolated position by whose ratio the account is ranked; nulls: the cross account. */
   readonly rankedBy: { readonly instrument: string | null; readonly side: PositionSide | null };
   readonly holds: AccountState;
   readonly market: Market;
@@ -34,28 +34,28 @@ export interface AccountImpact {
  */
 export interface Impact {
   readonly asOf: Date;
-  /** Accounts of which a unit is touched. A change of ratios touches cross accounts only. */
+  /** Accounts with a touched unit. A change of ratios touches cross accounts only. */
   readonly accountsAffected: number;
-  /** Accounts of which a unit would be in LIQUIDATION and is not. */
+  /** Accounts with a unit that would be in LIQUIDATION and is not. */
   readonly accountsAtRisk: number;
-  /** Of assets whose ratios change, over the affected accounts, in USDT; 0 where no ratio changes. */
+  /** Collateral value of assets whose ratios change, over the affected accounts, in USDT; 0 if no ratio changes. */
   readonly collateralValueBefore: Decimal;
   readonly collateralValueAfter: Decimal;
   /**
-   * Of positions under changed tiers, fee or method, and of debts under a changed rate, in USDT; 0 where none of these
-   * changes. What has no price is left out.
+   * Maintenance margin of positions under changed tiers, fee or method, and of debts under a changed rate, in USDT. 0
+   * if none of these changes. Items without a price are left out.
    */
   readonly maintenanceMarginBefore: Decimal;
   readonly maintenanceMarginAfter: Decimal;
-  /** Of cross accounts, by name of the statuses; those that stay as they are are left out. */
+  /** Of cross accounts, sorted by name of the statuses; unchanged statuses are left out. */
   readonly transitions: readonly StatusTransition[];
-  /** Of isolated positions, in the same way. */
+  /** Of isolated positions, likewise. */
   readonly isolatedTransitions: readonly IsolatedTransition[];
-  /** Notional of the positions of units that would be in LIQUIDATION and are not, in USDT. */
+  /** Notional of positions of units that would be in LIQUIDATION and are not, in USDT. */
   readonly notionalAtRisk: Decimal;
   /** Up to 100 accounts, each by its touched unit with the highest margin ratio after; the highest first. */
   readonly worst: readonly AccountImpact[];
-  /** Accounts of which a unit would change its status, or its ratio rise by more than 5 %. */
+  /** Accounts with a unit whose status would change, or whose ratio would rise by more than 5 %. */
   readonly concerned: readonly string[];
 }
 

@@ -13,9 +13,9 @@ import { TouchedItems } from './touched-items.js';
 import { compareRatios, hasRisen, surelyRises } from './unit-comparison.js';
 
 export const MAX_WORST = 100;
-/** More than are asked for, since floats that lie close together may be in the wrong order. */
+/** More than asked for, since floats that are close may be in the wrong order. */
 const RANKED = MAX_WORST + 28;
-/** So many units are valued before they are compared. All may have to be assessed exactly, twice: 6 ms. */
+/** Units valued before they are compared. At worst all are assessed exactly, twice: 6 ms. */
 const BATCH = 32;
 
 const intervals = [new Float64Array(BATCH * INTERVAL_STRIDE), new Float64Array(BATCH * INTERVAL_STRIDE)] as const;
@@ -33,7 +33,7 @@ interface Assessed {
 
 interface RankedImpact {
   readonly impact: AccountImpact;
-  /** The unit by which the account is ranked, after. */
+  /** The unit, after the change, by which the account is ranked. */
   readonly unit: UnitState;
 }
 
@@ -53,7 +53,8 @@ export class ImpactOnPlace {
   /** Touched units of whole accounts, one account after the other. */
   private batch = new Uint32Array(2 * BATCH);
   private assessed: Assessed | null = null;
-  // The units of an account stand together: these are the cross units of those that were counted last.
+  // Cross units of the accounts that were counted last. The units of an account follow each other, so that each account
+  // is counted once.
   private lastConcerned: number | null = null;
   private lastAtRisk: number | null = null;
 
@@ -74,7 +75,7 @@ export class ImpactOnPlace {
     this.totals = new TouchedItems(accounts, place.ruleSet, market, this.policies);
   }
 
-  /** Looks at all accounts of the place, in pieces. */
+  /** Visits all accounts of the place, in pieces. */
   async run(slice: Slice): Promise<void> {
     const { columns } = this.accounts;
     for (let cross = 0; cross < columns.units.end;) {
@@ -102,7 +103,7 @@ export class ImpactOnPlace {
     return this.ranked;
   }
 
-  /** Adds the touched units of an account to the batch, which has `count` of them; how many there are then. */
+  /** Adds the touched units of an account to the batch of `count` units. Returns the new count. */
   private take(cross: number, count: number): number {
     const { columns } = this.accounts;
     let taken = count;
@@ -119,7 +120,7 @@ export class ImpactOnPlace {
     return taken;
   }
 
-  /** Compares the first `count` units of the batch. Nothing changes in the accounts meanwhile. */
+  /** Compares the first `count` units of the batch. No account may change meanwhile. */
   private compare(count: number): void {
     this.assessed = null;
     for (let from = 0; from < count; from += BATCH) {
@@ -188,7 +189,7 @@ export class ImpactOnPlace {
     return { cross, holds, before, after, unitsBefore, unitsAfter };
   }
 
-  /** By the touched unit with the highest ratio; null: there is none any more. */
+  /** Ranks by the touched unit with the highest ratio; null: none is touched any more. */
   private rankedImpactOf(cross: number): RankedImpact | null {
     const { columns } = this.accounts;
     const { holds, before, after, unitsAfter } = this.assess(cross);

@@ -1,6 +1,6 @@
 /**
- * An impact as it is kept with the change that it is about: counts and sums as they were. The accounts hit worst are kept
- * by name only, since their states of that instant can be computed again.
+ * An impact as stored with its change: counts and sums of that instant. Of the worst accounts only ids are stored,
+ * since their states of that instant can be computed again.
  */
 import type { MarginState } from '../../ledger/margin-state.js';
 import { assessMargin } from '../../margin/state/assess.js';
@@ -9,11 +9,11 @@ import type { Policy } from '../../margin/model.js';
 import type { Impact } from './impact-model.js';
 
 export interface ImpactRecord extends Omit<Impact, 'worst' | 'concerned'> {
-  /** Ids, the worst first. */
+  /** Account ids, the worst first. */
   readonly worst: readonly string[];
 }
 
-/** JSON; sums are rounded once, at 18 digits: what counts as collateral down, what is required or at risk up. */
+/** As JSON. Sums are rounded once, at 18 digits: collateral down; requirements and notional at risk up. */
 export function writeImpact({ worst, ...impact }: Omit<Impact, 'concerned'>): string {
   return JSON.stringify({
     asOf: impact.asOf,
@@ -30,7 +30,7 @@ export function writeImpact({ worst, ...impact }: Omit<Impact, 'concerned'>): st
   });
 }
 
-/** What stands in the JSON; what is optional is missing in records of changes of ratios that were written before it was. */
+/** The JSON. Older records of changes of ratios lack the optional fields. */
 interface Stored extends Pick<ImpactRecord, 'accountsAffected' | 'transitions' | 'worst'> {
   readonly asOf: string;
   readonly collateralValueBefore: string;

@@ -1,7 +1,7 @@
 /**
- * Whom a change of rules would hurt. Every margin unit that the change touches is valued in floating point before and
- * after; where that leaves a doubt about a status, its account is assessed exactly, so that the counts are those of
- * `assessMargin`. Sums are exact.
+ * The impact of a change of rules. Every margin unit that the change touches is valued in floats before and after. If
+ * they leave a doubt about a status, the account is assessed exactly. So the counts are those of `assessMargin`. Sums
+ * are exact.
  */
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { Policy } from '../../margin/model.js';
@@ -16,13 +16,13 @@ import { compareRatios } from './unit-comparison.js';
 export interface ChangedPlace {
   readonly venue: string;
   readonly chain: string | null;
-  /** The whole policy, put together as the rulebook does it: amounts of tiers follow the method. */
+  /** The whole policy, assembled as the rulebook does it: amounts of tiers follow the method. */
   readonly policy: Policy;
 }
 
 /**
- * What the changes would do, all together, compared with the rules under which the accounts are held now. At the prices
- * of the snapshot, which must be those of the accounts' columns. Places where nobody has an account change nothing.
+ * The impact of all changes together, against the rules under which the accounts are held now. Prices are those of the
+ * snapshot, which must be those of the accounts' columns. Places without accounts change nothing.
  */
 export async function impactOf(
   accounts: KnownAccounts,

@@ -1,7 +1,7 @@
 /**
- * What the positions of one instrument, or the debts in one asset, require as maintenance margin over many accounts,
- * exactly. Within a segment of the curve it is linear in the notional, so that one sum of sizes gives all of it. A
- * position near an edge of its segment is computed by itself.
+ * Maintenance margin of the positions of one instrument, or of the debts in one asset, over many accounts, exactly.
+ * Within a segment of the curve it is linear in the notional, so that one sum of sizes is enough. Positions near an
+ * edge of a segment are computed one by one.
  */
 import { indexPrice } from '../../margin/state/collateral.js';
 import { maintenanceCurve, pieceAt, valueAt, type Segment } from '../../margin/curve.js';
@@ -20,7 +20,7 @@ interface SegmentSum {
   readonly size: ExactSum;
 }
 
-/** Positions of one instrument. Without a mark price, or without rules, they require nothing that is known. */
+/** Positions of one instrument. Without a mark price, or without rules, they add nothing. */
 export class MaintenanceTotal {
   private readonly mark: Decimal | null;
   private readonly markFloat: number;
@@ -46,9 +46,9 @@ export class MaintenanceTotal {
   }
 
   /**
-   * A position: the float of its size, without the sign of its side, and `digitsOf` the exact one.
+   * Adds a position: the float of its size, unsigned, and `digitsOf` the exact one.
    *
-   * @param exact the size itself; called where the float does not tell enough
+   * @param exact the size itself; called if the float does not determine it
    */
   add(float: number, digits: number, exact: () => Decimal): void {
     const { mark } = this;
@@ -75,7 +75,7 @@ export class MaintenanceTotal {
   }
 }
 
-/** Debts in one asset. Without a price they require nothing that is known. */
+/** Debts in one asset. Without a price they add nothing. */
 export class DebtTotal {
   private readonly owed = new ExactSum();
   private oneByOne = ZERO;
@@ -85,7 +85,7 @@ export class DebtTotal {
     this.price = indexPrice(asset, market, policy)?.price ?? ZERO;
   }
 
-  /** What is owed, as a positive number: its float, `digitsOf` the exact one, and the exact one. */
+  /** Adds a debt, as a positive number: its float, `digitsOf` the exact one, and the exact one. */
   add(float: number, digits: number, exact: () => Decimal): void {
     if (digits === INEXACT) this.oneByOne = this.oneByOne.plus(exact());
     else this.owed.add(float, digits);

@@ -1,4 +1,4 @@
-/** The venue at a glance: how its accounts stand, what is missing, and what they hold and owe of each asset. */
+/** The overview of a venue: statuses of its accounts, their shortfall, and what they hold and owe of each asset. */
 import { assessMargin } from '../../margin/state/assess.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
@@ -12,10 +12,10 @@ import { CollateralTotal } from './collateral-total.js';
 export interface AssetTotal {
   readonly asset: string;
   readonly chain: string | null;
-  /** In units of the asset: the sum of positive balances, and of debts as a positive number. */
+  /** In units of the asset: the sum of positive balances, and the sum of debts as a positive number. */
   readonly held: Decimal;
   readonly owed: Decimal;
-  /** What the positive balances count, in USDT. */
+  /** Collateral value of the positive balances, in USDT. */
   readonly collateralValue: Decimal;
 }
 
@@ -29,19 +29,19 @@ export interface Overview {
   readonly assets: readonly AssetTotal[];
 }
 
-/** What the items of one asset in one collateral mode on one chain come to. */
+/** Sums of one asset in one collateral mode on one chain. */
 interface Sums {
   readonly asset: string;
   readonly chain: string | null;
   readonly held: ExactSum;
   readonly owed: ExactSum;
   readonly counted: CollateralTotal;
-  /** Of quantities that their float does not tell. */
+  /** Sum of quantities that their floats do not determine. */
   heldOneByOne: Decimal;
   owedOneByOne: Decimal;
 }
 
-/** At the prices of the snapshot, which must be those of the book. */
+/** Prices are those of the snapshot, which must be those of the columns. */
 export async function overviewOf(known: KnownAccounts, snapshot: PriceSnapshot, venue: string): Promise<Overview> {
   const { columns } = known;
   const market = snapshot.marketOf(venue);

@@ -1,10 +1,13 @@
-/** The accounts that stand worst, by floats: more of them than are asked for, since close ones may be in the wrong order. */
+/**
+ * Ranks accounts by floats, worst first. It keeps more than asked for, since floats that are close may be in the wrong
+ * order.
+ */
 
 interface Ranked {
   readonly cross: number;
   /** Without a positive balance there is no ratio: such accounts are worse than all others. */
   readonly isInfinite: boolean;
-  /** The margin ratio; of an infinite one the balance, with its sign turned. */
+  /** The margin ratio; if it is infinite, the balance with its sign turned. */
   readonly badness: number;
 }
 
@@ -13,7 +16,7 @@ export class Ranking {
 
   constructor(private readonly room: number) {}
 
-  /** A margin unit of an account, which is ranked once, by the worst of those that are added. */
+  /** Adds a margin unit of an account; the account is ranked once, by its worst unit. */
   add(cross: number, balance: number, maintenance: number): void {
     const isInfinite = !(balance > 0);
     const badness = isInfinite ? -balance : maintenance / balance;

@@ -1,12 +1,12 @@
-/** In what two policies of one place differ, as far as it touches the margin state of an account. */
+/** The difference of two policies of one place, as far as it touches the margin state of an account. */
 import type { CollateralTable, InstrumentRules, Policy } from '../../margin/model.js';
 
 export interface RuleDifference {
-  /** Assets of which a positive balance counts by another version. */
+  /** Assets whose positive balances count by another version. */
   readonly assets: ReadonlySet<string>;
   /** Instruments whose positions are under other tiers, another fee or another method. */
   readonly instruments: ReadonlySet<string>;
-  /** Another margin is required for debts. */
+  /** The margin for debts differs. */
   readonly debtMargin: boolean;
   /** The same ratio may mean another status. */
   readonly statuses: boolean;
@@ -45,7 +45,7 @@ function keysThatDiffer<T>(
   return new Set(differing);
 }
 
-/** By identity: a draft that repeats the table in force is a change nevertheless, of those who hold the asset. */
+/** By identity: a draft with equal tiers is a change nevertheless, which touches holders of the asset. */
 function isSameVersion(a: CollateralTable, b: CollateralTable): boolean {
   return a.id === b.id;
 }

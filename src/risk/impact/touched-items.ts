@@ -1,4 +1,4 @@
-/** The balances, debts and positions that a change of rules touches, and what they come to before and after. */
+/** Balances, debts and positions that a change of rules touches, with their totals before and after. */
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { Market, Policy } from '../../margin/model.js';
 import { ExactSum, INEXACT } from '../columns/exact-sum.js';
@@ -24,7 +24,7 @@ export class TouchedItems {
   private readonly difference: RuleDifference;
   private readonly areHoldings: boolean;
   private readonly areDebts: boolean;
-  // By the row of an asset or an instrument; null: it is not touched.
+  // By row of an asset or an instrument; null: not touched.
   private readonly collateral = new Map<number, Pair<CollateralTotal> | null>();
   private readonly maintenance = new Map<number, Pair<MaintenanceTotal> | null>();
   private readonly debts = new Map<number, DebtTotal>();

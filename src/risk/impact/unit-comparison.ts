@@ -1,16 +1,16 @@
-/** How one margin unit stands before and after, from the intervals of its floats or from its exact amounts. */
+/** Compares one margin unit before and after, by the intervals of its floats or by its exact amounts. */
 import { ZERO, decimal } from '../../margin/decimal.js';
 import type { UnitState } from '../alerts/margin-units.js';
 
 type Amounts = Pick<UnitState, 'marginBalance' | 'maintenanceMargin'>;
 
-/** A ratio that rises by more than this factor concerns its account. */
+/** An account is concerned if a ratio rises by more than this factor. */
 const RISE = decimal('1.05');
 const RISE_FLOAT = RISE.toNumber();
-/** More than the divisions, the products and the float of 1.05 with which ratios are compared can lose. */
+/** Covers the rounding of the divisions, the products and the float of 1.05 that compare ratios. */
 const SLACK = 2 ** -48;
 
-/** What `hasRisen` will say of the intervals at this place; null: the floats leave a doubt. */
+/** The answer that `hasRisen` would give for these intervals; null: the floats leave a doubt. */
 export function surelyRises(before: Float64Array, after: Float64Array, at: number): boolean | null {
   const [lowest, highest] = [before[at] as number, before[at + 1] as number];
   const [lowestAfter, highestAfter] = [after[at] as number, after[at + 1] as number];
@@ -26,7 +26,7 @@ export function surelyRises(before: Float64Array, after: Float64Array, at: numbe
   return null;
 }
 
-/** By cross-multiplication; a ratio without a positive balance is infinite, and nothing rises above it. */
+/** By cross-multiplication. Without a positive balance a ratio is infinite, and nothing rises above it. */
 export function hasRisen(before: Amounts, after: Amounts): boolean {
   const isInfinite = ({ marginBalance, maintenanceMargin }: Amounts): boolean =>
     marginBalance.isNegative() || (marginBalance.isZero() && !maintenanceMargin.isZero());
