@@ -92,7 +92,7 @@ describe('a bad value', () => {
     expect(problemsOf({ ...auth, ...database, [name]: value })).toEqual([problem]);
   });
 
-  it('does not hide another one: all are told at once', () => {
+  it('does not hide another one: all are named at once', () => {
     expect(problemsOf({ AUTH_SECRET: SECRET, PORT: 'x', FEED: 'x', DEMO: 'x' })).toHaveLength(3);
   });
 

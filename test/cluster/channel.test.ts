@@ -19,7 +19,7 @@ const withRedis = HAS_REDIS ? describe : describe.skip;
 const uuid = (index: number): string => `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`;
 const silent = createLogger('silent');
 
-describe('a nudge', () => {
+describe('a notice', () => {
   it.each<[Notice]>([
     [{ kind: 'prices', round: 9_007_199_254_740_993n }],
     [{ kind: 'accounts', ids: [uuid(1), uuid(2)], cause: 'INTEREST' }],
@@ -131,7 +131,7 @@ withRedis('relays', () => {
     await redis.kill();
   });
 
-  it('tell each other, and not themselves, in the order in which it was told', async () => {
+  it('send to each other, and not to themselves, in order', async () => {
     const [one, two] = await pair();
     const told: Notice[] = [
       { kind: 'prices', round: 1n },
@@ -158,7 +158,7 @@ withRedis('relays', () => {
     expect(other.heard).toEqual([]);
   });
 
-  it('ignore what is no news, and go on', async () => {
+  it('ignore messages that are no notices, and go on', async () => {
     const [one, two] = await pair();
     const stranger = new Redis(redis.url);
     for (const text of ['garbage', '{"from":"x","kind":"of tomorrow"}', 'x'.repeat(2_000_000)]) {
@@ -170,7 +170,7 @@ withRedis('relays', () => {
     await stranger.quit();
   });
 
-  it('open while Redis is away, drop what they are told, and make up for it when it comes', async () => {
+  it('open while Redis is away, drop notices, and make up for it when Redis is back', async () => {
     await redis.kill();
     const [one, two] = [listen(), listen()];
     for (let round = 0n; round < 100_000n; round++) one.send({ kind: 'prices', round });
@@ -239,7 +239,7 @@ withRedis('relays', () => {
     expect(two.heard.length).toBeLessThanOrEqual(1_000);
   });
 
-  it('tell the log of an outage once, and nothing of the password', async () => {
+  it('log an outage once, and nothing of the password', async () => {
     const lines: string[] = [];
     const record = (_fields: object, text?: string): number => lines.push(JSON.stringify([_fields, text]));
     const log = { ...silent, warn: record, info: (text: string) => lines.push(text), debug: () => undefined };
@@ -258,7 +258,7 @@ withRedis('relays', () => {
     await admin.quit();
   });
 
-  it('that are closed have sent what they were told, and end', async () => {
+  it('that are closed have sent their last notices, and end', async () => {
     const [one, two] = await pair();
     const ids = Array.from({ length: 20 * MAX_IDS }, () => randomUUID());
     one.send({ kind: 'accounts', ids, cause: 'ACCOUNT' });

@@ -68,7 +68,7 @@ function termOf(leadership: Leadership): Term {
 }
 
 describe('alone', () => {
-  it('is on duty at once, until it is closed, and in a new term the next time', async () => {
+  it('leads at once, until it is closed, and in a new term the next time', async () => {
     const first = await open();
     const term = termOf(first);
     expect(terms.at(-1)).toBe(term.number);
@@ -102,7 +102,7 @@ withServer('of several', () => {
     });
   });
 
-  it('exactly one is on duty; when it leaves, another one', async () => {
+  it('exactly one leads; when it leaves, another one', async () => {
     for (let index = 0; index < 3; index++) await open();
     for (let left = 3; left > 0; left--) {
       await until(() => leaders().length === 1, 5_000);
@@ -149,7 +149,7 @@ withServer('of several', () => {
     expect(await hold(termOf(second))).toMatchObject({ lastAlert: 7n });
   });
 
-  it('is not on duty twice through a pooler of transactions, and says what is wrong', async () => {
+  it('does not lead twice through a pooler of transactions, and says what is wrong', async () => {
     const warnings: string[] = [];
     const warn = ({ err }: { err: Error }): number => warnings.push(err.message);
     const first = await open(undefined, { ...log, info: () => undefined, warn });
@@ -184,7 +184,7 @@ withServer('of several', () => {
       await until(() => cut.term !== null, 5_000);
     });
 
-    it('opens while the database is away, and is on duty when it is there', async () => {
+    it('opens while the database is away, and leads when it is back', async () => {
       await proxy.cut();
       const leadership = await open(url);
       expect(leadership.term).toBeNull();

@@ -57,7 +57,7 @@ async function appliedAt(id: string): Promise<Date | null> {
 }
 
 describe('a version that was scheduled', () => {
-  it('is told when it takes effect, once, in the order of the instants, and never before', async () => {
+  it('is announced when it takes effect, once, in the order of the instants, and never before', async () => {
     start();
     const first = await changeLista(here, '0.2', inMs(4_000));
     const second = await changeLista(here, '0.3', inMs(4_100));
@@ -74,7 +74,7 @@ describe('a version that was scheduled', () => {
     expect(here.heard).toHaveLength(4);
   });
 
-  it('is not told when it was cancelled', async () => {
+  it('is not announced when it was cancelled', async () => {
     start();
     const first = await changeLista(here, '0.2', inMs(HOUR));
     const { version } = await changeLista(here, '0.3', inMs(HOUR + 1));
@@ -84,7 +84,7 @@ describe('a version that was scheduled', () => {
     expect(here.heard).not.toContain(`IN_FORCE ${first.version}`);
   });
 
-  it('is told where it was only heard of, once, whoever else tells', async () => {
+  it('is announced where only its schedule was known, once, also when others announce it', async () => {
     const there = await ruleProcess(db, clock);
     start();
     start(there);
@@ -108,7 +108,7 @@ describe('a version that was scheduled', () => {
     expect(here.heard[1]).toBe(`IN_FORCE ${version}`);
   });
 
-  it('tells of a policy as well', async () => {
+  it('announces a policy as well', async () => {
     start();
     const { refusals } = await changeMarginPolicy(
       here,
@@ -127,7 +127,7 @@ describe('a version that was scheduled', () => {
 });
 
 describe('the record', () => {
-  it('is made on duty, at the instant, and known to the process', async () => {
+  it('is made by the leader, at the instant, and known to the process', async () => {
     start().setTerm(term().term);
     const version = await changeLista(here, '0.2', inMs(1_500));
     await until(async () => (await appliedAt(version.id)) !== null);
@@ -136,7 +136,7 @@ describe('the record', () => {
     await until(() => here.rulebook.ratioVersion(version.id)?.appliedAt?.getTime() === applied?.getTime());
   });
 
-  it('is made by nobody else, and by who comes on duty at once, with the instant at which that was', async () => {
+  it('is made by no other process, and by a new leader at once, with the instant at which that was', async () => {
     const idle = start();
     const version = await changeLista(here, '0.2', inMs(1_500));
     await until(() => here.heard.includes(`IN_FORCE ${version.version}`));
@@ -164,7 +164,7 @@ describe('the record', () => {
     expect(later.heard).toEqual([]);
   });
 
-  it('is left to the next one by who was deposed without knowing it', async () => {
+  it('is left to the next leader by one that has lost leadership without knowing it', async () => {
     const version = await changeLista(here, '0.2', inMs(1_500));
     const stale = start();
     const late = term(77n);

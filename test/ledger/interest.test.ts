@@ -146,7 +146,7 @@ it('looks at the balance of the hour, however late it comes', async () => {
   await book(id, 'USDT', '4000', at('18:05:00'));
 });
 
-it('is booked once, whoever tries at the same time', async () => {
+it('is charged once, however many try at the same time', async () => {
   const opened = at('18:10:00');
   const ids = await Promise.all(Array.from({ length: 5 }, () => account(opened)));
   for (const id of ids) await book(id, 'USDT', '-2000', opened);
@@ -206,7 +206,7 @@ it('exchanges once at the end of a catch-up', async () => {
   expect((await parts.db.account.findUniqueOrThrow({ where: { id } })).version).toBe(4);
 });
 
-it('tells of the first hour after one without interest, once an account and run', async () => {
+it('alerts on the first hour after one without interest, once an account and run', async () => {
   const day = (time: string): Date => at(`2026-05-03T${time}Z`);
   const id = await account(day('00:10:00'));
   /** What is told since it was asked last: the entries of each item. */

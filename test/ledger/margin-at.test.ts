@@ -247,7 +247,7 @@ it('says why there is none', async () => {
   expect(await marginAt(of, now, now)).toEqual({ reason: null, balance: '5' });
 });
 
-it('cannot tell of an account that is older than its versions', async () => {
+it('has no answer for an account that is older than its versions', async () => {
   const of = await account(START);
   await book([of.id], 'USDT', '5', START + 1_000);
   await book([of.id], 'USDT', '6', START + 2_000);
@@ -257,7 +257,7 @@ it('cannot tell of an account that is older than its versions', async () => {
   expect(await marginAt(of, START + 2_000, START + 2_000)).toEqual({ reason: null, balance: '11' });
 });
 
-it('tells many accounts and instants apart in one statement', async () => {
+it('distinguishes many accounts and instants in one statement', async () => {
   const accounts = await Promise.all(Array.from({ length: 20 }, () => account(START)));
   const ids = accounts.map(({ id }) => id);
   await book(ids, 'USDT', '1', START + 1);

@@ -256,7 +256,7 @@ describe('what was refused', () => {
 });
 
 describe('the audit', () => {
-  it('cannot be changed, nor shortened, by whoever has the database', async () => {
+  it('cannot be changed, nor shortened, by a user of the database', async () => {
     const { db } = app.app.services;
     const before = await auditLog(admin);
     for (const sql of ['UPDATE audit_entries SET done = true', 'DELETE FROM audit_entries', 'TRUNCATE audit_entries']) {

@@ -242,7 +242,7 @@ describe('a change that is scheduled', () => {
 });
 
 describe('a cancellation', () => {
-  it('takes a version back before it takes effect, and tells who watches', async () => {
+  it('takes a version back before it takes effect, and sends that to subscribers', async () => {
     const scheduled = await made(lista, { ratio: '0.2', effectiveFrom: inMs(2 * DAY) });
     const stream = watch(alice);
     await subscribed(1);
@@ -304,7 +304,7 @@ describe('a cancellation', () => {
     expect(codes(await cancel(second.id))).toEqual([]);
   });
 
-  it('and a change at the same moment: either the one comes first or the other, and both are told the truth', async () => {
+  it('and a change at the same moment: either one comes first, and both answers are true', async () => {
     const scheduled = await made(lista, { ratio: '0.2', effectiveFrom: inMs(2 * DAY) });
     const expectedVersion = scheduled.version;
     const [cancelled, changed] = await Promise.all([
@@ -374,7 +374,7 @@ describe('the guard rails', () => {
 });
 
 describe('two at the same moment', () => {
-  it('of two admins who schedule, one wins and the other is told', async () => {
+  it('of two admins who schedule, one wins and the other is refused', async () => {
     const second = await app.as('second', 'ADMIN');
     const expectedVersion = await newestVersion(admin, lista);
     const input = { ...lista, ratio: '0.55', force: true, effectiveFrom: inMs(2 * DAY), expectedVersion };

@@ -155,7 +155,7 @@ describe("an account, and what hangs on it, that is not the viewer's", () => {
     expect(await bob.ask(ledger, { id: bobs, after: entry })).toEqual({ account: { ledger: { nodes: [] } } });
   });
 
-  it('is passed over by a subscription, which is told of the own one only', async () => {
+  it('is passed over by a subscription, which is sent the own one only', async () => {
     const watch = 'subscription ($ids: [ID!]!) { marginRatioChanged(accountIds: $ids) { account { name } cause } }';
     const socket = await connectSocket(bob);
     const ofNobody = await operate(socket, watch, { ids: [global('Account', randomUUID())] });
@@ -311,7 +311,7 @@ describe('a query', () => {
     expect(await over(guest)).toEqual(['FORBIDDEN']);
   });
 
-  it('of nobody tells nothing beside its refusal', async () => {
+  it('of nobody is answered by a refusal and nothing else', async () => {
     const query = 'query ($id: ID!) { account(id: $id) { id } }';
     const theirs = await post(anonymous, query, { id: account });
     expect(theirs).toEqual(await post(anonymous, query, { id: 'x' }));
@@ -410,7 +410,7 @@ describe('the tables', () => {
 });
 
 describe('who changed a ratio', () => {
-  it('is told to admins, and to nobody else', async () => {
+  it('is shown to admins, and to nobody else', async () => {
     const change = `mutation ($input: ChangeCollateralRatioInput!) {
       changeCollateralRatio(input: $input) { collateralRatio { id version changedBy } errors { code } } }`;
     const input = {

@@ -204,7 +204,7 @@ it('is as well afterwards as before', async () => {
   }
 });
 
-it('has kept the books', async () => {
+it('has kept every balance the sum of its entries', async () => {
   await stop();
   const { db, close } = await database.open();
   expect(await wrongBalances(db)).toBe(0);

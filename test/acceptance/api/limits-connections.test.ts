@@ -55,7 +55,7 @@ describe('connections', () => {
     for (const socket of [...sockets, again]) socket.close();
   });
 
-  it('are heard in turn: one that asks fifty things at once keeps nobody waiting', async () => {
+  it('are served in turn: one that asks fifty things at once keeps nobody waiting', async () => {
     const [hasty, other] = await Promise.all([connectSocket(service), connectSocket(await app.as('bob', 'TRADER'))]);
     const payload = { query: '{ venues { code name } viewer { subject } }' };
     for (let id = 0; id < 50; id++) hasty.send({ id: `${id}`, type: 'subscribe', payload });
@@ -70,7 +70,7 @@ describe('connections', () => {
     other.close();
   });
 
-  it('of all clients have a bound, whoever they say they are', async () => {
+  it('of all clients have a bound, whatever name they give', async () => {
     const { hostname, port } = new URL(app.url);
     const silent = await Promise.all(
       Array.from({ length: 12 }, async () => {

@@ -178,7 +178,7 @@ describe('a minute of a viewer', () => {
     );
   });
 
-  it('is told as HTTP has it: 429 and Retry-After, and nothing of it to clients of this server only', async () => {
+  it('is answered as HTTP has it: 429 and Retry-After, and nothing of it to clients of this server only', async () => {
     const viewer = await frugal.as('reader of headers', 'ADMIN');
     await post(viewer, SIXTY);
     for (const response of [await fetchOf(viewer, SIXTY), await openStream(viewer, SIXTY)]) {

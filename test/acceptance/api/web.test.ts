@@ -236,7 +236,7 @@ describe('in production', () => {
   });
   afterAll(() => production.close());
 
-  it.each(TRANSPORTS)('the schema is told to whoever has a token, over %s', async (transport) => {
+  it.each(TRANSPORTS)('the schema is shown to callers with a token, over %s', async (transport) => {
     const known = await production.as('alice', 'TRADER');
     for (const query of [
       getIntrospectionQuery(),

@@ -167,7 +167,7 @@ withServer('away during a request (with TEST_DATABASE_URL)', () => {
     expect(await service.ask(PUBLISH, { input: { quotes: [quote] } })).toEqual({ publishPrices: { accepted: 1 } });
   });
 
-  it('does not end a subscription, which tells what came after', async () => {
+  it('does not end a subscription, which sends what came after', async () => {
     const socket = await connectSocket(admin);
     const query = `subscription { marginRatioChanged(accountIds: ["${accountId}"], minChange: "0") { margin { accountVersion } } }`;
     const heard = async (): Promise<number> => {
@@ -193,7 +193,7 @@ withServer('away during a request (with TEST_DATABASE_URL)', () => {
     socket.close();
   });
 
-  it('in the moment of a commit: what was made is known again, and who watches is told', async () => {
+  it('in the moment of a commit: what was made is recognised, and watchers are sent it', async () => {
     const socket = await connectSocket(admin);
     const query = `subscription { marginRatioChanged(accountIds: ["${accountId}"], minChange: "0") { margin { walletValue } } }`;
     socket.send({ id: '1', type: 'subscribe', payload: { query } });

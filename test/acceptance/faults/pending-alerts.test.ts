@@ -162,7 +162,7 @@ it(
   TIMEOUT_MS,
 );
 
-it('tells of a scheduled ratio and of an auto-exchange that no server could store before it stopped', async () => {
+it('alerts on a scheduled ratio and an auto-exchange that no server could store before it stopped', async () => {
   const admin = await app.as('root', 'ADMIN');
   const [holder, exchanged] = [await open(), await open()];
   await publishPrices(service, { BTC: '60000', 'ASTER/BTCUSDT': '60000' });
@@ -195,7 +195,7 @@ it('tells of a scheduled ratio and of an auto-exchange that no server could stor
   ]);
 });
 
-it('tells of what happened to an account that could not be evaluated at first, without being asked again', async () => {
+it('alerts on an account that could not be evaluated at first, without another event', async () => {
   const id = await open();
   await publishPrices(service, { BTC: '60000' });
   await recordTransfers(service, transfer(id, 'BTC', '1'));

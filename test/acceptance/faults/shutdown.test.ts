@@ -30,7 +30,7 @@ async function readiness(url: string): Promise<[number, unknown]> {
   return [response.status, await response.json()];
 }
 
-it('is told to load balancers first, then to clients, and finishes what runs', async () => {
+it('is announced to load balancers first, then to clients, and finishes what runs', async () => {
   const { server, alice, account } = await start({ SHUTDOWN_NOTICE: '1', LIMIT_DRAIN_SECONDS: '30' });
   const socket = await connectSocket(alice);
   socket.send({ id: '1', type: 'subscribe', payload: { query: WATCH, variables: { ids: [account] } } });
@@ -76,7 +76,7 @@ it('is told to load balancers first, then to clients, and finishes what runs', a
   expect(performance.now() - begun).toBeLessThan(10_000);
 });
 
-it('ends in time, whoever does not answer or never comes to an end', async () => {
+it('ends in time, also with clients that do not answer or never end', async () => {
   const { server, alice, account } = await start({ LIMIT_DRAIN_SECONDS: '1' });
   const { hostname, port } = new URL(server.url);
   // One WebSocket that reads nothing, and one request that never ends.

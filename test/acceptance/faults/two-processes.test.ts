@@ -51,7 +51,7 @@ both('two processes', () => {
 
   const isLeader = (server: ServerProcess): boolean => server.output().includes('This server is the leader');
 
-  it('tells the clients of both what one of them has heard', async () => {
+  it('sends to the clients of both what one of them has received', async () => {
     const [first, second] = services as [Api, Api];
     await publishPrices(first, { 'BITGET/BTCUSDT': '20000' });
     const id = await openAccount(first);

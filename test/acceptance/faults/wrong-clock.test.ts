@@ -52,7 +52,7 @@ describe("the server's clock", () => {
     return { app, service, alice, account, told, statuses, set, db };
   }
 
-  it('an hour ahead: prices of the present are stale, and still move what is told; fills go on', async () => {
+  it('an hour ahead: prices of the present are stale, and still move margin states; fills go on', async () => {
     const { service, alice, account, told, statuses, set, db } = await watched();
     const acknowledged: string[] = [];
     const buy = async (): Promise<void> => {

@@ -202,7 +202,7 @@ describe('changeCollateralRatio', () => {
     expect(await newest()).toBe(expectedVersion + 1);
   });
 
-  it('lets one of two admins win, and tells the other which version is the newest', async () => {
+  it('lets one of two admins win, and names the newest version to the other', async () => {
     for (let round = 0; round < 5; round++) {
       const expectedVersion = await newest();
       const changed = await Promise.all([

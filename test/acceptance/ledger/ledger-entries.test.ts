@@ -60,7 +60,7 @@ async function isolated(): Promise<{ id: string; positionId: string }> {
 
 const marginOf = (id: string): Promise<object> => readAccount(alice, id, 'positions { isolatedMargin }');
 
-it('books every kind on the balance, once, whatever is sent again', async () => {
+it('posts every kind to the balance, once, whatever is sent again', async () => {
   const id = await openAccount(service);
   const entries = [
     entry(id, 'FUNDING', '-1.5'),

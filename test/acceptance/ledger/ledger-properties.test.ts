@@ -92,7 +92,7 @@ const ALL = `collateralMode positionMode version balances { asset { symbol } qua
   positions { id size isolatedMargin leverage marginMode } instrumentSettings { leverage marginMode }
   ledger(first: 1) { nodes { id } }`;
 
-it('keeps the books', async () => {
+it('keeps every balance the sum of its entries', async () => {
   let taken = 0;
   let refused = 0;
   await fc.assert(

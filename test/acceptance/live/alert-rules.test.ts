@@ -99,7 +99,7 @@ describe('a rule', () => {
     expect(told).toEqual([]);
   });
 
-  it('is there once, however often it is sent, and tells the process on duty once', async () => {
+  it('is there once, however often it is sent, and reaches the leader once', async () => {
     const before = await outboxNumber();
     const answers = await Promise.all([set('0.7'), set('0.7', '0.665'), set('0.7'), set('0.7')]);
     expect(new Set(answers.map(({ rule }) => rule?.id)).size).toBe(1);
@@ -134,7 +134,7 @@ describe('a rule', () => {
 });
 
 describe('the removal of a rule', () => {
-  it('is told to the process on duty; again there is none', async () => {
+  it('reaches the leader; again there is none', async () => {
     const { rule } = await set('0.8');
     const before = await outboxNumber();
     told = [];

@@ -70,7 +70,7 @@ describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
     await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '1', '20000'));
   });
 
-  it('is told first as it is, then when prices, fills and transfers move it', async () => {
+  it('is sent first as it is, then when prices, fills and transfers move it', async () => {
     const stream = watch(alice, [id]);
     // 20,000 x 0.004 = 80 over 1,000.
     expect(await stream.next()).toEqual({
@@ -105,7 +105,7 @@ describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
     await stream.end();
   });
 
-  it('is told again only when the ratio has moved by minChange, or the status has changed', async () => {
+  it('is sent again only when the ratio has moved by minChange, or the status has changed', async () => {
     const stream = watch(alice, [id], '0.05');
     expect((await stream.next())?.sequence).toBe(1);
     // 1,000 - 100 = 900: 79.6 / 900 = 0.0884… moved by less than 0.05.
@@ -116,7 +116,7 @@ describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
     await stream.end();
   });
 
-  it('is told when its ratio becomes infinite and when it is finite again, and no more while it stays so', async () => {
+  it('is sent when its ratio becomes infinite and when it is finite again, and no more while it stays so', async () => {
     const stream = watch(alice, [id], '100');
     await stream.next();
     const told = async (price: string): Promise<unknown> => {
@@ -133,7 +133,7 @@ describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
     await stream.end();
   });
 
-  it('is told nothing twice with a minChange of 0, however often it is looked at', async () => {
+  it('is never sent twice unchanged with a minChange of 0, however often it is evaluated', async () => {
     const first = watch(alice, [id], '0');
     expect((await first.next())?.sequence).toBe(1);
     // Who begins to watch has the account read anew; a price of somebody else's moves; and one of its own, to the same.
@@ -150,7 +150,7 @@ describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
     }
   });
 
-  it('is told when a price of it becomes stale and when it is fresh again, though nothing has moved', async () => {
+  it('is sent when a price of it becomes stale and when it is fresh again, though nothing has moved', async () => {
     const stream = watch(alice, [id]);
     expect((await stream.next())?.margin).toMatchObject({ stale: [] });
     ahead = 61_000;
@@ -170,7 +170,7 @@ describe('an account with 1,000 USDT and a long of 1 BTC at 20,000', () => {
   });
 });
 
-it('tells of a collateral ratio that an admin changes', async () => {
+it('sends a collateral ratio that an admin changes', async () => {
   const admin = await app.as('root', 'ADMIN');
   const id = await openAccount(service, { venue: 'ASTER', chain: 'SOLANA' });
   await publishPrices(service, { JLP: '4', 'ASTER/BTCUSDT': '20000' });

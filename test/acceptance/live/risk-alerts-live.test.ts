@@ -114,7 +114,7 @@ describe('a client', () => {
     last.close();
   });
 
-  it('without a cursor is told of nothing from before, and then of everything', async () => {
+  it('without a cursor is sent nothing from before, and then everything', async () => {
     const before = await store(account, account);
     const listener = await listen(alice);
     let told: string | null = null;
@@ -131,7 +131,7 @@ describe('a client', () => {
     listener.close();
   });
 
-  it('is told whether an alert was acknowledged since', async () => {
+  it('is sent whether an alert was acknowledged since', async () => {
     const before = await store(account);
     const query = 'subscription ($after: String) { riskAlerts(after: $after) { cursor id acknowledgedAt } }';
     const socket = await connectSocket(alice);
@@ -230,7 +230,7 @@ describe('bad input', () => {
     socket.close();
   });
 
-  it('a cursor from the future is refused, and told what to do: it would swallow alerts silently', async () => {
+  it('a cursor from the future is refused with what to do: it would swallow alerts silently', async () => {
     const last = await store(account);
     const socket = await connectSocket(alice);
     const [answer] = await operate(socket, LISTEN, { after: at(last + 1n) });
@@ -241,7 +241,7 @@ describe('bad input', () => {
 });
 
 describe('a thousand streams', () => {
-  it('on ten sockets are told of five alerts each, read once for all', async () => {
+  it('on ten sockets are sent five alerts each, read once for all', async () => {
     const before = await store(account);
     const sockets = await Promise.all(Array.from({ length: 10 }, () => connectSocket(alice)));
     const { statements } = app;

@@ -52,7 +52,7 @@ async function all(api: Api, query: string, variables: Record<string, unknown> =
 const codeOf = (result: ExecutionResult | undefined): unknown => result?.errors?.[0]?.extensions?.['code'];
 
 describe('a subscription', () => {
-  it('is told first as it is, then as it changes, with fresh data for every event', async () => {
+  it('is sent first as it is, then as it changes, with fresh data for every event', async () => {
     const client = clientOf(alice);
     const stream = client.iterate({ query: WATCH, variables: { ids: [account] } });
     const next = async (): Promise<unknown> =>
@@ -138,7 +138,7 @@ describe('other operations', () => {
     expect(JSON.stringify(results)).not.toContain('http');
   });
 
-  it('are nothing for whoever has no token', async () => {
+  it('are nothing for callers without a token', async () => {
     expect((await all(app.anonymous(), WATCH, { ids: [account] })).map(codeOf)).toEqual(['UNAUTHENTICATED']);
   });
 });

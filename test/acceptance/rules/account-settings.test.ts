@@ -253,7 +253,7 @@ describe('setCollateralMode', () => {
     ]);
   });
 
-  it('waits for fresh marks', async () => {
+  it('waits for fresh mark prices', async () => {
     const id = await openAccount(service, { venue: 'ASTER', chain: 'BNB_CHAIN' });
     await prices();
     await recordTransfers(service, transfer(id, 'USDT', '1000'));

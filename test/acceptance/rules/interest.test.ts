@@ -29,7 +29,7 @@ async function ledgerWith(api: Api, id: string, entries: number): Promise<string
   }
 }
 
-it('books every full hour once, those of a pause too', async () => {
+it('charges every full hour once, those of a pause too', async () => {
   let service = await start();
   const id = await openAccount(service, { venue: 'ASTER', chain: 'BNB_CHAIN' });
   const owed = {

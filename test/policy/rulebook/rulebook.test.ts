@@ -42,8 +42,8 @@ const dated = (venue: string, effectiveFrom: Date | null, at = now) => ({
   expectedVersion: here.rulebook.policyVersion(venue, new Date(at)).version,
 });
 
-describe('a process that was told nothing', () => {
-  it('learns of what others have stored by one statement where nothing is new, and tells it once', async () => {
+describe('a process that got no notice', () => {
+  it('finds versions that others have stored, by one statement if there are none, and announces them once', async () => {
     await refresh();
     statements.length = 0;
     await refresh();
@@ -83,7 +83,7 @@ describe('a process that was told nothing', () => {
     expect(there.heard).toEqual([`CANCELLED ${version}`]);
   });
 
-  it('learns when a version was applied, which is no news', async () => {
+  it('finds out when a version was applied, which is no event', async () => {
     const { id, version } = await changeLista(here, '0.4', new Date(now + HOUR));
     await refresh();
     await opened.db.collateralRatio.update({ where: { id }, data: { appliedAt: new Date(now + HOUR + 5) } });

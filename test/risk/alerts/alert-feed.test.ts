@@ -100,14 +100,14 @@ describe('a stream without a number', () => {
     }
   });
 
-  it('is woken by the clock, where the news are lost', async () => {
+  it('is woken by the clock, where notices are lost', async () => {
     const stream = await open();
     const next = stream.next();
     const last = await storeAlerts(db, [hers]);
     expect((await next).value?.seq).toBe(last);
   });
 
-  it('is woken after a gap in the news of other processes', async () => {
+  it('is woken after a gap in the notices of other processes', async () => {
     const stream = await open();
     const began = performance.now();
     for (let times = 0; times < 5; times++) {
@@ -122,7 +122,7 @@ describe('a stream without a number', () => {
 });
 
 describe('a stream after a number', () => {
-  it('tells what is stored, page by page, and then what is new', async () => {
+  it('sends stored alerts, page by page, and then new ones', async () => {
     const after = await store(hers);
     const stored = await store(...Array.from({ length: 2_350 }, () => hers));
     const stream = await open({ after });
@@ -186,7 +186,7 @@ describe('a stream after a number', () => {
 });
 
 describe('a stream', () => {
-  it('tells of its accounts, of its owner, or of all', async () => {
+  it('sends the alerts of its accounts, of its owner, or all', async () => {
     const streams = {
       all: await open(),
       alice: await open({ owner: 'alice' }),
@@ -202,7 +202,7 @@ describe('a stream', () => {
     expect(await isQuiet(nothing)).toBe(true);
   });
 
-  it('of an owner tells of accounts that are opened later', async () => {
+  it('of an owner sends the alerts of accounts that are opened later', async () => {
     const stream = await open({ owner: 'alice' });
     const opened = await storeAccount(db, 'alice');
     const last = await store(opened);
@@ -214,7 +214,7 @@ describe('a stream', () => {
     });
   });
 
-  it('ends at once, whoever waits for its next alert', async () => {
+  it('ends at once, also while its next alert is awaited', async () => {
     const stream = await open();
     const next = stream.next();
     await stream.return();
@@ -287,7 +287,7 @@ describe('a database that fails', () => {
 });
 
 describe('a thousand streams', () => {
-  it('are opened, and told of fifty alerts, in a handful of statements', async () => {
+  it('are opened, and sent fifty alerts, in a handful of statements', async () => {
     statements.length = 0;
     const streams = await Promise.all(
       Array.from({ length: 1_000 }, (_, index) => open(index % 2 === 0 ? { owner: 'alice' } : { accountIds: [hers] })),

@@ -121,7 +121,7 @@ describe('a status', () => {
     ).toEqual(['HEALTHY -> LIQUIDATION']);
   });
 
-  it('is told when prices go missing and when they are there again, whatever it is then', () => {
+  it('fires when prices go missing and when they are there again, with any status then', () => {
     for (const [ratio, status] of [
       ['1.2', 'LIQUIDATION'],
       ['0.9', 'MARGIN_CALL'],
@@ -217,7 +217,7 @@ describe('any machine', () => {
     fired: fc.subarray(all.map(({ id }) => id)),
   });
 
-  it('does nothing when it is stepped over the same level again', () => {
+  it('does nothing when it is stepped over the same state again', () => {
     fc.assert(
       fc.property(states, unitStates, rules, (state, where, own) => {
         const once = step(state, where, POLICY, own);
@@ -229,7 +229,7 @@ describe('any machine', () => {
     );
   });
 
-  it('tells every change of what it remembers, but for what arms or is forgotten', () => {
+  it('fires for every change of its state, except rearming and removed rules', () => {
     fc.assert(
       fc.property(states, unitStates, rules, (state, where, own) => {
         const { state: after, crossings } = step(state, where, POLICY, own);
@@ -243,7 +243,7 @@ describe('any machine', () => {
     );
   });
 
-  it('is never below what the level is, and above it only where it has not recovered', () => {
+  it('is never below the status of its unit, and above it only where it has not recovered', () => {
     fc.assert(
       fc.property(fc.array(unitStates, { maxLength: 12 }), rules, (path, own) => {
         let state = CALM;
@@ -259,7 +259,7 @@ describe('any machine', () => {
     );
   });
 
-  it('does nothing while its level stays between two boundaries', () => {
+  it('does nothing while its ratio stays between two boundaries', () => {
     let between = 0;
     fc.assert(
       fc.property(states, unitStates, unitStates, rules, (begin, here, there, own) => {

@@ -78,7 +78,7 @@ async function leadership(): Promise<Record<string, bigint>> {
   return { takenRound, doneRound, lastAlert };
 }
 
-describe('a turn', () => {
+describe('a cycle', () => {
   it('stores what fired with all that it says, and what is remembered of it', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     await addRounds(db, 1, 2, 3);
@@ -181,7 +181,7 @@ describe('a turn', () => {
     expect(calls).toEqual(['$queryRaw']);
   });
 
-  it('refuses a round that is older than the last one that was taken', async () => {
+  it('refuses a price batch that is older than the last one that was taken', async () => {
     await addRounds(db, 1, 2);
     const alertWriter = await newKeeper(db);
     await turn(alertWriter, 2, {});
@@ -233,7 +233,7 @@ describe('the outbox', () => {
     expect(await db.outboxItem.count()).toBe(0);
   });
 
-  it('keeps what arrives during a turn for the next', async () => {
+  it('keeps outbox rows that arrive during a cycle for the next', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     await tell(db, id);
     const alertWriter = await newKeeper(db);
@@ -248,7 +248,7 @@ describe('the outbox', () => {
     expect(await db.outboxItem.count()).toBe(0);
   });
 
-  it('keeps what it tells of an account that could not be evaluated, for a later try that holds up nobody', async () => {
+  it('keeps the rows of an account that could not be evaluated, for a later try that holds up no other account', async () => {
     const [id = '', other = ''] = await makeAccounts(db, 2);
     await tell(db, id, 'AUTO_EXCHANGED');
     await tell(db, id);
@@ -319,7 +319,7 @@ describe('exactly once', () => {
     return () => list.shift() ?? null;
   };
 
-  it.each<Fault>(['REFUSED', 'ANSWER_LOST'])('where every transaction of a turn fails once: %s', async (fault) => {
+  it.each<Fault>(['REFUSED', 'ANSWER_LOST'])('where every transaction of a cycle fails once: %s', async (fault) => {
     const ids = await makeAccounts(db, 7);
     await addRounds(db, 1);
     for (const id of ids) await tell(db, id, 'AUTO_EXCHANGED');
@@ -334,7 +334,7 @@ describe('exactly once', () => {
     for (let chunk = 0; chunk < 4; chunk++) {
       list.push(fault);
       await expect(alertWriter.endBatch(AT)).rejects.toThrow(WIRE_CUT);
-      await expect(alertWriter.startBatch(1n)).rejects.toThrow('endTurn has to succeed first');
+      await expect(alertWriter.startBatch(1n)).rejects.toThrow('endBatch must succeed first');
       expect(told.length).toBe(chunk);
       // With the next call this chunk goes through, and the one after it fails.
       list.push(null);
@@ -416,7 +416,7 @@ describe('exactly once', () => {
     expect((await newKeeper(db)).unfinishedSeq).toBeNull();
   });
 
-  it('ends at once when the duty is lost, before the database knows', async () => {
+  it('ends at once when leadership is lost, before the database knows', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     const ended = new AbortController();
     const { number } = await newTerm(db);
@@ -469,7 +469,7 @@ describe('many', () => {
     expect(await turn(alertWriter, 0, holdings)).toEqual([]);
   });
 
-  it('alerts of one turn are stored 5,000 at a time', async () => {
+  it('alerts of one cycle are stored 5,000 at a time', async () => {
     const ids = await makeAccounts(db, 10_001);
     await addRounds(db, 1);
     const bus = createBus();

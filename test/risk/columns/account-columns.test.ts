@@ -50,8 +50,8 @@ function isolated(symbol: string, margin: string): PositionState {
   return position({ instrument: symbol, size: '1', entry: '1', marginMode: 'ISOLATED', isolatedMargin: margin });
 }
 
-describe('the book', () => {
-  it('gives an account a bucket, and one more for each isolated position', () => {
+describe('the columns', () => {
+  it('gives an account a margin unit, and one more for each isolated position', () => {
     const { book, ruleSet } = emptyBook();
     const cross = position({ instrument: 'P', size: '2', entry: '1' });
     const state = account({ USDT: '10', A: '5' }, [isolated('Q', '3'), cross, isolated('R', '4')]);
@@ -93,7 +93,7 @@ describe('the book', () => {
     expect(prefilter(book, units, 1, out)).toBe(1);
   });
 
-  it('knows after any changes what a book that was filled at once knows', () => {
+  it('know after any changes what columns that were filled at once know', () => {
     const change = fc.record({
       id: fc.nat(30),
       remove: fc.boolean(),
@@ -162,7 +162,7 @@ describe('the book', () => {
   });
 });
 
-describe('marks', () => {
+describe('dirty bits', () => {
   it('are taken in ascending order, in parts, and go on where the last part ended', () => {
     const dirty = new Bitmap();
     for (const bit of [900, 3, 31, 32, 64, 3]) dirty.add(bit);

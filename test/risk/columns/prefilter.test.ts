@@ -173,7 +173,7 @@ function changedPolicy(policy: Policy, how: string): Policy {
 }
 type Ratio = Policy['collateralRatios'] extends ReadonlyMap<infer K, infer V> ? [K, V] : never;
 
-describe('the screen', () => {
+describe('the prefilter', () => {
   it(
     `never lets a bucket sleep to which something happened, in ${RUNS} scenarios`,
     () => {

@@ -28,7 +28,7 @@ function expectBetween({ low, high }: QuietRange, lowest: number, highest: numbe
   expect(high).toBeGreaterThanOrEqual(highest * (1 - 1e-14));
 }
 
-describe('the corridor', () => {
+describe('the quiet range', () => {
   it('lies between the boundaries next to the ratio', () => {
     expectBetween(quietRange('WARNING', '1000', '600'), 0.5, 0.8);
     expectBetween(quietRange('HEALTHY', '1000', '100'), 0, 0.5);
@@ -53,7 +53,7 @@ describe('the corridor', () => {
     }
   });
 
-  it('is narrowed by what somebody watches, around the ratio that was told', () => {
+  it('is narrowed by a watcher, around the ratio last sent', () => {
     // 0.3 - 0.01 and 0.3 + 0.01, inside 0 and 0.5
     expectBetween(quietRange('HEALTHY', '1000', '305', watch('0.3', '0.01')), 0.29, 0.31);
     // 0.499 + 0.01 is beyond the boundary
@@ -62,7 +62,7 @@ describe('the corridor', () => {
     expectBetween(quietRange('HEALTHY', '1000', '1', watch('0.001', '0.01')), 0, 0.011);
   });
 
-  it('does not exist for one who wants to be told of no change at all', () => {
+  it('does not exist for a watcher that wants every change', () => {
     const { low, high } = quietRange('HEALTHY', '1000', '100', watch('0.1', '0'));
     expect(low < high).toBe(false);
   });

@@ -81,7 +81,7 @@ it('does not take what was read for a watcher that left for what a new one is to
   await live.close();
 }, 15_000);
 
-it('goes on telling those who watch when the duty begins, also what was read while a round of a predecessor was ended', async () => {
+it('goes on sending to watchers when leadership begins, also what was read while a price batch of a predecessor was finished', async () => {
   const { services } = app.app;
   // News come when the test says so.
   const bus = createBus();

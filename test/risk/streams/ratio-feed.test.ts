@@ -34,7 +34,7 @@ it('keeps one item a version for who reads slowly, in the order in which they be
   feed.close();
 });
 
-it('tells of the venue and chain that were asked for, also of those without chains', async () => {
+it('sends ratios of the venue and chain that were asked for, also of those without chains', async () => {
   const feed = new RatioFeed(bus, rulebook);
   const streams = [
     feed.watch({ venue: null, chain: null }),
@@ -68,7 +68,7 @@ it('goes on to the next version where the rules have none of that id', async () 
   feed.close();
 });
 
-it('ends at once, whoever waits, and listens to nothing more', async () => {
+it('ends at once, also while the next item is awaited, and listens to nothing more', async () => {
   const before = bus.listenerCount('collateralRatio');
   const feed = new RatioFeed(bus, rulebook);
   const [one, other] = [feed.watch({ venue: null, chain: null }), feed.watch({ venue: null, chain: null })];
