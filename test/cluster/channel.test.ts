@@ -60,7 +60,7 @@ describe('a notice', () => {
   });
 });
 
-// Skipped without TEST_DATABASE_URL: nobody shares a database in PGlite, and no relay is opened for one.
+// Skipped without TEST_DATABASE_URL: processes cannot share PGlite, so no channel is opened for it.
 describe('the channel', () => {
   (SERVER_URL === null ? it.skip : it)('is one for a database, and another for its copy', async () => {
     const databases = [await createTestDatabase(), await createTestDatabase()];
@@ -206,7 +206,7 @@ withRedis('relays', () => {
       .split('\n')
       .filter((line) => line.includes('name=plimsoll'))
       .map((line) => Number(/^id=(\d+)/.exec(line)?.[1]));
-    // The first of the four is the publisher of the first relay.
+    // The first of the four is the publisher of the first channel.
     await admin.client('KILL', 'ID', Math.min(...named));
     await until(() => !one.connected);
     expect(two.connected).toBe(true);

@@ -1,6 +1,6 @@
 /**
- * Who is on duty: on PGlite the one process that there is, on PostgreSQL one of several, whatever becomes of it. The
- * processes are real ones where they are killed or stand still.
+ * Who leads: on PGlite the only process, on PostgreSQL one of several, whatever becomes of it. The processes are real
+ * ones where they are killed or stand still.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -80,7 +80,7 @@ describe('alone', () => {
     const second = await open();
     expect(termOf(second).number).toBe(term.number + 1n);
     await hold(termOf(second));
-    // Whoever has not noticed that it was replaced is told by the row.
+    // The row tells a replaced leader that has not noticed.
     const unaware = { number: term.number, ended: new AbortController().signal };
     await expect(hold(unaware)).rejects.toThrow(`Term ${term.number} is over`);
   });

@@ -46,7 +46,7 @@ describe('the feed', () => {
   interface Step {
     /** Milliseconds after the start. */
     readonly after: number;
-    /** BTC's price, which tells recorded minutes apart. */
+    /** BTC's price, which distinguishes recorded minutes. */
     readonly bitcoin: string;
     readonly quotes: readonly QuoteInput[];
   }

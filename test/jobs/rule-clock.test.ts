@@ -1,4 +1,4 @@
-/** When rules that were scheduled take effect: who is told, how often, and what is recorded of it. */
+/** When scheduled rules take effect: who gets the event, how often, and what is recorded. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -92,7 +92,7 @@ describe('a version that was scheduled', () => {
     await refreshRules(there, new Date(clock()));
     await until(() => there.heard.length === 2 && here.heard.length === 2);
     expect(there.heard).toEqual([`SCHEDULED ${version}`, `IN_FORCE ${version}`]);
-    // Somebody else says so, too: it stays told.
+    // Another process announces it, too: it stays announced.
     there.bus.emit('collateralRatio', { id, venue: 'ASTER', chain: 'BNB_CHAIN', asset: 'LISTA', change: 'IN_FORCE' });
     await sleep(50);
     expect(there.heard).toHaveLength(3);

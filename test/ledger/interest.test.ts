@@ -209,7 +209,7 @@ it('exchanges once at the end of a catch-up', async () => {
 it('alerts on the first hour after one without interest, once an account and run', async () => {
   const day = (time: string): Date => at(`2026-05-03T${time}Z`);
   const id = await account(day('00:10:00'));
-  /** What is told since it was asked last: the entries of each item. */
+  /** Outbox rows since the last call: the entries of each. */
   const told = async (): Promise<string[][]> => {
     const items = await parts.db.outboxItem.findMany({
       where: { accountId: id, kind: { not: 'CHANGED' } },

@@ -238,7 +238,7 @@ it('says why there is none', async () => {
   // Before year 1 as PostgreSQL counts them.
   expect(await marginAt(of, Date.parse('0000-01-01T00:00:00Z'), now)).toMatchObject({ reason: 'BEFORE_OPENING' });
   expect(await marginAt(of, now + 1, now)).toEqual({ reason: 'IN_THE_FUTURE', balance: undefined });
-  // USDT is worth itself, whatever is kept of prices; BTC is not.
+  // USDT is worth itself, even where no prices are kept; BTC is not.
   expect(await marginAt(of, opened, now)).toEqual({ reason: null, balance: '0' });
   expect(await marginAt(of, opened + 1_999, now)).toEqual({ reason: null, balance: '5' });
   expect(await marginAt(of, opened + 2_000, now)).toEqual({ reason: 'PRICES_NOT_KEPT', balance: undefined });

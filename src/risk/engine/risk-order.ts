@@ -98,7 +98,7 @@ export async function idsOfStatus(db: Database, cache: AccountCache, query: Risk
   return ids.length > NAMED ? null : ids;
 }
 
-/** Whether a query is of one owner or one name: of such accounts only is looked at, and not at all that there are. */
+/** Whether a query is confined to one owner or one name. Then only the matching accounts are visited. */
 export function isConfinedQuery({
   visibleTo,
   owner,
@@ -107,7 +107,7 @@ export function isConfinedQuery({
   return visibleTo !== null || owner != null || name != null;
 }
 
-/** An owner's accounts are few: the database says which. Null: all. */
+/** Ids of the matching accounts, which are few; null: all accounts. */
 async function amongWhich(db: Database, query: RiskQuery): Promise<ReadonlySet<string> | null> {
   return isConfinedQuery(query) ? new Set(await accountIds(db, query)) : null;
 }
@@ -170,7 +170,10 @@ async function forEachAccount(
   }
 }
 
-/** Holds or owes the asset. Without this look the database would be asked for page after page of accounts that do not. */
+/**
+ * Whether the account holds or owes the asset. Without this check the database would return page after page of accounts
+ * that do not.
+ */
 function hasBalance({ columns }: AccountCache, cross: number, asset: string): boolean {
   const { units, holdings, rules } = columns;
   const first = units.words[cross * UNIT_WORDS + FIRST_HOLDING] as number;

@@ -1,4 +1,4 @@
-/** Collateral ratios that admins schedule, force, take back: what is in force when, who is told, what stays. */
+/** Collateral ratios that admins schedule, force, take back: what is in force when, who is sent it, what stays. */
 import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -82,7 +82,7 @@ async function unchanged<T>(work: () => Promise<T>): Promise<T> {
   return answer;
 }
 
-/** What a subscriber is told of ratios, one after the other. */
+/** What a subscriber is sent of ratios, one after the other. */
 function watch(api: Api, args = ''): { next(): Promise<string>; end(): Promise<void> } {
   const socket = api.socket();
   type Event = { collateralRatioChanged: Ratio & { asset: { symbol: string } } };
@@ -103,7 +103,7 @@ function watch(api: Api, args = ''): { next(): Promise<string>; end(): Promise<v
   };
 }
 
-/** Subscriptions have no acknowledgement: what is told from now on reaches those that were sent before. */
+/** Subscriptions have no acknowledgement: events from now on reach those that were opened before. */
 async function subscribed(count: number): Promise<void> {
   const feed = app.app.services.ratioFeed as unknown as { streams: Set<unknown> };
   for (const end = Date.now() + 5_000; feed.streams.size < count;) {

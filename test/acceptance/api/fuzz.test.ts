@@ -69,7 +69,7 @@ beforeAll(async () => {
     // So that neither many operations nor a slow machine is a reason to refuse one.
     ...{ LIMIT_COST_PER_MINUTE: '1000000000', LIMIT_OPERATION_SECONDS: '600' },
     ...{ PRICE_MAX_AGE: '86400', LOG_LEVEL: 'warn' },
-    // V8 collects what is garbage as late as it may, which is what memory would tell without a bound.
+    // V8 collects garbage as late as it may, so that without a bound memory would say nothing of leaks.
     NODE_OPTIONS: '--max-old-space-size=200',
   });
   callers = await fuzzedCallers(server.url);
@@ -211,7 +211,7 @@ it('has kept every balance the sum of its entries', async () => {
   const stored = new Map((await db.account.findMany()).map(({ id, version }) => [globalId('Account', id), version]));
   const lost = [...watch.versions].filter(([id, version]) => (stored.get(id) ?? 0) < version);
   expect([watch.fallen, lost]).toEqual([[], []]);
-  // A long run has left books to be kept, beside those of what the traders were given; a short one almost always.
+  // A long run has left ledger entries, beside those of what the traders were given; a short one almost always.
   const made = await db.ledgerEntry.count({ where: { reference: { startsWith: 'made-' } } });
   expect(made).toBeGreaterThanOrEqual(Math.floor(RUNS / 1_000));
   await close();

@@ -119,7 +119,7 @@ const OWNED = {
 type OwnedKind = { [K in keyof typeof OWNED]: (typeof OWNED)[K] extends true ? K : never }[keyof typeof OWNED];
 const OWNED_KINDS = (Object.keys(OWNED) as (keyof typeof OWNED)[]).filter((kind): kind is OwnedKind => OWNED[kind]);
 
-/** Stands in every text of hers that is hers to choose: whoever else reads it has got at what is not his. */
+/** Stands in every text that she may choose: another reader of it has got at data that are not his. */
 const CANARY = 'canary';
 const HERS = `${CANARY}-alice`;
 

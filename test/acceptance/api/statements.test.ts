@@ -79,7 +79,7 @@ async function storeAlertsOf(ids: string[]): Promise<void> {
     WHERE seq >= ${first}`;
 }
 
-/** What the server looks at by itself, with other processes about: the outbox, rounds of prices, rules, the duty. */
+/** What the server reads by itself beside other processes: the outbox, price batches, rules, the leader's row. */
 const BY_ITSELF = /^(BEGIN|COMMIT)|\b(outbox|price_rounds|duty|applied_at)\b/;
 
 /** Of some runs the one with the fewest statements: what it begins by itself may come between, too. */

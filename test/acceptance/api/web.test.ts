@@ -281,7 +281,7 @@ it('says nothing of tokens and secrets in the log, whatever goes wrong', async (
     socket.sendText(`"Bearer ${token}`);
     await socket.closed;
   }
-  // Something has to go wrong that is told to the log.
+  // Something has to go wrong that is logged.
   const socket = await connectSocket(apiWith(noted.url, `Bearer ${good}`));
   Object.defineProperty(noted.app.services.rulebook, 'venues', {
     get: () => {

@@ -1,6 +1,6 @@
 /**
  * A disk that is full, a kill under open streams, writers that are in each other's way, a database that ends sessions:
- * clients hear what the contract says, and afterwards the books agree.
+ * clients get what the contract says, and afterwards every balance is the sum of its entries.
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, writeFileSync } from 'node:fs';
@@ -414,7 +414,7 @@ withServer('with PostgreSQL (TEST_DATABASE_URL)', () => {
     expect([ended > 12, refusals > 0, acknowledged.length > 0]).toEqual([true, true, true]);
 
     await until(() => isReady(app.url));
-    // Alerts too go on: somebody is on duty again.
+    // Alerts too go on: there is a leader again.
     const alerts = await db.riskAlert.count();
     for (const prices of [CALM, LOST]) {
       await publishPrices(service, prices);

@@ -1,6 +1,6 @@
 /**
- * What a server holds after faults is what it held before: its heap, collected, round after round of ended database
- * sessions, of a Redis that is killed, of a clock that is wrong, under writes, ticks and open streams.
+ * A server's heap after faults is what it was before, collected: after rounds of ended database sessions, of a killed
+ * Redis, of a wrong clock, under writes, ticks and open streams.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -18,7 +18,7 @@ import { fill, publishPrices } from '../../support/calls/venue-system.js';
 
 /** More for a long run. */
 const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 3);
-/** What one round may leave, in megabytes, where there are so many that a leak is told from V8's own unrest. */
+/** What one round may leave, in megabytes, over so many rounds that a leak stands out from V8's own unrest. */
 const LEFT_BY_ROUND = 0.05;
 /** V8's own: code that was compiled meanwhile, maps, feedback. */
 const UNREST = 2;
@@ -81,7 +81,7 @@ async function drain(socket: RawSocket): Promise<void> {
   }
 }
 
-/** One after the other, whatever becomes of them. */
+/** One after the other, whatever the outcome of each. */
 async function write(account: string): Promise<void> {
   for (let count = 0; !isOver; count++) {
     const side = count % 2 === 0 ? 'BUY' : 'SELL';

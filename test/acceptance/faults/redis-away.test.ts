@@ -103,7 +103,7 @@ shared('what one server is told the other one knows at once, and does not tell a
   const count = (kind: string): number => told.filter((each) => each === kind).length;
   for (let tries = 0; count('accounts') < 2 && tries < 400; tries++) await sleep(25);
   await sleep(200);
-  // One for each; a server that has read what is new by itself, before it was told, may tell it once more.
+  // One for each; a server that has read changes by itself, before a notice, may emit once more.
   expect(count('accounts')).toBe(2);
   expect(count('prices')).toBeGreaterThanOrEqual(1);
   expect(count('prices')).toBeLessThanOrEqual(2);

@@ -1,4 +1,7 @@
-/** SIGTERM: nobody is sent here any more, everybody is told, what runs is finished, and the process ends in time. */
+/**
+ * SIGTERM: no new clients are sent here, all clients are notified, running requests finish, and the process ends in
+ * time.
+ */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 

@@ -22,7 +22,7 @@ import {
 import { until } from '../../support/until.js';
 
 const REDIS_URL = process.env['TEST_REDIS_URL'];
-/** Kills of the process on duty; more for a long run. */
+/** Kills of the leader; more for a long run. */
 const KILLS = Number(process.env['DUTY_KILLS'] ?? 3);
 const STORM_MS = 1_500;
 const ACCOUNTS = 30;
@@ -177,7 +177,7 @@ both('two processes', () => {
     }
     expect(stored.length).toBeGreaterThan(ACCOUNTS);
     expect(stored.some(({ instrument }) => instrument !== null)).toBe(true);
-    // The numbers have no gap: whoever goes on from a cursor misses none.
+    // The numbers have no gap: a client that goes on from a cursor misses none.
     expect(stored.map(({ seq }) => seq)).toEqual(stored.map((_, index) => lastAlert + 1n + BigInt(index)));
   }
 });

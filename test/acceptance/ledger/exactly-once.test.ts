@@ -1,4 +1,7 @@
-/** Fills and transfers that arrive many times and at once: each is taken once, and the books agree. */
+/**
+ * Fills and transfers that arrive many times and at once: each is taken once, and every balance is the sum of its
+ * entries.
+ */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import type { Api } from '../../support/services/api.js';

@@ -1,4 +1,6 @@
-/** Sent again, sent twice at the same moment, sent with other content: one effect, and everybody is told which. */
+/**
+ * Sent again, sent twice at the same moment, sent with other content: one effect, and every caller is answered which.
+ */
 import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';

@@ -1,4 +1,4 @@
-/** What else the venue books: facts, each taken once, on the balance or on isolated margin. */
+/** Other entries that the venue reports: each taken once, on the balance or on isolated margin. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { readAccount } from '../../support/calls/account-reader.js';

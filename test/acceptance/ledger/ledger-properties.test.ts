@@ -1,4 +1,6 @@
-/** Whatever is asked of an account in whatever order: the books agree, versions rise, and refusals change nothing. */
+/**
+ * After any requests in any order, every balance is the sum of its entries, versions rise, and refusals change nothing.
+ */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 

@@ -58,7 +58,7 @@ async function rulesOf(id: string): Promise<Rule[]> {
   return alertRules;
 }
 
-/** Changes that are left for the process on duty, beside the opening; some may be done with already. */
+/** Changes that are left for the leader, beside the opening; some may be done already. */
 async function outboxNumber(): Promise<bigint> {
   const [row] = await app.app.services.db.$queryRaw<{ last: bigint }[]>`
     SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM outbox_seq_seq`;

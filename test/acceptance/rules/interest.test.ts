@@ -1,4 +1,4 @@
-/** The hourly job of a running server: it books what is due by itself, and after a restart what was missed. */
+/** The hourly job of a running server: it charges due interest by itself, and after a restart the missed hours. */
 import { afterAll, expect, it } from '@jest/globals';
 
 import type { Api } from '../../support/services/api.js';

@@ -1,4 +1,4 @@
-/** Isolated positions in the books: set aside, settled, adjusted, and never beyond their margin (rules: 6). */
+/** Isolated positions in the ledger: set aside, settled, adjusted, and never beyond their margin (rules: 6). */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { readAccount, LIQUIDATION, configure } from '../../support/calls/account-reader.js';

@@ -217,7 +217,7 @@ it.each([
         await look();
         clock += 2;
         await take(id, choice, symbols, each);
-        // Prices of two rounds in one millisecond are told apart by the next one.
+        // Prices of two batches in one millisecond are distinguished by the next one.
         await moveTo(clock + 2);
         await look();
       }

@@ -1,4 +1,4 @@
-/** Streams of stored alerts: every one once, in order, whatever happens between them. */
+/** Streams of stored alerts: each alert once, in order, whatever happens between them. */
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -50,7 +50,7 @@ async function open(request: Partial<AlertStreamRequest> = {}, from: AlertFeed =
   return stream;
 }
 
-/** Stores one alert an account, and tells it; answers the number of the last one. */
+/** Stores one alert for each account and emits the event; returns the number of the last one. */
 async function store(...accountIds: string[]): Promise<bigint> {
   const last = await storeAlerts(db, accountIds);
   bus.emit('alerts', { last });

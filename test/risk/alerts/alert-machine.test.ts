@@ -34,7 +34,7 @@ function rule(id: string, marginRatio: string, rearmBelow: string): AlertRule {
   return { id, marginRatio: decimal(marginRatio), rearmBelow: decimal(rearmBelow) };
 }
 
-/** What fires over the levels, one text for each. */
+/** What fires over the states, one text for each. */
 function fires(
   unitStates: readonly UnitAmounts[],
   rules: readonly AlertRule[] = [],

@@ -63,7 +63,7 @@ interface AccountWorld {
   readonly id: string;
   holding: Holding;
   rules: PercentRule[];
-  /** Outbox rows of exchanges that no turn has read, by the number of their entry. */
+  /** Outbox rows of exchanges that no cycle has read, by the number of their entry. */
   exchanges: bigint[];
   readonly cross: UnitOracle;
   isolated: UnitOracle | null;
@@ -152,11 +152,11 @@ class Walk {
   private round = 0;
   private entry = 0n;
   private alertWriter!: AlertWriter;
-  /** Everything has to be evaluated: the round is new, or the keeper is. */
+  /** Everything has to be evaluated: the price batch is new, or the alert writer is. */
   private isAll = true;
   /** What happens to the transactions to come. */
   private faults: (Fault | 'DEATH_BEFORE' | 'DEATH_AFTER' | null)[] = [];
-  /** The keeper's process cannot reach anything any more. */
+  /** The alert writer's process cannot reach anything any more. */
   private isDead = false;
   deaths = 0;
 
@@ -180,10 +180,10 @@ class Walk {
     this.isDead = false;
     this.faults = [];
     this.alertWriter = await newKeeper(db, { chunk: 1 + this.roll(4), next: () => this.nextFault() });
-    // Nothing but this says that the predecessor's turn has to be done again.
+    // Only this says that the predecessor's cycle has to be repeated.
     const { takenRound } = await db.duty.findUniqueOrThrow({ where: { id: 1 } });
     this.isAll = this.alertWriter.unfinishedSeq !== null || takenRound < this.round;
-    // It was not dead, only away: whatever it still does is refused, unless there is nothing to do.
+    // It was not dead, only away: its writes are refused, unless there is nothing to do.
     const refused = await before?.endBatch(new Date()).catch((error: unknown) => error);
     const isIdle = refused instanceof Error && refused.message.startsWith('No batch is under way');
     if (refused !== undefined && !isIdle) expect(refused).toBeInstanceOf(LeadershipLostError);
@@ -218,7 +218,7 @@ class Walk {
       const rearmBelow = Math.max(1, ratio - this.roll(12));
       const id = await setRule(db, world.id, ratio, rearmBelow);
       world.rules.push({ id, ratio: BigInt(ratio), rearmBelow: BigInt(rearmBelow) });
-      // From the lowest ratio to the highest, as the alerts of one turn are ordered.
+      // From the lowest ratio to the highest, as the alerts of one cycle are ordered.
       world.rules.sort((a, b) => Number(a.ratio - b.ratio) || (a.id < b.id ? -1 : 1));
     } else if (what === 2 && world.rules.length > 0) {
       const [gone] = world.rules.splice(this.roll(world.rules.length), 1);
@@ -237,7 +237,7 @@ class Walk {
     }
   }
 
-  /** One turn, with whatever happens to it, until it is stored. */
+  /** One cycle, with whatever happens to it, until it is stored. */
   private async turn(): Promise<void> {
     const possible = [null, null, 'REFUSED', 'ANSWER_LOST', 'DEATH_BEFORE', 'DEATH_AFTER'] as const;
     const count = this.roll(2) === 0 ? 1 + this.roll(5) : 0;

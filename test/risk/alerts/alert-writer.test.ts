@@ -49,7 +49,7 @@ const AT = new Date('2030-01-01T00:00:01.250Z');
 const LONG = (usdt: number): Holding => ({ usdt, cross: 100, isolated: null });
 const MARKS = { BTCUSDT: 100, ETHUSDT: 100 };
 
-/** A turn over the accounts, each in the state that it is in. */
+/** A cycle over the accounts, each in the state that it is in. */
 async function turn(
   alertWriter: AlertWriter,
   round: number,
@@ -278,7 +278,7 @@ describe('the outbox', () => {
     await alertWriter.startBatch(0n);
     alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(100), MARKS)), POLICY);
     await tell(db, id, 'AUTO_EXCHANGED');
-    // The turn could not go on; it is started again, and fails to evaluate the account.
+    // The cycle could not go on; it is started again, and fails to evaluate the account.
     await turn(alertWriter, 0, {});
     expect(await db.outboxItem.count()).toBe(2);
     expect(await stored()).toEqual([]);

@@ -1,4 +1,6 @@
-/** A keeper over a database of its own accounts, whose connection can fail, and what it needs to be judged. */
+/**
+ * An alert writer over a database of its own accounts, whose connection can fail, and what the test needs to judge it.
+ */
 import { randomUUID } from 'node:crypto';
 
 import { assessMargin, type MarginReport } from '../../../src/margin/state/assess.js';
@@ -60,7 +62,7 @@ export function faulty(db: Database, next: () => Fault | null): Database {
   });
 }
 
-/** The database, which tells what is called. */
+/** The database, which reports each call. */
 export function watched(db: Database, tell: (name: string) => void): Database {
   return wrapped(db, (name, call) => {
     tell(name);
@@ -78,7 +80,7 @@ function wrapped(db: Database, around: (name: string, call: () => Promise<unknow
   });
 }
 
-/** A process comes on duty; whoever was there is deposed. */
+/** A process becomes the leader; the former one loses leadership. */
 export async function newTerm(db: Database): Promise<Term> {
   const rows = await db.$queryRaw<{ term: bigint }[]>`UPDATE duty SET term = term + 1 RETURNING term`;
   return { number: rows[0]?.term ?? 0n, ended: new AbortController().signal };

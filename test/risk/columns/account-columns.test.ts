@@ -39,7 +39,7 @@ function holders(book: AccountColumns, price: number): number[] {
   return [...out.subarray(0, dirty.take(out))];
 }
 
-/** Everything at 1, so that a bucket is worth the sum of its quantities. */
+/** Every price is 1, so that a margin unit is worth the sum of its quantities. */
 function balanceOf(book: AccountColumns, unit: number): number {
   const interval = new Float64Array(4);
   valueUnits(book, Uint32Array.of(unit), 0, 1, interval, new Uint8Array(1));
@@ -168,7 +168,7 @@ describe('dirty bits', () => {
     for (const bit of [900, 3, 31, 32, 64, 3]) dirty.add(bit);
     const out = new Uint32Array(3);
     expect([dirty.take(out), ...out]).toEqual([3, 3, 31, 32]);
-    // A lower one that comes back waits for its turn.
+    // A lower one that is added again comes last.
     dirty.add(3);
     expect([dirty.take(out), ...out]).toEqual([3, 64, 900, 3]);
     expect(dirty.take(out)).toBe(0);

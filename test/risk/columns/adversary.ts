@@ -23,7 +23,7 @@ export interface KnownUnit {
   readonly marginRatio: Decimal | null;
 }
 
-/** In the order of the book's buckets; amounts are 0 where they are not known. */
+/** In the order of the margin units in the columns; unknown amounts are 0. */
 export function unitStatesOf(report: MarginReport): KnownUnit[] {
   const isolated = report.positions.filter(({ marginMode }) => marginMode === 'ISOLATED');
   return [
@@ -37,7 +37,7 @@ export function unitStatesOf(report: MarginReport): KnownUnit[] {
   ];
 }
 
-/** Moves USDT and isolated margins so that each bucket stands where maintenance = boundary x balance, off by `beside`. */
+/** Moves USDT and isolated margins so that in each margin unit maintenance = boundary x balance, off by `beside`. */
 export function onBoundary(
   account: AccountState,
   market: Market,

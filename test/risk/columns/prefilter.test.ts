@@ -23,7 +23,7 @@ const SEED = process.env['SCREEN_SEED'];
 
 const ID = '00000000-0000-4000-8000-000000000001';
 
-/** One account in a book of its own, with what is known of each of its buckets. */
+/** One account in columns of its own, with what is known of each of its margin units. */
 class Watched {
   readonly book = new AccountColumns(new RuleColumns(new PriceColumn()));
   private readonly units: number[];
@@ -56,7 +56,7 @@ class Watched {
     }
   }
 
-  /** How many buckets a fresh book calls calm at these prices; each of them must be. */
+  /** How many margin units fresh columns call calm at these prices; each of them must be. */
   calm(market: Market): number {
     const fresh = new AccountColumns(this.book.rules);
     const units = Uint32Array.from(fresh.put(ID, 0, textOf(this.account), 1));
@@ -74,7 +74,7 @@ class Watched {
     return units.length - rest;
   }
 
-  /** Buckets that the screen wakes, that something happened to, and that are not within their interval. */
+  /** Margin units that the prefilter wakes, that something happened to, and that are not within their interval. */
   look(market: Market): { awake: boolean[]; due: boolean[]; outside: number[] } {
     this.setPrices(market);
     const awake = new Uint32Array(this.units.length);

@@ -44,7 +44,7 @@ export const MARGIN = `status walletValue collateralValue unrealizedPnl marginBa
   availableMargin marginRatio healthFactor unpriced stale policyVersion collateral { asset { symbol } quantity indexPrice
   value uncountedQuantity collateralValue tiers { floor cap ratio value collateralValue } collateralRatio { version } }`;
 
-/** All that a simulation tells, of the account as it is. */
+/** All that a simulation answers, of the account as it is. */
 export const STATE = `margin { ${MARGIN} } positions { ${POSITION} following: liquidationPrice(indexFollows: true) { price } }`;
 
 export async function simulate(api: Api, id: string, input: object): Promise<Simulated> {

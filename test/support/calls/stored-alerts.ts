@@ -1,4 +1,4 @@
-/** Alerts as the process on duty stores them, without the prices and positions that lead to them. */
+/** Alerts as the leader stores them, without the prices and positions that lead to them. */
 import { randomUUID } from 'node:crypto';
 
 import type { Database } from '../../../src/platform/database.js';
@@ -19,8 +19,8 @@ export interface AlertChoice {
 }
 
 /**
- * One alert for each account id, numbered in that order; answers the number of the last one. It takes the duty over, as
- * another process would: whoever is on duty in this one has to begin anew.
+ * One alert for each account id, numbered in that order; returns the number of the last one. It takes over leadership,
+ * as another process would: a leader of this process has to begin anew.
  */
 export async function storeAlerts(
   db: Database,

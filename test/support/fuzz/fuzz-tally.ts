@@ -28,7 +28,7 @@ export class Watch {
   readonly versions = new Map<string, number>();
   /** Accounts whose version was lower than before. */
   readonly fallen: string[] = [];
-  /** Resident, where the system tells it. */
+  /** Resident memory, where the system reports it. */
   readonly megabytes: number[] = [];
 
   constructor(

@@ -1,6 +1,6 @@
 /**
- * Which alerts a sequence of rounds should have brought (rules: 13), written down the long way round and without the
- * server's machines: all boundaries are looked at one by one, from what `assessMargin` says on each round.
+ * Which alerts a sequence of price batches should fire (rules: 13), computed the long way and without the server's
+ * machines. It compares every boundary one by one with what `assessMargin` says at each batch.
  */
 import { assessMargin } from '../../../src/margin/state/assess.js';
 import { decimal, type Decimal } from '../../../src/margin/decimal.js';
@@ -12,7 +12,7 @@ export interface OracleRule {
   readonly rearmBelow: Decimal;
 }
 
-/** One line for each alert: round, level, kind, status, what was before or the rule, ratio. */
+/** One line for each alert: batch, margin unit, kind, status, what was before or the rule, ratio. */
 export class AlertOracle {
   readonly alerts: string[] = [];
   private readonly alerted = new Map<string, string>();

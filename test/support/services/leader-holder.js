@@ -1,4 +1,4 @@
-/** A process that wants to be the leader, and tells when it is; plain JavaScript over what was built. */
+/** A process that tries to lead and reports its term; plain JavaScript over the build. */
 import { openLeadership } from '../../../dist/src/cluster/leadership.js';
 import { createLogger } from '../../../dist/src/platform/log.js';
 

@@ -1,4 +1,4 @@
-/** A process that takes and gives back the lock of a folder when it is told to; plain JavaScript over what was built. */
+/** A process that locks and releases a folder on request; plain JavaScript over the build. */
 import { lockFolder } from '../../../dist/src/platform/folder-lock.js';
 
 let lock = null;

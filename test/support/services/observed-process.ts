@@ -1,4 +1,4 @@
-/** A server in a process of its own, of which V8's inspector tells how much it holds, and whose clock can be wrong. */
+/** A server in a process of its own, whose memory is read by V8's inspector, and whose clock can be wrong. */
 import WebSocket from 'ws';
 
 import { startServerProcess, type ServerProcess } from './process.js';

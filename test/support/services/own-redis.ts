@@ -10,7 +10,7 @@ export interface OwnRedis {
   readonly url: string;
   /** Again, after it was killed, on the same port. */
   start(): Promise<void>;
-  /** SIGKILL: nobody is told. */
+  /** SIGKILL: no client is notified. */
   kill(): Promise<void>;
   /** It keeps its connections and is silent. */
   freeze(): void;

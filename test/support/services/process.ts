@@ -11,7 +11,7 @@ export interface ServerProcess {
   readonly child: ChildProcess;
   /** All that it has printed. */
   output(): string;
-  /** SIGKILL: nothing is flushed, nobody is told. */
+  /** SIGKILL: nothing is flushed, and no client is notified. */
   kill(): Promise<void>;
 }
 

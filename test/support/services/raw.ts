@@ -68,7 +68,7 @@ export async function openSocket(url: string): Promise<RawSocket> {
     socket.once('open', resolve);
     socket.once('error', reject);
   });
-  // What happens to it from now on is told by `closed`.
+  // `closed` resolves with what happens to it from now on.
   socket.on('error', () => undefined);
   return {
     send: (message) => socket.send(JSON.stringify(message)),
