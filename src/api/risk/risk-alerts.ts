@@ -122,7 +122,7 @@ export class RiskAlertStreamResolver {
     description:
       'Alerts in order, none skipped and none twice: those after the cursor first, then live. Any role; of the accounts ' +
       'that the viewer may see, those that are opened later too. After a lost connection, subscribe again with the ' +
-      '`cursor` of the last alert that came.',
+      '`cursor` of the last alert that was handled.',
     subscribe: ({ args, context }) => listen(args as ListenArgs, context as Context),
   })
   riskAlerts(

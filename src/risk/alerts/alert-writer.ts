@@ -202,7 +202,7 @@ export class AlertWriter {
     const before = this.postponed.get(account);
     const pauseMs = before === undefined ? FIRST_PAUSE_MS : Math.min(MAX_PAUSE_MS, 2 * before.pauseMs);
     this.postponed.set(account, { until: performance.now() + pauseMs, pauseMs });
-    this.parts.log.error({ account, pauseMs }, 'An account could not be evaluated; its alerts wait until it can be.');
+    this.parts.log.error({ account, pauseMs }, 'An account could not be assessed; its alerts wait until it can be.');
   }
 
   /** Postponed accounts whose pause is not over. */
