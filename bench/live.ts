@@ -23,7 +23,6 @@ import { createLogger } from '../src/platform/log.js';
 import { readReferenceData } from '../src/policy/reference/reference-data.js';
 import { storeReferenceData } from '../src/policy/reference/reference-store.js';
 import { Rulebook } from '../src/policy/rulebook/rulebook.js';
-import { withRatio } from '../src/policy/versions/ratio-version.js';
 import { createDatabase } from './database.js';
 import { MARKS, accountId, quotes } from './portfolios.js';
 
@@ -137,7 +136,7 @@ async function preview(loop: MarginLoop, label: string, count: number): Promise<
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const started = performance.now();
-  const after = withRatio(policy, 'BTC', schedule);
+  const after = { ...policy, collateralRatios: new Map([...policy.collateralRatios, ['BTC', schedule]]) };
   const impact = await impactOf(loop.accounts, loop.snapshot, [{ venue: 'BITGET', chain: null, policy: after }]);
   const took = performance.now() - started;
   delay.disable();

@@ -29,8 +29,7 @@ const OWNERS: Readonly<Record<string, Owner>> = {
   venue_chains: REFERENCE,
   assets: REFERENCE,
   instruments: REFERENCE,
-  // The leader's clock records when a ratio took effect.
-  collateral_ratios: { writes: ['policy', 'jobs'] },
+  collateral_ratios: RULES,
   collateral_tiers: RULES,
   margin_policies: RULES,
   interest_rules: RULES,

@@ -17,7 +17,9 @@ const FINDERS: Record<NodeType, (local: string[], context: Context) => unknown> 
   Chain: ([code = ''], { rulebook }) => rulebook.chains.get(code),
   Asset: ([symbol = ''], { rulebook }) => rulebook.assets.get(symbol),
   Instrument: ([venue = '', symbol = ''], { rulebook }) => rulebook.instrument(venue, symbol),
-  CollateralRatio: ([id = ''], { rulebook }) => rulebook.ratioVersion(id),
+  CollateralRatio: ([id = ''], { rulebook }) => rulebook.version('CollateralRatio', id),
+  MarginPolicy: ([id = ''], { rulebook }) => rulebook.version('MarginPolicy', id),
+  MaintenanceTiers: ([id = ''], { rulebook }) => rulebook.version('MaintenanceTiers', id),
   Account: ([id = ''], context) => visibleAccount(id, context),
   Position: async ([accountId = '', instrument, side], context) => {
     if ((await visibleAccount(accountId, context)) === null) return null;

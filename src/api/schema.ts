@@ -14,7 +14,7 @@ import { AccountBalancesResolver, BalanceResolver } from './account/balance.js';
 import { ChainResolver } from './venue/chain.js';
 import { CollateralRatioResolver } from './venue/collateral-ratio.js';
 import { CollateralRatioChangedResolver } from './venue/collateral-ratio-changed.js';
-import { CollateralRatioImpactResolver, RatioImpactResolver } from './admin/collateral-ratio-impact.js';
+import { CollateralRatioImpactResolver, RuleImpactResolver } from './admin/collateral-ratio-impact.js';
 import { CollateralRatioChanges } from './admin/collateral-ratio-changes.js';
 import { AssetRatiosResolver, CollateralRatioQueries } from './venue/collateral-ratio-queries.js';
 import { giveWay } from './execution/give-way.js';
@@ -27,14 +27,21 @@ import { MarginRatioChangedResolver } from './risk/margin-ratio-changed.js';
 import { CollateralContributionResolver } from './account/margin-summary.js';
 import { WithdrawalsResolver } from './account/withdrawals.js';
 import { NodeResolver } from './node-query.js';
+import { MaintenanceChanges } from './admin/maintenance-changes.js';
 import { PolicyChanges } from './admin/policy-changes.js';
+import { CancelRuleChange } from './admin/cancel-rule-change.js';
+import { RuleHistory } from './admin/rule-history.js';
+import { RulePreview } from './admin/rule-preview.js';
 import { AccountPositionsResolver, PositionFieldsResolver, PositionResolver } from './account/position.js';
 import { RecordEventsResolver } from './ingest/record-events.js';
 import { RecordLedgerEntriesResolver } from './ingest/record-ledger-entries.js';
 import { RiskAlertResolver } from './risk/risk-alert.js';
 import { AccountAlertsResolver, RiskAlertStreamResolver, RiskAlertsResolver } from './risk/risk-alerts.js';
 import { RiskOverviewResolver } from './risk/risk-overview.js';
-import { InstrumentResolver, MarginPolicyResolver, VenueResolver } from './venue/venue.js';
+import { MaintenanceTiersResolver } from './venue/maintenance-tiers.js';
+import { MarginPolicyResolver } from './venue/margin-policy.js';
+import { RuleVersionResolver } from './venue/rule-version.js';
+import { InstrumentResolver, VenueResolver } from './venue/venue.js';
 import { ViewerResolver } from './account/viewer.js';
 import { SimulatedPositionFieldsResolver, WhatIfResolver } from './account/what-if.js';
 
@@ -62,6 +69,7 @@ export function createSchema(): GraphQLSchema {
       AssetResolver,
       AuditEntryResolver,
       BalanceResolver,
+      CancelRuleChange,
       ChainResolver,
       CollateralContributionResolver,
       CollateralRatioChangedResolver,
@@ -73,6 +81,8 @@ export function createSchema(): GraphQLSchema {
       InstrumentResolver,
       InstrumentSettingsResolver,
       LedgerEntryResolver,
+      MaintenanceChanges,
+      MaintenanceTiersResolver,
       MarginPolicyResolver,
       MarginAsOfResolver,
       MarginRatioChangedResolver,
@@ -81,13 +91,16 @@ export function createSchema(): GraphQLSchema {
       PolicyChanges,
       PositionFieldsResolver,
       PositionResolver,
-      RatioImpactResolver,
       RecordEventsResolver,
       RecordLedgerEntriesResolver,
       RiskAlertResolver,
       RiskAlertStreamResolver,
       RiskAlertsResolver,
       RiskOverviewResolver,
+      RuleHistory,
+      RuleImpactResolver,
+      RulePreview,
+      RuleVersionResolver,
       SimulatedPositionFieldsResolver,
       VenueResolver,
       ViewerResolver,

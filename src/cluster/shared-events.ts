@@ -7,7 +7,7 @@ import type { Parts } from '../platform/parts.js';
 import { sleep } from '../platform/retry.js';
 import type { Notice } from './notice.js';
 import { openChannel, channelName, type Channel } from './channel.js';
-import { emitRatio } from '../policy/rulebook/rule-events.js';
+import { emitRules } from '../policy/rulebook/rule-events.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 
 interface Needed extends Parts {
@@ -150,11 +150,7 @@ class JoinedEvents implements SharedEvents {
 
   private async readRules(): Promise<void> {
     const { rulebook, db, bus, clock } = this.parts;
-    const { ratios, venues } = await rulebook.refresh(db);
-    const now = new Date(clock());
-    this.emitFromChannel(() => {
-      for (const version of ratios) emitRatio(bus, version, now);
-      for (const venue of venues) bus.emit('policy', { venue });
-    });
+    const news = await rulebook.refresh(db);
+    this.emitFromChannel(() => emitRules(bus, news, new Date(clock())));
   }
 }

@@ -1,13 +1,16 @@
 /**
  * Announces scheduled rules when they take effect. The rules need no announcement to hold: the rulebook answers by the
- * instant. But what depends on them must be evaluated again. The leader also records when a ratio took effect, also for
- * ratios that fell due while no process ran.
+ * instant. But what depends on them must be evaluated again. The leader also records when a version took effect, also for
+ * versions that fell due while no process ran.
  */
 import type { Events } from '../platform/events.js';
 import { transact } from '../platform/database.js';
 import type { Parts } from '../platform/parts.js';
-import { refreshRules, emitRatio } from '../policy/rulebook/rule-events.js';
+import { emitRules, refreshRules } from '../policy/rulebook/rule-events.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
+import { isRatio } from '../policy/versions/ratio-version.js';
+import { RULES } from '../policy/versions/rules.js';
+import { storeApplied } from '../policy/versions/version-rows.js';
 import { LeadershipLostError, holdTerm, type Term } from '../cluster/leadership.js';
 
 /**
@@ -17,7 +20,7 @@ import { LeadershipLostError, holdTerm, type Term } from '../cluster/leadership.
 const MAX_WAIT_MS = 1_000;
 
 export class RuleClock {
-  /** Keys of versions in force that were announced in this process. */
+  /** Ids of versions in force that were announced in this process. */
   private readonly announced = new Set<string>();
   private readonly onRatio = (event: Events['collateralRatio'][0]): void => this.onRatioEvent(event);
   private readonly onPolicy = ({ venue }: Events['policy'][0]): void => this.onPolicyEvent(venue);
@@ -25,7 +28,7 @@ export class RuleClock {
   /** When the next version takes effect, in ms; Infinity: none is scheduled. */
   private due = Infinity;
   private term: Term | null = null;
-  /** Ratios may have taken effect without a record. */
+  /** Versions may have taken effect without a record. */
   private unrecorded = false;
   private recording: Promise<void> | null = null;
   private closed = false;
@@ -33,8 +36,8 @@ export class RuleClock {
   constructor(private readonly parts: Parts & { readonly rulebook: Rulebook }) {
     const now = parts.clock();
     // Versions in force at the start need no announcement.
-    for (const { key, effectiveFrom } of parts.rulebook.datedRules()) {
-      if (effectiveFrom.getTime() <= now) this.announced.add(key);
+    for (const { id, effectiveFrom } of parts.rulebook.standing()) {
+      if (effectiveFrom.getTime() <= now) this.announced.add(id);
     }
     parts.bus.on('collateralRatio', this.onRatio);
     parts.bus.on('policy', this.onPolicy);
@@ -69,9 +72,10 @@ export class RuleClock {
 
   private onPolicyEvent(venue: string): void {
     const now = this.parts.clock();
-    for (const rule of this.parts.rulebook.datedRules()) {
-      if (rule.ratio === null && rule.venue === venue && rule.effectiveFrom.getTime() <= now)
-        this.announced.add(rule.key);
+    for (const version of this.parts.rulebook.standing()) {
+      if (isRatio(version) || version.venue !== venue || version.effectiveFrom.getTime() > now) continue;
+      this.announced.add(version.id);
+      this.unrecorded ||= this.term !== null && version.appliedAt === null;
     }
     this.wait();
   }
@@ -79,8 +83,8 @@ export class RuleClock {
   /** Finds the next version to take effect, and sleeps until then. */
   private wait(): void {
     this.due = Infinity;
-    for (const { key, effectiveFrom } of this.parts.rulebook.datedRules()) {
-      if (!this.announced.has(key)) this.due = Math.min(this.due, effectiveFrom.getTime());
+    for (const { id, effectiveFrom } of this.parts.rulebook.standing()) {
+      if (!this.announced.has(id)) this.due = Math.min(this.due, effectiveFrom.getTime());
     }
     this.sleep();
   }
@@ -102,13 +106,11 @@ export class RuleClock {
   private emit(): void {
     const { rulebook, bus, clock } = this.parts;
     const now = new Date(clock());
-    const inForce = [...rulebook.datedRules()]
-      .filter(({ key, effectiveFrom }) => effectiveFrom <= now && !this.announced.has(key))
+    const inForce = [...rulebook.standing()]
+      .filter(({ id, effectiveFrom }) => effectiveFrom <= now && !this.announced.has(id))
       .sort((a, b) => a.effectiveFrom.getTime() - b.effectiveFrom.getTime());
-    for (const { key } of inForce) this.announced.add(key);
-    for (const { ratio } of inForce) if (ratio !== null) emitRatio(bus, ratio, now);
-    const venues = new Set(inForce.filter(({ ratio }) => ratio === null).map(({ venue }) => venue));
-    for (const venue of venues) bus.emit('policy', { venue });
+    for (const { id } of inForce) this.announced.add(id);
+    emitRules(bus, inForce, now);
     this.wait();
   }
 
@@ -134,9 +136,7 @@ export class RuleClock {
       const now = new Date(clock());
       await transact(db, async (tx) => {
         await holdTerm(tx, term);
-        await tx.$executeRaw`
-          UPDATE collateral_ratios SET applied_at = ${now}::timestamptz
-          WHERE applied_at IS NULL AND cancelled_at IS NULL AND effective_from <= ${now}::timestamptz`;
+        for (const { table } of RULES) await storeApplied(tx, table, now);
       });
       // Read back, as records of other processes are.
       await refreshRules(this.parts, now);

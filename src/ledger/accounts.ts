@@ -6,7 +6,7 @@ import { uuidv7 } from '../platform/ids.js';
 import { addToOutbox } from '../platform/outbox.js';
 import type { Prisma } from '../platform/prisma/client.js';
 import type { Audit } from '../policy/changes/audit.js';
-import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/changes/problems.js';
+import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/versions/problems.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import type { LedgerParts, Refusal } from './ledger-checks.js';
 import { accountRecord, readAccounts, type AccountRecord } from './records.js';

@@ -3,7 +3,7 @@ import { transact, type Transaction } from '../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { isUuid } from '../platform/ids.js';
 import type { Parts } from '../platform/parts.js';
-import { keyReused, problemOfKey } from '../policy/changes/problems.js';
+import { keyReused, problemOfKey } from '../policy/versions/problems.js';
 import { accountNotFound, lookAgain, type Refusal } from './ledger-checks.js';
 import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
 

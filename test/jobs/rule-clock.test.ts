@@ -8,10 +8,9 @@ import type { Term } from '../../src/cluster/leadership.js';
 import { RuleClock } from '../../src/jobs/rule-clock.js';
 import type { Database } from '../../src/platform/database.js';
 import { createLogger } from '../../src/platform/log.js';
-import { changeMarginPolicy } from '../../src/policy/changes/policy-change.js';
 import { refreshRules } from '../../src/policy/rulebook/rule-events.js';
 import { openTestDatabase } from '../support/services/database.js';
-import { cancel, changeLista, listaAt, ruleProcess, type RuleProcess } from '../support/calls/rules.js';
+import { cancel, changeLista, changePolicy, listaAt, ruleProcess, type RuleProcess } from '../support/calls/rules.js';
 import { until } from '../support/until.js';
 
 const HOUR = 3_600_000;
@@ -110,16 +109,8 @@ describe('a version that was scheduled', () => {
 
   it('announces a policy as well', async () => {
     start();
-    const { refusals } = await changeMarginPolicy(
-      here,
-      {
-        ...{ venue: 'BITGET', effectiveFrom: inMs(3_000), reason: 'test', debtMarginRate: decimal('0.01') },
-        expectedVersion: here.rulebook.policyVersions('BITGET').at(-1)?.version ?? 0,
-      },
-      { viewer: 'root', key: 'policy', mutation: 'changeMarginPolicy', input: {} },
-      new Date(clock()),
-    );
-    expect([refusals, here.policies]).toEqual([[], ['BITGET']]);
+    await changePolicy(here, { venue: 'BITGET', debtMarginRate: decimal('0.01') }, inMs(3_000));
+    expect(here.policies).toEqual(['BITGET']);
     await until(() => here.policies.length === 2);
     await sleep(50);
     expect(here.policies).toEqual(['BITGET', 'BITGET']);
@@ -181,6 +172,17 @@ describe('the record', () => {
     await until(() => here.heard.includes(`IN_FORCE ${after.version}`));
     await sleep(100);
     expect(await appliedAt(after.id)).toBeNull();
+  });
+
+  it('is made of every rule, for policies as for ratios', async () => {
+    start().setTerm(term().term);
+    const { id } = await changePolicy(here, { venue: 'BITGET', debtMarginRate: decimal('0.02') }, inMs(1_500));
+    const recorded = async (): Promise<Date | null> => {
+      return (await db.marginPolicy.findUniqueOrThrow({ where: { id } })).appliedAt;
+    };
+    expect(await recorded()).toBeNull();
+    await until(async () => (await recorded()) !== null);
+    await until(() => here.rulebook.version('MarginPolicy', id)?.appliedAt !== null);
   });
 
   it('of a change that is in force at once is made with it', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
+import type { VersionRecord } from '../../src/policy/versions/rule-version.js';
 import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
 import { startTestApp } from '../support/services/app.js';
 import { FORMER_END, restoreFormerDatabase, type FormerDatabase } from '../support/services/former-database.js';
@@ -18,12 +19,18 @@ const TABLES = [
 ];
 /** What was JSON in a text, and is jsonb. */
 const CONVERTED = ['before', 'after', 'impact'];
+/** What the versions of these have since as those of ratios had it before. */
+const ADDED: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  ['maintenance_schedules', 'margin_policies'].map((table) => [
+    ...[table, ['id', 'applied_at', 'cancelled_at', 'cancelled_by', 'cancel_reason']],
+  ]),
+);
 
-/** Every row of every table, as JSON, but for the converted columns. */
-const ROWS = TABLES.map(
-  (table) =>
-    `SELECT '${table} ' || (to_jsonb(kept) - '{${CONVERTED.join()}}'::text[])::text AS text FROM ${table} AS kept`,
-).join(' UNION ALL ');
+/** Every row of every table, as JSON, but for the columns that were converted or added. */
+const ROWS = TABLES.map((table) => {
+  const others = [...CONVERTED, ...(ADDED[table] ?? [])].join();
+  return `SELECT '${table} ' || (to_jsonb(kept) - '{${others}}'::text[])::text AS text FROM ${table} AS kept`;
+}).join(' UNION ALL ');
 const JSONS = `SELECT concat_ws(' ', seq, kept.name, kept.json) AS text FROM audit_entries
   CROSS JOIN LATERAL (VALUES ('before', before::text), ('after', after::text)) AS kept (name, json)
   UNION ALL SELECT concat_ws(' ', id, 'impact', impact::text) FROM collateral_ratios`;
@@ -31,11 +38,13 @@ const ALL = `SELECT text FROM (${ROWS} UNION ALL ${JSONS}) AS kept ORDER BY text
 
 let former: FormerDatabase;
 let migrated: string[];
+let heads: Omit<VersionRecord, 'kind' | 'venue' | 'impact'>[];
 beforeAll(async () => {
   former = await restoreFormerDatabase(ALL);
   const { db, applied, close } = await former.open();
   expect(applied.length).toBeGreaterThan(0);
   migrated = (await db.$queryRawUnsafe<{ text: string }[]>(ALL)).map(({ text }) => text);
+  heads = [...(await db.marginPolicy.findMany()), ...(await db.maintenanceSchedule.findMany())];
   await close();
 }, 180_000);
 afterAll(() => former.drop());
@@ -65,6 +74,17 @@ it('keeps every row of every table', () => {
     expect([table, former.texts.some((text) => text.startsWith(`${table} `))]).toEqual([table, true]);
   }
   expect(contentOf(migrated)).toEqual(contentOf(former.texts));
+});
+
+it('gives every version of policies and tiers an id of its own, and says when it took effect', () => {
+  expect(heads.length).toBeGreaterThan(10);
+  expect(new Set(heads.map(({ id }) => id)).size).toBe(heads.length);
+  const now = new Date();
+  for (const { effectiveFrom, createdAt, appliedAt, ...cancelled } of heads) {
+    const applied = effectiveFrom > now ? null : new Date(Math.max(effectiveFrom.getTime(), createdAt.getTime()));
+    expect(appliedAt).toEqual(applied);
+    expect(cancelled).toMatchObject({ cancelledAt: null, cancelledBy: null, cancelReason: null, impact: null });
+  }
 });
 
 it('keeps JSON that jsonb cannot hold as it was written', () => {

@@ -184,9 +184,9 @@ describe('what a version is of must be there', () => {
     ['setting_versions', { account_id: nobody }],
     ['collateral_tiers', { ratio_id: nobody }],
     ['collateral_ratios', { id: nobody, ratio_key: 'x', asset_symbol: 'NONE' }],
-    ['maintenance_schedules', { instrument: 'NONE' }],
+    ['maintenance_schedules', { id: nobody, instrument: 'NONE' }],
     ['maintenance_tiers', { instrument: 'NONE' }],
-    ['margin_policies', { venue_code: 'NONE' }],
+    ['margin_policies', { id: nobody, venue_code: 'NONE' }],
     ['interest_rules', { version: 99 }],
     ['auto_exchange_thresholds', { version: 99 }],
   ])('%s: %j', async (table, change) => {

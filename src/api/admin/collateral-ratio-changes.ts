@@ -1,69 +1,41 @@
 /** Changes of collateral ratios, and what is taken back of them. */
-import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
+import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
-import { usedKeys } from '../../platform/idempotency.js';
-import { writeImpact } from '../../risk/impact/impact-record.js';
-import { cancelCollateralRatio } from '../../policy/changes/ratio-cancel.js';
-import { changeCollateralRatio } from '../../policy/changes/ratio-change.js';
+import { cancelRule } from '../../policy/changes/cancel-rule.js';
+import { collateralRatio } from '../../policy/versions/collateral-ratio.js';
 import { Access } from '../types/access.js';
 import { Cost, TRANSACTION, perAccount, sum } from '../types/cost.js';
 import { CollateralRatio } from '../venue/collateral-ratio.js';
 import { CollateralRatioDraft, draftOf } from './collateral-ratio-draft.js';
-import { CollateralRatioImpact, impactOfDraft, storedImpact, type ImpactAnswer } from './collateral-ratio-impact.js';
 import type { Context } from '../execution/context.js';
 import { localId } from '../types/global-id.js';
 import { requestOf } from '../execution/idempotent-request.js';
 import { UserError, userErrors } from '../types/refusals.js';
-import { DateTimeScalar } from '../types/scalars.js';
+import { ChangePayload, KEY_DESCRIPTION, addDatedFields, makeChange, type DatedChange } from './rule-change.js';
 
 @InputType({
   description:
     'A change of what one asset counts. One of `ratio` and `tiers`, or neither to keep them; caps that are left out ' +
     'stay as in the version that it follows, null takes them away.',
 })
-export class ChangeCollateralRatioInput extends CollateralRatioDraft {
-  @Field(() => DateTimeScalar, {
-    nullable: true,
-    description:
-      'When it takes effect: not in the past, and after every version that is scheduled already. Left out or null: at once.',
-  })
-  effectiveFrom?: Date | null;
+export class ChangeCollateralRatioInput extends CollateralRatioDraft {}
 
-  @Field(() => String, { description: 'Why, in 1 to 1,000 characters; everybody can read it.' })
-  reason!: string;
-
-  @Field(() => Int, {
-    description:
+addDatedFields(
+  ChangeCollateralRatioInput,
+  {
+    expectedVersion:
       'The newest version that the admin saw, scheduled and cancelled ones included; 0 for an asset that had none.',
-  })
-  expectedVersion!: number;
-
-  @Field(() => Boolean, {
-    nullable: true,
-    defaultValue: false,
-    description:
+    force:
       "Passes the policy's guard rails (largest step, notice of a cut, order of tiers, USDT of at least 0.99); recorded in " +
       'the audit. Null: false.',
-  })
-  force?: boolean | null;
-
-  @Field(() => ID, { description: 'Sent again with the same input within 24 hours it answers the same payload.' })
-  idempotencyKey!: string;
-}
+  },
+  { defaultValue: false },
+);
 
 @ObjectType({ description: 'What became of a change of a collateral ratio.', simpleResolvers: true })
-export class ChangeCollateralRatioPayload {
+export class ChangeCollateralRatioPayload extends ChangePayload {
   @Field(() => CollateralRatio, { nullable: true, description: 'The new version; null when it was refused.' })
   collateralRatio!: unknown;
-
-  @Field(() => CollateralRatioImpact, {
-    nullable: true,
-    description: 'Whom it hurts, as it was computed just before; null when it was refused.',
-  })
-  impact!: ImpactAnswer | null;
-
-  @Field(() => [UserError], { description: 'Why it was refused; empty when it was made.' })
-  errors!: readonly UserError[];
 }
 
 @InputType({ description: 'A version of a collateral ratio that shall not take effect.' })
@@ -83,7 +55,7 @@ export class CancelCollateralRatioInput {
   })
   force?: boolean | null;
 
-  @Field(() => ID, { description: 'Sent again with the same input within 24 hours it answers the same payload.' })
+  @Field(() => ID, { description: KEY_DESCRIPTION })
   idempotencyKey!: string;
 }
 
@@ -108,41 +80,26 @@ export class CollateralRatioChanges {
   })
   async changeCollateralRatio(
     @Arg('input', () => ChangeCollateralRatioInput, { description: 'What shall be in force.' })
-    input: ChangeCollateralRatioInput,
+    input: ChangeCollateralRatioInput & DatedChange,
     @Ctx() context: Context,
   ): Promise<ChangeCollateralRatioPayload> {
-    const { idempotencyKey, ...rest } = input;
-    const change = { ...rest, force: rest.force ?? false };
-    const draft = draftOf(change);
-    const request = requestOf('changeCollateralRatio', idempotencyKey, change, context);
-    // A used key changes nothing, and stores no impact.
-    const used = await usedKeys(context.db, request.viewer, [idempotencyKey], context.now);
-    const impact = used.size > 0 ? null : await impactOfDraft(draft, context);
-    const { version, refusals } = await changeCollateralRatio(
+    const asked = { ...input, force: input.force ?? false };
+    const { version, ...made } = await makeChange(
+      'changeCollateralRatio',
+      collateralRatio,
+      draftOf(input),
+      asked,
       context,
-      {
-        ...draft,
-        effectiveFrom: change.effectiveFrom ?? null,
-        reason: change.reason,
-        expectedVersion: change.expectedVersion,
-        force: change.force,
-        impact: impact === null ? null : writeImpact(impact),
-        concerned: impact?.concerned ?? [],
-      },
-      request,
-      context.now,
     );
-    return {
-      collateralRatio: version,
-      impact: version === null ? null : storedImpact(version, context),
-      errors: userErrors(refusals),
-    };
+    return { collateralRatio: version, ...made };
   }
 
   @Access('ADMIN')
   @Cost(TRANSACTION)
   @Mutation(() => CancelCollateralRatioPayload, {
-    description: 'Admins. Takes a version back that is scheduled; it stays in the history, cancelled.',
+    description:
+      'Admins. Takes a version back that is scheduled; it stays in the history, cancelled. `cancelRuleChange` does it for ' +
+      'every rule.',
   })
   async cancelCollateralRatio(
     @Arg('input', () => CancelCollateralRatioInput, { description: 'Which one, and why.' })
@@ -151,8 +108,9 @@ export class CollateralRatioChanges {
   ): Promise<CancelCollateralRatioPayload> {
     const { idempotencyKey, ...rest } = input;
     const cancellation = { ...rest, force: rest.force ?? false };
-    const { version, refusals } = await cancelCollateralRatio(
+    const { version, refusals } = await cancelRule(
       context,
+      collateralRatio,
       { ...cancellation, id: localId('CollateralRatio', cancellation.id) },
       requestOf('cancelCollateralRatio', idempotencyKey, cancellation, context),
       context.now,

@@ -2,7 +2,7 @@
 import { Field, InputType } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';
-import type { RatioDraft } from '../../policy/changes/ratio-draft.js';
+import type { RatioDraft } from '../../policy/versions/ratio-draft.js';
 import { TierUnit } from '../types/enums.js';
 import { DecimalScalar } from '../types/scalars.js';
 

@@ -4,17 +4,16 @@ import { Arg, Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver, Root 
 import type { MarginState } from '../../ledger/margin-state.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
-import type { CollateralTable } from '../../margin/model.js';
-import { impactOf, type ChangedPlace } from '../../risk/impact/impact.js';
+import { impactOf } from '../../risk/impact/impact.js';
 import type { Impact } from '../../risk/impact/impact-model.js';
 import { readImpact, stateUnder } from '../../risk/impact/impact-record.js';
-import { uuidv7 } from '../../platform/ids.js';
-import { problemsOfDraft, rulesOfDraft, type RatioDraft } from '../../policy/changes/ratio-draft.js';
-import { latest, ratioKey, withRatio, type RatioVersion } from '../../policy/versions/ratio-version.js';
+import { draftedVersion, placesUnder } from '../../policy/changes/change-rule.js';
+import { collateralRatio } from '../../policy/versions/collateral-ratio.js';
+import type { VersionRecord } from '../../policy/versions/rule-version.js';
 import { Access, viewerOf } from '../types/access.js';
 import { Cost, perAccount } from '../types/cost.js';
 import { Account } from '../account/account.js';
-import { CollateralRatio } from '../venue/collateral-ratio.js';
+import { RuleVersion } from '../venue/rule-version.js';
 import { CollateralRatioDraft, draftOf } from './collateral-ratio-draft.js';
 import type { Context } from '../execution/context.js';
 import { MarginStatus } from '../types/enums.js';
@@ -45,14 +44,6 @@ export class AccountImpact {
 
   @Field(() => MarginSummary, { description: 'The same, under the changed ratios.' })
   after!: MarginSummary;
-}
-
-/** What an asset would count on one chain of one venue. */
-interface RatioChange {
-  readonly venue: string;
-  readonly chain: string | null;
-  readonly asset: string;
-  readonly table: CollateralTable;
 }
 
 /** An impact, with the way to the accounts that it is worst for. */
@@ -129,54 +120,38 @@ export class CollateralRatioImpactResolver {
     @Ctx() context: Context,
   ): Promise<ImpactAnswer> {
     if (changes.length === 0) throw badUserInput('Expected at least one change in `changes`.');
+    const { rulebook, loop, now } = context;
     const drafts = boundedList('changes', changes).map((input) => {
-      const read = changeOf(draftOf(input), context);
-      if ('problem' in read) throw badUserInput(read.problem);
-      return read.change;
+      const drafted = draftedVersion(collateralRatio, draftOf(input), rulebook, now);
+      if ('refusals' in drafted) throw badUserInput(drafted.refusals[0]?.message ?? 'The draft could not be made.');
+      return drafted.version;
     });
-    const keys = drafts.map(({ venue, chain, asset }) => ratioKey(venue, chain, asset));
+    const keys = drafts.map((version) => version.ratioKey);
     const twice = keys.find((key, index) => keys.indexOf(key) !== index);
     if (twice !== undefined) throw badUserInput(`Expected one change of each ratio, got two of ${twice}.`);
-    return answerOf(await previewOf(drafts, context));
+    return answerOf(await impactOf(loop.accounts, loop.snapshot, placesUnder(collateralRatio, drafts, rulebook, now)));
   }
 }
 
-@Resolver(() => CollateralRatio)
-export class RatioImpactResolver {
+@Resolver(() => RuleVersion)
+export class RuleImpactResolver {
   @FieldResolver(() => CollateralRatioImpact, {
     nullable: true,
     description:
       'As it was computed when the change was made, at the prices of then. Null for a version that came with the ' +
       'reference data, and to everybody but admins.',
   })
-  impact(@Root() version: RatioVersion, @Ctx() context: Context): ImpactAnswer | null {
+  impact(@Root() version: VersionRecord, @Ctx() context: Context): ImpactAnswer | null {
     return storedImpact(version, context);
   }
 }
 
-/** The impact of a change that is about to be made; null: it cannot be made, and why is not said here. */
-export async function impactOfDraft(draft: RatioDraft, context: Context): Promise<Impact | null> {
-  const read = changeOf(draft, context);
-  return 'problem' in read ? null : previewOf([read.change], context);
-}
-
-/** All changes together. */
-function previewOf(changes: readonly RatioChange[], { loop, rulebook, now }: Context): Promise<Impact> {
-  const places = new Map<string, ChangedPlace>();
-  for (const { venue, chain, asset, table } of changes) {
-    const key = ratioKey(venue, chain, '');
-    const { policy } = places.get(key) ?? { policy: rulebook.policy(venue, chain, now) };
-    places.set(key, { venue, chain, policy: withRatio(policy, asset, table) });
-  }
-  return impactOf(loop.accounts, loop.snapshot, [...places.values()]);
-}
-
-export function storedImpact(version: RatioVersion, context: Context): ImpactAnswer | null {
+export function storedImpact(version: VersionRecord, context: Context): ImpactAnswer | null {
   if (version.impact === null || !viewerOf(context).roles.includes('ADMIN')) return null;
   const record = readImpact(version.impact);
   return {
     ...record,
-    worst: async (first, { loaders }) => {
+    worst: async (first, { loaders, rulebook }) => {
       const found = await loaders.holdings.loadMany(record.worst.slice(0, first));
       const accounts = found.flatMap((held) => (held === null || held instanceof Error ? [] : [held.account]));
       const states = await loaders.marginAt.loadMany(accounts.map((account) => ({ account, at: record.asOf })));
@@ -184,27 +159,15 @@ export function storedImpact(version: RatioVersion, context: Context): ImpactAns
         if (state instanceof Error) throw state;
         const { margin } = state;
         if (margin === null) return [];
-        const after = stateUnder(margin, withRatio(margin.policy, version.asset, version));
-        return [impactOn(accounts[index] as AccountRecord, margin, after)];
+        const { venue, chain } = margin.account;
+        const changed = rulebook.policyWith(venue, chain, record.asOf, [version]);
+        return [impactOn(accounts[index] as AccountRecord, margin, stateUnder(margin, changed))];
       });
     },
   };
 }
 
-/** What a draft comes to when it follows what is there, or why it cannot be made. */
-function changeOf(
-  draft: RatioDraft,
-  { rulebook }: Context,
-): { readonly change: RatioChange } | { readonly problem: string } {
-  const [problem] = problemsOfDraft(draft, rulebook);
-  if (problem !== undefined) return { problem: problem.message };
-  const { venue, chain, asset } = draft;
-  const drafted = rulesOfDraft(draft, latest(rulebook.ratioVersions(venue, chain, asset)));
-  if ('refusal' in drafted) return { problem: drafted.refusal.message };
-  return { change: { venue, chain, asset, table: { ...drafted.rules, id: uuidv7() } } };
-}
-
-function answerOf(impact: Impact): ImpactAnswer {
+export function answerOf(impact: Impact): ImpactAnswer {
   return {
     ...impact,
     worst: async (first, { loaders }) => {

@@ -6,6 +6,8 @@ export type NodeType =
   | 'Asset'
   | 'Instrument'
   | 'CollateralRatio'
+  | 'MarginPolicy'
+  | 'MaintenanceTiers'
   | 'Account'
   | 'Position'
   | 'LedgerEntry'

@@ -87,10 +87,13 @@ export function sequenceOf(cursor: readonly string[] | null): bigint | null {
   return BigInt(text);
 }
 
+/** Of an interface. */
+type AbstractClass<T> = abstract new () => T;
+
 /** The connection and edge types of a node type. */
 export function connectionOf<T extends object>(
   name: string,
-  node: () => ClassType<T>,
+  node: () => ClassType<T> | AbstractClass<T>,
   what: string,
 ): { Connection: ClassType<Page<T>>; Edge: ClassType<Edge<T>> } {
   @ObjectType(`${name}Edge`, { description: `One of the ${what} on a page.`, simpleResolvers: true })

@@ -1,7 +1,7 @@
 /** Which collateral ratios are in force, were, and will be. */
 import { Arg, Ctx, FieldResolver, Int, Query, Resolver, Root } from 'type-graphql';
 
-import type { RatioVersion } from '../../policy/versions/ratio-version.js';
+import { isRatio, type RatioVersion } from '../../policy/versions/ratio-version.js';
 import type { AssetRecord } from '../../policy/rulebook/rulebook.js';
 import { ANY_ROLE, Access } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
@@ -90,7 +90,7 @@ export class CollateralRatioQueries {
     venue: string | null | undefined,
     @Ctx() { rulebook, now }: Context,
   ): RatioVersion[] {
-    return rulebook.scheduledRatios(now, venue ?? undefined);
+    return rulebook.scheduled(now, venue ?? undefined).filter(isRatio);
   }
 }
 

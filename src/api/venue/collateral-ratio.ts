@@ -1,16 +1,17 @@
 /** A version of a collateral ratio, as it is answered. */
-import { Ctx, Field, FieldResolver, ID, Int, ObjectType, Resolver, Root } from 'type-graphql';
+import { Ctx, Field, FieldResolver, ObjectType, Resolver, Root } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';
 import type { CollateralTier as CollateralTierRecord } from '../../margin/model.js';
-import { effectiveTo, ratioStatus, type RatioVersion } from '../../policy/versions/ratio-version.js';
+import type { RatioVersion } from '../../policy/versions/ratio-version.js';
+import { effectiveTo } from '../../policy/versions/rule-version.js';
 import { Asset } from './asset.js';
 import { Chain } from './chain.js';
 import type { Context } from '../execution/context.js';
-import { CollateralRatioStatus, TierUnit } from '../types/enums.js';
-import { globalId } from '../types/global-id.js';
-import { ID_DESCRIPTION, Node } from '../types/node.js';
+import { TierUnit } from '../types/enums.js';
+import { Node } from '../types/node.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+import { RuleVersion } from './rule-version.js';
 import { Venue } from './venue.js';
 
 @ObjectType({ description: 'What the part of a balance between floor and cap counts.', simpleResolvers: true })
@@ -26,16 +27,13 @@ export class CollateralTier {
 }
 
 @ObjectType({
-  implements: Node,
+  implements: [Node, RuleVersion],
   description:
     'What one asset counts as collateral on one chain of one venue, from one instant on. Never edited: a change is a ' +
     'new version. Any role.',
   simpleResolvers: true,
 })
 export class CollateralRatio {
-  @Field(() => Int, { description: 'From 1, rising by one with every change.' })
-  version!: number;
-
   @Field(() => TierUnit, { description: 'What floors and caps of the tiers are stated in.' })
   tierUnit!: string;
 
@@ -58,9 +56,6 @@ export class CollateralRatio {
   })
   platformCap!: Decimal | null;
 
-  @Field(() => DateTimeScalar, { description: 'From this instant on it counts, or was due to.' })
-  effectiveFrom!: Date;
-
   @Field(() => DateTimeScalar, {
     nullable: true,
     description:
@@ -75,9 +70,6 @@ export class CollateralRatio {
   @Field(() => String, { nullable: true, description: 'Why it was cancelled, in words; null: it was not.' })
   cancelReason!: string | null;
 
-  @Field(() => String, { description: 'Why it was changed, in words.' })
-  reason!: string;
-
   @Field(() => String, { nullable: true, description: 'The document that it comes from; null for a change made here.' })
   source!: string | null;
 
@@ -87,11 +79,6 @@ export class CollateralRatio {
 
 @Resolver(() => CollateralRatio)
 export class CollateralRatioResolver {
-  @FieldResolver(() => ID, { description: ID_DESCRIPTION })
-  id(@Root() ratio: RatioVersion): string {
-    return globalId('CollateralRatio', ratio.id);
-  }
-
   @FieldResolver(() => Venue, { description: 'The venue whose accounts it concerns.' })
   venue(@Root() ratio: RatioVersion, @Ctx() { rulebook }: Context): unknown {
     return rulebook.venues.get(ratio.venue);
@@ -105,11 +92,6 @@ export class CollateralRatioResolver {
   @FieldResolver(() => Asset, { description: 'The asset that counts so much.' })
   asset(@Root() ratio: RatioVersion, @Ctx() { rulebook }: Context): unknown {
     return rulebook.assets.get(ratio.asset);
-  }
-
-  @FieldResolver(() => CollateralRatioStatus, { description: 'Where this version stands now.' })
-  status(@Root() ratio: RatioVersion, @Ctx() { rulebook, now }: Context): string {
-    return ratioStatus(ratio, rulebook.ratioVersions(ratio.venue, ratio.chain, ratio.asset), now);
   }
 
   @FieldResolver(() => DateTimeScalar, {
@@ -127,14 +109,6 @@ export class CollateralRatioResolver {
   })
   platformUsed(@Root() ratio: RatioVersion, @Ctx() { loaders }: Context): Promise<Decimal> {
     return loaders.platformUsed.load(ratio);
-  }
-
-  @FieldResolver(() => String, {
-    nullable: true,
-    description: 'Subject of the admin who made the change. Admins; null for everybody else, and for reference data.',
-  })
-  changedBy(@Root() ratio: RatioVersion, @Ctx() { viewer }: Context): string | null {
-    return viewer?.roles.includes('ADMIN') === true ? ratio.changedBy : null;
   }
 
   @FieldResolver(() => String, {

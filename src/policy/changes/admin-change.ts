@@ -4,7 +4,9 @@ import type { Bus } from '../../platform/events.js';
 import type { Database, Transaction } from '../../platform/database.js';
 import { doOnce, type IdempotentRequest } from '../../platform/idempotency.js';
 import type { Audit } from './audit.js';
-import { keyReused, problemOfKey } from './problems.js';
+import { keyReused, problemOfKey } from '../versions/problems.js';
+import type { VersionRecord } from '../versions/rule-version.js';
+import type { VersionedRule } from '../versions/versioned-rule.js';
 import type { Rulebook } from '../rulebook/rulebook.js';
 
 export interface AdminParts {
@@ -61,7 +63,11 @@ export async function changeOnce(
   return { made: outcome.made, isNew: outcome.isNew, refusals: [] };
 }
 
-/** Of two admins at the same rules one waits here, and then finds the other's version. Held to the transaction's end. */
-export async function lockRules(tx: Transaction, key: string): Promise<void> {
-  await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))::text`;
+/** Of two admins at the same rule one waits here, and then finds the other's version. Held to the transaction's end. */
+export async function lockRule<V extends VersionRecord, D>(
+  tx: Transaction,
+  { lockPrefix }: VersionedRule<V, D>,
+  key: string,
+): Promise<void> {
+  await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended(${lockPrefix + key}, 0))::text`;
 }

@@ -14,11 +14,14 @@ export interface Effect {
 }
 
 const FIELD = ['effectiveFrom'];
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** How far ahead a change can be scheduled: a slip of a digit in a year must not block a rule for ever. */
+export const MAX_DAYS_AHEAD = 400;
 
 /**
- * At the instant that was asked for, or at once. Refused where it lies in the past, and where it does not lie after the
- * instant of every version that is still to come: two versions of one instant would contradict each other, and one
- * between two others would stand on what it never followed.
+ * At the instant that was asked for, or at once. Refused where it lies in the past or too far ahead, and where it does not
+ * lie after the instant of every version that is still to come: two versions of one instant would contradict each other,
+ * and one between two others would stand on what it never followed.
  *
  * @param asked null: at once
  * @param last the version that takes effect last of those that stand
@@ -26,7 +29,12 @@ const FIELD = ['effectiveFrom'];
 export function effectOf(asked: Date | null, last: Recorded | null, now: Date): Effect | { readonly refusal: Refusal } {
   if (asked !== null && asked < now) {
     const message = `Expected an instant to come, or none for at once; it was ${now.toISOString()} already.`;
-    return { refusal: { ...refuse('EFFECTIVE_IN_THE_PAST', message), field: FIELD } };
+    return { refusal: refuse('EFFECTIVE_IN_THE_PAST', message, FIELD) };
+  }
+  const furthest = new Date(now.getTime() + MAX_DAYS_AHEAD * DAY_MS);
+  if (asked !== null && asked > furthest) {
+    const message = `Expected an instant within ${MAX_DAYS_AHEAD} days, by ${furthest.toISOString()}.`;
+    return { refusal: refuse('EFFECTIVE_TOO_FAR', message, FIELD) };
   }
   // Of a process whose clock is ahead of this one: it was meant to be in force at once, and what follows it is as well.
   if (asked === null && last !== null && last.effectiveFrom > now && !wasScheduled(last)) {
@@ -35,12 +43,31 @@ export function effectOf(asked: Date | null, last: Recorded | null, now: Date): 
   const effectiveFrom = asked ?? now;
   if (last !== null && last.effectiveFrom > now && last.effectiveFrom >= effectiveFrom) {
     const due = last.effectiveFrom.toISOString();
-    const message = `Version ${last.version} takes effect at ${due}: a new one can only follow it, at a later instant.`;
-    return { refusal: { ...refuse('EFFECTIVE_OUT_OF_ORDER', message), field: FIELD } };
+    const message =
+      `Version ${last.version} takes effect at ${due}: a new one can only follow it, at a later instant, or cancel it ` +
+      'with `replaceScheduled`.';
+    return { refusal: refuse('EFFECTIVE_OUT_OF_ORDER', message, FIELD) };
   }
   return { effectiveFrom, createdAt: now };
 }
 
+/** The versions that are still to come at the instant or later: a change passes in front of them by cancelling them. */
+export function overtakenBy<T extends Scheduled>(asked: Date | null, versions: readonly T[], now: Date): T[] {
+  const effectiveFrom = asked ?? now;
+  return versions.filter(
+    (version) =>
+      version.cancelledAt === null &&
+      version.effectiveFrom > now &&
+      version.effectiveFrom >= effectiveFrom &&
+      wasScheduled(version),
+  );
+}
+
+interface Scheduled extends Recorded {
+  readonly cancelledAt: Date | null;
+}
+
+/** False: it was meant to be in force at once, by a process whose clock was ahead. */
 function wasScheduled({ effectiveFrom, createdAt }: Recorded): boolean {
   return effectiveFrom > createdAt;
 }
@@ -49,5 +76,5 @@ function wasScheduled({ effectiveFrom, createdAt }: Recorded): boolean {
 export function problemOfVersion(expected: number, newest: number): Refusal | null {
   if (expected === newest) return null;
   const message = `The newest version is ${newest}, not ${expected}: look at it and decide again.`;
-  return { ...refuse('VERSION_CONFLICT', message), field: ['expectedVersion'] };
+  return refuse('VERSION_CONFLICT', message, ['expectedVersion']);
 }

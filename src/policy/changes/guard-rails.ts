@@ -1,152 +1,53 @@
-/**
- * What a change of a collateral ratio needs `force` for. Ratios are compared as functions of the amount: what the next
- * coin (or USDT) of a balance of that size counts, from 0 to above the last cap, where it counts 0.
- */
-import { ONE, ZERO, decimal, max, quotientDown, toPlain, type Decimal } from '../../margin/decimal.js';
-import { SETTLEMENT_ASSET, type CollateralTable, type CollateralTier } from '../../margin/model.js';
-import { refuseAmount, within } from '../../margin/refusal.js';
+/** What a change of any rule needs `force` for: notice of what is stricter, liquidations, and the rails of its kind. */
+import { decimal, quotientDown, type Decimal } from '../../margin/decimal.js';
+import { refuse } from '../../margin/refusal.js';
 import type { Refusal } from '../versions/refusal.js';
+import type { GuardRails } from '../versions/policy-version.js';
+import type { VersionRecord } from '../versions/rule-version.js';
+import type { Breach, VersionedRule } from '../versions/versioned-rule.js';
 
-/** What one asset counts, whatever version says so. */
-export interface RatioRules extends Omit<CollateralTable, 'id'> {
-  readonly asset: string;
-  readonly platformCap: Decimal | null;
-}
-
-export interface GuardRails {
-  readonly guardMaxStep: Decimal;
-  readonly guardMinNoticeHours: number;
-}
-
-/** One rail that the change breaks. */
-export interface Breach {
-  readonly message: string;
-  readonly about: 'ratio' | 'notice';
-  /** What it would take, and what there is. */
-  readonly required: Decimal;
-  readonly available: Decimal;
-}
-
-/** USDT counts almost in full, whatever a table says: debts and PnL are in it. */
-const LEAST_OF_SETTLEMENT: Decimal = decimal('0.99');
 const HOUR_MS: Decimal = decimal(60 * 60 * 1000);
 
-/** What USDT counts where a table leaves it out. */
-const SETTLEMENT_AT_PAR: RatioRules = {
-  asset: SETTLEMENT_ASSET,
-  tierUnit: 'QUOTE_VALUE',
-  tiers: [{ floor: ZERO, cap: null, ratio: ONE }],
-  userCap: null,
-  platformCap: null,
-};
-
 /**
- * The rails that the change breaks. The first ratio of an asset is no step, and no cut: nothing counted before.
+ * The rails that a version breaks when it follows another, whomever it hurts.
  *
- * @param followed what counts until then; null: nothing does
  * @param noticeMs from now until it takes effect
+ * @param draft null: nobody drafts it now
  */
-export function breaches(
-  followed: RatioRules | null,
-  next: RatioRules,
+export function breachesOf<V extends VersionRecord, D>(
+  rule: VersionedRule<V, D>,
+  followed: V | null,
+  next: V,
   noticeMs: number,
-  { guardMaxStep, guardMinNoticeHours }: GuardRails,
+  rails: GuardRails,
+  draft: D | null,
 ): Breach[] {
-  const before = followed ?? (next.asset === SETTLEMENT_ASSET ? SETTLEMENT_AT_PAR : null);
-  const found: Breach[] = [];
-  const meetings = before === null ? [] : ratiosThatMeet(before, next);
-  const step = meetings.reduce((largest, [old, now]) => max(largest, now.minus(old).abs()), ZERO);
-  if (step.gt(guardMaxStep)) {
-    const message = `the largest step of a ratio is ${toPlain(step)}, and may be ${toPlain(guardMaxStep)}`;
-    found.push({ message, about: 'ratio', required: step, available: guardMaxStep });
-  }
-  const isCut =
-    before !== null &&
-    (meetings.some(([old, now]) => now.lt(old)) ||
-      isLower(before.userCap, next.userCap) ||
-      isLower(before.platformCap, next.platformCap));
+  const found = rule.breaches(followed, next, rails, draft);
   const notice = quotientDown(decimal(noticeMs), HOUR_MS);
-  const needed = decimal(guardMinNoticeHours);
-  if (isCut && notice.lt(needed)) {
-    const message = `it is a cut with ${inWords(notice)} hours of notice, and takes ${guardMinNoticeHours}`;
-    found.push({ message, about: 'notice', required: needed, available: notice });
-  }
-  // What stays as it is was let through when it was made.
-  if (before !== null && sameTiers(before, next)) return found;
-  return [...found, ...rising(next.tiers), ...tooLittleOfSettlement(next)];
+  const required = decimal(rails.guardMinNoticeHours);
+  if (notice.gte(required) || !rule.isStricter(followed, next)) return found;
+  const hours = notice.toDecimalPlaces(3).toFixed();
+  const message = `it makes a rule stricter with ${hours} hours of notice, and takes ${rails.guardMinNoticeHours}`;
+  return [...found, { message, field: 'effectiveFrom', required, available: notice }];
 }
 
-/**
- * As one refusal that names all of them; the quantities are those of the first.
- *
- * @param ratioField in which field of the input the ratios were changed
- */
-export function guardRailRefusal(found: readonly Breach[], ratioField: string): Refusal | null {
+/** @param accounts that would be in LIQUIDATION and are not */
+export function liquidationBreach(accounts: number): Breach[] {
+  if (accounts === 0) return [];
+  const message = `it would lift ${accounts} ${accounts === 1 ? 'account' : 'accounts'} to LIQUIDATION`;
+  return [{ message, field: null }];
+}
+
+/** As one refusal that names all of them; the field and the quantities are those of the first. */
+export function guardRailRefusal(found: readonly Breach[]): Refusal | null {
   const [first] = found;
   if (first === undefined) return null;
   const all = found.map(({ message }) => message).join('; ');
   const message = `Without \`force\` the policy's guard rails stand against it: ${all}.`;
-  const field = [first.about === 'ratio' ? ratioField : 'effectiveFrom'];
-  return within(field, refuseAmount('GUARD_RAIL', message, first.required, first.available));
-}
-
-/** A ratio of a lower tier below that of the next one: the first coins would count less than the later ones. */
-function rising(tiers: readonly CollateralTier[]): Breach[] {
-  const index = tiers.findIndex((tier, number) => number > 0 && tier.ratio.gt(tiers[number - 1]?.ratio ?? ONE));
-  const [lower, higher] = [tiers[index - 1], tiers[index]];
-  if (lower === undefined || higher === undefined) return [];
-  const message = `tier ${index} counts ${toPlain(lower.ratio)}, less than the ${toPlain(higher.ratio)} of tier ${index + 1}`;
-  return [{ message, about: 'ratio', required: higher.ratio, available: lower.ratio }];
-}
-
-function tooLittleOfSettlement({ asset, tiers }: RatioRules): Breach[] {
-  if (asset !== SETTLEMENT_ASSET) return [];
-  const least = pieces(tiers).reduce((lowest, { ratio }) => (ratio.lt(lowest) ? ratio : lowest), ONE);
-  if (least.gte(LEAST_OF_SETTLEMENT)) return [];
-  const message = `${SETTLEMENT_ASSET} counts ${toPlain(least)} somewhere, and should count ${toPlain(LEAST_OF_SETTLEMENT)}`;
-  return [{ message, about: 'ratio', required: LEAST_OF_SETTLEMENT, available: least }];
-}
-
-/**
- * Each ratio before with each ratio after that can hold at the same amount. Where one counts its tiers in USDT and the
- * other in coins, that depends on the price, so that every tier can meet every other.
- */
-function ratiosThatMeet(before: RatioRules, next: RatioRules): (readonly [Decimal, Decimal])[] {
-  const [old, now] = [pieces(before.tiers), pieces(next.tiers)];
-  if (before.tierUnit !== next.tierUnit) return old.flatMap((a) => now.map((b) => [a.ratio, b.ratio] as const));
-  return [...old, ...now].map(({ from }) => [ratioFrom(old, from), ratioFrom(now, from)] as const);
-}
-
-interface Piece {
-  readonly from: Decimal;
-  readonly ratio: Decimal;
-}
-
-/** The ratio from each floor on, and 0 from a last cap on. */
-function pieces(tiers: readonly CollateralTier[]): Piece[] {
-  const end = tiers.at(-1)?.cap ?? null;
-  const counted = tiers.map(({ floor, ratio }) => ({ from: floor, ratio }));
-  return end === null ? counted : [...counted, { from: end, ratio: ZERO }];
-}
-
-function ratioFrom(all: readonly Piece[], amount: Decimal): Decimal {
-  return all.findLast(({ from }) => from.lte(amount))?.ratio ?? ZERO;
-}
-
-function isLower(before: Decimal | null, next: Decimal | null): boolean {
-  return next !== null && (before === null || next.lt(before));
-}
-
-function sameTiers(before: RatioRules, next: RatioRules): boolean {
-  const [old, now] = [pieces(before.tiers), pieces(next.tiers)];
-  return (
-    before.tierUnit === next.tierUnit &&
-    old.length === now.length &&
-    old.every(({ from, ratio }, index) => from.eq(now[index]?.from ?? -1) && ratio.eq(now[index]?.ratio ?? -1))
-  );
-}
-
-/** To a thousandth: the exact number goes with the refusal. */
-function inWords(hours: Decimal): string {
-  return hours.toDecimalPlaces(3).toFixed();
+  const { field, required, available } = first;
+  return {
+    ...refuse('GUARD_RAIL', message, field === null ? undefined : [field]),
+    ...(required === undefined ? {} : { required }),
+    ...(available === undefined ? {} : { available }),
+  };
 }

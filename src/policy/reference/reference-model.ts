@@ -5,10 +5,11 @@ import type {
   AutoExchangeThreshold,
   CollateralTier,
   InterestRule,
-  MaintenanceMethod,
   MaintenanceTier,
   TierUnit,
 } from '../../margin/model.js';
+import type { PolicyParameters } from '../versions/policy-parameters.js';
+import type { GuardRails } from '../versions/policy-version.js';
 
 export interface ReferenceData {
   readonly chains: readonly ChainData[];
@@ -45,16 +46,7 @@ export interface Version {
   readonly source: string;
 }
 
-export interface PolicyData extends Version {
-  readonly liquidatesAtEquality: boolean;
-  readonly maintenanceMethod: MaintenanceMethod;
-  readonly liquidationFeeRate: Decimal;
-  readonly warningRatio: Decimal;
-  readonly marginCallRatio: Decimal;
-  readonly isolatedInMultiAsset: boolean;
-  readonly debtMarginRate: Decimal;
-  readonly guardMaxStep: Decimal;
-  readonly guardMinNoticeHours: number;
+export interface PolicyData extends Version, PolicyParameters, GuardRails {
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
 }

@@ -5,6 +5,7 @@
 import { toPlain, type Decimal } from '../../margin/decimal.js';
 import { transact, type Database, type Transaction } from '../../platform/database.js';
 import { uuidv7 } from '../../platform/ids.js';
+import { parameterRow } from '../versions/policy-parameters.js';
 import type { AssetData, ReferenceData, VenueData } from './reference-model.js';
 
 /** Taken by whoever stores reference data: two processes that start at once must not both find a version missing. */
@@ -52,10 +53,8 @@ async function storePolicies(tx: Transaction, venues: readonly VenueData[]): Pro
   await tx.marginPolicy.createMany({
     data: added.map(({ interest: _, autoExchange: __, ...policy }) => ({
       ...policy,
-      liquidationFeeRate: toPlain(policy.liquidationFeeRate),
-      warningRatio: toPlain(policy.warningRatio),
-      marginCallRatio: toPlain(policy.marginCallRatio),
-      debtMarginRate: toPlain(policy.debtMarginRate),
+      ...parameterRow(policy),
+      id: uuidv7(),
       guardMaxStep: toPlain(policy.guardMaxStep),
     })),
   });
@@ -95,7 +94,9 @@ async function storeInstruments(tx: Transaction, venues: readonly VenueData[]): 
       .filter((schedule) => isNew(`${venueCode}/${symbol}`, schedule))
       .map((schedule) => ({ venueCode, instrument: symbol, ...schedule })),
   );
-  await tx.maintenanceSchedule.createMany({ data: added.map(({ tiers: _, ...schedule }) => schedule) });
+  await tx.maintenanceSchedule.createMany({
+    data: added.map(({ tiers: _, ...schedule }) => ({ ...schedule, id: uuidv7() })),
+  });
   await tx.maintenanceTier.createMany({
     data: added.flatMap(({ venueCode, instrument, version, tiers }) =>
       tiers.map((tier) => ({

@@ -7,7 +7,9 @@ import {
   type MaintenanceMethod,
   type MaintenanceTier,
 } from '../../margin/model.js';
-import { inForce, ratioKey } from '../versions/ratio-version.js';
+import { POLICY_PARAMETERS, parametersBy, type NamedParameter } from '../versions/policy-parameters.js';
+import { ratioKey } from '../versions/ratio-version.js';
+import { inForce } from '../versions/rule-version.js';
 import type { JsonValue } from './reference-json.js';
 import type { InstrumentData, PolicyData, RatioData, VenueData, Version } from './reference-model.js';
 import {
@@ -56,24 +58,18 @@ export function readVenue(file: JsonValue, known: KnownCodes): VenueData {
 }
 
 function readPolicy(file: JsonValue, known: KnownCodes): Omit<PolicyData, 'version'> {
-  const field = file.record([
-    ...VERSION_FIELDS,
-    ...['liquidatesAtEquality', 'maintenanceMethod', 'liquidationFeeRate', 'warningRatio', 'marginCallRatio'],
-    ...['isolatedInMultiAsset', 'debtMarginRate', 'guardRails', 'interest', 'autoExchange'],
-  ]);
+  const [optional, required] = [true, false].map((isOptional) =>
+    POLICY_PARAMETERS.filter(({ absent }) => (absent !== undefined) === isOptional).map(({ name }) => name),
+  );
+  const others = ['guardRails', 'interest', 'autoExchange'];
+  const field = file.record([...VERSION_FIELDS, ...(required ?? []), ...others], optional);
   const guard = field('guardRails').record(['maxStep', 'minNoticeHours']);
-  const marginCallRatio = field('marginCallRatio').decimalWithin(0, 1);
-  const warningRatio = field('warningRatio').decimalWithin(0, 1);
+  const parameters = parametersBy((parameter) => readParameter(field(parameter.name), parameter));
+  const { warningRatio, marginCallRatio } = parameters;
   if (warningRatio.gt(marginCallRatio)) throw field('warningRatio').unexpected('at most marginCallRatio');
   return {
     ...readVersion(field),
-    liquidatesAtEquality: field('liquidatesAtEquality').flag(),
-    maintenanceMethod: field('maintenanceMethod').oneOf('PROGRESSIVE', 'FLAT'),
-    liquidationFeeRate: field('liquidationFeeRate').decimalWithin(0, 1),
-    warningRatio,
-    marginCallRatio,
-    isolatedInMultiAsset: field('isolatedInMultiAsset').flag(),
-    debtMarginRate: field('debtMarginRate').decimalWithin(0, 1),
+    ...parameters,
     guardMaxStep: guard('maxStep').decimalWithin(0, 1),
     guardMinNoticeHours: guard('minNoticeHours').wholeNumber(),
     interest: field('interest')
@@ -93,6 +89,18 @@ function readPolicy(file: JsonValue, known: KnownCodes): Omit<PolicyData, 'versi
         balance: value.decimalWithin(null, 0),
       })),
   };
+}
+
+function readParameter(value: JsonValue, { type, absent }: NamedParameter): unknown {
+  if (value.isAbsent && absent !== undefined) return absent;
+  switch (type.name) {
+    case 'FLAG':
+      return value.flag();
+    case 'CHOICE':
+      return value.oneOf(...type.values);
+    case 'PART':
+      return value.decimalWithin(0, 1);
+  }
 }
 
 function readInstrument(file: JsonValue, known: KnownCodes, methodAt: (at: Date) => MaintenanceMethod): InstrumentData {

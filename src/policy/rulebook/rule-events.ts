@@ -1,13 +1,28 @@
 /** Tells the other parts of this process what has become of a rule, after the rulebook has it. */
 import type { Bus } from '../../platform/events.js';
 import type { Database } from '../../platform/database.js';
-import type { RatioVersion } from '../versions/ratio-version.js';
+import { isRatio } from '../versions/ratio-version.js';
+import type { VersionRecord } from '../versions/rule-version.js';
 import type { Rulebook } from './rulebook.js';
 
-export function emitRatio(bus: Bus, version: RatioVersion, now: Date): void {
-  const { id, venue, chain, asset, effectiveFrom, cancelledAt } = version;
+export function emitRule(bus: Bus, version: VersionRecord, now: Date): void {
+  const { id, venue, effectiveFrom, cancelledAt } = version;
+  if (!isRatio(version)) {
+    bus.emit('policy', { venue });
+    return;
+  }
   const change = cancelledAt !== null ? 'CANCELLED' : effectiveFrom > now ? 'SCHEDULED' : 'IN_FORCE';
-  bus.emit('collateralRatio', { id, venue, chain, asset, change });
+  bus.emit('collateralRatio', { id, venue, chain: version.chain, asset: version.asset, change });
+}
+
+/** Of several versions at once: of a venue's other rules than its ratios one event. */
+export function emitRules(bus: Bus, versions: readonly VersionRecord[], now: Date): void {
+  const heard = new Set<string>();
+  for (const version of versions) {
+    if (!isRatio(version) && heard.has(version.venue)) continue;
+    if (!isRatio(version)) heard.add(version.venue);
+    emitRule(bus, version, now);
+  }
 }
 
 /** Brings in what other processes have stored, and tells it as it would have been told here. */
@@ -15,7 +30,5 @@ export async function refreshRules(
   { db, rulebook, bus }: { readonly db: Database; readonly rulebook: Rulebook; readonly bus: Bus },
   now: Date,
 ): Promise<void> {
-  const { ratios, venues } = await rulebook.refresh(db);
-  for (const version of ratios) emitRatio(bus, version, now);
-  for (const venue of venues) bus.emit('policy', { venue });
+  emitRules(bus, await rulebook.refresh(db), now);
 }

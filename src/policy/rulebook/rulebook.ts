@@ -7,44 +7,23 @@ import { maintenanceAmounts } from '../../margin/curve.js';
 import { decimal } from '../../margin/decimal.js';
 import type { CollateralTable, InstrumentRules, MaintenanceTier, Policy } from '../../margin/model.js';
 import type { Database } from '../../platform/database.js';
+import { instrumentKey, MAINTENANCE_TIERS, MARGIN_POLICY } from '../versions/policy-version.js';
+import type { MaintenanceVersion, PolicyVersion } from '../versions/policy-version.js';
+import { COLLATERAL_RATIO, isRatio, ratioKey, type RatioVersion } from '../versions/ratio-version.js';
+import type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from '../versions/rule-records.js';
+import { inForce, type VersionRecord } from '../versions/rule-version.js';
+import { RULES, compareInTime, ruleOf } from '../versions/rules.js';
+import { countVersions } from '../versions/version-rows.js';
+import type { VersionedRule } from '../versions/versioned-rule.js';
 import { PolicyCache } from './policy-cache.js';
-import { readMaintenanceVersions, readPolicyVersions } from '../versions/policy-store.js';
-import { instrumentKey, type MaintenanceVersion, type PolicyVersion } from '../versions/policy-version.js';
-import { inForce, ratioKey, type RatioVersion } from '../versions/ratio-version.js';
-import { readRatioVersions } from '../versions/ratio-store.js';
-import { changedRatioIds, countRules } from './rule-counts.js';
-import type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
+import { VersionShelf } from './version-shelf.js';
 
-export type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
-
-/** A version that stands, and when it takes effect. */
-export interface DatedRule {
-  /** Of this version and no other. */
-  readonly key: string;
-  readonly venue: string;
-  readonly effectiveFrom: Date;
-  /** Null: it is of a policy or of maintenance tiers. */
-  readonly ratio: RatioVersion | null;
-}
-
-/** What is new to this process. */
-export interface NewRules {
-  /** Added or cancelled. */
-  readonly ratios: readonly RatioVersion[];
-  /** Whose policy or maintenance tiers have new versions. */
-  readonly venues: readonly string[];
-}
+export type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from '../versions/rule-records.js';
 
 export class Rulebook {
   private readonly cache = new PolicyCache();
-  private readonly policies = new Map<string, PolicyVersion[]>();
-  /** By venue and symbol. */
-  private readonly maintenance = new Map<string, MaintenanceVersion[]>();
-  /** By ratio key, oldest version first. */
-  private readonly ratios = new Map<string, RatioVersion[]>();
-  private readonly ratiosById = new Map<string, RatioVersion>();
-  /** Versions of policies and schedules, also of venues and instruments that are unknown here. */
-  private readonly knownVersions = { policies: new Set<string>(), schedules: new Set<string>() };
+  /** By kind. */
+  private readonly shelves = new Map(RULES.map((rule) => [rule.kind, new VersionShelf(rule)]));
 
   private constructor(
     readonly venues: ReadonlyMap<string, VenueRecord>,
@@ -55,14 +34,11 @@ export class Rulebook {
   ) {}
 
   static async load(db: Database): Promise<Rulebook> {
-    const [venues, chains, assets, instruments, policies, schedules, ratios] = await Promise.all([
+    const [venues, chains, assets, instruments] = await Promise.all([
       db.venue.findMany({ include: { chains: true }, orderBy: { code: 'asc' } }),
       db.chain.findMany(),
       db.asset.findMany(),
       db.instrument.findMany(),
-      readPolicyVersions(db),
-      readMaintenanceVersions(db),
-      readRatioVersions(db),
     ]);
     const rulebook = new Rulebook(
       byKey(
@@ -81,9 +57,7 @@ export class Rulebook {
         ]),
       ),
     );
-    for (const version of policies) rulebook.addPolicyVersion(version);
-    for (const version of schedules) rulebook.addMaintenanceVersion(version);
-    for (const version of ratios) rulebook.addRatioVersion(version);
+    for (const rule of RULES) for (const version of await rule.read(db)) rulebook.add(version);
     return rulebook;
   }
 
@@ -101,38 +75,50 @@ export class Rulebook {
 
   /** All versions of the venue's policy, oldest first. */
   policyVersions(venue: string): readonly PolicyVersion[] {
-    return this.policies.get(venue) ?? [];
+    return this.shelf<PolicyVersion>(MARGIN_POLICY).of(venue);
   }
 
   /** From when on debts can cost interest at the venue; null: never so far. */
   interestSince(venue: string): Date | null {
     const instants = this.policyVersions(venue)
-      .filter(({ interest }) => interest.length > 0)
+      .filter(({ interest, cancelledAt }) => interest.length > 0 && cancelledAt === null)
       .map(({ effectiveFrom }) => effectiveFrom.getTime());
     return instants.length === 0 ? null : new Date(Math.min(...instants));
   }
 
   /** All versions of the instrument's maintenance tiers, oldest first. */
   maintenanceVersions(venue: string, symbol: string): readonly MaintenanceVersion[] {
-    return this.maintenance.get(instrumentKey(venue, symbol)) ?? [];
+    return this.shelf<MaintenanceVersion>(MAINTENANCE_TIERS).of(instrumentKey(venue, symbol));
   }
 
   /** The tiers in force, with the amounts of the method in force: a policy may change it under the same tiers. */
   maintenanceTiers(venue: string, symbol: string, at: Date): readonly MaintenanceTier[] {
-    const versions = this.maintenanceVersions(venue, symbol);
-    const tiers = (inForce(versions, at) ?? versions[0])?.tiers ?? [];
-    const amounts = maintenanceAmounts(this.policyVersion(venue, at).maintenanceMethod, tiers);
-    return tiers.map((tier, index) => ({ ...tier, maintenanceAmount: amounts[index] ?? tier.maintenanceAmount }));
+    return this.tiersOf(venue, symbol, at, this.policyVersion(venue, at), []);
   }
 
   /** All versions of one ratio, oldest first; empty where the venue does not accept the asset there. */
   ratioVersions(venue: string, chain: string | null, asset: string): readonly RatioVersion[] {
-    return this.ratios.get(ratioKey(venue, chain, asset)) ?? [];
+    return this.shelf<RatioVersion>(COLLATERAL_RATIO).of(ratioKey(venue, chain, asset));
   }
 
   ratioVersion(id: string): RatioVersion | null {
-    const found = this.ratiosById.get(id);
-    return found !== undefined && this.ratios.has(found.ratioKey) ? found : null;
+    return this.shelf<RatioVersion>(COLLATERAL_RATIO).find(id);
+  }
+
+  /** A version of a rule of this kind; null: there is none. */
+  version(kind: string, id: string): VersionRecord | null {
+    return this.shelves.get(kind)?.find(id) ?? null;
+  }
+
+  /** All versions of one rule, oldest first. */
+  versionsOf<V extends VersionRecord, D>({ kind }: VersionedRule<V, D>, key: string): readonly V[] {
+    return this.shelf<V>(kind).of(key);
+  }
+
+  /** The versions of the same rule, this one among them, oldest first. */
+  siblingsOf(version: VersionRecord): readonly VersionRecord[] {
+    const rule = ruleOf(version.kind);
+    return rule === null ? [] : this.versionsOf(rule, rule.keyOf(version));
   }
 
   /** The ratios in force, by venue, chain and asset. */
@@ -141,7 +127,7 @@ export class Rulebook {
     where: { venue?: string | undefined; chain?: string | undefined; asset?: string | undefined },
   ): RatioVersion[] {
     const found: RatioVersion[] = [];
-    for (const versions of this.ratios.values()) {
+    for (const versions of this.shelf<RatioVersion>(COLLATERAL_RATIO).rules) {
       const [first] = versions;
       if (first === undefined) continue;
       if (where.venue !== undefined && first.venue !== where.venue) continue;
@@ -153,94 +139,43 @@ export class Rulebook {
     return found.sort((a, b) => (a.ratioKey < b.ratioKey ? -1 : 1));
   }
 
-  /** The versions of ratios that are to take effect, in the order in which they will. */
-  scheduledRatios(at: Date, venue?: string): RatioVersion[] {
-    return [...this.ratios.values()]
-      .flat()
-      .filter((version) => version.cancelledAt === null && version.effectiveFrom > at)
-      .filter((version) => venue === undefined || version.venue === venue)
-      .sort((a, b) => a.effectiveFrom.getTime() - b.effectiveFrom.getTime() || (a.ratioKey < b.ratioKey ? -1 : 1));
+  /** The versions that are to take effect, in the order in which they will. */
+  scheduled(at: Date, venue?: string): VersionRecord[] {
+    return [...this.standing()]
+      .filter((version) => version.effectiveFrom > at && (venue === undefined || version.venue === venue))
+      .sort(compareInTime);
   }
 
   /** Takes a version in as it was stored: a new one, or one that was cancelled or applied. False: it is no news. */
-  addRatioVersion(version: RatioVersion): boolean {
-    const known = this.ratiosById.get(version.id);
-    this.ratiosById.set(version.id, version);
-    // Another process may have brought assets in that this one does not know before it is started again.
-    if (!this.venues.has(version.venue) || !this.assets.has(version.asset)) return false;
-    const others = this.ratioVersions(version.venue, version.chain, version.asset).filter(
-      ({ id }) => id !== version.id,
-    );
-    this.ratios.set(
-      version.ratioKey,
-      [...others, version].sort((a, b) => a.version - b.version),
-    );
-    const isNews = known === undefined || (known.cancelledAt === null && version.cancelledAt !== null);
-    if (isNews) this.cache.change(version, (chain) => this.instantsOf(version.venue, chain), version.chain);
-    return isNews;
-  }
-
-  /** The same for a version of a policy. */
-  addPolicyVersion(version: PolicyVersion): boolean {
-    if (!addKnown(this.knownVersions.policies, `${version.venue}/${version.version}`)) return false;
-    if (!this.venues.has(version.venue)) return false;
-    add(this.policies, version.venue, version);
-    this.cache.change(version, (chain) => this.instantsOf(version.venue, chain));
+  add(version: VersionRecord): boolean {
+    const rule = ruleOf(version.kind);
+    const taken = this.shelves.get(version.kind)?.take(version, this);
+    if (rule === null || taken !== 'NEWS') return false;
+    this.cache.change(version, (chain) => this.instantsOf(version.venue, chain), rule.chainOf(version));
     return true;
   }
 
-  /** The same for a version of maintenance tiers. */
-  addMaintenanceVersion(version: MaintenanceVersion): boolean {
-    const key = instrumentKey(version.venue, version.instrument);
-    if (!addKnown(this.knownVersions.schedules, `${key}/${version.version}`)) return false;
-    if (this.instrument(version.venue, version.instrument) === null) return false;
-    add(this.maintenance, key, version);
-    this.cache.change(version, (chain) => this.instantsOf(version.venue, chain));
-    return true;
+  /** Brings in what other processes have stored since; one statement where nothing is new. Answers what is new. */
+  async refresh(db: Database): Promise<VersionRecord[]> {
+    const counts = await countVersions(
+      db,
+      RULES.map(({ table }) => table),
+    );
+    const news: VersionRecord[] = [];
+    for (const { kind, table } of RULES) {
+      const count = counts.find((each) => each.table === table);
+      if (count === undefined) throw new Error(`Expected a count of ${table}, got none.`);
+      const changed = (await this.shelves.get(kind)?.changed(db, count)) ?? [];
+      news.push(...changed.filter((version) => this.add(version)));
+    }
+    return news;
   }
 
-  /** Brings in what other processes have stored since; one statement where nothing is new. */
-  async refresh(db: Database): Promise<NewRules> {
-    const stored = await countRules(db);
-    const ratios: RatioVersion[] = [];
-    const venues = new Set<string>();
-    const known = [...this.ratiosById.values()];
-    if (
-      stored.ratios !== known.length ||
-      stored.cancelled !== known.filter(({ cancelledAt }) => cancelledAt !== null).length ||
-      stored.applied !== known.filter(({ appliedAt }) => appliedAt !== null).length
-    ) {
-      const ids = await changedRatioIds(db, this.ratiosById);
-      for (const version of await readRatioVersions(db, { ids })) {
-        if (this.addRatioVersion(version)) ratios.push(version);
-      }
-    }
-    if (stored.policies !== this.knownVersions.policies.size) {
-      for (const version of await readPolicyVersions(db)) {
-        if (this.addPolicyVersion(version)) venues.add(version.venue);
-      }
-    }
-    if (stored.schedules !== this.knownVersions.schedules.size) {
-      for (const version of await readMaintenanceVersions(db)) {
-        if (this.addMaintenanceVersion(version)) venues.add(version.venue);
-      }
-    }
-    return { ratios, venues: [...venues] };
-  }
-
-  /** Every version that stands, with its instant. */
-  *datedRules(): Generator<DatedRule> {
-    for (const versions of this.ratios.values()) {
-      for (const ratio of versions) {
-        const { id, venue, effectiveFrom, cancelledAt } = ratio;
-        if (cancelledAt === null) yield { key: id, venue, effectiveFrom, ratio };
-      }
-    }
-    for (const versions of [...this.policies.values(), ...this.maintenance.values()]) {
-      for (const version of versions) {
-        const { venue, effectiveFrom } = version;
-        const of = 'instrument' in version ? version.instrument : '';
-        yield { key: `${venue}/${of}/${version.version}`, venue, effectiveFrom, ratio: null };
+  /** Every version that was not cancelled. */
+  *standing(): Generator<VersionRecord> {
+    for (const shelf of this.shelves.values()) {
+      for (const versions of shelf.rules) {
+        for (const version of versions) if (version.cancelledAt === null) yield version;
       }
     }
   }
@@ -248,7 +183,7 @@ export class Rulebook {
   /** The earliest instant after this one at which a rule of any venue changes; null: none is scheduled. */
   nextChange(after: Date): Date | null {
     let next: Date | null = null;
-    for (const { effectiveFrom } of this.datedRules()) {
+    for (const { effectiveFrom } of this.standing()) {
       if (effectiveFrom > after && (next === null || effectiveFrom < next)) next = effectiveFrom;
     }
     return next;
@@ -268,28 +203,77 @@ export class Rulebook {
     );
   }
 
-  private makePolicy(venue: string, chain: string | null, at: Date): Policy {
-    const ratios = this.ratiosInForce(at, { venue }).filter((version) => version.chain === chain);
+  /** The same as it would be with these versions in force, whatever else is. */
+  policyWith(venue: string, chain: string | null, at: Date, versions: readonly VersionRecord[]): Policy {
+    return this.makePolicy(venue, chain, at, versions);
+  }
+
+  /** The chains of a venue, or this one of them; null where it has none. */
+  chainsOf(venue: string, only: string | null | undefined): readonly (string | null)[] {
+    if (only !== undefined) return [only];
+    const chains = this.venues.get(venue)?.chains ?? [];
+    return chains.length === 0 ? [null] : chains;
+  }
+
+  private makePolicy(venue: string, chain: string | null, at: Date, instead: readonly VersionRecord[] = []): Policy {
+    const policy = this.among<PolicyVersion>(instead, MARGIN_POLICY, venue) ?? this.policyVersion(venue, at);
+    const isHere = (ratio: RatioVersion): boolean => ratio.venue === venue && ratio.chain === chain;
+    const ratios = [...this.ratiosInForce(at, { venue }), ...instead.filter(isRatio)].filter(isHere);
     const instruments = [...(this.instruments.get(venue)?.values() ?? [])];
     return {
-      ...this.policyVersion(venue, at),
+      ...policy,
       assets: this.assets,
       collateralRatios: new Map(ratios.map((version): [string, CollateralTable] => [version.asset, version])),
       instruments: new Map(
         instruments.map((record): [string, InstrumentRules] => [
           record.symbol,
-          { ...record, tiers: this.maintenanceTiers(venue, record.symbol, at) },
+          { ...record, tiers: this.tiersOf(venue, record.symbol, at, policy, instead) },
         ]),
       ),
     };
   }
 
+  private tiersOf(
+    venue: string,
+    symbol: string,
+    at: Date,
+    { maintenanceMethod }: PolicyVersion,
+    instead: readonly VersionRecord[],
+  ): readonly MaintenanceTier[] {
+    const versions = this.maintenanceVersions(venue, symbol);
+    const changed = this.among<MaintenanceVersion>(instead, MAINTENANCE_TIERS, instrumentKey(venue, symbol));
+    const tiers = (changed ?? inForce(versions, at) ?? versions[0])?.tiers ?? [];
+    const amounts = maintenanceAmounts(maintenanceMethod, tiers);
+    return tiers.map((tier, index) => ({ ...tier, maintenanceAmount: amounts[index] ?? tier.maintenanceAmount }));
+  }
+
+  /** The version of this rule that is among these. */
+  private among<V extends VersionRecord>(versions: readonly VersionRecord[], kind: string, key: string): V | null {
+    return (versions.find((version) => version.kind === kind && keyOf(version) === key) as V | undefined) ?? null;
+  }
+
   /** Every instant at which a rule of the venue on that chain changes. */
   private instantsOf(venue: string, chain: string | null): number[] {
-    return [...this.datedRules()]
-      .filter((rule) => rule.venue === venue && (rule.ratio === null || rule.ratio.chain === chain))
+    return [...this.standing()]
+      .filter((version) => version.venue === venue && this.concerns(version, chain))
       .map(({ effectiveFrom }) => effectiveFrom.getTime());
   }
+
+  private concerns(version: VersionRecord, chain: string | null): boolean {
+    const only = ruleOf(version.kind)?.chainOf(version);
+    return only === undefined || only === chain;
+  }
+
+  /** The caller knows what versions of this kind are. */
+  private shelf<V extends VersionRecord>(kind: string): VersionShelf<V> {
+    const found = this.shelves.get(kind);
+    if (found === undefined) throw new Error(`There is no kind of rule "${kind}".`);
+    return found as unknown as VersionShelf<V>;
+  }
+}
+
+function keyOf(version: VersionRecord): string {
+  return ruleOf(version.kind)?.keyOf(version) ?? '';
 }
 
 function byKey<T>(rows: readonly T[], key: (row: T) => string): Map<string, T> {
@@ -304,18 +288,4 @@ function grouped<T>(rows: readonly T[], key: (row: T) => string): Map<string, T[
     else group.push(row);
   }
   return groups;
-}
-
-/** False: it was known. */
-function addKnown(known: Set<string>, key: string): boolean {
-  if (known.has(key)) return false;
-  known.add(key);
-  return true;
-}
-
-function add<T extends { readonly version: number }>(all: Map<string, T[]>, key: string, version: T): void {
-  all.set(
-    key,
-    [...(all.get(key) ?? []), version].sort((a, b) => a.version - b.version),
-  );
 }

@@ -1,24 +1,30 @@
 /** The versions of policies and of maintenance tiers in the database. */
 import { decimal, toPlain } from '../../margin/decimal.js';
 import type { Database, Transaction } from '../../platform/database.js';
-import type { MaintenanceVersion, PolicyVersion } from './policy-version.js';
+import { parameterRow, parametersBy } from './policy-parameters.js';
+import { MAINTENANCE_TIERS, MARGIN_POLICY, type MaintenanceVersion, type PolicyVersion } from './policy-version.js';
+import { headOf, headRow } from './version-rows.js';
+import type { VersionFilter } from './versioned-rule.js';
 
-/** Of one venue, or of all: oldest first. */
-export async function readPolicyVersions(db: Database | Transaction, venue?: string): Promise<PolicyVersion[]> {
+/** Oldest first: all, those of one venue, or those with these ids. */
+export async function readPolicyVersions(
+  db: Database | Transaction,
+  where: VersionFilter = {},
+): Promise<PolicyVersion[]> {
   const byAsset = { orderBy: { assetSymbol: 'asc' } } as const;
   const rows = await db.marginPolicy.findMany({
-    ...(venue === undefined ? {} : { where: { venueCode: venue } }),
+    where: {
+      ...(where.key === undefined ? {} : { venueCode: where.key }),
+      ...(where.ids === undefined ? {} : { id: { in: [...where.ids] } }),
+    },
     include: { interest: byAsset, autoExchange: byAsset },
     orderBy: [{ venueCode: 'asc' }, { version: 'asc' }],
   });
-  return rows.map(({ venueCode, ...row }) => ({
-    ...row,
-    venue: venueCode,
-    liquidationFeeRate: decimal(row.liquidationFeeRate.toFixed()),
-    warningRatio: decimal(row.warningRatio.toFixed()),
-    marginCallRatio: decimal(row.marginCallRatio.toFixed()),
-    debtMarginRate: decimal(row.debtMarginRate.toFixed()),
+  return rows.map((row) => ({
+    ...headOf(MARGIN_POLICY, row),
+    ...parametersBy(({ name, type }) => type.fromRow(row[name])),
     guardMaxStep: decimal(row.guardMaxStep.toFixed()),
+    guardMinNoticeHours: row.guardMinNoticeHours,
     interest: row.interest.map((rule) => ({
       asset: rule.assetSymbol,
       hourlyRate: decimal(rule.hourlyRate.toFixed()),
@@ -32,16 +38,13 @@ export async function readPolicyVersions(db: Database | Transaction, venue?: str
 }
 
 export async function insertPolicyVersion(tx: Transaction, version: PolicyVersion): Promise<void> {
-  const { venue, interest, autoExchange, ...row } = version;
+  const { interest, autoExchange } = version;
   await tx.marginPolicy.create({
     data: {
-      ...row,
-      venueCode: venue,
-      liquidationFeeRate: toPlain(version.liquidationFeeRate),
-      warningRatio: toPlain(version.warningRatio),
-      marginCallRatio: toPlain(version.marginCallRatio),
-      debtMarginRate: toPlain(version.debtMarginRate),
+      ...headRow(version),
+      ...parameterRow(version),
       guardMaxStep: toPlain(version.guardMaxStep),
+      guardMinNoticeHours: version.guardMinNoticeHours,
       interest: {
         create: interest.map(({ asset, hourlyRate, freeThreshold }) => ({
           ...{ assetSymbol: asset, hourlyRate: toPlain(hourlyRate), freeThreshold: toPlain(freeThreshold) },
@@ -54,19 +57,22 @@ export async function insertPolicyVersion(tx: Transaction, version: PolicyVersio
   });
 }
 
-/** Of one instrument, or of all: oldest first. */
+/** By instrument, oldest first: all, those of one instrument, or those with these ids. */
 export async function readMaintenanceVersions(
   db: Database | Transaction,
-  only?: { readonly venue: string; readonly symbol: string },
+  where: VersionFilter = {},
 ): Promise<MaintenanceVersion[]> {
   const rows = await db.maintenanceSchedule.findMany({
-    ...(only === undefined ? {} : { where: { venueCode: only.venue, instrument: only.symbol } }),
+    where: {
+      ...(where.key === undefined ? {} : instrumentOf(where.key)),
+      ...(where.ids === undefined ? {} : { id: { in: [...where.ids] } }),
+    },
     include: { tiers: { orderBy: { tier: 'asc' } } },
     orderBy: [{ venueCode: 'asc' }, { instrument: 'asc' }, { version: 'asc' }],
   });
-  return rows.map(({ venueCode, ...row }) => ({
-    ...row,
-    venue: venueCode,
+  return rows.map((row) => ({
+    ...headOf(MAINTENANCE_TIERS, row),
+    instrument: row.instrument,
     tiers: row.tiers.map((tier) => ({
       tier: tier.tier,
       floor: decimal(tier.floor.toFixed()),
@@ -79,13 +85,12 @@ export async function readMaintenanceVersions(
 }
 
 export async function insertMaintenanceVersion(tx: Transaction, version: MaintenanceVersion): Promise<void> {
-  const { venue, tiers, ...row } = version;
   await tx.maintenanceSchedule.create({
     data: {
-      ...row,
-      venueCode: venue,
+      ...headRow(version),
+      instrument: version.instrument,
       tiers: {
-        create: tiers.map((tier) => ({
+        create: version.tiers.map((tier) => ({
           tier: tier.tier,
           floor: toPlain(tier.floor),
           cap: tier.cap === null ? null : toPlain(tier.cap),
@@ -96,4 +101,10 @@ export async function insertMaintenanceVersion(tx: Transaction, version: Mainten
       },
     },
   });
+}
+
+/** A venue's code has no slash; a symbol may. */
+function instrumentOf(key: string): { readonly venueCode: string; readonly instrument: string } {
+  const [venueCode = '', ...symbol] = key.split('/');
+  return { venueCode, instrument: symbol.join('/') };
 }

@@ -1,27 +1,24 @@
-/** One version of what a venue's policy says, and of an instrument's maintenance tiers. Neither is ever edited. */
+/** One version of what a venue's policy says, and of an instrument's maintenance tiers. */
 import type { Decimal } from '../../margin/decimal.js';
-import type { AutoExchangeThreshold, InterestRule, MaintenanceTier, Policy } from '../../margin/model.js';
+import type { AutoExchangeThreshold, InterestRule, MaintenanceTier } from '../../margin/model.js';
+import type { PolicyParameters } from './policy-parameters.js';
+import type { VersionRecord } from './rule-version.js';
 
-/** What every version carries, whatever it is of. */
-interface VersionRecord {
-  readonly version: number;
-  readonly venue: string;
-  readonly effectiveFrom: Date;
-  readonly reason: string;
-  readonly source: string | null;
-  readonly changedBy: string | null;
-  readonly createdAt: Date;
+export const MARGIN_POLICY = 'MarginPolicy';
+export const MAINTENANCE_TIERS = 'MaintenanceTiers';
+
+/** What a change of a rule of the venue needs `force` for. */
+export interface GuardRails {
+  /** Of a ratio, a threshold or the liquidation fee. */
+  readonly guardMaxStep: Decimal;
+  /** Of what is stricter than before. */
+  readonly guardMinNoticeHours: number;
 }
 
 /** A venue's policy, without what hangs on chains and instruments. */
-export interface PolicyVersion
-  extends
-    VersionRecord,
-    Omit<Policy, 'version' | 'assets' | 'collateralRatios' | 'instruments' | 'interest' | 'autoExchange'> {
+export interface PolicyVersion extends VersionRecord, PolicyParameters, GuardRails {
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
-  readonly guardMaxStep: Decimal;
-  readonly guardMinNoticeHours: number;
 }
 
 export interface MaintenanceVersion extends VersionRecord {
@@ -29,7 +26,7 @@ export interface MaintenanceVersion extends VersionRecord {
   readonly tiers: readonly MaintenanceTier[];
 }
 
-/** What a version is known by, beside its number. */
+/** Names the tiers whose versions follow each other: "ASTER/BTCUSDT". */
 export function instrumentKey(venue: string, symbol: string): string {
   return `${venue}/${symbol}`;
 }

@@ -2,13 +2,14 @@
 import { decimal, toPlain } from '../../margin/decimal.js';
 import type { Database, Transaction } from '../../platform/database.js';
 import { addToOutbox } from '../../platform/outbox.js';
-import { jsonTextOf, storedJsonText } from '../../platform/stored-json.js';
-import type { RatioVersion } from './ratio-version.js';
+import { COLLATERAL_RATIO, type RatioVersion } from './ratio-version.js';
+import { headOf, headRow } from './version-rows.js';
+import type { VersionFilter } from './versioned-rule.js';
 
 /** By ratio, oldest version first: all, those of one ratio, or those with these ids. */
 export async function readRatioVersions(
   db: Database | Transaction,
-  where: { readonly key?: string; readonly ids?: readonly string[] } = {},
+  where: VersionFilter = {},
 ): Promise<RatioVersion[]> {
   const rows = await db.collateralRatio.findMany({
     where: {
@@ -19,10 +20,8 @@ export async function readRatioVersions(
     orderBy: [{ ratioKey: 'asc' }, { version: 'asc' }],
   });
   return rows.map((row) => ({
-    id: row.id,
+    ...headOf(COLLATERAL_RATIO, row),
     ratioKey: row.ratioKey,
-    version: row.version,
-    venue: row.venueCode,
     chain: row.chainCode,
     asset: row.assetSymbol,
     tierUnit: row.tierUnit,
@@ -33,16 +32,6 @@ export async function readRatioVersions(
     })),
     userCap: row.userCap === null ? null : decimal(row.userCap.toFixed()),
     platformCap: row.platformCap === null ? null : decimal(row.platformCap.toFixed()),
-    effectiveFrom: row.effectiveFrom,
-    appliedAt: row.appliedAt,
-    cancelledAt: row.cancelledAt,
-    cancelledBy: row.cancelledBy,
-    cancelReason: row.cancelReason,
-    impact: jsonTextOf(row.impact),
-    reason: row.reason,
-    source: row.source,
-    changedBy: row.changedBy,
-    createdAt: row.createdAt,
   }));
 }
 
@@ -61,22 +50,13 @@ export async function announceRatioVersion(
 export async function insertRatioVersion(tx: Transaction, version: RatioVersion): Promise<void> {
   await tx.collateralRatio.create({
     data: {
-      id: version.id,
+      ...headRow(version),
       ratioKey: version.ratioKey,
-      version: version.version,
-      venueCode: version.venue,
       chainCode: version.chain,
       assetSymbol: version.asset,
       tierUnit: version.tierUnit,
       userCap: version.userCap === null ? null : toPlain(version.userCap),
       platformCap: version.platformCap === null ? null : toPlain(version.platformCap),
-      effectiveFrom: version.effectiveFrom,
-      appliedAt: version.appliedAt,
-      impact: storedJsonText(version.impact),
-      reason: version.reason,
-      source: version.source,
-      changedBy: version.changedBy,
-      createdAt: version.createdAt,
       tiers: {
         create: version.tiers.map((tier) => ({
           floor: toPlain(tier.floor),

@@ -4,10 +4,12 @@ import type { MarketCode } from '../../market/refusal.js';
 export const POLICY_CODES = [
   'CHAIN_NOT_FOUND',
   'RATIO_NOT_FOUND',
+  'RULE_NOT_FOUND',
   'RATIO_OUT_OF_RANGE',
   'TIERS_INVALID',
   'GUARD_RAIL',
   'EFFECTIVE_IN_THE_PAST',
+  'EFFECTIVE_TOO_FAR',
   'EFFECTIVE_OUT_OF_ORDER',
   'NOT_CANCELLABLE',
   'VERSION_CONFLICT',

@@ -78,7 +78,7 @@ describe('a change that is made', () => {
     expect(json(entry?.after)).toEqual({
       ...{ version: 3, effectiveFrom: new Date(now).toISOString(), tierUnit: 'QUOTE_VALUE' },
       ...{ tiers: [{ ...tiers[0], ratio: '0.15' }], userCap: '5000', platformCap: null },
-      ...{ force: true, guardRails: ['it is a cut with 0 hours of notice, and takes 24'] },
+      ...{ force: true, guardRails: ['it makes a rule stricter with 0 hours of notice, and takes 24'] },
     });
     expect(
       await admin.ask('query ($id: ID!) { node(id: $id) { id ... on AuditEntry { actor subject } } }', {
@@ -160,6 +160,7 @@ const ATTEMPTS: [AdminMutation, () => object, string][] = [
   ['changeCollateralRatio', () => ({ ...LISTA, ratio: '0.15', expectedVersion: 3 }), 'ASTER/BNB_CHAIN/LISTA'],
   ['changeCollateralRatio', () => ({ venue: 'BITGET', asset: 'BTC', ratio: '0.9', expectedVersion: 1 }), 'BITGET//BTC'],
   ['cancelCollateralRatio', () => ({ id: 'of a version' }), 'of a version'],
+  ['cancelRuleChange', () => ({ id: 'of a version' }), 'of a version'],
   [
     'changeInterestRate',
     () => ({ venue: 'ASTER', asset: 'USDT', hourlyRate: '0', freeThreshold: '0', expectedVersion: 2 }),

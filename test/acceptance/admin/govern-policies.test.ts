@@ -100,7 +100,7 @@ describe('a margin policy', () => {
     expect(scheduled.errors).toEqual([]);
     const next = { ...before, version: 3, effectiveFrom, warningRatio: '0.6', debtMarginRate: '0.05' };
     expect(scheduled.policy).toEqual({
-      ...next,
+      ...{ ...next, id: expect.any(String) },
       ...{ reason: 'Caution.', changedBy: 'root', guardRails: { maxStep: '0.1', minNoticeHours: 24 } },
     });
     expect(await policyOf('ASTER')).toEqual(before);
@@ -129,7 +129,7 @@ describe('a margin policy', () => {
     const expectedVersion = await newest('ASCENDEX');
     const before = (await state()) as { margin: { status: string } };
     expect(before.margin.status).toBe('HEALTHY');
-    const changed = await change('changeMarginPolicy', { venue: 'ASCENDEX', liquidationFeeRate: '0.1' });
+    const changed = await change('changeMarginPolicy', { venue: 'ASCENDEX', liquidationFeeRate: '0.1', force: true });
     expect(codes(changed)).toEqual([]);
     expect(await state()).toMatchObject({ margin: { status: 'WARNING', policyVersion: expectedVersion + 1 } });
   });
@@ -139,7 +139,7 @@ describe('a margin policy', () => {
       { asset: 'USDT', balance: '-5000' },
       { asset: 'ETH', balance: '-0.5' },
     ];
-    const { policy } = await change('changeMarginPolicy', { venue: 'BITGET', autoExchange });
+    const { policy } = await change('changeMarginPolicy', { venue: 'BITGET', autoExchange, force: true });
     expect(policy).toMatchObject({
       autoExchange: {
         thresholds: [
@@ -199,7 +199,7 @@ describe('a margin policy', () => {
   it('lets one of two admins win, and makes one version of a key that is sent twice at the same moment', async () => {
     const second = await app.as('second', 'ADMIN');
     const expectedVersion = await newest('BITGET');
-    const input = { venue: 'BITGET', debtMarginRate: '0.01', expectedVersion };
+    const input = { venue: 'BITGET', debtMarginRate: '0.01', force: true, expectedVersion };
     const outcomes = await Promise.all([admin, second].map((api) => govern(api, 'changeMarginPolicy', input)));
     expect(outcomes.map(codes).sort()).toEqual([[], ['VERSION_CONFLICT']]);
     expect(outcomes.flatMap(({ errors }) => errors)[0]?.message).toContain(
@@ -227,7 +227,8 @@ describe('an interest rate', () => {
     );
     // 10:20 and a debt of 3,000: the hour until 11:00 costs what held by then, the one until 12:00 ten times that.
     const changed = await change('changeInterestRate', {
-      ...{ venue: 'ASTER', asset: 'USDT', hourlyRate: '0.0000457', freeThreshold: '1000', effectiveFrom: later(HOUR) },
+      ...{ venue: 'ASTER', asset: 'USDT', hourlyRate: '0.0000457', freeThreshold: '1000' },
+      ...{ effectiveFrom: later(HOUR), force: true },
     });
     expect(changed.policy).toMatchObject({
       interest: [
@@ -250,6 +251,7 @@ describe('an interest rate', () => {
       asset: 'USD1',
       hourlyRate: '0',
       freeThreshold: '0',
+      force: true,
     });
     expect(ended.policy).toMatchObject({ interest: [{ asset: { symbol: 'USDT' } }] });
   });
@@ -279,7 +281,7 @@ describe('maintenance tiers', () => {
     const { tiersVersion: expectedVersion, tiers: before } = await tiersOf('ASTER', 'BTCUSDT');
     const tiers = [tier('0', '1000', '0.01'), tier('1000', '5000', '0.025'), tier('5000', null, '0.05', '10')];
     const effectiveFrom = later(DAY);
-    const input = { venue: 'ASTER', instrument: 'BTCUSDT', tiers, expectedVersion, effectiveFrom };
+    const input = { venue: 'ASTER', instrument: 'BTCUSDT', tiers, expectedVersion, effectiveFrom, force: true };
     const changed = await govern(admin, 'changeMaintenanceTiers', input);
     expect(changed).toMatchObject({ instrument: { tiersVersion: expectedVersion + 1, tiers: before }, errors: [] });
     expect((await tiersOf('ASTER', 'BTCUSDT', effectiveFrom)).tiers).toMatchObject([
@@ -309,7 +311,7 @@ describe('maintenance tiers', () => {
     const { id, tiersVersion } = await tiersOf('ASCENDEX', 'ETH-PERP');
     const tiers = [tier('0', '1000', '0.01'), tier('1000', null, '0.025')];
     for (const [index, instrument] of [id, 'ETH-PERP'].entries()) {
-      const input = { instrument, tiers, expectedVersion: tiersVersion + index };
+      const input = { instrument, tiers, expectedVersion: tiersVersion + index, force: true };
       expect(await govern(admin, 'changeMaintenanceTiers', input)).toMatchObject({
         instrument: {
           ...{ symbol: 'ETH-PERP', venue: { code: 'ASCENDEX' } },
@@ -359,7 +361,7 @@ describe('maintenance tiers', () => {
   it('are refused with a stale version, and made once for a key', async () => {
     const { tiersVersion: expectedVersion } = await tiersOf('BITGET', 'ETHUSDT');
     const input = {
-      ...{ venue: 'BITGET', instrument: 'ETHUSDT', tiers: [tier('0', null)], expectedVersion },
+      ...{ venue: 'BITGET', instrument: 'ETHUSDT', tiers: [tier('0', null)], expectedVersion, force: true },
       idempotencyKey: randomUUID(),
     };
     const same = await Promise.all([1, 2, 3].map(() => govern(admin, 'changeMaintenanceTiers', input)));

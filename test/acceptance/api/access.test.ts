@@ -210,12 +210,15 @@ const QUERIES: Record<string, string> = {
   collateralRatios: '{ collateralRatios { id } }',
   collateralRatioHistory: '{ collateralRatioHistory(venue: "BITGET", asset: "BTC") { nodes { id } } }',
   scheduledCollateralRatios: '{ scheduledCollateralRatios { id } }',
+  ruleHistory: '{ ruleHistory(id: "x") { nodes { id } } }',
+  scheduledRules: '{ scheduledRules { nodes { id } } }',
   riskAlerts: '{ riskAlerts { nodes { id } } }',
 };
 
 /** For admins only. */
 const ADMIN_QUERIES: Record<string, string> = {
   auditLog: '{ auditLog { nodes { id } } }',
+  previewRuleChange: '{ previewRuleChange(change: { marginPolicy: { venue: "BITGET" } }) { asOf } }',
   previewCollateralRatios: '{ previewCollateralRatios(changes: [{ venue: "BITGET", asset: "BTC" }]) { asOf } }',
   riskOverview: '{ riskOverview(venue: "BITGET") { asOf } }',
 };
@@ -234,6 +237,7 @@ const MUTATIONS: Record<string, { query: string; roles: readonly string[] }> = {
   ...Object.fromEntries(
     Object.entries({
       cancelCollateralRatio: 'id: "x"',
+      cancelRuleChange: 'id: "x"',
       changeInterestRate: 'venue: "", asset: "", hourlyRate: "0", freeThreshold: "0", expectedVersion: 0',
       changeMaintenanceTiers: 'instrument: "x", tiers: [], expectedVersion: 0',
       changeMarginPolicy: 'venue: "", expectedVersion: 0',

@@ -49,13 +49,14 @@ const CALLERS: Readonly<Record<string, readonly Role[]>> = {
         'node',
         'nodes',
       ],
-      ...['riskAlerts', 'scheduledCollateralRatios', 'venues', 'viewer'],
+      ...['riskAlerts', 'ruleHistory', 'scheduledCollateralRatios', 'scheduledRules', 'venues', 'viewer'],
       ...['subscription riskAlerts', 'collateralRatioChanged', 'marginRatioChanged'],
     ].map((name) => [name, ROLES]),
   ),
   ...Object.fromEntries(
     [
-      ...['auditLog', 'previewCollateralRatios', 'riskOverview', 'cancelCollateralRatio', 'changeCollateralRatio'],
+      ...['auditLog', 'previewCollateralRatios', 'previewRuleChange', 'riskOverview'],
+      ...['cancelCollateralRatio', 'cancelRuleChange', 'changeCollateralRatio'],
       ...['changeInterestRate', 'changeMaintenanceTiers', 'changeMarginPolicy'],
     ].map((name) => [name, ['ADMIN']]),
   ),
@@ -79,6 +80,9 @@ const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   // For admins, who may see all.
   'auditLog.subject': null,
   'cancelCollateralRatio.input.id': null,
+  'cancelRuleChange.input.id': null,
+  // Rules are everybody's to read.
+  'ruleHistory.id': null,
   'marginRatioChanged.accountIds': 'Account',
   'recordFills.input.fills.accountId': 'Account',
   'recordLedgerEntries.input.entries.accountId': 'Account',
@@ -114,6 +118,8 @@ const OWNED = {
   Chain: false,
   CollateralRatio: false,
   Instrument: false,
+  MaintenanceTiers: false,
+  MarginPolicy: false,
   Venue: false,
 } as const;
 type OwnedKind = { [K in keyof typeof OWNED]: (typeof OWNED)[K] extends true ? K : never }[keyof typeof OWNED];
@@ -127,6 +133,7 @@ const HERS = `${CANARY}-alice`;
 const REAL: Values = {
   ...{ venue: '"ASTER"', chain: '"ETHEREUM"', asset: '"BTC"', instrument: '"BTCUSDT"', first: '5' },
   ...{ quantity: '"1"', leverage: '"5"', price: '"60000"', size: '"0.001"', side: 'BUY', kind: 'FUNDING' },
+  'change.collateralRatio.ratio': '"0.1"',
   ...{ marginRatio: '"0.9"', ratio: '"0.1"', shocks: '"-0.1"', 'input.entries.asset': '"USDT"' },
 };
 
@@ -154,6 +161,8 @@ let bob: Api;
 let bobs: string;
 let admin: Api;
 let service: Api;
+/** Of a version that has an impact. */
+let ratioId: string;
 /** Of hers. */
 const ids = {} as Record<OwnedKind, string>;
 
@@ -182,7 +191,10 @@ beforeAll(async () => {
   }
   const ratio = { ...place, asset: 'BTC', ratio: '0.9' };
   const expectedVersion = await newestVersion(admin, ratio);
-  await govern(admin, 'changeCollateralRatio', { ...ratio, expectedVersion, force: true });
+  const changed = await govern(admin, 'changeCollateralRatio', { ...ratio, expectedVersion, force: true });
+  ratioId = changed.collateralRatio?.id ?? '';
+  const fee = { venue: 'ASTER', liquidationFeeRate: '0.001', expectedVersion: 2, force: true };
+  await govern(admin, 'changeMarginPolicy', fee);
   const later = {
     effectiveFrom: new Date(Date.now() + 86_400_000).toISOString(),
     expectedVersion: expectedVersion + 1,
@@ -295,8 +307,10 @@ describe('whatever can be followed from a root field', () => {
   const queries = listed.filter(
     ([, { operation, field }]) => operation === OperationTypeNode.QUERY && leadsTo(schema, field.type, 'Account'),
   );
-  const call = (root: RootField, id: string): string =>
-    operationOf(schema, root, { ...REAL, id: JSON.stringify(id), ids: JSON.stringify(id) }, 'everything');
+  const call = (root: RootField, account: string): string => {
+    const id = JSON.stringify(nameOf(root) === 'ruleHistory' ? ratioId : account);
+    return operationOf(schema, root, { ...REAL, id, ids: id }, 'everything');
+  };
 
   it.each(queries)('leads another trader to nothing of hers: %s', async (_name, root) => {
     const answer = await answerTo(bob, root, call(root, bobs));

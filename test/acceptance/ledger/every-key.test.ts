@@ -91,16 +91,32 @@ const CASES: Readonly<Record<string, Case>> = {
       return { id: (scheduled as { collateralRatio: { id: string } }).collateralRatio.id, reason: 'test', force: true };
     },
   },
+  cancelRuleChange: {
+    ...{ api: () => admin, selection: 'version { id status }' },
+    input: async (number) => {
+      const { venues } = await admin.ask<{ venues: { code: string; id: string }[] }>('{ venues { code id } }');
+      const id = venues.find(({ code }) => code === 'ASCENDEX')?.id;
+      const query = 'query ($id: ID!) { ruleHistory(id: $id, first: 1) { nodes { version } } }';
+      const { ruleHistory } = await admin.ask<{ ruleHistory: { nodes: { version: number }[] } }>(query, { id });
+      const scheduled = await send('changeMarginPolicy', {
+        ...{ venue: 'ASCENDEX', reason: 'test', debtMarginRate: '0.01', force: true },
+        effectiveFrom: new Date(Date.now() + 3_600_000).toISOString(),
+        expectedVersion: ruleHistory.nodes[0]?.version,
+        idempotencyKey: `schedule a policy ${number}`,
+      });
+      return { id: (scheduled as { policy: { id: string } }).policy.id, reason: 'test' };
+    },
+  },
   changeInterestRate: {
     ...{ api: () => admin, selection: 'policy { version }' },
     input: async (number) => ({
-      ...{ ...BITGET, asset: 'USDT', hourlyRate: `0.0000${1 + number}`, freeThreshold: '10' },
+      ...{ ...BITGET, asset: 'USDT', hourlyRate: `0.0000${1 + number}`, freeThreshold: '10', force: true },
       expectedVersion: await policyVersion(),
     }),
   },
   changeMarginPolicy: {
-    ...{ api: () => admin, selection: 'policy { version }' },
-    input: async (number) => ({ ...BITGET, warningRatio: `0.7${number}`, expectedVersion: await policyVersion() }),
+    ...{ api: () => admin, selection: 'policy { id version }' },
+    input: async (number) => ({ ...BITGET, warningRatio: `0.5${number}`, expectedVersion: await policyVersion() }),
   },
   changeMaintenanceTiers: {
     ...{ api: () => admin, selection: 'instrument { tiersVersion }' },
@@ -108,7 +124,8 @@ const CASES: Readonly<Record<string, Case>> = {
       const query = '{ instruments(venue: "BITGET", symbols: ["BTCUSDT"]) { tiersVersion } }';
       const { instruments } = await admin.ask<{ instruments: { tiersVersion: number }[] }>(query);
       const tier = { floor: '0', cap: null, maintenanceRate: `0.00${4 + number}`, maxLeverage: '100' };
-      return { ...BITGET, instrument: 'BTCUSDT', tiers: [tier], expectedVersion: instruments[0]?.tiersVersion };
+      const expectedVersion = instruments[0]?.tiersVersion;
+      return { ...BITGET, instrument: 'BTCUSDT', tiers: [tier], force: true, expectedVersion };
     },
   },
 };

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 
-import { effectOf } from '../../../src/policy/changes/effective.js';
+import { MAX_DAYS_AHEAD, effectOf, overtakenBy } from '../../../src/policy/changes/effective.js';
 
 const at = (second: number): Date => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 const NOW = at(10);
@@ -38,6 +38,29 @@ it.each<[string, Date | null, ReturnType<typeof version> | null, number | string
 it('names the version and its instant, to be followed', () => {
   const effect = effectOf(at(20), version(1, 21), NOW);
   expect('refusal' in effect ? effect.refusal.message : '').toBe(
-    'Version 7 takes effect at 2026-01-01T00:00:21.000Z: a new one can only follow it, at a later instant.',
+    'Version 7 takes effect at 2026-01-01T00:00:21.000Z: a new one can only follow it, at a later instant, or cancel it ' +
+      'with `replaceScheduled`.',
   );
+});
+
+it('takes effect at most 400 days ahead, to a millisecond', () => {
+  const furthest = NOW.getTime() + MAX_DAYS_AHEAD * 24 * 3_600_000;
+  expect(effectOf(new Date(furthest), null, NOW)).toEqual({ effectiveFrom: new Date(furthest), createdAt: NOW });
+  expect(effectOf(new Date(furthest + 1), null, NOW)).toMatchObject({
+    refusal: { code: 'EFFECTIVE_TOO_FAR', field: ['effectiveFrom'] },
+  });
+});
+
+it('overtakes what would take effect at the same instant or later, and was scheduled and not cancelled', () => {
+  const all = [
+    { ...version(1, 1), cancelledAt: null },
+    { ...version(1, 19), cancelledAt: null },
+    { ...version(1, 20), cancelledAt: null },
+    { ...version(1, 30), cancelledAt: null },
+    { ...version(1, 40), cancelledAt: at(5) },
+    // Made at once by a server whose clock is ahead of this one.
+    { ...version(50, 50), cancelledAt: null },
+  ];
+  expect(overtakenBy(at(20), all, NOW)).toEqual([all[2], all[3]]);
+  expect(overtakenBy(null, all, NOW)).toEqual([all[1], all[2], all[3]]);
 });

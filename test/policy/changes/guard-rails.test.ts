@@ -1,7 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
-import { breaches, guardRailRefusal, type RatioRules } from '../../../src/policy/changes/guard-rails.js';
+import { breachesOf, guardRailRefusal, liquidationBreach } from '../../../src/policy/changes/guard-rails.js';
+import { collateralRatio } from '../../../src/policy/versions/collateral-ratio.js';
+import type { RatioDraft } from '../../../src/policy/versions/ratio-draft.js';
+import type { RatioRules } from '../../../src/policy/versions/ratio-guard-rails.js';
+import type { RatioVersion } from '../../../src/policy/versions/ratio-version.js';
+import type { Breach } from '../../../src/policy/versions/versioned-rule.js';
 
 const RAILS = { guardMaxStep: decimal('0.1'), guardMinNoticeHours: 24 };
 const HOUR = 3_600_000;
@@ -22,10 +27,17 @@ function rules(tiers: readonly [string, string][], choice: Partial<RatioRules> &
 
 const flat = (ratio: string, choice: Partial<RatioRules> = {}): RatioRules => rules([['0', ratio]], choice);
 
+/** What counts is all that the guard rails look at. */
+function breaches(before: RatioRules | null, next: RatioRules, noticeMs: number, field: 'ratio' | 'tiers'): Breach[] {
+  const draft = { [field]: [] } as unknown as RatioDraft;
+  return breachesOf(collateralRatio, before as RatioVersion | null, next as RatioVersion, noticeMs, RAILS, draft);
+}
+
 function found(before: RatioRules | null, next: RatioRules, noticeMs = 0): string[] {
-  return breaches(before, next, noticeMs, RAILS).map(
-    ({ about, required, available }) => `${about} ${toPlain(required)} ${toPlain(available)}`,
-  );
+  return breaches(before, next, noticeMs, 'ratio').map(({ field, required, available }) => {
+    const about = field === 'effectiveFrom' ? 'notice' : field;
+    return [about, ...[required, available].map((amount) => toPlain(amount ?? decimal(0)))].join(' ');
+  });
 }
 
 describe('the step', () => {
@@ -132,14 +144,24 @@ describe('USDT', () => {
 });
 
 it('is refused at once for all that stands against it, in one sentence for people', () => {
-  const refusal = guardRailRefusal(breaches(flat('0.9'), flat('0.1'), 90 * 60_000, RAILS), 'tiers');
+  const refusal = guardRailRefusal(breaches(flat('0.9'), flat('0.1'), 90 * 60_000, 'tiers'));
   expect(refusal).toMatchObject({ code: 'GUARD_RAIL', field: ['tiers'] });
   expect([refusal?.required?.toFixed(), refusal?.available?.toFixed()]).toEqual(['0.8', '0.1']);
   expect(refusal?.message).toBe(
-    "Without `force` the policy's guard rails stand against it: the largest step of a ratio is 0.8, and may be 0.1; it is " +
-      'a cut with 1.5 hours of notice, and takes 24.',
+    "Without `force` the policy's guard rails stand against it: the largest step of a ratio is 0.8, and may be 0.1; it " +
+      'makes a rule stricter with 1.5 hours of notice, and takes 24.',
   );
-  const late = guardRailRefusal(breaches(flat('0.9'), flat('0.85'), 0, RAILS), 'ratio');
+  const late = guardRailRefusal(breaches(flat('0.9'), flat('0.85'), 0, 'ratio'));
   expect(late).toMatchObject({ field: ['effectiveFrom'] });
-  expect(guardRailRefusal([], 'ratio')).toBeNull();
+  expect(guardRailRefusal([])).toBeNull();
+});
+
+it('says how many accounts would be lifted to LIQUIDATION, and blames no field for it', () => {
+  const refusals = [1, 4].map((accounts) => guardRailRefusal(liquidationBreach(accounts)));
+  expect(refusals.map((refusal) => refusal?.message)).toEqual([
+    expect.stringContaining('it would lift 1 account to LIQUIDATION.'),
+    expect.stringContaining('it would lift 4 accounts to LIQUIDATION.'),
+  ]);
+  expect(refusals.map((refusal) => refusal?.field)).toEqual([undefined, undefined]);
+  expect(liquidationBreach(0)).toEqual([]);
 });

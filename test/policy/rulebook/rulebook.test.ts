@@ -1,15 +1,20 @@
 /** What several processes know of rules that one of them changes, and when. */
-import { randomUUID } from 'node:crypto';
-
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../../src/margin/decimal.js';
-import { changeMaintenanceTiers } from '../../../src/policy/changes/maintenance-change.js';
-import { changeInterestRate, changeMarginPolicy } from '../../../src/policy/changes/policy-change.js';
 import { refreshRules } from '../../../src/policy/rulebook/rule-events.js';
 import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
 import type { OpenDatabase } from '../../../src/platform/database.js';
-import { cancel, changeLista, listaAt, ruleProcess, type RuleProcess } from '../../support/calls/rules.js';
+import {
+  cancel,
+  changeInterest,
+  changeLista,
+  changePolicy,
+  changeTiers,
+  listaAt,
+  ruleProcess,
+  type RuleProcess,
+} from '../../support/calls/rules.js';
 
 const HOUR = 3_600_000;
 
@@ -36,11 +41,6 @@ beforeEach(async () => {
 });
 
 const refresh = (): Promise<void> => refreshRules(there, new Date(now));
-const request = (mutation: string) => ({ viewer: 'root', key: randomUUID(), mutation, input: {} });
-const dated = (venue: string, effectiveFrom: Date | null, at = now) => ({
-  ...{ venue, effectiveFrom, reason: 'test' },
-  expectedVersion: here.rulebook.policyVersion(venue, new Date(at)).version,
-});
 
 describe('a process that got no notice', () => {
   it('finds versions that others have stored, by one statement if there are none, and announces them once', async () => {
@@ -94,16 +94,9 @@ describe('a process that got no notice', () => {
 
   it('learns of policies and maintenance tiers', async () => {
     const rate = { asset: 'USDT', hourlyRate: decimal('0.00001'), freeThreshold: decimal('500') };
-    const change = { ...dated('ASTER', new Date(now + HOUR)), ...rate };
-    await changeInterestRate(here, change, request('changeInterestRate'), new Date(now));
+    await changeInterest(here, { venue: 'ASTER', ...rate }, new Date(now + HOUR));
     const tiers = [{ floor: decimal(0), cap: null, maintenanceRate: decimal('0.01'), maxLeverage: decimal(50) }];
-    const version = here.rulebook.maintenanceVersions('BITGET', 'SOLUSDT').at(-1)?.version ?? 0;
-    await changeMaintenanceTiers(
-      here,
-      { ...dated('BITGET', null), instrument: 'SOLUSDT', tiers, expectedVersion: version },
-      request('changeMaintenanceTiers'),
-      new Date(now),
-    );
+    await changeTiers(here, { venue: 'BITGET', instrument: 'SOLUSDT', tiers });
     expect(here.policies).toEqual(['ASTER', 'BITGET']);
     await refresh();
     await refresh();
@@ -122,20 +115,16 @@ describe('what is to come', () => {
     expect(here.rulebook.nextChange(new Date(now))).toBeNull();
     const first = await changeLista(here, '0.3', new Date(now + HOUR));
     await changeLista(here, '0.4', new Date(now + 2 * HOUR));
-    await changeMarginPolicy(
-      here,
-      { ...dated('BITGET', new Date(now + 90 * 60_000)), debtMarginRate: decimal('0.01') },
-      request('changeMarginPolicy'),
-      new Date(now),
-    );
+    await changePolicy(here, { venue: 'BITGET', debtMarginRate: decimal('0.01') }, new Date(now + 90 * 60_000));
     const next = (after: number): number | undefined => here.rulebook.nextChange(new Date(after))?.getTime();
     expect([now, now + HOUR - 1].map(next)).toEqual([now + HOUR, now + HOUR]);
     expect([now + HOUR, now + 1.5 * HOUR].map(next)).toEqual([now + 1.5 * HOUR, now + 2 * HOUR]);
     expect(next(now + 2 * HOUR)).toBeUndefined();
     await cancel(here, first.id);
     expect(next(now)).toBe(now + 1.5 * HOUR);
-    expect(here.rulebook.scheduledRatios(new Date(now)).map(({ asset }) => asset)).toEqual(['LISTA']);
-    expect(here.rulebook.scheduledRatios(new Date(now), 'BITGET')).toEqual([]);
+    const scheduled = (venue?: string) => here.rulebook.scheduled(new Date(now), venue).map(({ kind }) => kind);
+    expect(scheduled()).toEqual(['MarginPolicy', 'CollateralRatio']);
+    expect(scheduled('BITGET')).toEqual(['MarginPolicy']);
   });
 });
 
@@ -169,9 +158,8 @@ describe('the policy of an instant', () => {
   });
 
   it('deducts what the method in force says, whichever it was when the tiers were made', async () => {
-    const change = { ...dated('ASCENDEX', new Date(now + HOUR)), maintenanceMethod: 'PROGRESSIVE' as const };
     const before = here.rulebook.maintenanceTiers('ASCENDEX', 'BTC-PERP', new Date(now));
-    await changeMarginPolicy(here, change, request('changeMarginPolicy'), new Date(now));
+    await changePolicy(here, { venue: 'ASCENDEX', maintenanceMethod: 'PROGRESSIVE' }, new Date(now + HOUR));
     const after = here.rulebook.maintenanceTiers('ASCENDEX', 'BTC-PERP', new Date(now + HOUR));
     expect(before.every(({ maintenanceAmount }) => maintenanceAmount.isZero())).toBe(true);
     const [first, second] = after;

@@ -18,18 +18,37 @@ export interface Ratio {
 
 const RATIO = `id version status tiers { floor cap ratio } userCap platformCap effectiveFrom effectiveTo appliedAt
   cancelledAt cancelledBy cancelReason reason changedBy`;
-const POLICY = `version effectiveFrom reason changedBy liquidatesAtEquality maintenanceMethod liquidationFeeRate warningRatio
+const POLICY = `id version effectiveFrom reason changedBy liquidatesAtEquality maintenanceMethod liquidationFeeRate warningRatio
   marginCallRatio isolatedInMultiAsset debtMarginRate interest { asset { symbol } hourlyRate freeThreshold }
   autoExchange { thresholds { asset { symbol } balance } } guardRails { maxStep minNoticeHours }`;
 const TIERS = 'tiers { tier floor cap maintenanceRate maintenanceAmount maxLeverage }';
 
+/** Of any rule. */
+export const VERSION = 'id version status effectiveFrom changedBy reason';
+/** What every change answers. */
+const CHANGED = `replaced { ${VERSION} } impact { transitions { from to accounts } }`;
+
 const SELECTIONS = {
-  changeCollateralRatio: `collateralRatio { ${RATIO} }`,
+  changeCollateralRatio: `collateralRatio { ${RATIO} } replaced { ${VERSION} }`,
+  cancelRuleChange: `version { ${VERSION} }`,
   cancelCollateralRatio: `collateralRatio { ${RATIO} }`,
-  changeInterestRate: `policy { ${POLICY} }`,
-  changeMarginPolicy: `policy { ${POLICY} }`,
-  changeMaintenanceTiers: `instrument { symbol venue { code } tiersVersion ${TIERS} }`,
+  changeInterestRate: `policy { ${POLICY} } ${CHANGED}`,
+  changeMarginPolicy: `policy { ${POLICY} } ${CHANGED}`,
+  changeMaintenanceTiers: `instrument { symbol venue { code } tiersVersion ${TIERS} } version { ${VERSION} } ${CHANGED}`,
 };
+
+export interface Version {
+  readonly id: string;
+  readonly version: number;
+  readonly status: Ratio['status'];
+  readonly effectiveFrom: string;
+}
+
+export interface Transition {
+  readonly from: string;
+  readonly to: string;
+  readonly accounts: number;
+}
 
 export type AdminMutation = keyof typeof SELECTIONS;
 
@@ -37,6 +56,9 @@ export interface AdminOutcome {
   readonly collateralRatio?: Ratio | null;
   readonly policy?: (Record<string, unknown> & { readonly version: number }) | null;
   readonly instrument?: Record<string, unknown> | null;
+  readonly version?: Version | null;
+  readonly replaced?: readonly Version[];
+  readonly impact?: { readonly transitions: readonly Transition[] } | null;
   readonly errors: readonly Problem[];
 }
 
@@ -60,6 +82,12 @@ export interface Place {
   readonly venue: string;
   readonly chain?: string | null;
   readonly asset: string;
+}
+
+/** All versions of a rule, newest first: of a venue's policy, or of an instrument's tiers. */
+export async function ruleHistory(api: Api, id: string): Promise<Version[]> {
+  const query = `query ($id: ID!) { ruleHistory(id: $id, first: 100) { nodes { ${VERSION} } } }`;
+  return (await api.ask<{ ruleHistory: { nodes: Version[] } }>(query, { id })).ruleHistory.nodes;
 }
 
 /** All versions of a ratio, newest first. */

@@ -6,9 +6,21 @@ import { createBus, type Bus, type Events } from '../../../src/platform/events.j
 import type { Database } from '../../../src/platform/database.js';
 import type { AdminParts } from '../../../src/policy/changes/admin-change.js';
 import { Audit } from '../../../src/policy/changes/audit.js';
-import { cancelCollateralRatio } from '../../../src/policy/changes/ratio-cancel.js';
-import { changeCollateralRatio } from '../../../src/policy/changes/ratio-change.js';
+import { cancelRule } from '../../../src/policy/changes/cancel-rule.js';
+import { changeRule } from '../../../src/policy/changes/change-rule.js';
+import { collateralRatio } from '../../../src/policy/versions/collateral-ratio.js';
+import { maintenanceTiers, type TiersDraft } from '../../../src/policy/versions/maintenance-tiers.js';
+import {
+  interestRate,
+  marginPolicy,
+  type InterestDraft,
+  type PolicyDraft,
+} from '../../../src/policy/versions/margin-policy.js';
+import type { MaintenanceVersion, PolicyVersion } from '../../../src/policy/versions/policy-version.js';
 import type { RatioVersion } from '../../../src/policy/versions/ratio-version.js';
+import type { VersionRecord } from '../../../src/policy/versions/rule-version.js';
+import type { AnyRule } from '../../../src/policy/versions/rules.js';
+import type { VersionedRule } from '../../../src/policy/versions/versioned-rule.js';
 import { Rulebook } from '../../../src/policy/rulebook/rulebook.js';
 
 export const LISTA = { venue: 'ASTER', chain: 'BNB_CHAIN', asset: 'LISTA' };
@@ -35,31 +47,67 @@ export async function ruleProcess(db: Database, clock: () => number): Promise<Ru
 
 const request = (mutation: string) => ({ viewer: 'root', key: randomUUID(), mutation, input: {} });
 
-/** Changes the ratio of LISTA; forced, so that the test says what it is about and nothing else. */
-export async function changeLista(
+/** Changes a rule; forced, so that the test says what it is about and nothing else. */
+async function change<V extends VersionRecord, D>(
   parts: AdminParts,
-  ratio: string,
-  effectiveFrom: Date | null = null,
-): Promise<RatioVersion> {
-  const versions = parts.rulebook.ratioVersions(LISTA.venue, LISTA.chain, LISTA.asset);
-  const { version, refusals } = await changeCollateralRatio(
+  rule: VersionedRule<V, D>,
+  draft: D,
+  effectiveFrom: Date | null,
+): Promise<V> {
+  const named = rule.check(draft, parts.rulebook);
+  const versions = 'key' in named ? parts.rulebook.versionsOf(rule, named.key) : [];
+  const { version, refusals } = await changeRule(
     parts,
+    rule,
     {
-      ...{ ...LISTA, ratio: decimal(ratio), effectiveFrom, reason: 'test', force: true, impact: null, concerned: [] },
+      ...{ draft, effectiveFrom, reason: 'test', force: true, replaceScheduled: false, foresee: null },
       expectedVersion: versions.at(-1)?.version ?? 0,
     },
-    request('changeCollateralRatio'),
+    request(`change${rule.kind}`),
     new Date(parts.clock()),
   );
   if (version === null) throw new Error(`The change was refused: ${JSON.stringify(refusals)}`);
   return version;
 }
 
-export async function cancel(parts: AdminParts, id: string): Promise<RatioVersion> {
-  const { version, refusals } = await cancelCollateralRatio(
+export function changeLista(
+  parts: AdminParts,
+  ratio: string,
+  effectiveFrom: Date | null = null,
+): Promise<RatioVersion> {
+  return change(parts, collateralRatio, { ...LISTA, ratio: decimal(ratio) }, effectiveFrom);
+}
+
+export function changePolicy(
+  parts: AdminParts,
+  draft: PolicyDraft,
+  effectiveFrom: Date | null = null,
+): Promise<PolicyVersion> {
+  return change(parts, marginPolicy, draft, effectiveFrom);
+}
+
+export function changeInterest(
+  parts: AdminParts,
+  draft: InterestDraft,
+  effectiveFrom: Date | null = null,
+): Promise<PolicyVersion> {
+  return change(parts, interestRate, draft, effectiveFrom);
+}
+
+export function changeTiers(
+  parts: AdminParts,
+  draft: TiersDraft,
+  effectiveFrom: Date | null = null,
+): Promise<MaintenanceVersion> {
+  return change(parts, maintenanceTiers, draft, effectiveFrom);
+}
+
+export async function cancel(parts: AdminParts, id: string, rule: AnyRule = collateralRatio): Promise<VersionRecord> {
+  const { version, refusals } = await cancelRule(
     parts,
+    rule,
     { id, reason: 'test', force: true },
-    request('cancelCollateralRatio'),
+    request('cancelRuleChange'),
     new Date(parts.clock()),
   );
   if (version === null) throw new Error(`The cancellation was refused: ${JSON.stringify(refusals)}`);

@@ -3,11 +3,11 @@ import { flatRatio } from '../../margin/curve.js';
 import { ONE, ZERO, type Decimal } from '../../margin/decimal.js';
 import type { CollateralTier, TierUnit } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
-import type { Refusal } from '../versions/refusal.js';
-import type { RatioRules } from './guard-rails.js';
-import { problemOfVenue } from './problems.js';
-import type { Rulebook } from '../rulebook/rulebook.js';
-import { collateralTierProblems } from '../versions/tiers.js';
+import type { Refusal } from './refusal.js';
+import type { RatioRules } from './ratio-guard-rails.js';
+import { invalid, problemOfAsset, problemOfVenue } from './problems.js';
+import { collateralTierProblems } from './tiers.js';
+import type { KnownRules } from './versioned-rule.js';
 
 /** What is undefined stays as it is in the newest version; null takes a cap away. */
 export interface RatioDraft {
@@ -22,31 +22,28 @@ export interface RatioDraft {
 }
 
 /** What is wrong with the draft whatever it follows. */
-export function problemsOfDraft(draft: RatioDraft, rulebook: Rulebook): Refusal[] {
+export function problemsOfDraft(draft: RatioDraft, known: KnownRules): Refusal[] {
   const problems: (Refusal | null)[] = [
-    problemOfVenue(rulebook, draft.venue, draft.chain),
-    rulebook.assets.has(draft.asset)
-      ? null
-      : { ...refuse('ASSET_NOT_FOUND', 'There is no such asset.'), field: ['asset'] },
+    problemOfVenue(known, draft.venue, draft.chain),
+    problemOfAsset(known, draft.asset, ['asset']),
     problemOfCap(draft.userCap, 'userCap'),
     problemOfCap(draft.platformCap, 'platformCap'),
   ];
   if (draft.ratio !== undefined && draft.tiers !== undefined) {
-    const message = 'Expected either `ratio` or `tiers`, got both.';
-    problems.push({ ...refuse('INVALID_INPUT', message), field: ['tiers'] });
+    problems.push(invalid('Expected either `ratio` or `tiers`, got both.', ['tiers']));
   } else if (draft.ratio !== undefined && (draft.ratio.lt(ZERO) || draft.ratio.gt(ONE))) {
-    problems.push({ ...refuse('RATIO_OUT_OF_RANGE', 'Expected a ratio from 0 to 1.'), field: ['ratio'] });
+    problems.push(refuse('RATIO_OUT_OF_RANGE', 'Expected a ratio from 0 to 1.', ['ratio']));
   }
   for (const problem of draft.tiers === undefined ? [] : collateralTierProblems(draft.tiers)) {
     const place = [problem.tier, problem.field].filter((part) => part !== null).map(String);
-    problems.push({ ...refuse(problem.code, problem.message), field: ['tiers', ...place] });
+    problems.push(refuse(problem.code, problem.message, ['tiers', ...place]));
   }
   return problems.filter((problem) => problem !== null);
 }
 
 function problemOfCap(cap: Decimal | null | undefined, name: string): Refusal | null {
   if (cap === undefined || cap === null || cap.gte(ZERO)) return null;
-  return { ...refuse('INVALID_INPUT', 'Expected a cap of 0 coins or more.'), field: [name] };
+  return invalid('Expected a cap of 0 coins or more.', [name]);
 }
 
 /** What would count. @param newest what it follows; null: nothing counts there yet */
@@ -58,7 +55,7 @@ export function rulesOfDraft(
   const kept = tiers ?? newest?.tiers;
   if (kept === undefined) {
     const message = 'Expected `ratio` or `tiers`: the asset has no ratio there whose tiers could be kept.';
-    return { refusal: { ...refuse('INVALID_INPUT', message), field: ['ratio'] } };
+    return { refusal: invalid(message, ['ratio']) };
   }
   return {
     rules: {

@@ -1,0 +1,122 @@
+/** A venue's margin policy, as it is answered. */
+import { Ctx, Field, FieldResolver, Int, ObjectType, Resolver, Root } from 'type-graphql';
+
+import type { Decimal } from '../../margin/decimal.js';
+import { POLICY_PARAMETERS, type NamedParameter } from '../../policy/versions/policy-parameters.js';
+import type { PolicyVersion } from '../../policy/versions/policy-version.js';
+import type { Context } from '../execution/context.js';
+import * as enums from '../types/enums.js';
+import { Node } from '../types/node.js';
+import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+import { Asset } from './asset.js';
+import { RuleVersion } from './rule-version.js';
+
+/** What the value of a parameter is in the schema; a choice is registered among the enums by the parameter's name. */
+export function parameterType({ name, type }: NamedParameter): object {
+  switch (type.name) {
+    case 'FLAG':
+      return Boolean;
+    case 'PART':
+      return DecimalScalar;
+    case 'CHOICE': {
+      const choice = Object.entries(enums).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+      if (choice === undefined) throw new Error(`The choices of the parameter ${name} are no enum of the schema.`);
+      return choice;
+    }
+  }
+}
+
+@ObjectType({ description: "What a debt in one asset costs under a venue's policy.", simpleResolvers: true })
+export class InterestRule {
+  @Field(() => Asset, { description: 'The asset that is owed, and in which the interest is charged.' })
+  asset!: unknown;
+
+  @Field(() => DecimalScalar, { description: 'Per full hour, as a part of 1.' })
+  hourlyRate!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'In units of the asset, positive: no interest on a debt within it.' })
+  freeThreshold!: Decimal;
+}
+
+@ObjectType({ description: 'When a debt in one asset is covered by selling others.', simpleResolvers: true })
+export class AutoExchangeThreshold {
+  @Field(() => Asset, { description: 'The asset that is owed.' })
+  asset!: unknown;
+
+  @Field(() => DecimalScalar, { description: 'Below this balance (negative) other assets are converted.' })
+  balance!: Decimal;
+}
+
+@ObjectType({ description: 'How a venue covers debts by selling other assets.', simpleResolvers: true })
+export class AutoExchangeRule {
+  @Field(() => [AutoExchangeThreshold], { description: 'One for each asset that is covered.' })
+  thresholds!: readonly AutoExchangeThreshold[];
+}
+
+@ObjectType({
+  description:
+    'What a change of a rule needs `force` for; beside these, a lower tier of a ratio that counts less than a higher one, ' +
+    'USDT that counts less than 0.99, a maintenance or interest rate beyond half or double, and a policy, interest rate or ' +
+    'tiers that lift an account to LIQUIDATION.',
+  simpleResolvers: true,
+})
+export class GuardRails {
+  @Field(() => DecimalScalar, {
+    description:
+      'Largest step, e.g. 0.1: of a ratio (what the next coin counts, at any size of a balance), of a threshold of the ' +
+      'status, and of the liquidation fee.',
+  })
+  maxStep!: Decimal;
+
+  @Field(() => Int, {
+    description:
+      'Shortest notice, in hours, of what is stricter than before: a cut of a ratio at any size of a balance or of a cap, ' +
+      'a policy that asks for more margin or allows less, dearer interest, a higher maintenance rate, less leverage.',
+  })
+  minNoticeHours!: number;
+}
+
+@ObjectType({
+  implements: [Node, RuleVersion],
+  description: "A venue's margin rules in force: which formula, where the boundary lies, what debt costs. Any role.",
+  simpleResolvers: true,
+})
+export class MarginPolicy {
+  @Field(() => Int, { description: 'From 1; a change is a new version.' })
+  version!: number;
+
+  @Field(() => DateTimeScalar, { description: 'When this version took effect, or will.' })
+  effectiveFrom!: Date;
+
+  @Field(() => String, { nullable: true, description: 'The document that it comes from; null for a change made here.' })
+  source!: string | null;
+
+  @Field(() => DateTimeScalar, { description: 'When it was recorded.' })
+  createdAt!: Date;
+}
+
+for (const parameter of POLICY_PARAMETERS) {
+  const { name, description } = parameter;
+  Field(() => parameterType(parameter), { description })(MarginPolicy.prototype, name);
+}
+
+@Resolver(() => MarginPolicy)
+export class MarginPolicyResolver {
+  @FieldResolver(() => [InterestRule], { description: 'One for each asset on whose debts interest is charged.' })
+  interest(@Root() policy: PolicyVersion, @Ctx() { rulebook }: Context): InterestRule[] {
+    return policy.interest.map((rule) => ({ ...rule, asset: rulebook.assets.get(rule.asset) }));
+  }
+
+  @FieldResolver(() => AutoExchangeRule, { nullable: true, description: 'Null where the venue converts nothing.' })
+  autoExchange(@Root() policy: PolicyVersion, @Ctx() { rulebook }: Context): AutoExchangeRule | null {
+    if (policy.autoExchange.length === 0) return null;
+    return {
+      thresholds: policy.autoExchange.map((rule) => ({ ...rule, asset: rulebook.assets.get(rule.asset) })),
+    };
+  }
+
+  @FieldResolver(() => GuardRails, { description: 'What a change of a rule has to keep to.' })
+  guardRails(@Root() policy: PolicyVersion): GuardRails {
+    return { maxStep: policy.guardMaxStep, minNoticeHours: policy.guardMinNoticeHours };
+  }
+}

@@ -1,0 +1,236 @@
+/** Changing a rule, of whatever kind: a new version, never an edit (who may do it is the API's to say). */
+import type { Policy } from '../../margin/model.js';
+import type { Refusal } from '../versions/refusal.js';
+import type { Transaction } from '../../platform/database.js';
+import type { IdempotentRequest } from '../../platform/idempotency.js';
+import { uuidv7 } from '../../platform/ids.js';
+import { emitRule } from '../rulebook/rule-events.js';
+import type { Rulebook } from '../rulebook/rulebook.js';
+import { problemOfReason } from '../versions/problems.js';
+import { latest, type VersionRecord } from '../versions/rule-version.js';
+import { storeCancellation } from '../versions/version-rows.js';
+import type { Breach, RuleName, VersionedRule } from '../versions/versioned-rule.js';
+import { changeOnce, lockRule, type AdminParts } from './admin-change.js';
+import { effectOf, overtakenBy, problemOfVersion } from './effective.js';
+import { breachesOf, guardRailRefusal, liquidationBreach } from './guard-rails.js';
+
+/** The policy of one venue on one chain, as it would be. */
+export interface ChangedPlace {
+  readonly venue: string;
+  readonly chain: string | null;
+  readonly policy: Policy;
+}
+
+/** Whom a change hurts. */
+export interface Foreseen {
+  /** To be kept with the version. */
+  readonly record: string;
+  /** Accounts that would be in LIQUIDATION and are not. */
+  readonly liquidated: number;
+  /** Accounts that are told when it is scheduled. */
+  readonly concerned: readonly string[];
+}
+
+export interface RuleChange<D> {
+  readonly draft: D;
+  /** Null: at once. */
+  readonly effectiveFrom: Date | null;
+  readonly reason: string;
+  /** The newest version that the admin saw, cancelled ones included; 0 where there was none. */
+  readonly expectedVersion: number;
+  /** Passes the guard rails. */
+  readonly force: boolean;
+  /** Cancels what is scheduled and would take effect after it. */
+  readonly replaceScheduled: boolean;
+  /** Computes whom the changed policies hurt; null: nobody asks. */
+  readonly foresee: ((places: readonly ChangedPlace[]) => Promise<Foreseen>) | null;
+}
+
+export interface ChangedRule<V> {
+  readonly version: V | null;
+  /** What it has passed in front of, cancelled now. */
+  readonly replaced: readonly V[];
+  readonly refusals: readonly Refusal[];
+}
+
+/** Adds a version that is in force at once, or is scheduled. */
+export async function changeRule<V extends VersionRecord, D>(
+  parts: AdminParts,
+  rule: VersionedRule<V, D>,
+  change: RuleChange<D>,
+  request: IdempotentRequest,
+  now: Date,
+): Promise<ChangedRule<V>> {
+  const { rulebook, bus } = parts;
+  const { draft, reason } = change;
+  const named = rule.check(draft, rulebook);
+  const about = { ...rule.about(draft, rulebook), reason };
+  let stored: Stored<V> | undefined;
+  const outcome = await changeOnce(parts, request, about, now, async (tx) => {
+    const problems = ['refusals' in named ? named.refusals : [], problemOfReason(reason)].flat();
+    if ('refusals' in named || problems.length > 0) return { refusals: problems };
+    await lockRule(tx, rule, named.key);
+    const versions = await rule.read(tx, { key: named.key });
+    const plan = planned(rule, change, named, versions, rulebook, request.viewer, now);
+    if ('refusal' in plan) return { refusals: [plan.refusal] };
+    const foreseen = (await change.foresee?.(placesUnder(rule, [plan.version], rulebook, now))) ?? null;
+    const found = [
+      ...plan.breaches,
+      ...(rule.guardsLiquidation && foreseen !== null ? liquidationBreach(foreseen.liquidated) : []),
+    ];
+    const refusal = change.force ? null : guardRailRefusal(found);
+    if (refusal !== null) return { refusals: [refusal] };
+    const version = { ...plan.version, impact: foreseen?.record ?? null };
+    const replaced = await replace(tx, parts, rule, plan.overtaken, request, reason, now);
+    await rule.insert(tx, version);
+    if (version.effectiveFrom > now) await rule.announce?.(tx, version, foreseen?.concerned ?? [], now);
+    stored = { version, replaced };
+    const passed = change.force ? { force: true, guardRails: found.map(({ message }) => message) } : {};
+    return {
+      made: [version, ...replaced].map(({ id }) => id).join(' '),
+      subject: rule.subjectOf(version),
+      before: plan.followed === null ? null : rule.facts(plan.followed),
+      after: { ...rule.facts(version), ...passed },
+    };
+  });
+  if (outcome.made === null) return { version: null, replaced: [], refusals: outcome.refusals };
+  // What was committed takes effect without another read, which could fail.
+  const { version, replaced } =
+    outcome.isNew && stored !== undefined ? stored : await readMade(parts, rule, named, outcome.made);
+  // Also when the key was sent before: the answer to the commit may have been lost on its way.
+  for (const each of [...replaced, version]) if (each !== null && rulebook.add(each)) emitRule(bus, each, now);
+  return { version, replaced, refusals: [] };
+}
+
+/** What a draft would come to if it were in force, or why it cannot be made: for what is asked beforehand. */
+export function draftedVersion<V extends VersionRecord, D>(
+  rule: VersionedRule<V, D>,
+  draft: D,
+  rulebook: Rulebook,
+  now: Date,
+): { readonly version: V } | { readonly refusals: readonly Refusal[] } {
+  const named = rule.check(draft, rulebook);
+  if ('refusals' in named) return named;
+  const followed = latest(rulebook.versionsOf(rule, named.key));
+  const head = headOf(rule, named, { effectiveFrom: now, createdAt: now }, followed, '', null, now);
+  const next = rule.next(draft, followed, head, rulebook);
+  return 'refusal' in next ? { refusals: [next.refusal] } : { version: next };
+}
+
+/** The policies of all places that these versions concern, as they would be if all of them were in force. */
+export function placesUnder<V extends VersionRecord, D>(
+  rule: VersionedRule<V, D>,
+  versions: readonly V[],
+  rulebook: Rulebook,
+  at: Date,
+): ChangedPlace[] {
+  const places = new Map<string, ChangedPlace>();
+  for (const version of versions) {
+    const { venue } = version;
+    for (const chain of rulebook.chainsOf(venue, rule.chainOf(version))) {
+      places.set(`${venue}/${chain}`, { venue, chain, policy: rulebook.policyWith(venue, chain, at, versions) });
+    }
+  }
+  return [...places.values()];
+}
+
+interface Stored<V> {
+  readonly version: V | null;
+  readonly replaced: readonly V[];
+}
+
+interface Plan<V> {
+  readonly version: V;
+  readonly followed: V | null;
+  readonly overtaken: readonly V[];
+  /** Without the liquidations, which take longer to find. */
+  readonly breaches: readonly Breach[];
+}
+
+/** @param versions all there are, oldest first */
+function planned<V extends VersionRecord, D>(
+  rule: VersionedRule<V, D>,
+  change: RuleChange<D>,
+  named: RuleName,
+  versions: readonly V[],
+  rulebook: Rulebook,
+  admin: string,
+  now: Date,
+): Plan<V> | { readonly refusal: Refusal } {
+  const newest = versions.at(-1) ?? null;
+  const conflict = problemOfVersion(change.expectedVersion, newest?.version ?? 0);
+  if (conflict !== null) return { refusal: conflict };
+  const overtaken = change.replaceScheduled ? overtakenBy(change.effectiveFrom, versions, now) : [];
+  const followed = latest(versions.filter((version) => !overtaken.includes(version)));
+  const effect = effectOf(change.effectiveFrom, followed, now);
+  if ('refusal' in effect) return effect;
+  const next = rule.next(
+    change.draft,
+    followed,
+    headOf(rule, named, effect, newest, change.reason, admin, now),
+    rulebook,
+  );
+  if ('refusal' in next) return next;
+  const noticeMs = Math.max(0, next.effectiveFrom.getTime() - now.getTime());
+  const rails = rulebook.policyVersion(next.venue, now);
+  const breaches = breachesOf(rule, followed, next, noticeMs, rails, change.draft);
+  return { version: next, followed, overtaken, breaches };
+}
+
+function headOf<V extends VersionRecord, D>(
+  { kind }: VersionedRule<V, D>,
+  { venue }: RuleName,
+  { effectiveFrom, createdAt }: { readonly effectiveFrom: Date; readonly createdAt: Date },
+  newest: V | null,
+  reason: string,
+  changedBy: string | null,
+  now: Date,
+): VersionRecord {
+  return {
+    ...{ kind, id: uuidv7(), version: (newest?.version ?? 0) + 1, venue, effectiveFrom },
+    appliedAt: effectiveFrom > now ? null : effectiveFrom,
+    ...{ cancelledAt: null, cancelledBy: null, cancelReason: null, impact: null },
+    ...{ reason, source: null, changedBy, createdAt },
+  };
+}
+
+/** Cancels what is overtaken; each of them has an entry in the audit. */
+async function replace<V extends VersionRecord, D>(
+  tx: Transaction,
+  { audit }: AdminParts,
+  rule: VersionedRule<V, D>,
+  overtaken: readonly V[],
+  { viewer, mutation }: IdempotentRequest,
+  reason: string,
+  now: Date,
+): Promise<V[]> {
+  const replaced = overtaken.map((version) => ({
+    ...{ ...version, cancelledAt: now, cancelledBy: viewer, cancelReason: reason },
+  }));
+  for (const version of replaced) {
+    await storeCancellation(tx, rule.table, version);
+    const facts = rule.facts(version);
+    const fact = { actor: viewer, action: mutation, subject: rule.subjectOf(version), subjectKey: rule.keyOf(version) };
+    await audit.done(tx, { ...fact, reason, at: now }, facts, { ...facts, cancelledAt: now, replaced: true });
+  }
+  return replaced;
+}
+
+/** @param made ids, the version's first; of a policy or of tiers, while keys of an older server are kept, its number */
+async function readMade<V extends VersionRecord, D>(
+  { db }: AdminParts,
+  rule: VersionedRule<V, D>,
+  named: RuleName | { readonly refusals: readonly Refusal[] },
+  made: string,
+): Promise<Stored<V>> {
+  const [first = '', ...others] = made.split(' ');
+  if (/^\d+$/.test(first)) {
+    const versions = 'key' in named ? await rule.read(db, { key: named.key }) : [];
+    return { version: versions.find(({ version }) => String(version) === first) ?? null, replaced: [] };
+  }
+  const read = await rule.read(db, { ids: [first, ...others] });
+  return {
+    version: read.find(({ id }) => id === first) ?? null,
+    replaced: read.filter(({ id }) => others.includes(id)),
+  };
+}

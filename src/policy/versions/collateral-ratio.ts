@@ -1,0 +1,46 @@
+/** What an asset counts on one chain of one venue, as a rule that admins change (rules: 3). */
+import { problemsOfDraft, ratioFieldOf, rulesOfDraft, type RatioDraft } from './ratio-draft.js';
+import { isCut, ratioBreaches } from './ratio-guard-rails.js';
+import { announceRatioVersion, insertRatioVersion, readRatioVersions } from './ratio-store.js';
+import { COLLATERAL_RATIO, ratioKey, type RatioVersion } from './ratio-version.js';
+import type { VersionedRule } from './versioned-rule.js';
+
+export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
+  kind: COLLATERAL_RATIO,
+  table: 'collateral_ratios',
+  // The same lock as that of the platform-wide cap: who books a deposit finds the cap that holds.
+  lockPrefix: '',
+  notFound: 'RATIO_NOT_FOUND',
+  // A cut takes notice, and a raise liquidates nobody.
+  guardsLiquidation: false,
+
+  keyOf: (version) => version.ratioKey,
+  chainOf: (version) => version.chain,
+  isKnown: ({ venue, asset }, known) => known.venues.has(venue) && known.assets.has(asset),
+
+  read: readRatioVersions,
+  insert: insertRatioVersion,
+  announce: announceRatioVersion,
+
+  about: (draft) => ({ subject: null, subjectKey: ratioKey(draft.venue, draft.chain, draft.asset) }),
+  check: (draft, known) => {
+    const refusals = problemsOfDraft(draft, known);
+    const { venue, chain, asset } = draft;
+    return refusals.length > 0 ? { refusals } : { venue, key: ratioKey(venue, chain, asset) };
+  },
+  next: (draft, followed, head) => {
+    const drafted = rulesOfDraft(draft, followed);
+    if ('refusal' in drafted) return drafted;
+    const { venue, chain, asset } = draft;
+    return { ...drafted.rules, ...head, chain, ratioKey: ratioKey(venue, chain, asset) };
+  },
+
+  subjectOf: ({ id }) => `${COLLATERAL_RATIO}:${id}`,
+  facts: ({ version, effectiveFrom, tierUnit, tiers, userCap, platformCap }) => {
+    return { version, effectiveFrom, tierUnit, tiers, userCap, platformCap };
+  },
+
+  isStricter: isCut,
+  breaches: (followed, next, rails, draft) =>
+    ratioBreaches(followed, next, rails, draft === null ? null : ratioFieldOf(draft)),
+};

@@ -1,0 +1,135 @@
+/** The maintenance tiers of an instrument, as a rule that admins change (rules: 4). */
+import { maintenanceAmounts } from '../../margin/curve.js';
+import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
+import type { MaintenanceTier } from '../../margin/model.js';
+import { refuse } from '../../margin/refusal.js';
+import type { Refusal } from './refusal.js';
+import { insertMaintenanceVersion, readMaintenanceVersions } from './policy-store.js';
+import { MAINTENANCE_TIERS, instrumentKey, type MaintenanceVersion } from './policy-version.js';
+import { invalid, problemOfVenueCode } from './problems.js';
+import { outOfHalfOrDouble } from './rate-step.js';
+import type { InstrumentRecord } from './rule-records.js';
+import { maintenanceTierProblems, type MaintenanceTierDraft } from './tiers.js';
+import type { Breach, KnownRules, VersionedRule } from './versioned-rule.js';
+
+export interface TiersDraft {
+  /** Null: the symbol alone says which one it is. */
+  readonly venue: string | null;
+  readonly instrument: string;
+  readonly tiers: readonly MaintenanceTierDraft[];
+}
+
+export const maintenanceTiers: VersionedRule<MaintenanceVersion, TiersDraft> = {
+  kind: MAINTENANCE_TIERS,
+  table: 'maintenance_schedules',
+  lockPrefix: 'maintenance:',
+  notFound: 'RULE_NOT_FOUND',
+  guardsLiquidation: true,
+
+  keyOf: ({ venue, instrument }) => instrumentKey(venue, instrument),
+  chainOf: () => undefined,
+  isKnown: ({ venue, instrument }, known) => known.instrument(venue, instrument) !== null,
+
+  read: readMaintenanceVersions,
+  insert: insertMaintenanceVersion,
+
+  about: (draft, known) => {
+    const found = namedInstrument(draft, known);
+    if (!('refusals' in found)) {
+      const { venue, symbol } = found.instrument;
+      return { subject: subjectOf(venue, symbol), subjectKey: instrumentKey(venue, symbol) };
+    }
+    const { venue, instrument } = draft;
+    return { subject: null, subjectKey: venue === null ? instrument : instrumentKey(venue, instrument) };
+  },
+  check: (draft, known) => {
+    const found = namedInstrument(draft, known);
+    if ('refusals' in found) return found;
+    const { venue, symbol } = found.instrument;
+    const refusals = problemsOfTiers(draft.tiers, found.instrument);
+    return refusals.length > 0 ? { refusals } : { venue, key: instrumentKey(venue, symbol) };
+  },
+  next: (draft, _followed, head, known) => {
+    const method = known.policyVersion(head.venue, head.effectiveFrom).maintenanceMethod;
+    const amounts = maintenanceAmounts(method, draft.tiers);
+    const tiers = draft.tiers.map((tier, index) => ({
+      ...{ ...tier, tier: index + 1, maintenanceAmount: amounts[index] ?? ZERO },
+    }));
+    return { ...head, instrument: draft.instrument, tiers };
+  },
+
+  subjectOf: ({ venue, instrument }) => subjectOf(venue, instrument),
+  facts: ({ version, effectiveFrom, tiers }) => ({ version, effectiveFrom, tiers }),
+
+  isStricter: (followed, next) =>
+    followed !== null &&
+    tiersThatMeet(followed.tiers, next.tiers).some(
+      ({ before, after }) =>
+        after.maintenanceRate.gt(before.maintenanceRate) || after.maxLeverage.lt(before.maxLeverage),
+    ),
+  breaches: (followed, next) => (followed === null ? [] : rateSteps(followed.tiers, next.tiers)),
+};
+
+function subjectOf(venue: string, symbol: string): string {
+  return `Instrument:${venue}:${symbol}`;
+}
+
+/** A symbol is unique within its venue only. */
+function namedInstrument(
+  { venue, instrument: symbol }: TiersDraft,
+  known: KnownRules,
+): { readonly instrument: InstrumentRecord } | { readonly refusals: readonly Refusal[] } {
+  const unknownVenue = venue === null ? [] : problemOfVenueCode(known, venue);
+  if (unknownVenue.length > 0) return { refusals: unknownVenue };
+  const places = venue === null ? [...known.venues.keys()] : [venue];
+  const found = places.map((code) => known.instrument(code, symbol)).filter((each) => each !== null);
+  const [first] = found;
+  const field = ['instrument'];
+  if (first === undefined) {
+    const where = venue === null ? '' : ` at ${venue}`;
+    return { refusals: [refuse('INSTRUMENT_NOT_FOUND', `There is no such instrument${where}.`, field)] };
+  }
+  if (found.length === 1) return { instrument: first };
+  const venues = found.map((each) => each.venue).join(', ');
+  const message = `${first.symbol} is listed by ${venues}: name the \`venue\`, or send the id of the instrument.`;
+  return { refusals: [invalid(message, field)] };
+}
+
+function problemsOfTiers(tiers: readonly MaintenanceTierDraft[], { symbol, maxLeverage }: InstrumentRecord): Refusal[] {
+  const place = ['tiers'];
+  const problems: Refusal[] = maintenanceTierProblems(tiers).map(({ code, message, tier, field }) =>
+    refuse(code, message, [...place, ...[tier, field].filter((part) => part !== null).map(String)]),
+  );
+  // Of a list that is too long nothing but that is said.
+  if (problems.some(({ field }) => field?.length === place.length)) return problems;
+  tiers.forEach((tier, index) => {
+    if (tier.maxLeverage.lte(maxLeverage)) return;
+    const message = `The maximum leverage of tier ${index + 1} must be at most ${toPlain(maxLeverage)}, that of ${symbol}, and is ${toPlain(tier.maxLeverage)}.`;
+    problems.push(refuse('TIERS_INVALID', message, [...place, String(index), 'maxLeverage']));
+  });
+  return problems;
+}
+
+interface Meeting {
+  readonly floor: Decimal;
+  readonly before: MaintenanceTier;
+  readonly after: MaintenanceTier;
+}
+
+/** The tier before with the tier after, for every notional; above a last cap the last tier goes on. */
+function tiersThatMeet(before: readonly MaintenanceTier[], after: readonly MaintenanceTier[]): Meeting[] {
+  return [...before, ...after].flatMap(({ floor }) => {
+    const [old, next] = [before, after].map((tiers) => tiers.findLast((tier) => tier.floor.lte(floor)));
+    return old === undefined || next === undefined ? [] : [{ floor, before: old, after: next }];
+  });
+}
+
+/** One of them is said, the one of the lowest notional of the old tiers first. */
+function rateSteps(before: readonly MaintenanceTier[], after: readonly MaintenanceTier[]): Breach[] {
+  return tiersThatMeet(before, after)
+    .flatMap((meeting) => {
+      const name = `the maintenance rate of a notional of ${toPlain(meeting.floor)}`;
+      return outOfHalfOrDouble(name, 'tiers', meeting.before.maintenanceRate, meeting.after.maintenanceRate);
+    })
+    .slice(0, 1);
+}

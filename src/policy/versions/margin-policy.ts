@@ -1,0 +1,172 @@
+/**
+ * What a venue's policy says, as a rule that admins change: all of its parameters, or the interest on debts in one asset.
+ * Either makes a new version of all of it, which carries along what the draft leaves out.
+ */
+import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
+import type { AutoExchangeThreshold, InterestRule } from '../../margin/model.js';
+import { refuse } from '../../margin/refusal.js';
+import type { Refusal } from './refusal.js';
+import { POLICY_PARAMETERS, parametersBy, type ParameterName, type PolicyParameters } from './policy-parameters.js';
+import { insertPolicyVersion, readPolicyVersions } from './policy-store.js';
+import { MARGIN_POLICY, type GuardRails, type PolicyVersion } from './policy-version.js';
+import { invalid, problemOfAsset, problemOfVenueCode } from './problems.js';
+import { outOfHalfOrDouble } from './rate-step.js';
+import type { VersionRecord } from './rule-version.js';
+import type { Breach, KnownRules, VersionedRule } from './versioned-rule.js';
+
+/** What is undefined stays. */
+export type PolicyDraft = { readonly [K in ParameterName]?: PolicyParameters[K] | undefined } & {
+  readonly venue: string;
+  /** All of them; empty: nothing is exchanged. */
+  readonly autoExchange?: readonly AutoExchangeThreshold[] | undefined;
+};
+
+/** The rate and the free threshold of one asset; a rate of 0 ends its interest. */
+export interface InterestDraft extends InterestRule {
+  readonly venue: string;
+}
+
+/** As many as there may be tiers: more than any venue has. */
+const MAX_THRESHOLDS = 50;
+
+export const marginPolicy: VersionedRule<PolicyVersion, PolicyDraft> = {
+  kind: MARGIN_POLICY,
+  table: 'margin_policies',
+  lockPrefix: 'policy:',
+  notFound: 'RULE_NOT_FOUND',
+  guardsLiquidation: true,
+
+  keyOf: ({ venue }) => venue,
+  chainOf: () => undefined,
+  isKnown: ({ venue }, known) => known.venues.has(venue),
+
+  read: readPolicyVersions,
+  insert: insertPolicyVersion,
+
+  about: ({ venue }, known) => ({ subject: subjectOf(venue, known), subjectKey: venue }),
+  check: (draft, known) => {
+    const problems = POLICY_PARAMETERS.map(({ name, type, code }) => {
+      const value = draft[name];
+      const problem = value === undefined ? null : type.problem(value);
+      return problem === null ? null : refuse(code, problem, [name]);
+    });
+    return checked(draft.venue, [...problems, ...problemsOfThresholds(draft.autoExchange ?? [], known)], known);
+  },
+  next: (draft, followed, head) => {
+    const before = existing(followed, head);
+    const asked = parametersBy(({ name }) => draft[name] ?? before[name]);
+    const { autoExchange } = draft;
+    const thresholds = autoExchange === undefined ? before.autoExchange : inOrder(autoExchange);
+    const next: PolicyVersion = { ...before, ...asked, autoExchange: thresholds, ...head };
+    if (next.warningRatio.lte(next.marginCallRatio)) return next;
+    const message = 'Expected a warning ratio of at most the margin call ratio: a warning comes first.';
+    return { refusal: refuse('RATIO_OUT_OF_RANGE', message, ['warningRatio']) };
+  },
+
+  subjectOf: ({ venue }) => `Venue:${venue}`,
+  facts: (policy) => {
+    const { version, effectiveFrom, interest, autoExchange } = policy;
+    const parameters = Object.fromEntries(POLICY_PARAMETERS.map(({ name }) => [name, policy[name]]));
+    return { version, effectiveFrom, ...parameters, interest, autoExchange };
+  },
+
+  isStricter: (followed, next) =>
+    followed !== null &&
+    (POLICY_PARAMETERS.some((parameter) => parameter.isStricter(followed[parameter.name], next[parameter.name])) ||
+      costsMore(followed.interest, next.interest) ||
+      exchangesMore(followed.autoExchange, next.autoExchange)),
+  breaches: (followed, next, rails) =>
+    followed === null ? [] : [...steps(followed, next, rails), ...rateSteps(followed.interest, next.interest)],
+};
+
+export const interestRate: VersionedRule<PolicyVersion, InterestDraft> = {
+  ...marginPolicy,
+  about: ({ venue, asset }, known) => ({ subject: subjectOf(venue, known), subjectKey: `${venue}/${asset}` }),
+  check: ({ venue, asset, hourlyRate, freeThreshold }, known) => {
+    const isPart = hourlyRate.gte(ZERO) && hourlyRate.lte(1);
+    const problems = [
+      problemOfAsset(known, asset, ['asset']),
+      isPart ? null : invalid('Expected a part of 1, from 0 to 1.', ['hourlyRate']),
+      freeThreshold.lt(ZERO) ? invalid('Expected a threshold of 0 or more.', ['freeThreshold']) : null,
+    ];
+    return checked(venue, problems, known);
+  },
+  next: ({ asset, hourlyRate, freeThreshold }, followed, head) => {
+    const before = existing(followed, head);
+    const others = before.interest.filter((rule) => rule.asset !== asset);
+    const interest = hourlyRate.isZero() ? others : [...others, { asset, hourlyRate, freeThreshold }];
+    return { ...before, interest: inOrder(interest), ...head };
+  },
+  breaches: (followed, next) => (followed === null ? [] : rateSteps(followed.interest, next.interest)),
+};
+
+function subjectOf(venue: string, known: KnownRules): string | null {
+  return known.venues.has(venue) ? `Venue:${venue}` : null;
+}
+
+function checked(
+  venue: string,
+  problems: readonly (Refusal | null)[],
+  known: KnownRules,
+): { readonly venue: string; readonly key: string } | { readonly refusals: readonly Refusal[] } {
+  const refusals = [...problemOfVenueCode(known, venue), ...problems].filter((problem) => problem !== null);
+  return refusals.length > 0 ? { refusals } : { venue, key: venue };
+}
+
+function existing(followed: PolicyVersion | null, { venue }: VersionRecord): PolicyVersion {
+  if (followed === null) throw new Error(`The venue ${venue} has no policy.`);
+  return followed;
+}
+
+/** Parameters that move farther than the policy's step. */
+function steps(followed: PolicyVersion, next: PolicyVersion, { guardMaxStep }: GuardRails): Breach[] {
+  return POLICY_PARAMETERS.filter(({ inSteps }) => inSteps).flatMap(({ name }) => {
+    const [before, after] = [followed[name] as Decimal, next[name] as Decimal];
+    const step = after.minus(before).abs();
+    if (step.lte(guardMaxStep)) return [];
+    const message = `the step of ${name} is ${toPlain(step)}, and may be ${toPlain(guardMaxStep)}`;
+    return [{ message, field: name, required: step, available: guardMaxStep }];
+  });
+}
+
+/** The first rate of an asset is no step: it cost nothing before. One that ends goes to 0. */
+function rateSteps(before: readonly InterestRule[], after: readonly InterestRule[]): Breach[] {
+  return before.flatMap(({ asset, hourlyRate }) => {
+    const next = after.find((rule) => rule.asset === asset)?.hourlyRate ?? ZERO;
+    return outOfHalfOrDouble(`the hourly rate of ${asset}`, 'hourlyRate', hourlyRate, next);
+  });
+}
+
+function costsMore(before: readonly InterestRule[], after: readonly InterestRule[]): boolean {
+  return after.some(({ asset, hourlyRate, freeThreshold }) => {
+    const old = before.find((rule) => rule.asset === asset);
+    return old === undefined || hourlyRate.gt(old.hourlyRate) || freeThreshold.lt(old.freeThreshold);
+  });
+}
+
+function exchangesMore(before: readonly AutoExchangeThreshold[], after: readonly AutoExchangeThreshold[]): boolean {
+  return after.some(({ asset, balance }) => {
+    const old = before.find((rule) => rule.asset === asset);
+    return old === undefined || balance.gt(old.balance);
+  });
+}
+
+function problemsOfThresholds(thresholds: readonly AutoExchangeThreshold[], known: KnownRules): (Refusal | null)[] {
+  const place = ['autoExchange'];
+  if (thresholds.length > MAX_THRESHOLDS) {
+    return [invalid(`Expected at most ${MAX_THRESHOLDS} thresholds, got ${thresholds.length}.`, place)];
+  }
+  return thresholds.flatMap(({ asset, balance }, index) => [
+    problemOfAsset(known, asset, [...place, String(index), 'asset']),
+    balance.gt(ZERO)
+      ? invalid('Expected a balance of 0 or less: a debt is negative.', [...place, String(index), 'balance'])
+      : null,
+    thresholds.findIndex((other) => other.asset === asset) < index
+      ? invalid('Expected one threshold an asset.', [...place, String(index), 'asset'])
+      : null,
+  ]);
+}
+
+function inOrder<T extends { readonly asset: string }>(rules: readonly T[]): T[] {
+  return [...rules].sort((a, b) => (a.asset < b.asset ? -1 : 1));
+}

@@ -1,0 +1,122 @@
+/**
+ * What a change of a collateral ratio needs `force` for. Ratios are compared as functions of the amount: what the next
+ * coin (or USDT) of a balance of that size counts, from 0 to above the last cap, where it counts 0.
+ */
+import { ONE, ZERO, decimal, max, toPlain, type Decimal } from '../../margin/decimal.js';
+import { SETTLEMENT_ASSET, type CollateralTable, type CollateralTier } from '../../margin/model.js';
+import type { GuardRails } from './policy-version.js';
+import type { Breach } from './versioned-rule.js';
+
+/** What one asset counts, whatever version says so. */
+export interface RatioRules extends Omit<CollateralTable, 'id'> {
+  readonly asset: string;
+  readonly platformCap: Decimal | null;
+}
+
+/** USDT counts almost in full, whatever a table says: debts and PnL are in it. */
+const LEAST_OF_SETTLEMENT: Decimal = decimal('0.99');
+
+/** What USDT counts where a table leaves it out. */
+const SETTLEMENT_AT_PAR: RatioRules = {
+  asset: SETTLEMENT_ASSET,
+  tierUnit: 'QUOTE_VALUE',
+  tiers: [{ floor: ZERO, cap: null, ratio: ONE }],
+  userCap: null,
+  platformCap: null,
+};
+
+/**
+ * The rails that the change breaks. The first ratio of an asset is no step: nothing counted before.
+ *
+ * @param followed what counts until then; null: nothing does
+ * @param field in which field the ratios were changed; null: in none
+ */
+export function ratioBreaches(
+  followed: RatioRules | null,
+  next: RatioRules,
+  { guardMaxStep }: GuardRails,
+  field: string | null,
+): Breach[] {
+  const before = knownBefore(followed, next);
+  const found: Breach[] = [];
+  const meetings = before === null ? [] : ratiosThatMeet(before, next);
+  const step = meetings.reduce((largest, [old, now]) => max(largest, now.minus(old).abs()), ZERO);
+  if (step.gt(guardMaxStep)) {
+    const message = `the largest step of a ratio is ${toPlain(step)}, and may be ${toPlain(guardMaxStep)}`;
+    found.push({ message, field, required: step, available: guardMaxStep });
+  }
+  // What stays as it is was let through when it was made.
+  if (before !== null && sameTiers(before, next)) return found;
+  return [...found, ...rising(next.tiers, field), ...tooLittleOfSettlement(next, field)];
+}
+
+/** Whether some coins count less than before; the first ratio of an asset is no cut. */
+export function isCut(followed: RatioRules | null, next: RatioRules): boolean {
+  const before = knownBefore(followed, next);
+  return (
+    before !== null &&
+    (ratiosThatMeet(before, next).some(([old, now]) => now.lt(old)) ||
+      isLower(before.userCap, next.userCap) ||
+      isLower(before.platformCap, next.platformCap))
+  );
+}
+
+function knownBefore(followed: RatioRules | null, next: RatioRules): RatioRules | null {
+  return followed ?? (next.asset === SETTLEMENT_ASSET ? SETTLEMENT_AT_PAR : null);
+}
+
+/** A ratio of a lower tier below that of the next one: the first coins would count less than the later ones. */
+function rising(tiers: readonly CollateralTier[], field: string | null): Breach[] {
+  const index = tiers.findIndex((tier, number) => number > 0 && tier.ratio.gt(tiers[number - 1]?.ratio ?? ONE));
+  const [lower, higher] = [tiers[index - 1], tiers[index]];
+  if (lower === undefined || higher === undefined) return [];
+  const message = `tier ${index} counts ${toPlain(lower.ratio)}, less than the ${toPlain(higher.ratio)} of tier ${index + 1}`;
+  return [{ message, field, required: higher.ratio, available: lower.ratio }];
+}
+
+function tooLittleOfSettlement({ asset, tiers }: RatioRules, field: string | null): Breach[] {
+  if (asset !== SETTLEMENT_ASSET) return [];
+  const least = pieces(tiers).reduce((lowest, { ratio }) => (ratio.lt(lowest) ? ratio : lowest), ONE);
+  if (least.gte(LEAST_OF_SETTLEMENT)) return [];
+  const message = `${SETTLEMENT_ASSET} counts ${toPlain(least)} somewhere, and should count ${toPlain(LEAST_OF_SETTLEMENT)}`;
+  return [{ message, field, required: LEAST_OF_SETTLEMENT, available: least }];
+}
+
+/**
+ * Each ratio before with each ratio after that can hold at the same amount. Where one counts its tiers in USDT and the
+ * other in coins, that depends on the price, so that every tier can meet every other.
+ */
+function ratiosThatMeet(before: RatioRules, next: RatioRules): (readonly [Decimal, Decimal])[] {
+  const [old, now] = [pieces(before.tiers), pieces(next.tiers)];
+  if (before.tierUnit !== next.tierUnit) return old.flatMap((a) => now.map((b) => [a.ratio, b.ratio] as const));
+  return [...old, ...now].map(({ from }) => [ratioFrom(old, from), ratioFrom(now, from)] as const);
+}
+
+interface Piece {
+  readonly from: Decimal;
+  readonly ratio: Decimal;
+}
+
+/** The ratio from each floor on, and 0 from a last cap on. */
+function pieces(tiers: readonly CollateralTier[]): Piece[] {
+  const end = tiers.at(-1)?.cap ?? null;
+  const counted = tiers.map(({ floor, ratio }) => ({ from: floor, ratio }));
+  return end === null ? counted : [...counted, { from: end, ratio: ZERO }];
+}
+
+function ratioFrom(all: readonly Piece[], amount: Decimal): Decimal {
+  return all.findLast(({ from }) => from.lte(amount))?.ratio ?? ZERO;
+}
+
+function isLower(before: Decimal | null, next: Decimal | null): boolean {
+  return next !== null && (before === null || next.lt(before));
+}
+
+function sameTiers(before: RatioRules, next: RatioRules): boolean {
+  const [old, now] = [pieces(before.tiers), pieces(next.tiers)];
+  return (
+    before.tierUnit === next.tierUnit &&
+    old.length === now.length &&
+    old.every(({ from, ratio }, index) => from.eq(now[index]?.from ?? -1) && ratio.eq(now[index]?.ratio ?? -1))
+  );
+}

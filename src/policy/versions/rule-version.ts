@@ -1,0 +1,71 @@
+/** What every version of every rule carries, and how versions follow each other in time: what is in force, what is to come. */
+
+export type RuleStatus = 'SCHEDULED' | 'ACTIVE' | 'SUPERSEDED' | 'CANCELLED';
+
+/** One version of one rule. Never edited: it takes effect or is cancelled, each once. */
+export interface VersionRecord {
+  /** Of the same kind as the rule: the type of its global ids. */
+  readonly kind: string;
+  readonly id: string;
+  /** From 1, rising by one with every change of the rule. */
+  readonly version: number;
+  readonly venue: string;
+  readonly effectiveFrom: Date;
+  /** When it took effect; later than it was due where no process ran then. Null: not yet, or never. */
+  readonly appliedAt: Date | null;
+  readonly cancelledAt: Date | null;
+  readonly cancelledBy: string | null;
+  readonly cancelReason: string | null;
+  /** Whom it hurts, as it was computed when the change was made: JSON of risk/impact. Null: it was not. */
+  readonly impact: string | null;
+  readonly reason: string;
+  readonly source: string | null;
+  readonly changedBy: string | null;
+  readonly createdAt: Date;
+}
+
+/** The last instant that there is. */
+const END_OF_TIME = new Date(8.64e15);
+
+interface Dated {
+  readonly version: number;
+  readonly effectiveFrom: Date;
+  readonly cancelledAt?: Date | null;
+}
+
+/** The newest version that has taken effect and was not cancelled; of one instant, the higher version. */
+export function inForce<T extends Dated>(versions: readonly T[], at: Date): T | null {
+  let found: T | null = null;
+  for (const version of versions) {
+    if (version.effectiveFrom > at || (version.cancelledAt ?? null) !== null) continue;
+    if (found === null || precedes(found, version)) found = version;
+  }
+  return found;
+}
+
+/** The version that takes effect last: the one in force, unless others are scheduled. Null where none stands. */
+export function latest<T extends Dated>(versions: readonly T[]): T | null {
+  return inForce(versions, END_OF_TIME);
+}
+
+/** When the version is superseded; null while nothing follows it. */
+export function effectiveTo(version: VersionRecord, all: readonly VersionRecord[]): Date | null {
+  let next: VersionRecord | null = null;
+  for (const other of all) {
+    if (other.cancelledAt !== null || !precedes(version, other)) continue;
+    if (next === null || precedes(other, next)) next = other;
+  }
+  return next === null ? null : next.effectiveFrom;
+}
+
+export function statusOf(version: VersionRecord, all: readonly VersionRecord[], at: Date): RuleStatus {
+  if (version.cancelledAt !== null) return 'CANCELLED';
+  if (version.effectiveFrom > at) return 'SCHEDULED';
+  const end = effectiveTo(version, all);
+  return end !== null && end <= at ? 'SUPERSEDED' : 'ACTIVE';
+}
+
+function precedes(a: Dated, b: Dated): boolean {
+  const gap = a.effectiveFrom.getTime() - b.effectiveFrom.getTime();
+  return gap < 0 || (gap === 0 && a.version < b.version);
+}
