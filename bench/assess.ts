@@ -1,6 +1,6 @@
 /**
- * How long `assessMargin` takes for 5 assets and 5 positions, next to a straight line of decimal.js operations that
- * adds up the same sums and explains nothing. Both in one process, in turns, so that one machine judges both.
+ * Time of `assessMargin` for 5 assets and 5 positions, beside a straight line of decimal.js operations that adds up the
+ * same sums without a report. Both alternate in one process, so that the machine's speed affects both alike.
  *
  *   npx tsc && node dist/bench/assess.js
  */
@@ -154,13 +154,13 @@ function straightLine(): DecimalJs {
   return maintenance.div(balance);
 }
 
-// --- Turns ---
+// --- Runs ---
 
 const CALLS = 2_000;
 const TURNS = 15;
 
-/** Microseconds a call, over one turn. */
-function turn(work: () => unknown): number {
+/** Microseconds a call, over one run. */
+function microsecondsOf(work: () => unknown): number {
   const start = process.hrtime.bigint();
   for (let call = 0; call < CALLS; call++) work();
   return Number(process.hrtime.bigint() - start) / 1_000 / CALLS;
@@ -175,13 +175,13 @@ const report = assessMargin(account, market, policy);
 if (report.marginRatio === null || report.marginRatio.minus(straightLine().toFixed(30)).abs().gt('1e-17')) {
   throw new Error('The two disagree: the comparison would be worth nothing.');
 }
-turn(assess);
-turn(straightLine);
+microsecondsOf(assess);
+microsecondsOf(straightLine);
 const assessed: number[] = [];
 const straight: number[] = [];
 for (let index = 0; index < TURNS; index++) {
-  assessed.push(turn(assess));
-  straight.push(turn(straightLine));
+  assessed.push(microsecondsOf(assess));
+  straight.push(microsecondsOf(straightLine));
 }
 const [a, s] = [median(assessed), median(straight)];
 console.log(`assessMargin, 5 assets and 5 positions: ${a.toFixed(1)} µs (median of ${TURNS} turns of ${CALLS} calls)`);

@@ -1,6 +1,6 @@
 /**
- * Where a benchmark keeps its rows: a database of its own on the server of DATABASE_URL, on which databases may be made,
- * or PGlite in a folder of its own. Both are gone afterwards, so that none finds what another one has left.
+ * The database of a benchmark: a new one on the server of DATABASE_URL, where the role must be allowed to create
+ * databases, or PGlite in a new folder. Either is deleted afterwards, so that no benchmark finds another's rows.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,5 +1,5 @@
 /**
- * The live monitor with up to a million accounts in memory: bytes an account, how long the event loop waits while prices
+ * The margin loop with up to a million accounts in memory: bytes an account, how long the event loop waits while prices
  * move, and a preview of a ratio that all accounts hold, against assessing each of them twice.
  *
  *   node dist/bench/live.js [accounts ...]      PGlite, or PostgreSQL with DATABASE_URL (a server for databases)
@@ -52,7 +52,7 @@ await close();
 await database.drop();
 process.exit(process.exitCode ?? 0);
 
-/** Like each other and not the same: what they hold and owe grows from one to the next, in small steps. */
+/** Similar but not equal: holdings and debts grow from one to the next, in small steps. */
 function rowOf(number: number): AccountRow {
   const now = new Date().toISOString();
   const step = decimal(number % 1_000).times('0.001');

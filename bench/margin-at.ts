@@ -30,7 +30,7 @@ const log = createLogger('error');
 
 const FILLS = 10_000;
 const OTHERS = Number(process.env['OTHERS'] ?? 1_000_000);
-/** Of one statement, so that it can be seen how far it is. */
+/** Rows of one statement, so that progress shows. */
 const AT_ONCE = 100_000;
 const OTHER_ACCOUNTS = 1_000;
 const ROUNDS = 300;
@@ -42,8 +42,8 @@ const SYMBOLS = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'];
 const ASSETS = ['USDT', 'BTC', 'ETH', 'SOL'];
 
 /**
- * Fills numbered `from` to `to`, one a second, those of one second each of another of the accounts: as recordFills would
- * leave them, a version of the account, a version of a position and an entry each.
+ * Fills numbered `from` to `to`, one a second, those of one second each of another account. They are stored as
+ * `recordFills` would leave them: a version of the account, a version of a position and an entry each.
  */
 async function insertFills(db: Database, ids: readonly string[], from: number, to: number): Promise<void> {
   await db.$executeRaw`
@@ -64,7 +64,7 @@ async function insertFills(db: Database, ids: readonly string[], from: number, t
     SELECT account, version, at, 'MULTI_ASSET', 'ONE_WAY' FROM fill`;
 }
 
-/** Of which the fills make versions. */
+/** The fills make versions of these. */
 async function insertPositions(db: Database, ids: readonly string[]): Promise<void> {
   await db.$executeRaw`
     INSERT INTO positions (account_id, venue_code, instrument, side, size, cost)
@@ -72,7 +72,7 @@ async function insertPositions(db: Database, ids: readonly string[]): Promise<vo
     FROM unnest(${[...ids]}::uuid[]) AS account, unnest(${SYMBOLS}::text[]) AS symbol`;
 }
 
-/** What is held after all fills: that of the last versions. */
+/** Holdings after all fills: those of the last versions. */
 async function insertHoldings(db: Database, ids: readonly string[]): Promise<void> {
   await db.$executeRaw`
     INSERT INTO balances (account_id, asset_symbol, quantity)
@@ -116,7 +116,7 @@ interface Row {
   readonly then: number;
 }
 
-/** Medians, in milliseconds; the two take turns. */
+/** Medians, in milliseconds; the two alternate. */
 async function measure(parts: LedgerParts, account: AccountRecord, others: number): Promise<Row> {
   const now: number[] = [];
   const then: number[] = [];
@@ -129,7 +129,7 @@ async function measure(parts: LedgerParts, account: AccountRecord, others: numbe
     const ended = performance.now();
     if (present?.report.positions.length !== 3) throw new Error('The account has not three positions now.');
     if (past.margin === null) throw new Error(`There is nothing of ${at.toISOString()}: ${past.reason}.`);
-    // The first calls are slower, whatever they do.
+    // The first calls are slower in any case.
     if (turn < 20) continue;
     now.push(between - started);
     then.push(ended - between);
@@ -141,7 +141,7 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-/** Of the columns only the last one says something across rows: the machine may have had other things to do meanwhile. */
+/** Only the last column compares across rows: the machine may have had other work meanwhile. */
 function print(rows: readonly Row[]): void {
   console.log('| fills of others | margin, ms | marginAt, ms | marginAt / margin |');
   console.log('| ---: | ---: | ---: | ---: |');

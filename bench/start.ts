@@ -27,7 +27,7 @@ if (process.env['DATABASE_URL'] === undefined) {
 }
 const sizes = process.argv.slice(2).map(Number);
 
-/** Every row that the book is made of, as `pg` gives it. */
+/** Every row that the account cache is made of, as `pg` returns it. */
 async function readPlainly(url: string): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

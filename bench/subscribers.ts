@@ -32,10 +32,10 @@ import { INDEX, MARKS, accountId, accountInMemory, insertAccounts, quotes } from
 
 const SECRET = 'a secret of the benchmark, and of nothing else';
 const OWNER = 'subscriber';
-/** Until what the 10,000 handshakes have left behind is collected, and what runs often is compiled. */
+/** Until the garbage of 10,000 handshakes is collected, and hot code is compiled. */
 const WARM_MS = 10_000;
 const MEASURED_MS = 10_000;
-/** In turns, as a shared machine is now faster and now slower; the medians are compared. */
+/** Alternately, since the speed of a shared machine varies; the medians are compared. */
 const ROUNDS = 3;
 /** Accounts of one owner, and sockets of one viewer: both far below any limit. */
 const OWNERS = 500;
@@ -50,7 +50,7 @@ const QUERY = `subscription ($ids: [ID!]!) {
   }
 }`;
 
-/** Two prices, in turns, that move every ratio. */
+/** Two alternating prices that move every ratio. */
 const TICKS = ['60000', '60001'];
 
 // --- The servers, each in a process of its own ---
@@ -68,7 +68,7 @@ async function servePlimsoll(dataDir: string, subscribers: number): Promise<void
         const price = decimal(TICKS[tick % 2] ?? '0');
         const quote = { venue: 'BITGET', instrument: 'BTCUSDT', price, source: 'bench', at: new Date() };
         await services.prices.publish([quote]);
-        // As fast as the loop follows: a tick that nobody has seen yet is not followed by another one.
+        // As fast as the loop follows: a tick waits until the one before was seen.
         await services.loop.idle();
         await yieldToEventLoop();
       }
@@ -129,7 +129,7 @@ async function serveBare(dataDir: string, kind: 'assess' | 'bytes'): Promise<voi
   });
 }
 
-/** What the subscription answers. */
+/** The payload of the subscription. */
 function message(report: MarginReport, sequence: number): unknown {
   const margin = {
     status: report.status,
@@ -204,7 +204,7 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
-/** One core for the server, another one for the clients, where the system can say so. */
+/** One core for the server and another for the clients, where the system allows it. */
 function pin(pid: number, core: number): void {
   spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)]);
 }

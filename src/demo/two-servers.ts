@@ -1,6 +1,6 @@
 /**
- * `npm run two-servers`: two servers on one PostgreSQL and one Redis, behind a balancer that gives each connection to the next server. Kill one of them, and clients that connect again go on with the othere PostgreSQL and one Redis, and a balancer in front of them that gives each
- * connection to the next one. Kill one of the two, and clients that connect again go on with the other.
+ * `npm run two-servers`: two servers on one PostgreSQL and one Redis, behind a balancer that gives each connection to the
+ * next server. Kill one of them, and clients that connect again go on with the other.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -108,7 +108,7 @@ function showMargin(id, margin) {
   if (row === undefined) return;
   row.show(margin);
   const { status } = margin;
-  // A position that is closed and opened again is no news; what it comes back with may be.
+  // A position that is closed and opened again is no event; its new values may be.
   if (status !== CALM) {
     const before = lastStatus.get(id);
     lastStatus.set(id, status);
@@ -168,7 +168,7 @@ async function readMarket() {
     for (const { symbol, indexPrice } of assets) if (indexPrice !== null) showPrice(symbol, indexPrice);
     showReplay(position);
   } catch {
-    // The connection tells that the server is away; prices come again with it.
+    // The connection shows that the server is away; prices come again with it.
   }
 }
 

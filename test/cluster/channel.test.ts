@@ -77,7 +77,7 @@ describe('the channel', () => {
 });
 
 interface Listener extends Channel {
-  readonly heard: Notice[];
+  readonly received: Notice[];
   gaps: number;
 }
 
@@ -89,16 +89,16 @@ withRedis('relays', () => {
   const onUnhandled = (reason: unknown): number => unhandled.push(reason);
 
   function listen(options: { channel?: string; url?: string; log?: typeof silent } = {}): Listener {
-    const heard: Notice[] = [];
+    const received: Notice[] = [];
     const channel = openChannel({
       url: options.url ?? redis.url,
       channel: options.channel ?? 'plimsoll:test',
       log: options.log ?? silent,
-      onMessage: (notice) => heard.push(notice),
+      onMessage: (notice) => received.push(notice),
       onGap: () => (listener.gaps += 1),
     });
     const listener: Listener = {
-      heard,
+      received,
       gaps: 0,
       get connected() {
         return channel.connected;
@@ -133,18 +133,18 @@ withRedis('relays', () => {
 
   it('send to each other, and not to themselves, in order', async () => {
     const [one, two] = await pair();
-    const told: Notice[] = [
+    const notices: Notice[] = [
       { kind: 'prices', round: 1n },
       { kind: 'accounts', ids: [uuid(1)], cause: 'ACCOUNT' },
       { kind: 'rules' },
       { kind: 'alerts', last: 2n },
     ];
-    for (const notice of told) one.send(notice);
-    await until(() => two.heard.length === told.length);
-    expect(two.heard).toEqual(told);
+    for (const notice of notices) one.send(notice);
+    await until(() => two.received.length === notices.length);
+    expect(two.received).toEqual(notices);
     two.send({ kind: 'rules' });
-    await until(() => one.heard.length > 0);
-    expect(one.heard).toEqual([{ kind: 'rules' }]);
+    await until(() => one.received.length > 0);
+    expect(one.received).toEqual([{ kind: 'rules' }]);
     // Each reads once what happened before it listened.
     expect([one.gaps, two.gaps]).toEqual([1, 1]);
   });
@@ -154,8 +154,8 @@ withRedis('relays', () => {
     const other = listen({ channel: 'plimsoll:other' });
     await until(() => other.connected);
     one.send({ kind: 'rules' });
-    await until(() => two.heard.length === 1);
-    expect(other.heard).toEqual([]);
+    await until(() => two.received.length === 1);
+    expect(other.received).toEqual([]);
   });
 
   it('ignore messages that are no notices, and go on', async () => {
@@ -165,8 +165,8 @@ withRedis('relays', () => {
       await stranger.publish('plimsoll:test', text);
     }
     one.send({ kind: 'rules' });
-    await until(() => two.heard.length > 0);
-    expect(two.heard).toEqual([{ kind: 'rules' }]);
+    await until(() => two.received.length > 0);
+    expect(two.received).toEqual([{ kind: 'rules' }]);
     await stranger.quit();
   });
 
@@ -182,8 +182,8 @@ withRedis('relays', () => {
     two.send({ kind: 'rules' });
     await until(() => one.connected && two.connected);
     one.send({ kind: 'prices', round: 100_000n });
-    await until(() => two.heard.length > 0);
-    expect(two.heard).toEqual([{ kind: 'prices', round: 100_000n }]);
+    await until(() => two.received.length > 0);
+    expect(two.received).toEqual([{ kind: 'prices', round: 100_000n }]);
   });
 
   it('notice that Redis died, resync when it is back, and make the others resync who did not notice', async () => {
@@ -195,8 +195,8 @@ withRedis('relays', () => {
     await until(() => one.connected && two.connected, 6_000);
     await until(() => one.gaps >= 2 && two.gaps >= 2);
     one.send({ kind: 'alerts', last: 7n });
-    await until(() => two.heard.length > 0);
-    expect(two.heard).toEqual([{ kind: 'alerts', last: 7n }]);
+    await until(() => two.received.length > 0);
+    expect(two.received).toEqual([{ kind: 'alerts', last: 7n }]);
   });
 
   it('that were cut off alone make the others resync for what they could not send', async () => {
@@ -213,7 +213,7 @@ withRedis('relays', () => {
     one.send({ kind: 'rules' });
     await until(() => one.connected);
     await until(() => two.gaps === 2 && one.gaps === 2);
-    expect(two.heard).toEqual([]);
+    expect(two.received).toEqual([]);
     await admin.quit();
   });
 
@@ -236,7 +236,7 @@ withRedis('relays', () => {
     await until(() => two.gaps === 2);
     expect(one.connected).toBe(true);
     // The first thousand at most were under way at once.
-    expect(two.heard.length).toBeLessThanOrEqual(1_000);
+    expect(two.received.length).toBeLessThanOrEqual(1_000);
   });
 
   it('log an outage once, and nothing of the password', async () => {
@@ -263,10 +263,10 @@ withRedis('relays', () => {
     const ids = Array.from({ length: 20 * MAX_IDS }, () => randomUUID());
     one.send({ kind: 'accounts', ids, cause: 'ACCOUNT' });
     await one.close();
-    await until(() => two.heard.length === 20);
+    await until(() => two.received.length === 20);
     expect(one.connected).toBe(false);
     one.send({ kind: 'rules' });
     await sleep(100);
-    expect(two.heard).toHaveLength(20);
+    expect(two.received).toHaveLength(20);
   });
 });

@@ -62,15 +62,15 @@ describe('a version that was scheduled', () => {
     const second = await changeLista(here, '0.3', inMs(4_100));
     const due: number[] = [];
     here.bus.on('collateralRatio', ({ change }) => change === 'IN_FORCE' && due.push(clock()));
-    expect(here.heard).toEqual([`SCHEDULED ${first.version}`, `SCHEDULED ${second.version}`]);
+    expect(here.events).toEqual([`SCHEDULED ${first.version}`, `SCHEDULED ${second.version}`]);
     await until(() => due.length === 2);
-    expect(here.heard.slice(2)).toEqual([`IN_FORCE ${first.version}`, `IN_FORCE ${second.version}`]);
+    expect(here.events.slice(2)).toEqual([`IN_FORCE ${first.version}`, `IN_FORCE ${second.version}`]);
     for (const [index, version] of [first, second].entries()) {
       const late = (due[index] ?? 0) - version.effectiveFrom.getTime();
       expect(late).toBeGreaterThanOrEqual(0);
     }
     await sleep(50);
-    expect(here.heard).toHaveLength(4);
+    expect(here.events).toHaveLength(4);
   });
 
   it('is not announced when it was cancelled', async () => {
@@ -79,8 +79,8 @@ describe('a version that was scheduled', () => {
     const { version } = await changeLista(here, '0.3', inMs(HOUR + 1));
     await cancel(here, first.id);
     ahead += 2 * HOUR;
-    await until(() => here.heard.includes(`IN_FORCE ${version}`));
-    expect(here.heard).not.toContain(`IN_FORCE ${first.version}`);
+    await until(() => here.events.includes(`IN_FORCE ${version}`));
+    expect(here.events).not.toContain(`IN_FORCE ${first.version}`);
   });
 
   it('is announced where only its schedule was known, once, also when others announce it', async () => {
@@ -89,22 +89,22 @@ describe('a version that was scheduled', () => {
     start(there);
     const { version, id } = await changeLista(here, '0.2', inMs(3_000));
     await refreshRules(there, new Date(clock()));
-    await until(() => there.heard.length === 2 && here.heard.length === 2);
-    expect(there.heard).toEqual([`SCHEDULED ${version}`, `IN_FORCE ${version}`]);
+    await until(() => there.events.length === 2 && here.events.length === 2);
+    expect(there.events).toEqual([`SCHEDULED ${version}`, `IN_FORCE ${version}`]);
     // Another process announces it, too: it stays announced.
     there.bus.emit('collateralRatio', { id, venue: 'ASTER', chain: 'BNB_CHAIN', asset: 'LISTA', change: 'IN_FORCE' });
     await sleep(50);
-    expect(there.heard).toHaveLength(3);
+    expect(there.events).toHaveLength(3);
   });
 
   it('waits for longer than a timer can, and is not late when the clock jumps', async () => {
     start();
     const { version } = await changeLista(here, '0.2', inMs(60 * DAY));
     await sleep(50);
-    expect(here.heard).toEqual([`SCHEDULED ${version}`]);
+    expect(here.events).toEqual([`SCHEDULED ${version}`]);
     ahead += 60 * DAY;
-    await until(() => here.heard.length === 2);
-    expect(here.heard[1]).toBe(`IN_FORCE ${version}`);
+    await until(() => here.events.length === 2);
+    expect(here.events[1]).toBe(`IN_FORCE ${version}`);
   });
 
   it('announces a policy as well', async () => {
@@ -130,7 +130,7 @@ describe('the record', () => {
   it('is made by no other process, and by a new leader at once, with the instant at which that was', async () => {
     const idle = start();
     const version = await changeLista(here, '0.2', inMs(1_500));
-    await until(() => here.heard.includes(`IN_FORCE ${version.version}`));
+    await until(() => here.events.includes(`IN_FORCE ${version.version}`));
     expect(await appliedAt(version.id)).toBeNull();
     ahead += HOUR;
     const began = clock();
@@ -152,7 +152,7 @@ describe('the record', () => {
     expect((await appliedAt(version.id))?.getTime()).toBeGreaterThanOrEqual(began);
     // What never took effect has no record of it; and nobody who listens now has missed anything.
     expect([await appliedAt(id), cancelled]).toEqual([null, version.version + 1]);
-    expect(later.heard).toEqual([]);
+    expect(later.events).toEqual([]);
   });
 
   it('is left to the next leader by one that has lost leadership without knowing it', async () => {
@@ -160,7 +160,7 @@ describe('the record', () => {
     const stale = start();
     const late = term(77n);
     stale.setTerm(late.term);
-    await until(() => here.heard.includes(`IN_FORCE ${version.version}`));
+    await until(() => here.events.includes(`IN_FORCE ${version.version}`));
     await sleep(100);
     expect(await appliedAt(version.id)).toBeNull();
     late.end();
@@ -169,7 +169,7 @@ describe('the record', () => {
     await until(async () => (await appliedAt(version.id)) !== null);
     next.end();
     const after = await changeLista(here, '0.3', inMs(50));
-    await until(() => here.heard.includes(`IN_FORCE ${after.version}`));
+    await until(() => here.events.includes(`IN_FORCE ${after.version}`));
     await sleep(100);
     expect(await appliedAt(after.id)).toBeNull();
   });

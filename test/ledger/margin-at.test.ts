@@ -59,7 +59,13 @@ async function account(at: number, choice: Partial<NewAccount> = {}): Promise<Ac
 }
 
 /** Facts of the venue, recorded at the instant in one transaction. */
-async function book(ids: readonly string[], asset: string, quantity: string, at: number, said = at): Promise<void> {
+async function postEntry(
+  ids: readonly string[],
+  asset: string,
+  quantity: string,
+  at: number,
+  said = at,
+): Promise<void> {
   const entries = ids.map((accountId) => ({
     ...{ entryId: randomUUID(), accountId, position: null, asset, quantity: decimal(quantity) },
     ...{ kind: 'ADJUSTMENT' as const, at: new Date(said) },
@@ -132,7 +138,7 @@ async function take(of: Holdings, each: Step, at: number): Promise<unknown> {
   const own = { accountId: of.account.id, owner: 'alice' };
   const open = [...of.positions.values()].filter(({ size }) => !size.isZero());
   if (each.what === 'fill') return fillOne(of.account, each, at);
-  if (each.what === 'entry') return book([own.accountId], each.asset, each.quantity, at);
+  if (each.what === 'entry') return postEntry([own.accountId], each.asset, each.quantity, at);
   if (each.what === 'leverage') return setLeverage(parts, { ...own, ...each, leverage: decimal(each.leverage) }, now);
   if (each.what === 'marginMode') return setMarginMode(parts, { ...own, ...each }, now);
   if (each.what === 'positionMode') return setPositionMode(parts, { ...own, ...each }, now);
@@ -168,7 +174,7 @@ it.each([
       fc.asyncProperty(history, async (steps) => {
         let clock = START;
         const of = await account(clock, modes);
-        await book([of.id], 'USDT', '50000', clock);
+        await postEntry([of.id], 'USDT', '50000', clock);
         const setting = { accountId: of.id, owner: 'alice', instrument: 'BTC-PERP', marginMode };
         expect(await setMarginMode(parts, setting, new Date(clock))).toEqual([]);
         /** By instant, what was held at its end. */
@@ -211,9 +217,9 @@ it.each([
 
 it('follows the instant of recording: what happened before and was recorded after is absent until then', async () => {
   const of = await account(START);
-  await book([of.id], 'USDT', '1000', START);
+  await postEntry([of.id], 'USDT', '1000', START);
   // Of 9:30:01, recorded at 9:30:05.
-  await book([of.id], 'USDT', '-400', START + 5_000, START + 1_000);
+  await postEntry([of.id], 'USDT', '-400', START + 5_000, START + 1_000);
   expect(await usdt(of, START + 2_000)).toBe('1000');
   expect(await usdt(of, START + 4_999)).toBe('1000');
   expect(await usdt(of, START + 5_000)).toBe('600');
@@ -221,8 +227,8 @@ it('follows the instant of recording: what happened before and was recorded afte
 
 it('takes the last of what was recorded in one millisecond', async () => {
   const of = await account(START);
-  for (const quantity of ['1', '10', '100']) await book([of.id], 'USDT', quantity, START + 7);
-  await book([of.id], 'USDT', '1000', START + 8);
+  for (const quantity of ['1', '10', '100']) await postEntry([of.id], 'USDT', quantity, START + 7);
+  await postEntry([of.id], 'USDT', '1000', START + 8);
   const past = await held({ account: of, at: new Date(START + 7) });
   expect(past?.account.version).toBe(4);
   expect(past?.balances.get('USDT')?.toFixed()).toBe('111');
@@ -232,8 +238,8 @@ it('says why there is none', async () => {
   const opened = START - 10_000;
   const of = await account(opened);
   const now = START + 10_000;
-  await book([of.id], 'USDT', '5', opened + 1_000);
-  await book([of.id], 'BTC', '1', opened + 2_000);
+  await postEntry([of.id], 'USDT', '5', opened + 1_000);
+  await postEntry([of.id], 'BTC', '1', opened + 2_000);
   expect(await marginAt(of, opened - 1, now)).toEqual({ reason: 'BEFORE_OPENING', balance: undefined });
   // Before year 1 as PostgreSQL counts them.
   expect(await marginAt(of, Date.parse('0000-01-01T00:00:00Z'), now)).toMatchObject({ reason: 'BEFORE_OPENING' });
@@ -249,8 +255,8 @@ it('says why there is none', async () => {
 
 it('has no answer for an account that is older than its versions', async () => {
   const of = await account(START);
-  await book([of.id], 'USDT', '5', START + 1_000);
-  await book([of.id], 'USDT', '6', START + 2_000);
+  await postEntry([of.id], 'USDT', '5', START + 1_000);
+  await postEntry([of.id], 'USDT', '6', START + 2_000);
   const before = { accountId: of.id, version: { lt: 3 } };
   await withoutGuards(parts.db, (tx) => tx.accountVersion.deleteMany({ where: before }));
   expect(await marginAt(of, START + 1_999, START + 2_000)).toEqual({ reason: 'PRICES_NOT_KEPT', balance: undefined });
@@ -260,8 +266,8 @@ it('has no answer for an account that is older than its versions', async () => {
 it('distinguishes many accounts and instants in one statement', async () => {
   const accounts = await Promise.all(Array.from({ length: 20 }, () => account(START)));
   const ids = accounts.map(({ id }) => id);
-  await book(ids, 'USDT', '1', START + 1);
-  await book(ids.slice(10), 'USDT', '10', START + 2);
+  await postEntry(ids, 'USDT', '1', START + 1);
+  await postEntry(ids.slice(10), 'USDT', '10', START + 2);
   const asked = accounts.flatMap((of) => [1, 2, 3].map((after) => ({ account: of, at: new Date(START + after) })));
   statements.length = 0;
   const answers = await marginsAt(parts, asked, new Date(START + 3));

@@ -115,10 +115,10 @@ describe('a cut of LISTA', () => {
 
     const alice = await app.as('alice', 'TRADER');
     const socket = alice.socket();
-    const told: string[] = [];
+    const events: string[] = [];
     const listen = async (query: string, read: (data: Record<string, never>) => string): Promise<void> => {
       for await (const { data } of socket.iterate<Record<string, never>>({ query }))
-        if (data != null) told.push(read(data));
+        if (data != null) events.push(read(data));
     };
     void listen('subscription { collateralRatioChanged { status version } }', ({ collateralRatioChanged: ratio }) => {
       return `ratio ${(ratio as unknown as { status: string }).status}`;
@@ -137,7 +137,10 @@ describe('a cut of LISTA', () => {
     expect(scheduled.errors).toEqual([]);
     expect(scheduled.collateralRatio).toMatchObject({ status: 'SCHEDULED' });
     expect(await standings()).toEqual(before);
-    for (const end = Date.now() + 15_000; Date.now() < end && !told.some((line) => line.startsWith('alert STATUS'));) {
+    for (
+      const end = Date.now() + 15_000;
+      Date.now() < end && !events.some((line) => line.startsWith('alert STATUS'));
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     const after = await standings();
@@ -151,9 +154,9 @@ describe('a cut of LISTA', () => {
       { id: scheduled.collateralRatio?.id },
     );
     expect(node).toMatchObject({ status: 'ACTIVE', impact: sums });
-    expect(told.slice(0, 2).sort()).toEqual(['alert COLLATERAL_RATIO_SCHEDULED HEALTHY', 'ratio SCHEDULED'].sort());
-    expect(told).toContain('ratio ACTIVE');
-    expect(told.filter((line) => line.startsWith('alert STATUS_CHANGED'))).toHaveLength(1);
+    expect(events.slice(0, 2).sort()).toEqual(['alert COLLATERAL_RATIO_SCHEDULED HEALTHY', 'ratio SCHEDULED'].sort());
+    expect(events).toContain('ratio ACTIVE');
+    expect(events.filter((line) => line.startsWith('alert STATUS_CHANGED'))).toHaveLength(1);
     await socket.dispose();
   }, 40_000);
 

@@ -237,12 +237,12 @@ describe('an interest rate', () => {
       ],
     });
     await pass(2 * HOUR);
-    let booked: string[] = [];
-    for (let tries = 0; tries < 400 && booked.length < 2; tries++) {
-      booked = (await ledgerOf(service, borrower)).filter((entry) => entry.startsWith('INTEREST'));
+    let posted: string[] = [];
+    for (let tries = 0; tries < 400 && posted.length < 2; tries++) {
+      posted = (await ledgerOf(service, borrower)).filter((entry) => entry.startsWith('INTEREST'));
     }
     // 2,000 x 0.00000457, then 2,000.00914 x 0.0000457.
-    expect(booked.map((entry) => entry.split(' ')[2])).toEqual(['-0.091400417698', '-0.00914']);
+    expect(posted.map((entry) => entry.split(' ')[2])).toEqual(['-0.091400417698', '-0.00914']);
   });
 
   it('of 0 ends the interest', async () => {

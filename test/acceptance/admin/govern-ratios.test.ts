@@ -93,8 +93,8 @@ function watch(api: Api, args = ''): { next(): Promise<string>; end(): Promise<v
     next: async () => {
       const result = await stream.next();
       if (result.done === true) return 'end';
-      const told = result.value.data?.collateralRatioChanged;
-      return `${told?.asset.symbol} ${told?.version} ${told?.status} ${told?.changedBy}`;
+      const sent = result.value.data?.collateralRatioChanged;
+      return `${sent?.asset.symbol} ${sent?.version} ${sent?.status} ${sent?.changedBy}`;
     },
     end: async () => {
       await stream.return?.();
@@ -128,8 +128,8 @@ describe('a change that is scheduled', () => {
     });
     const pushed = async (): Promise<unknown> => {
       const result = await margins.next();
-      const told = result.done === true ? undefined : result.value.data?.marginRatioChanged;
-      return [told?.cause, told?.margin.collateralValue];
+      const sent = result.done === true ? undefined : result.value.data?.marginRatioChanged;
+      return [sent?.cause, sent?.margin.collateralValue];
     };
     expect(await pushed()).toEqual(['SNAPSHOT', '1000']);
 
@@ -380,8 +380,8 @@ describe('two at the same moment', () => {
     const input = { ...lista, ratio: '0.55', force: true, effectiveFrom: inMs(2 * DAY), expectedVersion };
     const outcomes = await Promise.all([admin, second].map((api) => govern(api, 'changeCollateralRatio', input)));
     expect(outcomes.map(codes).sort()).toEqual([[], ['VERSION_CONFLICT']]);
-    const told = outcomes.flatMap(({ errors }) => errors)[0]?.message;
-    expect(told).toContain(`The newest version is ${expectedVersion + 1}, not ${expectedVersion}`);
+    const sent = outcomes.flatMap(({ errors }) => errors)[0]?.message;
+    expect(sent).toContain(`The newest version is ${expectedVersion + 1}, not ${expectedVersion}`);
     await cancel(outcomes.find(({ errors }) => errors.length === 0)?.collateralRatio?.id ?? '');
   });
 

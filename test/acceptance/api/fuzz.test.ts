@@ -10,7 +10,7 @@ import { globalId } from '../../../src/api/types/global-id.js';
 import type { Api } from '../../support/services/api.js';
 import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
 import { Counts, Watch } from '../../support/fuzz/fuzz-tally.js';
-import { tell, transportFor, type Told } from '../../support/fuzz/fuzz-transports.js';
+import { tell, transportFor, type Report } from '../../support/fuzz/fuzz-transports.js';
 import { fuzzedCallers, learn, mayCall, type FuzzedCaller } from '../../support/fuzz/fuzzed-callers.js';
 import { publishedSchema, rootFields } from '../../support/fuzz/generated-operations.js';
 import { MUTATIONS } from '../../support/fuzz/mutated-operations.js';
@@ -126,14 +126,14 @@ interface Answer {
 }
 
 /** What became of it, for the count: its first code, or "data". */
-function outcomeOf({ answers, closed }: Told): string {
+function outcomeOf({ answers, closed }: Report): string {
   if (closed !== null) return `closed with ${closed}`;
   const [first] = answers.map((text) => JSON.parse(text) as Answer);
   if (first === undefined) return 'silent';
   return first.errors === undefined ? 'data' : (first.errors[0]?.extensions?.code ?? 'no code');
 }
 
-function faultsOf({ caller, kind, request }: Attempt, { status, answers, closed }: Told): string[] {
+function faultsOf({ caller, kind, request }: Attempt, { status, answers, closed }: Report): string[] {
   const faults: string[] = [];
   if (status >= 500) faults.push(`status ${status}`);
   if (closed !== null && !CLOSINGS.includes(closed)) faults.push(`closed with ${closed}`);
@@ -153,11 +153,11 @@ function faultsOf({ caller, kind, request }: Attempt, { status, answers, closed 
 }
 
 async function send(index: number, attempts: readonly Attempt[]): Promise<void> {
-  const told = await Promise.all(
+  const reports = await Promise.all(
     attempts.map(({ transport, caller, request }) => tell(transport, caller.api, request)),
   );
   attempts.forEach((attempt, each) => {
-    const answered = told[each] as Told;
+    const answered = reports[each] as Report;
     const { kind, caller, transport, request } = attempt;
     learn(caller, answered.answers);
     counts.add(kind, outcomeOf(answered));

@@ -245,14 +245,14 @@ async function answerTo(api: Api, { operation }: RootField, query: string): Prom
   const socket: RawSocket = await connectSocket(api);
   socket.send({ id: '1', type: 'subscribe', payload: { query } });
   const frames: string[] = [];
-  const heard = (async () => {
+  const received = (async () => {
     for (;;) {
       const { type, payload } = await socket.next();
       frames.push(JSON.stringify({ type, payload }));
       if (type === 'complete' || type === 'error') return;
     }
   })().catch(() => undefined);
-  await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, SILENCE_MS))]);
+  await Promise.race([received, new Promise((resolve) => setTimeout(resolve, SILENCE_MS))]);
   socket.close();
   return frames.join('\n');
 }

@@ -170,17 +170,17 @@ withServer('away during a request (with TEST_DATABASE_URL)', () => {
   it('does not end a subscription, which sends what came after', async () => {
     const socket = await connectSocket(admin);
     const query = `subscription { marginRatioChanged(accountIds: ["${accountId}"], minChange: "0") { margin { accountVersion } } }`;
-    const heard = async (): Promise<number> => {
+    const received = async (): Promise<number> => {
       const { payload } = await socket.next();
       return (payload as { data: { marginRatioChanged: { margin: { accountVersion: number } } } }).data
         .marginRatioChanged.margin.accountVersion;
     };
     socket.send({ id: '1', type: 'subscribe', payload: { query } });
-    const before = await heard();
+    const before = await received();
     // The first test has changed a ratio; when that is heard is its own affair.
     const different = async (): Promise<number> => {
       for (;;) {
-        const version = await heard();
+        const version = await received();
         if (version !== before) return version;
       }
     };

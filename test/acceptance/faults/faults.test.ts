@@ -15,7 +15,7 @@ import pg from 'pg';
 import { openDatabase, transact, type Database, type Transaction } from '../../../src/platform/database.js';
 import { apiFor, type Answer, type Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
-import { booksOf, expectBooks } from '../../support/calls/books.js';
+import { ledgerOf, expectLedger } from '../../support/calls/stored-ledger.js';
 import { SERVER_URL, copyTemplate, createTestDatabase } from '../../support/services/database.js';
 import { CALM, LOST, openLong } from '../../support/calls/long-position.js';
 import { runToExit, startServerProcess, type ServerProcess } from '../../support/services/process.js';
@@ -165,10 +165,10 @@ function canMount(): boolean {
     await rm(ballast);
     const { db, close } = await openDatabase({ url: null, dataDir, poolSize: 1 });
     undo.push(close);
-    await expectBooks(db, acknowledged);
+    await expectLedger(db, acknowledged);
     for (const batch of refused.slice(2)) {
       const ids = new Set(batch.map((each) => (each as { fillId: string }).fillId));
-      expect((await booksOf(db)).fillIds.filter((id) => ids.has(id))).toEqual([]);
+      expect((await ledgerOf(db)).fillIds.filter((id) => ids.has(id))).toEqual([]);
     }
   },
 );
@@ -205,14 +205,14 @@ it(
       await listen(service, all);
       if (kill === ALERT_KILLS) break;
       // Each price takes all of them over a boundary, and none waits for what came of the one before.
-      const heard = all.ids.length;
+      const received = all.ids.length;
       let isKilled = false;
       const publishing = (async () => {
         for (let step = 0; !isKilled; step++) {
           await publishPrices(service, step % 2 === 0 ? CALM : LOST).catch(() => undefined);
         }
       })();
-      await until(() => all.ids.length >= heard + 20);
+      await until(() => all.ids.length >= received + 20);
       await server.kill();
       isKilled = true;
       await publishing;
@@ -221,17 +221,17 @@ it(
     }
     // One more from each side of the boundary.
     for (const prices of [CALM, LOST, CALM]) {
-      const heard = all.ids.length;
+      const received = all.ids.length;
       await publishPrices(service, prices);
-      await Promise.race([until(() => all.ids.length >= heard + owners.length), sleep(300)]);
+      await Promise.race([until(() => all.ids.length >= received + owners.length), sleep(300)]);
     }
     // What is stored by now is heard, by each who may; more may follow until the server is gone.
-    for (const [api, heard] of [
+    for (const [api, received] of [
       [service, all],
       [await apiFor(server.url, 'alice', 'TRADER'), hers],
     ] as const) {
       const [last] = (await api.ask<Newest>(newest)).riskAlerts.nodes;
-      await until(() => heard.ids.includes(uuidOf(last?.id ?? '')));
+      await until(() => received.ids.includes(uuidOf(last?.id ?? '')));
     }
     await server.kill();
 
@@ -246,7 +246,7 @@ it(
     const numbers = stored.map(({ seq }) => String(seq));
     expect(all.ids.length).toBeGreaterThan(20);
     expect(all.ids).toEqual(numbers.slice(0, all.ids.length));
-    await expectBooks(db, []);
+    await expectLedger(db, []);
     const ofAlice = stored.filter(({ account }) => account.owner === 'alice').map(({ seq }) => String(seq));
     expect(hers.ids.length).toBeGreaterThan(10);
     expect(hers.ids).toEqual(ofAlice.slice(0, hers.ids.length));
@@ -351,8 +351,8 @@ withServer('with PostgreSQL (TEST_DATABASE_URL)', () => {
       }
     };
     await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
-    await expectBooks(db, acknowledged);
-    const { fillIds, transferIds } = await booksOf(db);
+    await expectLedger(db, acknowledged);
+    const { fillIds, transferIds } = await ledgerOf(db);
     expect([fillIds.length, transferIds.length]).toEqual([2 * WRITERS * WRITES, 2 + 2 * WRITERS * WRITES]);
     const held = await db.balance.findMany({ where: { assetSymbol: 'USDT' } });
     // Every second writer moves back what the others have moved; each account has paid one fee of every request.
@@ -422,8 +422,8 @@ withServer('with PostgreSQL (TEST_DATABASE_URL)', () => {
       await until(async () => (await db.duty.findFirstOrThrow()).doneRound >= seq);
     }
     expect(await db.riskAlert.count()).toBeGreaterThanOrEqual(alerts + accounts.length);
-    await expectBooks(db, acknowledged);
+    await expectLedger(db, acknowledged);
     // Beside those that opened the accounts.
-    expect((await booksOf(db)).fillIds).toHaveLength(acknowledged.length + accounts.length);
+    expect((await ledgerOf(db)).fillIds).toHaveLength(acknowledged.length + accounts.length);
   });
 });

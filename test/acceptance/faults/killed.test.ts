@@ -2,7 +2,7 @@
 import { expect, it } from '@jest/globals';
 
 import { apiFor, type Api } from '../../support/services/api.js';
-import { booksOf } from '../../support/calls/books.js';
+import { ledgerOf } from '../../support/calls/stored-ledger.js';
 import { createTestDatabase } from '../../support/services/database.js';
 import { startServerProcess } from '../../support/services/process.js';
 import { fill, openAccount, recordFills, recordTransfers, transfer } from '../../support/calls/venue-system.js';
@@ -63,7 +63,7 @@ it(
       await server.kill();
 
       const { db, close } = await database.open();
-      const { fillIds, faults } = await booksOf(db);
+      const { fillIds, faults } = await ledgerOf(db);
       await close();
       expect(acknowledged.length).toBeGreaterThan(ROUNDS);
       expect(acknowledged.filter((id) => !fillIds.includes(id))).toEqual([]);

@@ -120,9 +120,9 @@ async function expectBack(fault: () => Promise<void>): Promise<void> {
   // What is loaded and remembered once is there after the first.
   const heaps = await heapsAfter(ROUNDS, fault);
   const [first = 0, last = 0] = [heaps[1], heaps.at(-1)];
-  const told = heaps.map((heap) => heap.toFixed(1)).join(', ');
+  const sizes = heaps.map((heap) => heap.toFixed(1)).join(', ');
   if (process.env['FAULT_ROUNDS'] !== undefined)
-    process.stdout.write(`Heap after each round: ${told} MB
+    process.stdout.write(`Heap after each round: ${sizes} MB
 `);
   expect(last - first).toBeLessThan(UNREST + (ROUNDS - 2) * LEFT_BY_ROUND);
 }

@@ -89,18 +89,18 @@ async function hasIndex(app: TestApp, price: string, milliseconds: number): Prom
 }
 
 shared('what one server is told the other one knows at once, and does not tell again', async () => {
-  const told: string[] = [];
+  const events: string[] = [];
   // Ready first: what is subscribed to before that makes the client's own check fail, now and then.
   const stranger = new Redis(redis.url, { lazyConnect: true });
   await stranger.connect();
   await stranger.subscribe(await channelName(apps[0].app.services.db));
-  stranger.on('message', (_channel, text: string) => told.push((JSON.parse(text) as { kind: string }).kind));
+  stranger.on('message', (_channel, text: string) => events.push((JSON.parse(text) as { kind: string }).kind));
 
   await publishPrices(services[0], { BTC: '20000' });
   await hasIndex(apps[1], '20000', 10_000);
   const id = await openAccount(services[1]);
   await recordTransfers(services[0], transfer(id, 'USDT', '100'));
-  const count = (kind: string): number => told.filter((each) => each === kind).length;
+  const count = (kind: string): number => events.filter((each) => each === kind).length;
   for (let tries = 0; count('accounts') < 2 && tries < 400; tries++) await sleep(25);
   await sleep(200);
   // One for each; a server that has read changes by itself, before a notice, may emit once more.

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 
 import { startTestApp } from '../../support/services/app.js';
-import { expectBooks } from '../../support/calls/books.js';
+import { expectLedger } from '../../support/calls/stored-ledger.js';
 import { CALM, LOST, openLong } from '../../support/calls/long-position.js';
 import { connectSocket } from '../../support/services/raw.js';
 import { until } from '../../support/until.js';
@@ -38,7 +38,7 @@ describe("the server's clock", () => {
     const query = `subscription { marginRatioChanged(accountIds: ["${account}"], minChange: "0") { ${MARGIN} } }`;
     socket.send({ id: '1', type: 'subscribe', payload: { query } });
     /** The first state of the watched account for which this holds. */
-    const told = async (holds: (pushed: Pushed) => boolean): Promise<Pushed> => {
+    const nextPush = async (holds: (pushed: Pushed) => boolean): Promise<Pushed> => {
       for (;;) {
         const { payload } = await socket.next();
         const { margin } = (payload as { data: { marginRatioChanged: { margin: Pushed } } }).data.marginRatioChanged;
@@ -49,11 +49,11 @@ describe("the server's clock", () => {
     const statuses = async (): Promise<string[]> =>
       (await db.riskAlert.findMany({ orderBy: { seq: 'asc' } })).map(({ status }) => status);
     const set = (milliseconds: number): void => void (skew = milliseconds);
-    return { app, service, alice, account, told, statuses, set, db };
+    return { app, service, alice, account, nextPush, statuses, set, db };
   }
 
   it('an hour ahead: prices of the present are stale, and still move margin states; fills go on', async () => {
-    const { service, alice, account, told, statuses, set, db } = await watched();
+    const { service, alice, account, nextPush, statuses, set, db } = await watched();
     const acknowledged: string[] = [];
     const buy = async (): Promise<void> => {
       const fillId = `ahead-${acknowledged.length}`;
@@ -64,7 +64,7 @@ describe("the server's clock", () => {
     await buy();
     set(HOUR);
     expect(await publishPrices(service, LOST)).toMatchObject({ accepted: 1, errors: [] });
-    expect(await told(({ status }) => status === 'LIQUIDATION')).toMatchObject({ stale: ['BTCUSDT'] });
+    expect(await nextPush(({ status }) => status === 'LIQUIDATION')).toMatchObject({ stale: ['BTCUSDT'] });
     await buy();
     expect(await alice.ask(`{ account(id: "${account}") { ${MARGIN} } }`)).toMatchObject({
       account: { margin: { status: 'LIQUIDATION', stale: ['BTCUSDT'], accountVersion: 5 } },
@@ -72,21 +72,21 @@ describe("the server's clock", () => {
     set(0);
     // At once, not an hour later.
     expect(await publishPrices(service, CALM)).toMatchObject({ accepted: 1, errors: [] });
-    expect(await told(({ status }) => status === 'HEALTHY')).toMatchObject({ stale: [] });
+    expect(await nextPush(({ status }) => status === 'HEALTHY')).toMatchObject({ stale: [] });
     await buy();
-    await told(({ accountVersion }) => accountVersion === 6);
+    await nextPush(({ accountVersion }) => accountVersion === 6);
     await until(async () => (await statuses()).length === 2);
     expect(await statuses()).toEqual(['LIQUIDATION', 'HEALTHY']);
-    await expectBooks(db, acknowledged);
+    await expectLedger(db, acknowledged);
   });
 
   it('an hour ahead, and the venue with it: once both are right, prices of the present count again', async () => {
-    const { service, alice, account, told, set } = await watched();
+    const { service, alice, account, nextPush, set } = await watched();
     set(HOUR);
     const at = new Date(Date.now() + HOUR).toISOString();
     const dated = { ...LOST, BTC: '60000' };
     expect(await publishPrices(service, dated, { at })).toMatchObject({ accepted: 2, errors: [] });
-    expect(await told(({ status }) => status === 'LIQUIDATION')).toMatchObject({ stale: [] });
+    expect(await nextPush(({ status }) => status === 'LIQUIDATION')).toMatchObject({ stale: [] });
     set(0);
     const seen = `{ account(id: "${account}") { ${MARGIN} } assets(symbols: ["BTC"]) { indexPrice { price stale staleReason } } }`;
     // Nobody knows how old a price is that is dated an hour ahead.
@@ -95,7 +95,7 @@ describe("the server's clock", () => {
       assets: [{ indexPrice: { price: '60000', stale: true, staleReason: 'CLOCK_AHEAD' } }],
     });
     expect(await publishPrices(service, { ...CALM, BTC: '50000' })).toMatchObject({ accepted: 2, errors: [] });
-    expect(await told(({ status }) => status === 'HEALTHY')).toMatchObject({ stale: [] });
+    expect(await nextPush(({ status }) => status === 'HEALTHY')).toMatchObject({ stale: [] });
     expect(await alice.ask(seen)).toMatchObject({
       account: { margin: { status: 'HEALTHY', stale: [] } },
       assets: [{ indexPrice: { price: '50000', stale: false, staleReason: null } }],
@@ -105,7 +105,7 @@ describe("the server's clock", () => {
   });
 
   it('an hour behind: what the venue dates is of the future and refused by name, and taken once it is right', async () => {
-    const { service, account, told, statuses, set, db } = await watched();
+    const { service, account, nextPush, statuses, set, db } = await watched();
     const before = fill(account, 'BTCUSDT', 'BUY', '0.001', '20000', { fillId: 'before', fee: '0.01' });
     expect(await recordFills(service, before)).toMatchObject({ recorded: 1, errors: [] });
     set(-HOUR);
@@ -122,14 +122,14 @@ describe("the server's clock", () => {
     const at = new Date(Date.now() - HOUR).toISOString();
     const behind = fill(account, 'BTCUSDT', 'BUY', '0.001', '20000', { fillId: 'behind', fee: '0.01', at });
     expect(await recordFills(service, behind)).toMatchObject({ recorded: 1, errors: [] });
-    await told(({ accountVersion }) => accountVersion === 5);
+    await nextPush(({ accountVersion }) => accountVersion === 5);
     set(0);
     expect(await recordFills(service, ahead, behind)).toMatchObject({ recorded: 1, alreadyKnown: 1, errors: [] });
     expect(await publishPrices(service, LOST)).toMatchObject({ accepted: 1, errors: [] });
-    expect(await told(({ status }) => status === 'LIQUIDATION')).toMatchObject({ stale: [], accountVersion: 6 });
+    expect(await nextPush(({ status }) => status === 'LIQUIDATION')).toMatchObject({ stale: [], accountVersion: 6 });
     await until(async () => (await statuses()).length === 1);
     expect(await statuses()).toEqual(['LIQUIDATION']);
-    await expectBooks(db, ['before', 'ahead', 'behind']);
+    await expectLedger(db, ['before', 'ahead', 'behind']);
   });
 
   it('set forwards and backwards: ratios and their audit keep their order', async () => {
@@ -177,6 +177,6 @@ describe("the server's clock", () => {
       orderBy: { seq: 'asc' },
     });
     expect(audit.map(({ after }) => (after as { version: number }).version)).toEqual([2, 3, 4, 5, 6, 7]);
-    await expectBooks(db, []);
+    await expectLedger(db, []);
   });
 });

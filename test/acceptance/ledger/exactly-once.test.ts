@@ -18,14 +18,14 @@ beforeAll(async () => {
 
 afterAll(() => app.close());
 
-interface Books {
+interface Ledger {
   readonly differences: number;
   readonly entries: number;
 }
 
 /** How many balances differ from the sum of their ledger entries. */
-async function books(): Promise<Books> {
-  const [row] = await app.app.services.db.$queryRaw<Books[]>`
+async function books(): Promise<Ledger> {
+  const [row] = await app.app.services.db.$queryRaw<Ledger[]>`
     SELECT COUNT(*) FILTER (WHERE balances.quantity IS DISTINCT FROM sums.total)::int AS differences,
       SUM(sums.entries)::int AS entries
     FROM balances FULL JOIN (

@@ -84,7 +84,7 @@ describe('a client', () => {
         ids.forEach((id, index) => {
           if (id === account) own.push(at(last - BigInt(ids.length - 1 - index)));
         });
-        // News may be lost: then the clock is what wakes the stream.
+        // Notices may be lost: then the poll wakes the stream.
         if (Math.random() < 0.8) app.app.services.bus.emit('alerts', { last });
         // No faster than the client, or every connection would be sent all that it is behind, and read a part of it.
         do await wait(Math.random() * 25);
@@ -117,15 +117,15 @@ describe('a client', () => {
   it('without a cursor is sent nothing from before, and then everything', async () => {
     const before = await store(account, account);
     const listener = await listen(alice);
-    let told: string | null = null;
-    const first = listener.next().then((cursor) => (told = cursor));
+    let sent: string | null = null;
+    const first = listener.next().then((cursor) => (sent = cursor));
     const stored: string[] = [];
-    while (told === null) {
+    while (sent === null) {
       stored.push(at(await store(account)));
       await wait(5);
     }
     expect(stored).toContain(await first);
-    const since = stored.slice(stored.indexOf(told) + 1);
+    const since = stored.slice(stored.indexOf(sent) + 1);
     expect(await listener.take(since.length)).toEqual(since);
     expect(stored).not.toContain(at(before));
     listener.close();
@@ -257,15 +257,15 @@ describe('a thousand streams', () => {
     for (let stored = 1; stored < 5; stored++) await store(account);
     await Promise.all(
       sockets.map(async (socket) => {
-        const told = new Map<string, string[]>();
+        const sent = new Map<string, string[]>();
         for (let frames = 0; frames < 500; frames++) {
           const { id = '', payload } = await socket.next();
           const { cursor } = (payload as { data: { riskAlerts: { cursor: string } } }).data.riskAlerts;
-          told.set(id, [...(told.get(id) ?? []), cursor]);
+          sent.set(id, [...(sent.get(id) ?? []), cursor]);
         }
         const expected = Array.from({ length: 5 }, (_, index) => at(last - 4n + BigInt(index)));
-        expect(told.size).toBe(100);
-        for (const cursors of told.values()) expect(cursors).toEqual(expected);
+        expect(sent.size).toBe(100);
+        for (const cursors of sent.values()) expect(cursors).toEqual(expected);
       }),
     );
     const reading = statements.filter((sql) => /SELECT[^]*FROM (risk_alerts|accounts)[^]*seq/.test(sql));

@@ -47,23 +47,23 @@ describe('a process that got no notice', () => {
     await refresh();
     statements.length = 0;
     await refresh();
-    expect([statements.length, there.heard]).toEqual([1, []]);
+    expect([statements.length, there.events]).toEqual([1, []]);
 
     const first = await changeLista(here, '0.3');
     const later = await changeLista(here, '0.4', new Date(now + HOUR));
     expect(listaAt(there, now)).not.toBe('0.3');
     await refresh();
     await refresh();
-    expect(there.heard).toEqual([`IN_FORCE ${first.version}`, `SCHEDULED ${later.version}`]);
-    expect(there.heard).toEqual(here.heard);
+    expect(there.events).toEqual([`IN_FORCE ${first.version}`, `SCHEDULED ${later.version}`]);
+    expect(there.events).toEqual(here.events);
     expect([listaAt(there, now), listaAt(there, now + HOUR)]).toEqual(['0.3', '0.4']);
     expect(there.rulebook.ratioVersion(later.id)).toEqual(here.rulebook.ratioVersion(later.id));
 
     await cancel(here, later.id);
     await refresh();
     await refresh();
-    expect(there.heard.slice(2)).toEqual([`CANCELLED ${later.version}`]);
-    expect(there.heard).toEqual(here.heard);
+    expect(there.events.slice(2)).toEqual([`CANCELLED ${later.version}`]);
+    expect(there.events).toEqual(here.events);
     expect(listaAt(there, now + HOUR)).toBe('0.3');
     statements.length = 0;
     await refresh();
@@ -73,14 +73,14 @@ describe('a process that got no notice', () => {
   it('hears of two refreshes at the same moment once', async () => {
     const { version } = await changeLista(here, '0.35');
     await Promise.all([refresh(), refresh(), refresh()]);
-    expect(there.heard).toEqual([`IN_FORCE ${version}`]);
+    expect(there.events).toEqual([`IN_FORCE ${version}`]);
   });
 
   it('hears only that a version was cancelled that it never knew', async () => {
     const { id, version } = await changeLista(here, '0.4', new Date(now + HOUR));
     await cancel(here, id);
     await refresh();
-    expect(there.heard).toEqual([`CANCELLED ${version}`]);
+    expect(there.events).toEqual([`CANCELLED ${version}`]);
   });
 
   it('finds out when a version was applied, which is no event', async () => {
@@ -89,7 +89,7 @@ describe('a process that got no notice', () => {
     await opened.db.collateralRatio.update({ where: { id }, data: { appliedAt: new Date(now + HOUR + 5) } });
     await refresh();
     expect(there.rulebook.ratioVersion(id)?.appliedAt).toEqual(new Date(now + HOUR + 5));
-    expect(there.heard).toEqual([`SCHEDULED ${version}`]);
+    expect(there.events).toEqual([`SCHEDULED ${version}`]);
   });
 
   it('learns of policies and maintenance tiers', async () => {

@@ -310,11 +310,11 @@ describe('a thousand streams', () => {
     const after = await store(hers);
     const last = await store(...Array.from({ length: 100 }, () => hers));
     statements.length = 0;
-    const told = await Promise.all(
+    const sent = await Promise.all(
       Array.from({ length: 1_000 }, async () => take(await open({ owner: 'alice', after }), 100)),
     );
     const expected = numbers(after, last);
-    for (const seqs of told) expect(seqs).toEqual(expected);
+    for (const seqs of sent) expect(seqs).toEqual(expected);
     expect(statements.length).toBeLessThan(8);
   });
 

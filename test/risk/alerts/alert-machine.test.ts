@@ -40,7 +40,7 @@ function fires(
   rules: readonly AlertRule[] = [],
   begin: MachineState = CALM,
 ): string[] {
-  const told: string[] = [];
+  const fired: string[] = [];
   let state = begin;
   for (const each of unitStates) {
     const next = step(state, each, POLICY, rules);
@@ -50,10 +50,10 @@ function fires(
         crossing.kind === 'STATUS_CHANGED'
           ? `${crossing.previousStatus} -> ${crossing.status}`
           : `${crossing.rule} at ${crossing.status}`;
-      told.push(text);
+      fired.push(text);
     }
   }
-  return told;
+  return fired;
 }
 
 const over = (...ratios: string[]): string[] => fires(ratios.map((ratio) => at(ratio)));

@@ -36,20 +36,20 @@ export function statusOf(balance: bigint, maintenance: bigint): string {
 }
 
 export class UnitOracle {
-  private told = 'HEALTHY';
+  private alerted = 'HEALTHY';
   private readonly fired = new Set<string>();
 
   /** Null: the isolated position is closed. */
   see(seen: Seen | null, rules: readonly PercentRule[]): Expected[] {
     const expected: Expected[] = [];
     if (seen === null) {
-      if (this.told !== 'HEALTHY') expected.push(statusChanged(this.told, 'NO_EXPOSURE'));
+      if (this.alerted !== 'HEALTHY') expected.push(statusChanged(this.alerted, 'NO_EXPOSURE'));
       return expected;
     }
     const { status, balance, maintenance } = seen;
-    if (this.isNews(seen)) {
-      expected.push(statusChanged(this.told, status));
-      this.told = status === 'NO_EXPOSURE' ? 'HEALTHY' : status;
+    if (this.hasChanged(seen)) {
+      expected.push(statusChanged(this.alerted, status));
+      this.alerted = status === 'NO_EXPOSURE' ? 'HEALTHY' : status;
     }
     for (const { id, ratio, rearmBelow } of rules) {
       const isOver = maintenance * 100n >= balance * ratio;
@@ -64,12 +64,12 @@ export class UnitOracle {
     return expected;
   }
 
-  private isNews({ status, balance, maintenance }: Seen): boolean {
+  private hasChanged({ status, balance, maintenance }: Seen): boolean {
     const now = status === 'NO_EXPOSURE' ? 'HEALTHY' : status;
-    if (now === this.told) return false;
-    if (now === 'UNPRICED' || this.told === 'UNPRICED' || status === 'NO_EXPOSURE') return true;
-    if (ORDER.indexOf(now) > ORDER.indexOf(this.told)) return true;
-    return maintenance * 10_000n < balance * (RECOVERED[this.told] ?? 0n);
+    if (now === this.alerted) return false;
+    if (now === 'UNPRICED' || this.alerted === 'UNPRICED' || status === 'NO_EXPOSURE') return true;
+    if (ORDER.indexOf(now) > ORDER.indexOf(this.alerted)) return true;
+    return maintenance * 10_000n < balance * (RECOVERED[this.alerted] ?? 0n);
   }
 }
 

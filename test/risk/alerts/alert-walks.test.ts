@@ -16,7 +16,7 @@ import {
   addRounds,
   clear,
   makeAccounts,
-  newKeeper,
+  newAlertWriter,
   reportOf,
   setRule,
   tell,
@@ -50,7 +50,7 @@ function dice(seed: number): (bound: number) => number {
   };
 }
 
-interface Told extends Expected {
+interface ExpectedAlert extends Expected {
   readonly position: string | null;
   readonly round: number;
   /** Ten times as much. */
@@ -67,11 +67,11 @@ interface AccountWorld {
   exchanges: bigint[];
   readonly cross: UnitOracle;
   isolated: UnitOracle | null;
-  readonly expected: Told[];
+  readonly expected: ExpectedAlert[];
 }
 
 /** The cross account and the isolated position, ten times as large. */
-function seen({ usdt, cross, isolated }: Holding, dirty: Marks): { cross: Seen; isolated: Seen | null } {
+function seen({ usdt, cross, isolated }: Holding, marks: Marks): { cross: Seen; isolated: Seen | null } {
   const unitState = (base: number, cost: number | null, mark: number | null): Seen => {
     if (cost === null) return priced(base * 10, 0);
     if (mark === null) return { status: 'UNPRICED', balance: BigInt(base * 10), maintenance: 0n };
@@ -83,14 +83,14 @@ function seen({ usdt, cross, isolated }: Holding, dirty: Marks): { cross: Seen; 
     maintenance: BigInt(maintenance),
   });
   return {
-    cross: unitState(usdt, cross, dirty.BTCUSDT),
-    isolated: isolated === null ? null : unitState(isolated.margin, isolated.cost, dirty.ETHUSDT),
+    cross: unitState(usdt, cross, marks.BTCUSDT),
+    isolated: isolated === null ? null : unitState(isolated.margin, isolated.cost, marks.ETHUSDT),
   };
 }
 
 /** What the oracle expects of an account that is evaluated now. */
-function expectOf(world: AccountWorld, dirty: Marks, round: number): void {
-  const now = seen(world.holding, dirty);
+function expectOf(world: AccountWorld, marks: Marks, round: number): void {
+  const now = seen(world.holding, marks);
   const add = (
     expected: readonly Expected[],
     position: string | null,
@@ -117,7 +117,7 @@ function perTen(amount: bigint): string {
 }
 
 /** maintenance / balance, rounded up at 18 digits. */
-function ratioOf({ status, balance, maintenance }: Told): string | null {
+function ratioOf({ status, balance, maintenance }: ExpectedAlert): string | null {
   if (status === 'UNPRICED' || maintenance === 0n || balance <= 0n) return null;
   const scale = 10n ** 18n;
   const units = (maintenance * scale + balance - 1n) / balance;
@@ -135,20 +135,20 @@ async function storedOf(accountId: string): Promise<object[]> {
   }));
 }
 
-function asStored(told: Told, rules: ReadonlySet<string>): object {
+function asStored(alert: ExpectedAlert, rules: ReadonlySet<string>): object {
   // An alert outlives its rule.
-  const rule = told.rule !== null && rules.has(told.rule) ? told.rule : null;
+  const rule = alert.rule !== null && rules.has(alert.rule) ? alert.rule : null;
   return {
-    alert: [told.kind, told.previousStatus, told.status, rule],
-    position: told.position,
-    round: told.round,
-    numbers: [ratioOf(told), perTen(told.balance), perTen(told.maintenance)],
-    entries: told.entries,
+    alert: [alert.kind, alert.previousStatus, alert.status, rule],
+    position: alert.position,
+    round: alert.round,
+    numbers: [ratioOf(alert), perTen(alert.balance), perTen(alert.maintenance)],
+    entries: alert.entries,
   };
 }
 
 class Walk {
-  private dirty: Marks = { BTCUSDT: null, ETHUSDT: null };
+  private marks: Marks = { BTCUSDT: null, ETHUSDT: null };
   private round = 0;
   private entry = 0n;
   private alertWriter!: AlertWriter;
@@ -167,11 +167,11 @@ class Walk {
 
   async run(): Promise<void> {
     await this.becomeLeader();
-    for (let turn = 0; turn < TURNS; turn++) {
+    for (let cycle = 0; cycle < TURNS; cycle++) {
       for (let change = this.roll(4); change > 0; change--) await this.change();
       if (this.roll(3) > 0) await this.tick();
       if (this.roll(10) === 0) await this.becomeLeader();
-      await this.turn();
+      await this.cycle();
     }
   }
 
@@ -179,7 +179,7 @@ class Walk {
     const before = this.alertWriter as AlertWriter | undefined;
     this.isDead = false;
     this.faults = [];
-    this.alertWriter = await newKeeper(db, { chunk: 1 + this.roll(4), next: () => this.nextFault() });
+    this.alertWriter = await newAlertWriter(db, { chunk: 1 + this.roll(4), next: () => this.nextFault() });
     // Only this says that the predecessor's cycle has to be repeated.
     const { takenRound } = await db.duty.findUniqueOrThrow({ where: { id: 1 } });
     this.isAll = this.alertWriter.unfinishedSeq !== null || takenRound < this.round;
@@ -202,7 +202,7 @@ class Walk {
     this.round += 1;
     await addRounds(db, this.round);
     const mark = (): number | null => (this.roll(25) === 0 ? null : 60 + this.roll(80));
-    this.dirty = { BTCUSDT: mark(), ETHUSDT: this.roll(2) === 0 ? this.dirty.ETHUSDT : mark() };
+    this.marks = { BTCUSDT: mark(), ETHUSDT: this.roll(2) === 0 ? this.marks.ETHUSDT : mark() };
     this.isAll = true;
   }
 
@@ -238,7 +238,7 @@ class Walk {
   }
 
   /** One cycle, with whatever happens to it, until it is stored. */
-  private async turn(): Promise<void> {
+  private async cycle(): Promise<void> {
     const possible = [null, null, 'REFUSED', 'ANSWER_LOST', 'DEATH_BEFORE', 'DEATH_AFTER'] as const;
     const count = this.roll(2) === 0 ? 1 + this.roll(5) : 0;
     this.faults = Array.from({ length: count }, () => possible[this.roll(possible.length)] ?? null);
@@ -246,12 +246,12 @@ class Walk {
     for (;;) {
       try {
         const named = await this.insist(() => this.alertWriter.startBatch(BigInt(this.round)));
-        if (!isExpected) for (const world of this.worlds) expectOf(world, this.dirty, this.round);
+        if (!isExpected) for (const world of this.worlds) expectOf(world, this.marks, this.round);
         isExpected = true;
         for (const { id, holding } of this.worlds) {
           // The state of all others is as it was.
           if (!this.isAll && !named.includes(id)) continue;
-          this.alertWriter.evaluated(id, unitStatesOf(reportOf(holding, this.dirty)), POLICY);
+          this.alertWriter.evaluated(id, unitStatesOf(reportOf(holding, this.marks)), POLICY);
         }
         await this.insist(() => this.alertWriter.endBatch(new Date()));
         this.isAll = false;
@@ -287,7 +287,7 @@ it.each([1, 2, 3])('every alert is stored once, whatever happens (%i)', async (s
 
   const rules = new Set((await db.alertRule.findMany()).map(({ id }) => id));
   for (const { id, expected } of worlds) {
-    expect(await storedOf(id)).toEqual(expected.map((told) => asStored(told, rules)));
+    expect(await storedOf(id)).toEqual(expected.map((alert) => asStored(alert, rules)));
   }
   // Without a gap, and enough of everything that the walk says something.
   const all = worlds.flatMap(({ expected }) => expected);

@@ -18,7 +18,7 @@ import {
   addRounds,
   clear,
   makeAccounts,
-  newKeeper,
+  newAlertWriter,
   newTerm,
   reportOf,
   setRule,
@@ -50,7 +50,7 @@ const LONG = (usdt: number): Holding => ({ usdt, cross: 100, isolated: null });
 const MARKS = { BTCUSDT: 100, ETHUSDT: 100 };
 
 /** A cycle over the accounts, each in the state that it is in. */
-async function turn(
+async function cycle(
   alertWriter: AlertWriter,
   round: number,
   holdings: Readonly<Record<string, Holding>>,
@@ -84,15 +84,15 @@ describe('a cycle', () => {
     await addRounds(db, 1, 2, 3);
     const rule = await setRule(db, id, 60, 50);
     const bus = createBus();
-    const told: bigint[] = [];
-    bus.on('alerts', ({ last }) => told.push(last));
-    const alertWriter = await newKeeper(db, { bus });
+    const emitted: bigint[] = [];
+    bus.on('alerts', ({ last }) => emitted.push(last));
+    const alertWriter = await newAlertWriter(db, { bus });
     expect(alertWriter.unfinishedSeq).toBeNull();
     expect([...alertWriter.accounts()]).toEqual([id]);
 
     // Cross: 10 / 12. Isolated: 7 + 100 - 105 is 2, of 10.
     const isolated = { cost: 105, margin: 7 };
-    expect(await turn(alertWriter, 3, { [id]: { usdt: 12, cross: 100, isolated } })).toEqual([id]);
+    expect(await cycle(alertWriter, 3, { [id]: { usdt: 12, cross: 100, isolated } })).toEqual([id]);
     const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' } });
     const rows = alerts.map(({ marginRatio, marginBalance, maintenanceMargin, ...rest }) => ({
       ...rest,
@@ -111,7 +111,7 @@ describe('a cycle', () => {
       { ...ofPosition, seq: 3n, kind: 'STATUS_CHANGED', previousStatus: 'HEALTHY' },
       { ...ofPosition, seq: 4n, kind: 'RULE_FIRED', ruleId: rule },
     ]);
-    expect(told).toEqual([4n]);
+    expect(emitted).toEqual([4n]);
     expect(await leadership()).toEqual({ takenRound: 3n, doneRound: 3n, lastAlert: 4n });
     expect(await db.priceRound.findMany({ where: { taken: true }, select: { seq: true } })).toEqual([{ seq: 3n }]);
     expect(await db.outboxItem.count()).toBe(0);
@@ -121,7 +121,7 @@ describe('a cycle', () => {
     ]);
 
     // The position is closed, and the account has recovered: nothing is left to be remembered.
-    await turn(alertWriter, 3, { [id]: LONG(100) });
+    await cycle(alertWriter, 3, { [id]: LONG(100) });
     expect((await stored()).slice(4)).toEqual([
       '5 STATUS_CHANGED MARGIN_CALL -> HEALTHY',
       '6 STATUS_CHANGED LIQUIDATION -> NO_EXPOSURE',
@@ -135,7 +135,7 @@ describe('a cycle', () => {
   it('rounds as a query does: the balance down, the requirement up', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     await addRounds(db, 1);
-    const alertWriter = await newKeeper(db);
+    const alertWriter = await newAlertWriter(db);
     await alertWriter.startBatch(1n);
     const report = reportOf(LONG(5), MARKS);
     const digit = decimal('0.0000000000000000001');
@@ -153,7 +153,7 @@ describe('a cycle', () => {
   it('stores the alerts of all others where one has an amount that no column holds', async () => {
     const [absurd = '', ordinary = ''] = await makeAccounts(db, 2);
     await addRounds(db, 1);
-    const alertWriter = await newKeeper(db);
+    const alertWriter = await newAlertWriter(db);
     await alertWriter.startBatch(1n);
     const report = reportOf(LONG(5), MARKS);
     alertWriter.evaluated(
@@ -173,18 +173,18 @@ describe('a cycle', () => {
     const [id = ''] = await makeAccounts(db, 1);
     await addRounds(db, 1);
     const calls: string[] = [];
-    const alertWriter = await newKeeper(watched(db, (call) => calls.push(call)));
-    await turn(alertWriter, 1, { [id]: LONG(12) });
+    const alertWriter = await newAlertWriter(watched(db, (call) => calls.push(call)));
+    await cycle(alertWriter, 1, { [id]: LONG(12) });
     expect(calls).toContain('$transaction');
     calls.length = 0;
-    await turn(alertWriter, 1, { [id]: LONG(12) });
+    await cycle(alertWriter, 1, { [id]: LONG(12) });
     expect(calls).toEqual(['$queryRaw']);
   });
 
   it('refuses a price batch that is older than the last one that was taken', async () => {
     await addRounds(db, 1, 2);
-    const alertWriter = await newKeeper(db);
-    await turn(alertWriter, 2, {});
+    const alertWriter = await newAlertWriter(db);
+    await cycle(alertWriter, 2, {});
     await expect(alertWriter.startBatch(1n)).rejects.toThrow('Price batch 2 was taken already, 1 is older');
   });
 
@@ -192,10 +192,10 @@ describe('a cycle', () => {
     const [first = '', second = ''] = await makeAccounts(db, 2);
     await addRounds(db, 1, 2);
     await tell(db, first, 'AUTO_EXCHANGED', { entries: [7n] });
-    const alertWriter = await newKeeper(db);
+    const alertWriter = await newAlertWriter(db);
     await alertWriter.startBatch(1n);
     alertWriter.evaluated(first, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
-    await turn(alertWriter, 2, { [first]: LONG(12), [second]: LONG(12) });
+    await cycle(alertWriter, 2, { [first]: LONG(12), [second]: LONG(12) });
     const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' }, select: { kind: true, round: true } });
     expect(alerts).toEqual([
       { kind: 'AUTO_EXCHANGED', round: 2n },
@@ -214,17 +214,17 @@ describe('the outbox', () => {
     await tell(db, id, 'INTEREST_STARTED', { entries: [11n, 12n] });
     await tell(db, id, 'AUTO_EXCHANGED', { entries: [9_007_199_254_740_993n] });
     await tell(db, other, 'RATIO_SCHEDULED', { ratioId, effectiveAt });
-    const alertWriter = await newKeeper(db);
-    expect(await turn(alertWriter, 0, { [id]: LONG(12), [other]: { usdt: 0, cross: null, isolated: null } })).toEqual([
+    const alertWriter = await newAlertWriter(db);
+    expect(await cycle(alertWriter, 0, { [id]: LONG(12), [other]: { usdt: 0, cross: null, isolated: null } })).toEqual([
       ...[id, other],
     ]);
     const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' } });
     const shown = alerts.map((alert) => ({ ...alert, marginBalance: alert.marginBalance.toFixed() }));
-    const told = { accountId: id, status: 'MARGIN_CALL', previousStatus: null, marginBalance: '12', at: AT };
+    const emitted = { accountId: id, status: 'MARGIN_CALL', previousStatus: null, marginBalance: '12', at: AT };
     expect(shown).toMatchObject([
-      { ...told, kind: 'INTEREST_STARTED', entries: [11n, 12n] },
-      { ...told, kind: 'AUTO_EXCHANGED', entries: [9_007_199_254_740_993n] },
-      { ...told, kind: 'STATUS_CHANGED', previousStatus: 'HEALTHY', entries: [] },
+      { ...emitted, kind: 'INTEREST_STARTED', entries: [11n, 12n] },
+      { ...emitted, kind: 'AUTO_EXCHANGED', entries: [9_007_199_254_740_993n] },
+      { ...emitted, kind: 'STATUS_CHANGED', previousStatus: 'HEALTHY', entries: [] },
       {
         ...{ accountId: other, kind: 'COLLATERAL_RATIO_SCHEDULED', ratioId, effectiveAt },
         ...{ status: 'NO_EXPOSURE', marginRatio: null, marginBalance: '0' },
@@ -236,14 +236,14 @@ describe('the outbox', () => {
   it('keeps outbox rows that arrive during a cycle for the next', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     await tell(db, id);
-    const alertWriter = await newKeeper(db);
+    const alertWriter = await newAlertWriter(db);
     await alertWriter.startBatch(0n);
     alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(100), MARKS)), POLICY);
     const later = [await tell(db, id), await tell(db, id, 'AUTO_EXCHANGED')];
     await alertWriter.endBatch(AT);
     expect((await db.outboxItem.findMany({ orderBy: { seq: 'asc' } })).map(({ seq }) => seq)).toEqual(later);
     expect(await stored()).toEqual([]);
-    expect(await turn(alertWriter, 0, { [id]: LONG(100) })).toEqual([id]);
+    expect(await cycle(alertWriter, 0, { [id]: LONG(100) })).toEqual([id]);
     expect(await stored()).toEqual(['1 AUTO_EXCHANGED  -> HEALTHY']);
     expect(await db.outboxItem.count()).toBe(0);
   });
@@ -252,20 +252,20 @@ describe('the outbox', () => {
     const [id = '', other = ''] = await makeAccounts(db, 2);
     await tell(db, id, 'AUTO_EXCHANGED');
     await tell(db, id);
-    const alertWriter = await newKeeper(db);
-    expect(await turn(alertWriter, 0, {})).toEqual([id]);
+    const alertWriter = await newAlertWriter(db);
+    expect(await cycle(alertWriter, 0, {})).toEqual([id]);
     const pauses = [alertWriter.retryInMs ?? 0];
     await tell(db, other, 'INTEREST_STARTED');
-    expect(await turn(alertWriter, 0, { [other]: LONG(100) })).toEqual([other]);
+    expect(await cycle(alertWriter, 0, { [other]: LONG(100) })).toEqual([other]);
     expect(await stored()).toEqual(['1 INTEREST_STARTED  -> HEALTHY']);
     expect(await db.outboxItem.count()).toBe(2);
 
     await restOf(alertWriter);
-    expect(await turn(alertWriter, 0, {})).toEqual([id]);
+    expect(await cycle(alertWriter, 0, {})).toEqual([id]);
     pauses.push(alertWriter.retryInMs ?? 0);
     expect(pauses.map((pause) => Math.ceil(pause / 500) * 500)).toEqual([500, 1_000]);
     await restOf(alertWriter);
-    expect(await turn(alertWriter, 0, { [id]: LONG(100) })).toEqual([id]);
+    expect(await cycle(alertWriter, 0, { [id]: LONG(100) })).toEqual([id]);
     expect((await stored()).slice(1)).toEqual(['2 AUTO_EXCHANGED  -> HEALTHY']);
     expect(await db.outboxItem.count()).toBe(0);
     expect(alertWriter.retryInMs).toBeNull();
@@ -274,30 +274,30 @@ describe('the outbox', () => {
   it('keeps what an evaluation cannot have seen, which was before it was read', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     await tell(db, id);
-    const alertWriter = await newKeeper(db);
+    const alertWriter = await newAlertWriter(db);
     await alertWriter.startBatch(0n);
     alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(100), MARKS)), POLICY);
     await tell(db, id, 'AUTO_EXCHANGED');
     // The cycle could not go on; it is started again, and fails to evaluate the account.
-    await turn(alertWriter, 0, {});
+    await cycle(alertWriter, 0, {});
     expect(await db.outboxItem.count()).toBe(2);
     expect(await stored()).toEqual([]);
   });
 
   it('says whose rules are to be read again', async () => {
     const [id = ''] = await makeAccounts(db, 1);
-    const alertWriter = await newKeeper(db);
+    const alertWriter = await newAlertWriter(db);
     const ratios = (): string[] => alertWriter.boundariesOf(id, POLICY).map((ratio) => ratio.toFixed());
     const ofStatuses = ['0.5', '0.475', '0.8', '0.76', '1', '0.95'];
     expect(ratios()).toEqual(ofStatuses);
     const high = await setRule(db, id, 10, 8);
     await setRule(db, id, 5, 4);
-    await turn(alertWriter, 0, { [id]: LONG(100) });
+    await cycle(alertWriter, 0, { [id]: LONG(100) });
     expect(await stored()).toEqual(['1 RULE_FIRED  -> HEALTHY', '2 RULE_FIRED  -> HEALTHY']);
     expect(ratios()).toEqual([...ofStatuses, '0.05', '0.04', '0.1', '0.08']);
     await db.alertRule.delete({ where: { id: high } });
     await tell(db, id);
-    await turn(alertWriter, 0, { [id]: LONG(100) });
+    await cycle(alertWriter, 0, { [id]: LONG(100) });
     expect(ratios()).toEqual([...ofStatuses, '0.05', '0.04']);
     expect((await db.alertState.findFirstOrThrow()).fired).toHaveLength(1);
   });
@@ -305,7 +305,7 @@ describe('the outbox', () => {
   it('may name a rule that is removed before its alert is stored: the alert stays, without it', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     const rule = await setRule(db, id, 5, 4);
-    const alertWriter = await newKeeper(db);
+    const alertWriter = await newAlertWriter(db);
     await alertWriter.startBatch(0n);
     alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(100), MARKS)), POLICY);
     await db.alertRule.delete({ where: { id: rule } });
@@ -324,10 +324,10 @@ describe('exactly once', () => {
     await addRounds(db, 1);
     for (const id of ids) await tell(db, id, 'AUTO_EXCHANGED');
     const bus = createBus();
-    const told: bigint[] = [];
-    bus.on('alerts', ({ last }) => told.push(last));
+    const emitted: bigint[] = [];
+    bus.on('alerts', ({ last }) => emitted.push(last));
     const list: (Fault | null)[] = [];
-    const alertWriter = await newKeeper(db, { bus, chunk: 4, next: faults(list) });
+    const alertWriter = await newAlertWriter(db, { bus, chunk: 4, next: faults(list) });
     await alertWriter.startBatch(1n);
     for (const id of ids) alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
     // Two alerts an account: two accounts at once.
@@ -335,12 +335,12 @@ describe('exactly once', () => {
       list.push(fault);
       await expect(alertWriter.endBatch(AT)).rejects.toThrow(WIRE_CUT);
       await expect(alertWriter.startBatch(1n)).rejects.toThrow('endBatch must succeed first');
-      expect(told.length).toBe(chunk);
+      expect(emitted.length).toBe(chunk);
       // With the next call this chunk goes through, and the one after it fails.
       list.push(null);
     }
     await alertWriter.endBatch(AT);
-    expect(told).toEqual([4n, 8n, 12n, 14n]);
+    expect(emitted).toEqual([4n, 8n, 12n, 14n]);
     const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' } });
     expect(alerts.map(({ seq }) => seq)).toEqual(Array.from({ length: 14 }, (_, index) => BigInt(index + 1)));
     expect(alerts.map(({ accountId }) => accountId).sort()).toEqual([...ids, ...ids].sort());
@@ -353,8 +353,8 @@ describe('exactly once', () => {
     await addRounds(db, 1, 2);
     await setRule(db, id, 5, 4);
     const list: Fault[] = [];
-    const alertWriter = await newKeeper(db, { next: faults(list) });
-    await turn(alertWriter, 1, { [id]: LONG(100) });
+    const alertWriter = await newAlertWriter(db, { next: faults(list) });
+    await cycle(alertWriter, 1, { [id]: LONG(100) });
     await alertWriter.startBatch(2n);
     // The rule arms, and nothing fires.
     alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(1_000), MARKS)), POLICY);
@@ -363,7 +363,7 @@ describe('exactly once', () => {
     await alertWriter.endBatch(AT);
     expect(await leadership()).toEqual({ takenRound: 2n, doneRound: 2n, lastAlert: 1n });
     expect(await db.alertState.count()).toBe(0);
-    await turn(alertWriter, 2, { [id]: LONG(100) });
+    await cycle(alertWriter, 2, { [id]: LONG(100) });
     expect(await stored()).toHaveLength(2);
   });
 
@@ -374,14 +374,14 @@ describe('exactly once', () => {
       await addRounds(db, 1);
       for (const id of ids) await tell(db, id);
       const list: (Fault | null)[] = [];
-      const mortal = await newKeeper(db, { chunk: 1, next: faults(list) });
+      const mortal = await newAlertWriter(db, { chunk: 1, next: faults(list) });
       await mortal.startBatch(BigInt(round));
       for (const id of ids) mortal.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
       list.push(null, 'REFUSED');
       await expect(mortal.endBatch(AT)).rejects.toThrow(WIRE_CUT);
       expect(await stored()).toHaveLength(1);
 
-      const next = await newKeeper(db);
+      const next = await newAlertWriter(db);
       expect(next.unfinishedSeq).toBe(round === 0 ? null : 1n);
       const named = await next.startBatch(BigInt(round));
       // The row of the first went with its alert.
@@ -397,7 +397,7 @@ describe('exactly once', () => {
     const [id = ''] = await makeAccounts(db, 1);
     await addRounds(db, 1, 2);
     await tell(db, id, 'AUTO_EXCHANGED');
-    const [idle, busy] = [await newKeeper(db), await newKeeper(db)];
+    const [idle, busy] = [await newAlertWriter(db), await newAlertWriter(db)];
     await expect(idle.startBatch(1n)).rejects.toThrow(LeadershipLostError);
     await busy.startBatch(1n);
     busy.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
@@ -409,11 +409,11 @@ describe('exactly once', () => {
     expect(await db.outboxItem.count()).toBe(1);
     expect(await db.duty.findMany()).toEqual(before);
     expect(before).toMatchObject([{ term: term.number, takenRound: 1n, doneRound: 0n }]);
-    const next = await newKeeper(db);
+    const next = await newAlertWriter(db);
     expect(next.unfinishedSeq).toBe(1n);
-    await turn(next, 1, { [id]: LONG(12) });
+    await cycle(next, 1, { [id]: LONG(12) });
     expect(await stored()).toHaveLength(2);
-    expect((await newKeeper(db)).unfinishedSeq).toBeNull();
+    expect((await newAlertWriter(db)).unfinishedSeq).toBeNull();
   });
 
   it('ends at once when leadership is lost, before the database knows', async () => {
@@ -437,7 +437,7 @@ describe('exactly once', () => {
     url.host = `127.0.0.1:${proxy.port}`;
     const wired = await openDatabase({ url: url.href, dataDir: '', poolSize: 2 });
     try {
-      const alertWriter = await newKeeper(wired.db, { chunk: 2 });
+      const alertWriter = await newAlertWriter(wired.db, { chunk: 2 });
       await alertWriter.startBatch(1n);
       for (const id of ids) alertWriter.evaluated(id, unitStatesOf(reportOf(LONG(12), MARKS)), POLICY);
       const cut = proxy.cutAtCommitOf('risk_alerts');
@@ -462,29 +462,29 @@ describe('many', () => {
     const ids = await makeAccounts(db, 3);
     const rows = Array.from({ length: 5_001 }, (_, index) => ({ accountId: ids[Math.floor(index / 2_500)] ?? '' }));
     await db.outboxItem.createMany({ data: rows.map((row) => ({ ...row, kind: 'CHANGED', at: AT })) });
-    const alertWriter = await newKeeper(db);
+    const alertWriter = await newAlertWriter(db);
     const holdings = Object.fromEntries(ids.map((id) => [id, LONG(100)]));
-    expect(await turn(alertWriter, 0, holdings)).toEqual(ids.slice(0, 2));
-    expect(await turn(alertWriter, 0, holdings)).toEqual(ids.slice(2));
-    expect(await turn(alertWriter, 0, holdings)).toEqual([]);
+    expect(await cycle(alertWriter, 0, holdings)).toEqual(ids.slice(0, 2));
+    expect(await cycle(alertWriter, 0, holdings)).toEqual(ids.slice(2));
+    expect(await cycle(alertWriter, 0, holdings)).toEqual([]);
   });
 
   it('alerts of one cycle are stored 5,000 at a time', async () => {
     const ids = await makeAccounts(db, 10_001);
     await addRounds(db, 1);
     const bus = createBus();
-    const told: bigint[] = [];
-    bus.on('alerts', ({ last }) => told.push(last));
-    const alertWriter = await newKeeper(db, { bus });
+    const emitted: bigint[] = [];
+    bus.on('alerts', ({ last }) => emitted.push(last));
+    const alertWriter = await newAlertWriter(db, { bus });
     await alertWriter.startBatch(1n);
     const report = reportOf(LONG(12), MARKS);
     for (const id of ids) alertWriter.evaluated(id, unitStatesOf(report), POLICY);
     await alertWriter.endBatch(AT);
-    expect(told).toEqual([5_000n, 10_000n, 10_001n]);
+    expect(emitted).toEqual([5_000n, 10_000n, 10_001n]);
     const [counted] = await db.$queryRaw<object[]>`
       SELECT count(*)::int AS alerts, count(DISTINCT account_id)::int AS accounts, max(seq)::int AS last FROM risk_alerts`;
     expect(counted).toEqual({ alerts: 10_001, accounts: 10_001, last: 10_001 });
-    const next = await newKeeper(db);
+    const next = await newAlertWriter(db);
     expect([...next.accounts()].sort()).toEqual([...ids].sort());
     expect(next.unfinishedSeq).toBeNull();
   });

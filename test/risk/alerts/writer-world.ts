@@ -34,7 +34,7 @@ export interface Marks {
   readonly ETHUSDT: number | null;
 }
 
-export function reportOf({ usdt, cross, isolated }: Holding, dirty: Marks): MarginReport {
+export function reportOf({ usdt, cross, isolated }: Holding, marks: Marks): MarginReport {
   const positions: PositionState[] = [];
   if (cross !== null) positions.push(position({ size: '1', entry: String(cross) }));
   if (isolated !== null) {
@@ -42,7 +42,7 @@ export function reportOf({ usdt, cross, isolated }: Holding, dirty: Marks): Marg
     positions.push(position({ ...own, instrument: 'ETHUSDT', size: '1', entry: String(isolated.cost) }));
   }
   const prices: Record<string, string> = {};
-  for (const [symbol, price] of Object.entries(dirty)) if (price !== null) prices[symbol] = String(price);
+  for (const [symbol, price] of Object.entries(marks)) if (price !== null) prices[symbol] = String(price);
   return assessMargin(account({ USDT: String(usdt) }, positions), market(prices), POLICY);
 }
 
@@ -86,7 +86,7 @@ export async function newTerm(db: Database): Promise<Term> {
   return { number: rows[0]?.term ?? 0n, ended: new AbortController().signal };
 }
 
-export async function newKeeper(
+export async function newAlertWriter(
   db: Database,
   choice: { readonly bus?: Bus; readonly chunk?: number; readonly next?: () => Fault | null } = {},
 ): Promise<AlertWriter> {

@@ -24,25 +24,25 @@ function idOf(index: number): string {
   return `01900000-0000-7000-8000-${index.toString(16).padStart(12, '0')}`;
 }
 
-function emptyBook(): { book: AccountColumns; ruleSet: number } {
+function emptyColumns(): { columns: AccountColumns; ruleSet: number } {
   const rules = new RuleColumns(new PriceColumn());
   const { ruleSet } = rules.setPolicy('VENUE', 'CHAIN', POLICY);
   for (const asset of ASSETS) rules.prices.set(rules.prices.ofAsset(asset), decimal(1));
   for (const symbol of INSTRUMENTS) rules.prices.set(rules.prices.ofInstrument('VENUE', symbol), decimal(1));
-  return { book: new AccountColumns(rules), ruleSet };
+  return { columns: new AccountColumns(rules), ruleSet };
 }
 
-function holders(book: AccountColumns, price: number): number[] {
+function holders(columns: AccountColumns, price: number): number[] {
   const dirty = new Bitmap();
-  book.addHolders(price, dirty);
+  columns.addHolders(price, dirty);
   const out = new Uint32Array(10_000);
   return [...out.subarray(0, dirty.take(out))];
 }
 
 /** Every price is 1, so that a margin unit is worth the sum of its quantities. */
-function balanceOf(book: AccountColumns, unit: number): number {
+function balanceOf(columns: AccountColumns, unit: number): number {
   const interval = new Float64Array(4);
-  valueUnits(book, Uint32Array.of(unit), 0, 1, interval, new Uint8Array(1));
+  valueUnits(columns, Uint32Array.of(unit), 0, 1, interval, new Uint8Array(1));
   return ((interval[0] as number) + (interval[1] as number)) / 2;
 }
 
@@ -52,45 +52,48 @@ function isolated(symbol: string, margin: string): PositionState {
 
 describe('the columns', () => {
   it('gives an account a margin unit, and one more for each isolated position', () => {
-    const { book, ruleSet } = emptyBook();
+    const { columns, ruleSet } = emptyColumns();
     const cross = position({ instrument: 'P', size: '2', entry: '1' });
     const state = account({ USDT: '10', A: '5' }, [isolated('Q', '3'), cross, isolated('R', '4')]);
-    const units = book.put(idOf(1), ruleSet, textOf(state), 1);
-    expect(units.map((unit) => book.accountOf(unit))).toEqual([idOf(1), idOf(1), idOf(1)]);
-    expect(book.unitsOf(idOf(1))).toEqual(units);
+    const units = columns.put(idOf(1), ruleSet, textOf(state), 1);
+    expect(units.map((unit) => columns.accountOf(unit))).toEqual([idOf(1), idOf(1), idOf(1)]);
+    expect(columns.unitsOf(idOf(1))).toEqual(units);
     // 10 + 5, and 2 x 1 - 2; then margin + 1 x 1 - 1 of each isolated position
-    expect(units.map((unit) => balanceOf(book, unit))).toEqual([15, 3, 4]);
-    const { prices } = book.rules;
-    expect(holders(book, prices.ofAsset('A'))).toEqual([units[0]]);
-    expect(holders(book, prices.ofInstrument('VENUE', 'R'))).toEqual([units[2]]);
-    expect(holders(book, prices.ofInstrument('OTHER', 'R'))).toEqual([]);
+    expect(units.map((unit) => balanceOf(columns, unit))).toEqual([15, 3, 4]);
+    const { prices } = columns.rules;
+    expect(holders(columns, prices.ofAsset('A'))).toEqual([units[0]]);
+    expect(holders(columns, prices.ofInstrument('VENUE', 'R'))).toEqual([units[2]]);
+    expect(holders(columns, prices.ofInstrument('OTHER', 'R'))).toEqual([]);
   });
 
   it('touches those who hold an asset that is priced as another', () => {
-    const { book, ruleSet } = emptyBook();
-    const [unit] = book.put(idOf(1), ruleSet, textOf(account({ LIKE_A: '5' })), 1);
-    expect(holders(book, book.rules.prices.ofAsset('A'))).toEqual([unit]);
+    const { columns, ruleSet } = emptyColumns();
+    const [unit] = columns.put(idOf(1), ruleSet, textOf(account({ LIKE_A: '5' })), 1);
+    expect(holders(columns, columns.rules.prices.ofAsset('A'))).toEqual([unit]);
   });
 
   it('forgets what was known of an account that changes, and of a rule set whose thresholds do', () => {
-    const { book, ruleSet } = emptyBook();
+    const { columns, ruleSet } = emptyColumns();
     const out = new Uint32Array(1);
-    const units = Uint32Array.from(book.put(idOf(1), ruleSet, textOf(account({ A: '5' })), 1));
-    const settle = (): void => book.settle(units[0] as number, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
-    expect(prefilter(book, units, 1, out)).toBe(1);
+    const units = Uint32Array.from(columns.put(idOf(1), ruleSet, textOf(account({ A: '5' })), 1));
+    const settle = (): void => columns.settle(units[0] as number, { status: 'NO_EXPOSURE', low: 0, high: Infinity });
+    expect(prefilter(columns, units, 1, out)).toBe(1);
     settle();
-    expect(prefilter(book, units, 1, out)).toBe(0);
-    expect(book.statusOf(units[0] as number)).toBe('NO_EXPOSURE');
-    book.put(idOf(1), ruleSet, textOf(account({ A: '6' })), 1);
-    expect(prefilter(book, units, 1, out)).toBe(1);
-    expect(book.statusOf(units[0] as number)).toBeNull();
+    expect(prefilter(columns, units, 1, out)).toBe(0);
+    expect(columns.statusOf(units[0] as number)).toBe('NO_EXPOSURE');
+    columns.put(idOf(1), ruleSet, textOf(account({ A: '6' })), 1);
+    expect(prefilter(columns, units, 1, out)).toBe(1);
+    expect(columns.statusOf(units[0] as number)).toBeNull();
     settle();
-    const { thresholdsChanged } = book.rules.setPolicy('VENUE', 'CHAIN', { ...POLICY, warningRatio: decimal('0.4') });
+    const { thresholdsChanged } = columns.rules.setPolicy('VENUE', 'CHAIN', {
+      ...POLICY,
+      warningRatio: decimal('0.4'),
+    });
     expect(thresholdsChanged).toBe(true);
     const dirty = new Bitmap();
-    book.addRuleSet(ruleSet, dirty, thresholdsChanged);
+    columns.addRuleSet(ruleSet, dirty, thresholdsChanged);
     expect(dirty.take(out)).toBe(1);
-    expect(prefilter(book, units, 1, out)).toBe(1);
+    expect(prefilter(columns, units, 1, out)).toBe(1);
   });
 
   it('know after any changes what columns that were filled at once know', () => {
@@ -104,11 +107,11 @@ describe('the columns', () => {
     });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 120, size: 'max' }), (changes) => {
-        const { book, ruleSet } = emptyBook();
+        const { columns, ruleSet } = emptyColumns();
         const model = new Map<string, AccountState>();
         for (const { id, remove, held, open, isolated: alone, quantity } of changes) {
           if (remove) {
-            book.remove(idOf(id));
+            columns.remove(idOf(id));
             model.delete(idOf(id));
             continue;
           }
@@ -117,32 +120,32 @@ describe('the columns', () => {
             ...account({}, [...cross, ...alone.map((symbol) => isolated(symbol, `${quantity}`))]),
             balances: held.map((asset) => ({ asset, quantity: decimal(quantity) })),
           };
-          book.put(idOf(id), ruleSet, textOf(state), 1);
+          columns.put(idOf(id), ruleSet, textOf(state), 1);
           model.set(idOf(id), state);
         }
-        expect(book.size).toBe(model.size);
+        expect(columns.size).toBe(model.size);
         const used = new Set<number>();
         for (const [id, { balances, positions }] of model) {
-          const [cross, ...others] = book.unitsOf(id) as [number, ...number[]];
+          const [cross, ...others] = columns.unitsOf(id) as [number, ...number[]];
           for (const unit of [cross, ...others]) {
-            expect(book.accountOf(unit)).toBe(id);
+            expect(columns.accountOf(unit)).toBe(id);
             expect(used.has(unit)).toBe(false);
             used.add(unit);
           }
           const total = balances.reduce((sum, { quantity }) => sum + quantity.toNumber(), 0);
-          expect(balanceOf(book, cross)).toBe(total);
+          expect(balanceOf(columns, cross)).toBe(total);
           const margins = positions.filter(({ marginMode }) => marginMode === 'ISOLATED');
-          expect(others.map((unit) => balanceOf(book, unit))).toEqual(
+          expect(others.map((unit) => balanceOf(columns, unit))).toEqual(
             margins.map(({ isolatedMargin }) => isolatedMargin.toNumber()),
           );
         }
         for (const asset of ASSETS) {
           const expected = [...model].filter(([, { balances }]) => balances.some((b) => b.asset === asset));
-          const found = holders(book, book.rules.prices.ofAsset(asset)).map((unit) => book.accountOf(unit));
+          const found = holders(columns, columns.rules.prices.ofAsset(asset)).map((unit) => columns.accountOf(unit));
           expect(found.sort()).toEqual(expected.map(([id]) => id).sort());
         }
         const dirty = new Bitmap();
-        book.addRuleSet(ruleSet, dirty, false);
+        columns.addRuleSet(ruleSet, dirty, false);
         const out = new Uint32Array(1_000);
         expect([...out.subarray(0, dirty.take(out))]).toEqual([...used].sort((a, b) => a - b));
       }),
@@ -151,13 +154,13 @@ describe('the columns', () => {
   });
 
   it('keeps the ids of many accounts apart', () => {
-    const { book, ruleSet } = emptyBook();
+    const { columns, ruleSet } = emptyColumns();
     const state = account({ A: '1' });
-    for (let index = 0; index < 2_000; index++) book.put(idOf(index), ruleSet, textOf(state), 1);
-    for (let index = 0; index < 2_000; index += 3) book.remove(idOf(index));
+    for (let index = 0; index < 2_000; index++) columns.put(idOf(index), ruleSet, textOf(state), 1);
+    for (let index = 0; index < 2_000; index += 3) columns.remove(idOf(index));
     for (let index = 0; index < 2_000; index++) {
       const expected = index % 3 === 0 ? [] : [idOf(index)];
-      expect(book.unitsOf(idOf(index)).map((unit) => book.accountOf(unit))).toEqual(expected);
+      expect(columns.unitsOf(idOf(index)).map((unit) => columns.accountOf(unit))).toEqual(expected);
     }
   });
 });

@@ -25,29 +25,29 @@ const ID = '00000000-0000-4000-8000-000000000001';
 
 /** One account in columns of its own, with what is known of each of its margin units. */
 class Watched {
-  readonly book = new AccountColumns(new RuleColumns(new PriceColumn()));
+  readonly columns = new AccountColumns(new RuleColumns(new PriceColumn()));
   private readonly units: number[];
   private known: readonly KnownUnit[] = [];
-  private told: readonly (Decimal | null)[] = [];
+  private lastSent: readonly (Decimal | null)[] = [];
 
   constructor(
     readonly account: AccountState,
     private policy: Policy,
     private readonly minChange: Decimal | null,
   ) {
-    const { ruleSet } = this.book.rules.setPolicy('VENUE', null, policy);
-    this.units = this.book.put(ID, ruleSet, textOf(account), 1);
+    const { ruleSet } = this.columns.rules.setPolicy('VENUE', null, policy);
+    this.units = this.columns.put(ID, ruleSet, textOf(account), 1);
   }
 
   setPolicy(policy: Policy): void {
     this.policy = policy;
-    const { ruleSet, thresholdsChanged } = this.book.rules.setPolicy('VENUE', null, policy);
-    if (thresholdsChanged) for (const unit of this.units) this.book.settle(unit, AWAKE);
+    const { ruleSet, thresholdsChanged } = this.columns.rules.setPolicy('VENUE', null, policy);
+    if (thresholdsChanged) for (const unit of this.units) this.columns.settle(unit, AWAKE);
     expect(ruleSet).toBe(0);
   }
 
   setPrices(market: Market): void {
-    const { prices } = this.book.rules;
+    const { prices } = this.columns.rules;
     for (const { asset } of this.account.balances) {
       if (asset !== 'USDT') prices.set(prices.ofAsset(asset), market.index(asset)?.price ?? null);
     }
@@ -58,7 +58,7 @@ class Watched {
 
   /** How many margin units fresh columns call calm at these prices; each of them must be. */
   calm(market: Market): number {
-    const fresh = new AccountColumns(this.book.rules);
+    const fresh = new AccountColumns(this.columns.rules);
     const units = Uint32Array.from(fresh.put(ID, 0, textOf(this.account), 1));
     const rest = settleCalm(fresh, units, units.length, new Uint32Array(units.length));
     const unitStates = unitStatesOf(assessMargin(this.account, market, this.policy));
@@ -78,47 +78,47 @@ class Watched {
   look(market: Market): { awake: boolean[]; due: boolean[]; outside: number[] } {
     this.setPrices(market);
     const awake = new Uint32Array(this.units.length);
-    const count = prefilter(this.book, Uint32Array.from(this.units), this.units.length, awake);
+    const count = prefilter(this.columns, Uint32Array.from(this.units), this.units.length, awake);
     const woken = new Set(awake.subarray(0, count));
     const unitStates = unitStatesOf(assessMargin(this.account, market, this.policy));
     if (unitStates.length !== this.units.length) throw new Error('There is not a bucket for each level.');
     const answer = {
       awake: this.units.map((unit) => woken.has(unit)),
-      due: unitStates.map((unitState, index) => this.isDue(this.known[index], this.told[index] ?? null, unitState)),
+      due: unitStates.map((unitState, index) => this.isDue(this.known[index], this.lastSent[index] ?? null, unitState)),
       outside: this.units.filter((unit, index) => !this.isWithin(unit, unitStates[index] as KnownUnit)),
     };
     // What woke is settled as it stands now, what sleeps stays as it was known.
     this.known = unitStates.map((unitState, index) =>
       answer.awake[index] === true ? unitState : (this.known[index] ?? unitState),
     );
-    this.told = unitStates.map((unitState, index) =>
-      answer.awake[index] === true ? unitState.marginRatio : (this.told[index] ?? null),
+    this.lastSent = unitStates.map((unitState, index) =>
+      answer.awake[index] === true ? unitState.marginRatio : (this.lastSent[index] ?? null),
     );
     this.units.forEach((unit, index) => {
       if (answer.awake[index] !== true) return;
       const watches: Watch[] =
-        this.minChange === null ? [] : [{ lastSent: this.told[index] ?? null, minChange: this.minChange }];
+        this.minChange === null ? [] : [{ lastSent: this.lastSent[index] ?? null, minChange: this.minChange }];
       const boundaries = [...BOUNDARIES, ...statusBoundaries(this.policy)];
-      this.book.settle(unit, quietRangeOf(this.known[index] as KnownUnit, boundaries, watches));
+      this.columns.settle(unit, quietRangeOf(this.known[index] as KnownUnit, boundaries, watches));
     });
     return answer;
   }
 
-  private isDue(before: KnownUnit | undefined, told: Decimal | null, now: KnownUnit): boolean {
+  private isDue(before: KnownUnit | undefined, lastSent: Decimal | null, now: KnownUnit): boolean {
     if (before === undefined || before.status !== now.status) return true;
     if (now.status === 'UNPRICED' || now.status === 'NO_EXPOSURE') return false;
     // Below, on and above are three sides: whichever of them a boundary counts as its own is then covered.
     if (BOUNDARIES.some((boundary) => sideOf(before, boundary) !== sideOf(now, boundary))) return true;
     if (this.minChange === null) return false;
-    if (told === null || now.marginRatio === null) return told !== now.marginRatio;
-    return now.marginRatio.minus(told).abs().gte(this.minChange);
+    if (lastSent === null || now.marginRatio === null) return lastSent !== now.marginRatio;
+    return now.marginRatio.minus(lastSent).abs().gte(this.minChange);
   }
 
   private isWithin(unit: number, { status, marginBalance, maintenanceMargin }: KnownUnit): boolean {
     // An isolated position without a price has no amounts; a cross account has what `assessMargin` could add up.
     if (status === 'UNPRICED' && unit !== this.units[0]) return true;
     const interval = new Float64Array(4);
-    valueUnits(this.book, Uint32Array.of(unit), 0, 1, interval, new Uint8Array(1));
+    valueUnits(this.columns, Uint32Array.of(unit), 0, 1, interval, new Uint8Array(1));
     const [low, high, least, most] = [...interval].map(exactly) as [Decimal, Decimal, Decimal, Decimal];
     return (
       marginBalance.gte(low) && marginBalance.lte(high) && maintenanceMargin.gte(least) && maintenanceMargin.lte(most)

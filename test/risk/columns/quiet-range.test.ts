@@ -16,8 +16,8 @@ function quietRange(
   return quietRangeOf(unitState, BOUNDARIES, watches);
 }
 
-function watch(told: string | null, minChange: string): Watch[] {
-  return [{ lastSent: told === null ? null : decimal(told), minChange: decimal(minChange) }];
+function watch(lastSent: string | null, minChange: string): Watch[] {
+  return [{ lastSent: lastSent === null ? null : decimal(lastSent), minChange: decimal(minChange) }];
 }
 
 function expectBetween({ low, high }: QuietRange, lowest: number, highest: number): void {

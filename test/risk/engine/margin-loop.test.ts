@@ -83,7 +83,7 @@ it('does not take what was read for a watcher that left for what a new one is to
 
 it('goes on sending to watchers when leadership begins, also what was read while a price batch of a predecessor was finished', async () => {
   const { services } = app.app;
-  // News come when the test says so.
+  // Events come when the test says so.
   const bus = createBus();
   const live = new MarginLoop({ ...services, bus });
   const alertWriter = async (): Promise<AlertWriter> => {

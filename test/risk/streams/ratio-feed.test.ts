@@ -46,8 +46,8 @@ it('sends ratios of the venue and chain that were asked for, also of those witho
   tell('2', { chain: 'ETHEREUM' });
   tell('3', { venue: 'BITGET', chain: null });
   for (const stream of streams) stream.offer('end');
-  const told = await Promise.all([4, 3, 2, 2].map((count, index) => drain(streams[index] as RatioStream, count)));
-  expect(told).toEqual([
+  const sent = await Promise.all([4, 3, 2, 2].map((count, index) => drain(streams[index] as RatioStream, count)));
+  expect(sent).toEqual([
     ['1', '2', '3', 'end'],
     ['1', '2', 'end'],
     ['2', 'end'],

@@ -28,7 +28,7 @@ export const LISTA = { venue: 'ASTER', chain: 'BNB_CHAIN', asset: 'LISTA' };
 /** What a process has of the rules. */
 export interface RuleProcess extends AdminParts {
   /** What its bus has said of ratios: "SCHEDULED 3". */
-  readonly heard: string[];
+  readonly events: string[];
   /** Venues whose policy it has heard of. */
   readonly policies: string[];
 }
@@ -36,13 +36,13 @@ export interface RuleProcess extends AdminParts {
 export async function ruleProcess(db: Database, clock: () => number): Promise<RuleProcess> {
   const rulebook = await Rulebook.load(db);
   const bus: Bus = createBus();
-  const heard: string[] = [];
+  const events: string[] = [];
   const policies: string[] = [];
   bus.on('collateralRatio', ({ id, change }: Events['collateralRatio'][0]) => {
-    heard.push(`${change} ${rulebook.ratioVersion(id)?.version}`);
+    events.push(`${change} ${rulebook.ratioVersion(id)?.version}`);
   });
   bus.on('policy', ({ venue }) => policies.push(venue));
-  return { db, rulebook, bus, audit: new Audit(db), clock, heard, policies };
+  return { db, rulebook, bus, audit: new Audit(db), clock, events, policies };
 }
 
 const request = (mutation: string) => ({ viewer: 'root', key: randomUUID(), mutation, input: {} });

@@ -6,7 +6,7 @@ import { pick, type Dice, type FuzzedRequest } from './random-operations.js';
 import { connectSocket, post, postRaw } from '../services/raw.js';
 import { openStream, type TransportName } from '../services/transports.js';
 
-export interface Told {
+export interface Report {
   /** Of HTTP. */
   readonly status: number;
   /** Each of them a GraphQL answer. */
@@ -39,12 +39,12 @@ export function transportFor(query: string, dice: Dice): TransportName {
   return isElsewhere ? pick(dice, ['WebSocket', 'events']) : 'HTTP';
 }
 
-export function tell(transport: TransportName, api: Api, request: FuzzedRequest): Promise<Told> {
+export function tell(transport: TransportName, api: Api, request: FuzzedRequest): Promise<Report> {
   if (transport === 'HTTP') return overHttp(api, request);
   return transport === 'WebSocket' ? overSocket(api, request) : overEvents(api, request);
 }
 
-async function overHttp(api: Api, request: FuzzedRequest): Promise<Told> {
+async function overHttp(api: Api, request: FuzzedRequest): Promise<Report> {
   const { status, text } = await postRaw(api, JSON.stringify(request));
   return { status, answers: [text], closed: null };
 }
@@ -52,7 +52,7 @@ async function overHttp(api: Api, request: FuzzedRequest): Promise<Told> {
 /** What is asked beside a subscription: what that has to say at first should be there by then, and is not waited for. */
 const MEANWHILE = '{ venues { instruments { markPrice { price } } } viewer { accounts { nodes { status } } } }';
 
-async function overSocket(api: Api, request: FuzzedRequest): Promise<Told> {
+async function overSocket(api: Api, request: FuzzedRequest): Promise<Report> {
   const socket = await connectSocket(api);
   const answers: string[] = [];
   socket.send({ id: 'fuzzed', type: 'subscribe', payload: request });
@@ -71,7 +71,7 @@ async function overSocket(api: Api, request: FuzzedRequest): Promise<Told> {
   return { status: 101, answers, closed };
 }
 
-async function overEvents(api: Api, { query, variables }: FuzzedRequest): Promise<Told> {
+async function overEvents(api: Api, { query, variables }: FuzzedRequest): Promise<Report> {
   const left = new AbortController();
   const response = await openStream(api, query, variables as object, { signal: left.signal });
   const { status } = response;

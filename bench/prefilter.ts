@@ -1,9 +1,9 @@
 /**
- * The screen over the book: a tick that touches all accounts, against `assessMargin` for each of them and against the
- * same float sums without error bounds; ticks that touch 1 % of the accounts; bytes per account. All in one process, so
- * that one machine judges all.
+ * The prefilter over the columns: a tick that touches all accounts, against `assessMargin` for each of them and against
+ * the same float sums without error bounds; ticks that touch 1 % of the accounts; bytes per account. All run in one
+ * process, so that the machine's speed affects all alike.
  *
- *   npx tsc -p tsconfig.build.json && taskset -c 0 node --expose-gc dist/bench/screen.js [accounts ...]
+ *   npx tsc -p tsconfig.build.json && taskset -c 0 node --expose-gc dist/bench/prefilter.js [accounts ...]
  *
  * Each account has 5 assets and 5 positions (all in cross margin), drawn at random into 10,000 portfolios that are then
  * dealt out again and again. `assessMargin` is timed on 2,000 of them and scaled.
@@ -35,7 +35,7 @@ const SIZES = process.argv.slice(2).map(Number);
 const PORTFOLIOS = 10_000;
 const ASSESSED = 2_000;
 const TURNS = 7;
-/** The loop that drives the screen takes so many buckets at a time. */
+/** Margin units that the margin loop gives the prefilter at a time. */
 const BATCH = 4_096;
 
 // --- Rules and prices: Bitget's tiers of BTC (003) and Binance's brackets of BTCUSDT (2024-10-24), for all ---
@@ -168,14 +168,14 @@ const FIFTH = decimal('1.25');
 
 // --- The same sums without bounds ---
 
-/** Counts the buckets whose ratio has left its corridor, as far as floats can tell. */
-function withoutBounds(book: AccountColumns, units: Uint32Array, count: number): number {
-  const { words, halves, quietRanges } = book.units;
-  const { row: holdingRow, quantity: quantities } = book.holdings;
-  const { row: positionRow, amounts } = book.positions;
-  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, debtMarginRate } = book.rules;
-  const { instrumentPrice, maintenanceTier, maintenanceTiers } = book.rules;
-  const { values: prices } = book.rules.prices;
+/** Counts the margin units whose ratio has left its quiet range, as far as floats can tell. */
+function withoutBounds(columns: AccountColumns, units: Uint32Array, count: number): number {
+  const { words, halves, quietRanges } = columns.units;
+  const { row: holdingRow, quantity: quantities } = columns.holdings;
+  const { row: positionRow, amounts } = columns.positions;
+  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, debtMarginRate } = columns.rules;
+  const { instrumentPrice, maintenanceTier, maintenanceTiers } = columns.rules;
+  const { values: prices } = columns.rules.prices;
   let outside = 0;
   for (let index = 0; index < count; index++) {
     const unit = units[index] as number;
@@ -225,7 +225,7 @@ function withoutBounds(book: AccountColumns, units: Uint32Array, count: number):
   return outside;
 }
 
-// --- Turns ---
+// --- Runs ---
 
 /** Milliseconds. */
 function time(work: () => void): number {
@@ -244,25 +244,25 @@ function memory(): number {
   return heapUsed + arrayBuffers;
 }
 
-function setPrices(book: AccountColumns, now: Market): void {
-  const { prices } = book.rules;
+function setPrices(columns: AccountColumns, now: Market): void {
+  const { prices } = columns.rules;
   for (const asset of collateral) prices.set(prices.ofAsset(asset), now.index(asset)?.price ?? null);
   for (const symbol of INSTRUMENTS) prices.set(prices.ofInstrument('VENUE', symbol), now.mark(symbol)?.price ?? null);
 }
 
-/** What a tick does: marks who is touched, and screens them in batches. How many it touches, and wakes. */
+/** A tick: marks touched units dirty, and prefilters them in batches. Returns how many it touches, and wakes. */
 function tick(
-  book: AccountColumns,
+  columns: AccountColumns,
   prices: readonly number[],
   judge: typeof prefilter,
 ): { touched: number; awake: number } {
-  const marks = new Bitmap();
-  for (const price of prices) book.addHolders(price, marks);
+  const dirty = new Bitmap();
+  for (const price of prices) columns.addHolders(price, dirty);
   let [touched, awake] = [0, 0];
   for (let count = BATCH; count === BATCH;) {
-    count = marks.take(taken);
+    count = dirty.take(taken);
     touched += count;
-    awake += judge(book, taken, count, woken);
+    awake += judge(columns, taken, count, woken);
   }
   return { touched, awake };
 }
@@ -279,28 +279,28 @@ const portfolios = Array.from({ length: PORTFOLIOS }, portfolio);
 function bench(size: number): Record<string, string | number> {
   const before = memory();
   const rules = new RuleColumns(new PriceColumn());
-  const book = new AccountColumns(rules);
+  const columns = new AccountColumns(rules);
   const { ruleSet } = rules.setPolicy('VENUE', null, policy);
   const start = market();
   const boundaries = statusBoundaries(policy);
   const sample: { readonly account: AccountState; readonly unit: number }[] = [];
-  /** By what an account's corridor depends on: its portfolio and its fifth asset. */
+  /** By what an account's quiet range depends on: its portfolio and its fifth asset. */
   const quietRanges = new Map<string, QuietRange>();
   const loading = time(() => {
     for (let index = 0; index < size; index++) {
       const number = index % PORTFOLIOS;
       const account = withFifth(portfolios[number] as AccountState, index, size);
-      const [unit = 0] = book.put(idOf(index), ruleSet, textOf(account), 1);
+      const [unit = 0] = columns.put(idOf(index), ruleSet, textOf(account), 1);
       const key = `${number} ${account.balances.at(-1)?.asset ?? ''}`;
       const quietRange = quietRanges.get(key) ?? quietRangeOf(assessMargin(account, start, policy), boundaries, []);
       quietRanges.set(key, quietRange);
-      book.settle(unit, quietRange);
+      columns.settle(unit, quietRange);
       if (index % Math.floor(size / ASSESSED) === 0 && sample.length < ASSESSED) sample.push({ account, unit });
     }
   });
   quietRanges.clear();
   const bytes = memory() - before;
-  const all = Array.from(book.rules.prices.values, (_, price) => price);
+  const all = Array.from(columns.rules.prices.values, (_, price) => price);
   const priceOf = (asset: string): number[] => [rules.prices.ofAsset(asset)];
 
   const times: Record<'prefiltered' | 'bare' | 'assessed' | 'scattered' | 'row', number[]> = {
@@ -311,7 +311,7 @@ function bench(size: number): Record<string, string | number> {
     row: [],
   };
   let [awake, scattered, row] = [0, 0, 0];
-  /** Small books are gone through again and again, so that the clock has something to measure. */
+  /** Few accounts are visited again and again, so that the clock has something to measure. */
   const repeats = Math.max(1, Math.round(200_000 / size));
   const perTurn = (work: () => void): number => {
     const total = time(() => {
@@ -321,17 +321,17 @@ function bench(size: number): Record<string, string | number> {
   };
   for (let turn = 0; turn < TURNS + 2; turn++) {
     const now = market();
-    setPrices(book, now);
-    const prefiltered = perTurn(() => ({ awake } = tick(book, all, prefilter)));
-    const bare = perTurn(() => void tick(book, all, withoutBounds));
-    const one = perTurn(() => ({ touched: scattered } = tick(book, priceOf(SCATTERED), prefilter)));
-    const inRow = perTurn(() => ({ touched: row } = tick(book, priceOf(ROW), prefilter)));
+    setPrices(columns, now);
+    const prefiltered = perTurn(() => ({ awake } = tick(columns, all, prefilter)));
+    const bare = perTurn(() => void tick(columns, all, withoutBounds));
+    const one = perTurn(() => ({ touched: scattered } = tick(columns, priceOf(SCATTERED), prefilter)));
+    const inRow = perTurn(() => ({ touched: row } = tick(columns, priceOf(ROW), prefilter)));
     const statuses: string[] = [];
     const assessed = time(() => {
       for (const { account } of sample) statuses.push(assessMargin(account, now, policy).status);
     });
-    checkDecisions(book, sample, statuses);
-    // The first turns are for the compiler.
+    checkDecisions(columns, sample, statuses);
+    // The first runs are for the compiler.
     if (turn < 2) continue;
     times.prefiltered.push(prefiltered);
     times.bare.push(bare);
@@ -342,7 +342,7 @@ function bench(size: number): Record<string, string | number> {
   const perAccount = median(times.prefiltered) / size;
   return {
     accounts: size,
-    'screen, all (ms)': median(times.prefiltered).toFixed(1),
+    'prefilter, all (ms)': median(times.prefiltered).toFixed(1),
     'ns an account': (perAccount * 1e6).toFixed(0),
     'without bounds (ns)': ((median(times.bare) / size) * 1e6).toFixed(0),
     'factor to it': (median(times.prefiltered) / median(times.bare)).toFixed(2),
@@ -351,25 +351,25 @@ function bench(size: number): Record<string, string | number> {
     awake,
     '1 % scattered, to proportional': (median(times.scattered) / scattered / perAccount).toFixed(2),
     '1 % in a row': (median(times.row) / row / perAccount).toFixed(2),
-    'bytes an account': (book.bytes / size).toFixed(0),
+    'bytes an account': (columns.bytes / size).toFixed(0),
     'of process': (bytes / size).toFixed(0),
     'load (us an account)': ((loading / size) * 1e3).toFixed(1),
   };
 }
 
-/** A sleeper has the status that it had; whoever has another is awake. */
+/** A sleeping unit has the status that it had; one with another status must be awake. */
 function checkDecisions(
-  book: AccountColumns,
+  columns: AccountColumns,
   sample: readonly { readonly account: AccountState; readonly unit: number }[],
   statuses: readonly string[],
 ): void {
   const units = Uint32Array.from(sample, ({ unit }) => unit);
   const out = new Uint32Array(units.length);
-  const awake = new Set(out.subarray(0, prefilter(book, units, units.length, out)));
+  const awake = new Set(out.subarray(0, prefilter(columns, units, units.length, out)));
   sample.forEach(({ unit }, index) => {
-    const isSame = book.statusOf(unit) === statuses[index];
-    if (!isSame && !awake.has(unit)) throw new Error('The screen let an account sleep whose status has changed.');
-    if (isSame && awake.has(unit)) throw new Error('The screen woke an account for nothing.');
+    const isSame = columns.statusOf(unit) === statuses[index];
+    if (!isSame && !awake.has(unit)) throw new Error('The prefilter let an account sleep whose status has changed.');
+    if (isSame && awake.has(unit)) throw new Error('The prefilter woke an account needlessly.');
   });
 }
 

@@ -3,7 +3,7 @@ import { expect } from '@jest/globals';
 
 import type { Database } from '../../../src/platform/database.js';
 
-export interface Books {
+export interface Ledger {
   readonly fillIds: readonly string[];
   readonly transferIds: readonly string[];
   /** What does not agree, in words; empty: all of it does. */
@@ -14,7 +14,7 @@ export interface Books {
  * Balances against their ledger, positions against fills, each fill and transfer against its one entry, versions and
  * alerts against their numbers. Nothing is computed as the server does it: sums and counts, over all rows.
  */
-export async function booksOf(db: Database): Promise<Books> {
+export async function ledgerOf(db: Database): Promise<Ledger> {
   const fills = await db.fill.findMany({ select: { fillId: true } });
   const transfers = await db.transfer.findMany({ select: { transferId: true } });
   const faults = await db.$queryRaw<{ fault: string }[]>`
@@ -77,8 +77,8 @@ export async function booksOf(db: Database): Promise<Books> {
 }
 
 /** Everything agrees, and what was acknowledged is there. */
-export async function expectBooks(db: Database, acknowledged: readonly string[]): Promise<void> {
-  const { fillIds, faults } = await booksOf(db);
+export async function expectLedger(db: Database, acknowledged: readonly string[]): Promise<void> {
+  const { fillIds, faults } = await ledgerOf(db);
   expect(faults).toEqual([]);
   expect(acknowledged.filter((id) => !fillIds.includes(id))).toEqual([]);
 }
