@@ -51,7 +51,7 @@ class JoinedEvents implements SharedEvents {
     channel: string,
   ) {
     const { redisUrl, bus, prices, log } = parts;
-    this.knownSeq = prices.board.round;
+    this.knownSeq = prices.board.seq;
     this.channel = openChannel({
       url: redisUrl,
       channel,
@@ -89,10 +89,10 @@ class JoinedEvents implements SharedEvents {
    * age everywhere.
    */
   private sendPrices(): void {
-    const { round } = this.parts.prices.board;
-    if (round <= this.knownSeq) return;
-    this.knownSeq = round;
-    this.send({ kind: 'prices', round });
+    const { seq } = this.parts.prices.board;
+    if (seq <= this.knownSeq) return;
+    this.knownSeq = seq;
+    this.send({ kind: 'prices', round: seq });
   }
 
   private receive(notice: Notice): void {
@@ -100,7 +100,7 @@ class JoinedEvents implements SharedEvents {
     switch (notice.kind) {
       case 'prices':
         if (notice.round > this.knownSeq) this.knownSeq = notice.round;
-        if (notice.round > prices.board.round) this.want('prices');
+        if (notice.round > prices.board.seq) this.want('prices');
         break;
       case 'accounts':
         this.emitFromChannel(() => bus.emit('accounts', { ids: notice.ids, cause: notice.cause }));

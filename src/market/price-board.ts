@@ -1,7 +1,7 @@
 /**
- * The newest prices in memory: of every asset the newest quote of each source and the index composed of them, of every
- * instrument its mark. Reads are synchronous. Writes have two steps, so that what is stored and what is on the board
- * are the same: `compose` says what a round of quotes would change, `apply` puts it on the board.
+ * The newest prices in memory: per asset the newest quote of each source and the index composed of them, per instrument
+ * its mark. Reads are synchronous. Writes have two steps, so that the board never shows a price that is not stored:
+ * `compose` makes a price batch of quotes, and `apply` puts it on the board after the database has it.
  */
 import { compositeIndex } from '../margin/state/composite-index.js';
 import type { Decimal } from '../margin/decimal.js';
@@ -19,7 +19,7 @@ import type {
 } from './quote.js';
 import { isAhead, isOld, isStale, whyStale, type StaleReason } from './staleness.js';
 
-/** A price with where it comes from. */
+/** A price with its sources. */
 export interface PriceDetail {
   readonly price: Decimal;
   readonly at: Date;
@@ -30,7 +30,7 @@ export interface PriceDetail {
     readonly source: string;
     readonly price: Decimal;
     readonly at: Date;
-    /** False: dropped as an extreme or as stale. */
+    /** False: left out as an extreme or as stale. */
     readonly used: boolean;
   }[];
 }
@@ -38,28 +38,28 @@ export interface PriceDetail {
 interface IndexEntry {
   /** By source. */
   readonly quotes: ReadonlyMap<string, IndexQuote>;
-  /** Null: there never was one. */
+  /** Null: the asset never had an index. */
   readonly index: IndexPrice | null;
   readonly used: readonly string[];
-  /** Until this instant the same quotes give the same index; later it has to be composed anew. */
+  /** The same quotes give the same index until this instant. Later the index has to be composed again. */
   readonly until: number;
 }
 
-/** What a set of quotes, or the passing of time, changes. Its `stored` part goes to the database before the board. */
+/** What quotes, or the passing of time, change. The database stores `stored` before the board takes the rest. */
 export interface PriceBatch {
-  /** The number after that of the board's newest round. */
+  /** One more than the board's newest batch. */
   readonly seq: bigint;
-  /** As of when it was composed, in milliseconds since 1970. */
+  /** When it was composed, in milliseconds since 1970. */
   readonly at: number;
   readonly stored: StoredPrices;
   readonly changes: PriceChanges;
-  /** What was fresh, or was not there, and is stale now: "index/BTC", "mark/BITGET/BTCUSDT". */
+  /** Prices that are stale now, and were fresh or missing before: "index/BTC", "mark/BITGET/BTCUSDT". */
   readonly becameStale: readonly { readonly symbol: string; readonly reason: StaleReason }[];
   readonly indexEntries: ReadonlyMap<string, IndexEntry>;
   readonly markEntries: ReadonlyMap<string, MarkPrice>;
 }
 
-/** Replaced, never changed: a snapshot holds them as they are. */
+/** Maps are replaced and never changed: a snapshot holds them. */
 interface Entries {
   readonly indexes: ReadonlyMap<string, IndexEntry>;
   readonly marks: ReadonlyMap<string, MarkPrice>;
@@ -68,7 +68,7 @@ interface Entries {
 export class PriceBoard {
   private entries: Entries = { indexes: new Map(), marks: new Map() };
   private newest = { seq: 0n, at: -Infinity };
-  /** By the asset whose price they take. */
+  /** Assets that take the price of another one, by that one. */
   private readonly followers = new Map<string, string[]>();
 
   /** @param maxAge milliseconds; a price of exactly this age is fresh */
@@ -81,17 +81,17 @@ export class PriceBoard {
     }
   }
 
-  /** The newest round that it contains; 0 before the first. */
-  get round(): bigint {
+  /** Number of the newest price batch on the board; 0 before the first. */
+  get seq(): bigint {
     return this.newest.seq;
   }
 
-  /** Of that round, in milliseconds since 1970. */
-  get roundAt(): number {
+  /** Instant of that batch, in milliseconds since 1970. */
+  get batchAt(): number {
     return this.newest.at;
   }
 
-  /** Puts on the board what other boards have composed and stored, exactly as it stands on theirs. */
+  /** Takes batches that other processes have composed and stored. The prices are then exactly theirs. */
   catchUp(newer: NewerPrices): PriceChanges {
     const composed = new Map(newer.indexes.map((each) => [each.index.asset, each]));
     const quotes = new Map<string, Map<string, IndexQuote>>([...composed.keys()].map((asset) => [asset, new Map()]));
@@ -103,21 +103,21 @@ export class PriceBoard {
       const known = this.entries.indexes.get(asset);
       const all = new Map([...(known?.quotes ?? []), ...bySource]);
       const { index, composedAt } = composed.get(asset) ?? { index: known?.index ?? null, composedAt: null };
-      // Where nothing was composed, no round says when the quotes were looked at last: they are looked at again.
+      // Without a composed index no batch says when the quotes were last composed: the next batch composes them again.
       if (index === null || index.stale || composedAt === null) {
         indexEntries.set(asset, { quotes: all, index, used: [], until: -Infinity });
       } else indexEntries.set(asset, { ...this.composeIndex(asset, all, index, composedAt), index });
     }
     const markEntries = new Map(newer.marks.map((mark) => [markKey(mark.venue, mark.instrument), mark]));
     const changes = this.changes(indexEntries, markEntries);
-    this.put(indexEntries, markEntries, { seq: newer.round, at: newer.at });
+    this.put(indexEntries, markEntries, { seq: newer.seq, at: newer.at });
     return changes;
   }
 
   /**
-   * What a round would change, and what would have changed by the passing of time alone. Of a source, and of a mark, the
-   * newest quote wins; of two of one instant, the later in the list; and any wins over one that is dated ahead by a clock
-   * that has been set back since. Nothing is changed yet.
+   * What the quotes would change, and what has changed by the passing of time alone. The board is not changed yet. The
+   * newest quote of a source, or of a mark, wins. Of two quotes of one instant the later in the list wins. Any quote
+   * wins over one that is dated ahead: a clock was set back since.
    */
   compose(quotes: readonly IndexQuote[], marks: readonly MarkQuote[], at: number): PriceBatch {
     const { indexes: knownIndexes, marks: knownMarks } = this.entries;
@@ -155,7 +155,7 @@ export class PriceBoard {
       return index === null || index === knownIndexes.get(asset)?.index ? [] : [index];
     });
     return {
-      seq: this.round + 1n,
+      seq: this.seq + 1n,
       at,
       stored: { ...stored, indexes, marks: [...markEntries.values()] },
       changes: this.changes(indexEntries, markEntries),
@@ -165,11 +165,11 @@ export class PriceBoard {
     };
   }
 
-  apply(round: PriceBatch): void {
-    this.put(round.indexEntries, round.markEntries, round);
+  apply(batch: PriceBatch): void {
+    this.put(batch.indexEntries, batch.markEntries, batch);
   }
 
-  /** The index of an asset, or of the one that it is priced as; null when there never was one. */
+  /** The index of an asset, or of the asset that it is priced as. Null: it never had one. */
   indexDetail(asset: string, now: number): PriceDetail | null {
     const priced = this.symbols.assets.get(asset)?.pricedAs ?? asset;
     if (priced === SETTLEMENT_ASSET) {
@@ -191,7 +191,7 @@ export class PriceBoard {
     };
   }
 
-  /** Null when the instrument never had a mark. */
+  /** Null: the instrument never had a mark. */
   markDetail(venue: string, instrument: string, now: number): PriceDetail | null {
     const mark = this.entries.marks.get(markKey(venue, instrument));
     if (mark === undefined) return null;
@@ -202,14 +202,14 @@ export class PriceBoard {
     return { price, at, stale, staleReason, sources: [{ source, price, at, used: !stale }] };
   }
 
-  /** Prices as the rules see them, for accounts of one venue; what is stale is said as of `now`. */
+  /** Prices as the margin rules see them, for accounts of one venue. They are stale or fresh as of `now`. */
   marketOf(venue: string, now: number): Market {
     return marketOf(pricesOf(this.entries), venue, now, this.maxAge);
   }
 
-  /** The board as it is, for good: later rounds do not change it. What is stale is said as of the instant. */
+  /** The board as it is now. Later batches do not change the snapshot. Prices are stale or fresh as of `asOf`. */
   snapshot(asOf: Date): PriceSnapshot {
-    return snapshotOf(pricesOf(this.entries), this.round, asOf, this.maxAge);
+    return snapshotOf(pricesOf(this.entries), this.seq, asOf, this.maxAge);
   }
 
   private put(
@@ -293,7 +293,7 @@ function replaces(quote: { readonly at: number }, known: { readonly at: number }
   return known === undefined || quote.at >= known.at || isAhead(known.at, now);
 }
 
-/** Codes hold no NUL, so that no two pairs share a key. */
+/** Codes hold no NUL: no two pairs share a key. */
 function markKey(venue: string, instrument: string): string {
   return `${venue}\0${instrument}`;
 }

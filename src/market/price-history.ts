@@ -1,6 +1,6 @@
 /**
- * Prices as they were (rules: 12). Rounds say when something changed, and of each price there is a row where it did: the
- * newest row at a round is the price of that round, and is found by its key however many rounds there are.
+ * Prices of the past (rules: 12). A price batch has a row for each price that it changed. The price at a batch is the
+ * newest row up to that batch. Its key finds the row, however many batches there are.
  */
 import { decimal } from '../margin/decimal.js';
 import type { Database } from '../platform/database.js';
@@ -8,27 +8,27 @@ import { Prisma } from '../platform/prisma/client.js';
 import { snapshotOf, type PriceSnapshot, type BatchPrice } from './price-snapshot.js';
 
 /**
- * The prices of an instant: those of the last round until then, and what was stale then. Where only one round a minute is
- * kept, those of the last one that is kept, as of its own instant.
+ * The prices of an instant: those of the last price batch until then, stale or fresh as of that instant. Where only one
+ * batch a minute is kept, the prices are those of the last kept batch, as of the batch's own instant.
  *
  * @param maxAge milliseconds; an older price was stale
- * @returns null when no round is kept that is as old
+ * @returns null when no batch of that instant or before is kept
  */
 export async function pricesAt(db: Database, at: Date, maxAge: number): Promise<PriceSnapshot | null> {
   return readPriceBatch(db, Prisma.sql`at <= ${at.toISOString()}::timestamptz`, at, maxAge);
 }
 
-/** The prices of exactly this round, as of its instant; null when it is not kept. */
-export async function pricesOfBatch(db: Database, round: bigint, maxAge: number): Promise<PriceSnapshot | null> {
-  return readPriceBatch(db, Prisma.sql`seq = ${round}`, null, maxAge);
+/** The prices of exactly this batch, as of its instant. Null: the batch is not kept. */
+export async function pricesOfBatch(db: Database, seq: bigint, maxAge: number): Promise<PriceSnapshot | null> {
+  return readPriceBatch(db, Prisma.sql`seq = ${seq}`, null, maxAge);
 }
 
 interface HistoryRow {
-  readonly round: bigint;
-  readonly roundAt: Date;
-  /** The rounds right after it are not kept. */
+  readonly seq: bigint;
+  readonly batchAt: Date;
+  /** The batch right after it is not kept. */
   readonly thinned: boolean;
-  /** Null, with what follows: there was no price at all. */
+  /** Null, as are the columns that follow: there was no price at all. */
   readonly symbol: string | null;
   readonly price: string;
   readonly pricedAt: Date;
@@ -43,7 +43,7 @@ async function readPriceBatch(
 ): Promise<PriceSnapshot | null> {
   const rows = await db.$queryRaw<HistoryRow[]>`
     WITH kept AS (SELECT seq, at FROM price_rounds WHERE ${condition} ORDER BY at DESC, seq DESC LIMIT 1)
-    SELECT kept.seq AS round, kept.at AS "roundAt", symbol, price, "pricedAt", stale,
+    SELECT kept.seq, kept.at AS "batchAt", symbol, price, "pricedAt", stale,
       COALESCE((SELECT seq FROM price_rounds WHERE seq > kept.seq ORDER BY seq LIMIT 1) > kept.seq + 1, false) AS thinned
     FROM kept LEFT JOIN LATERAL (
       SELECT known.symbol, price::text AS price, priced_at AS "pricedAt", stale
@@ -65,5 +65,5 @@ async function readPriceBatch(
     index: (asset: string): BatchPrice | null => prices.get(`index/${asset}`) ?? null,
     mark: (venue: string, instrument: string): BatchPrice | null => prices.get(`mark/${venue}/${instrument}`) ?? null,
   };
-  return snapshotOf(known, first.round, at === null || first.thinned ? first.roundAt : at, maxAge);
+  return snapshotOf(known, first.seq, at === null || first.thinned ? first.batchAt : at, maxAge);
 }

@@ -1,36 +1,36 @@
-/** Prices that no longer change: those of the board at one instant, or those of the past. */
+/** Prices that no longer change: of the board at one instant, or of the past. */
 import type { Decimal } from '../margin/decimal.js';
 import type { Market, PriceState } from '../margin/model.js';
 import { isStale } from './staleness.js';
 
-/** All prices of one round, as of an instant; what comes later does not change it. */
+/** All prices after one price batch, as of an instant. Later batches do not change it. */
 export interface PriceSnapshot {
-  /** The newest round that it contains. */
-  readonly round: bigint;
-  /** As of when it is said what is stale. Unless the clock is set back, no later round is of this instant or before it. */
+  /** Number of the newest price batch that it contains. */
+  readonly seq: bigint;
+  /** The instant as of which prices are stale. Later batches are of later instants, unless the clock is set back. */
   readonly asOf: Date;
   /** For accounts of one venue. */
   marketOf(venue: string): Market;
 }
 
-/** A price as its round has left it. */
+/** A price as its batch has left it. */
 export interface BatchPrice {
   readonly price: Decimal;
-  /** Of the newest quote that it was made of, in milliseconds since 1970. */
+  /** Instant of its newest quote, in milliseconds since 1970. */
   readonly at: number;
-  /** It was stale when it was composed; a price that was fresh then also ages by itself. */
+  /** Whether it was stale when it was composed. A price that was fresh then grows stale by its age. */
   readonly stale: boolean;
 }
 
-/** Null where there never was one. */
+/** Null: there never was a price. */
 export interface BatchPrices {
   index(asset: string): BatchPrice | null;
   mark(venue: string, instrument: string): BatchPrice | null;
 }
 
 /**
- * Prices as the rules see them, for accounts of one venue; what is stale is said as of `now`. Each price is looked up
- * once, however many accounts take it.
+ * Prices as the margin rules see them, for accounts of one venue. They are stale or fresh as of `now`. Each price is
+ * looked up once, however many accounts need it.
  *
  * @param prices must not change any more
  */
@@ -53,6 +53,6 @@ function remembered(look: (symbol: string) => PriceState | null): (symbol: strin
 }
 
 /** @param prices must not change any more */
-export function snapshotOf(prices: BatchPrices, round: bigint, asOf: Date, maxAge: number): PriceSnapshot {
-  return { round, asOf, marketOf: (venue) => marketOf(prices, venue, asOf.getTime(), maxAge) };
+export function snapshotOf(prices: BatchPrices, seq: bigint, asOf: Date, maxAge: number): PriceSnapshot {
+  return { seq, asOf, marketOf: (venue) => marketOf(prices, venue, asOf.getTime(), maxAge) };
 }

@@ -1,35 +1,35 @@
-/** Rounds of prices in the database: what was acknowledged is there again after a restart, and for other processes. */
+/** Price batches in the database. Acknowledged prices outlast a restart, and other processes read them here. */
 import { decimal, toPlain } from '../margin/decimal.js';
 import type { Database, Transaction } from '../platform/database.js';
 import { Prisma } from '../platform/prisma/client.js';
 import type { PriceBatch } from './price-board.js';
 import type { IndexQuote, MarkPrice, NewerPrices } from './quote.js';
 
-/** Of the advisory lock that whoever stores a round holds to the end of its transaction. */
+/** Key of the advisory lock. A transaction that stores a price batch holds the lock to its end. */
 const PRICE_BATCHES_LOCK = 0x70_72_69_63_65_73n;
 
-/** Until the transaction ends no other process stores a round. What is read afterwards is therefore the newest. */
+/** No other process stores a batch until the transaction ends. Reads after the lock therefore see the newest prices. */
 export async function lockPriceBatches(tx: Transaction): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})`;
 }
 
-/** Says that a round is taken for alerts. A text, since it may be one part of the statement by which the leader takes it. */
+/** Marks a batch as taken for alerts. SQL text, since the leader takes the batch in the same statement. */
 export function takingOfPriceBatch(seq: bigint): Prisma.Sql {
   return Prisma.sql`UPDATE price_rounds SET taken = true WHERE seq = ${seq}`;
 }
 
 /**
- * All of a round or nothing, in one statement. It takes the lock of the rounds first, so that rounds are committed in
- * the order of their numbers and processes wait for each other in turn; everything else is written only where the number
- * could be taken. Rounds before it that a clock has dated ahead, which was set back since, get the instant of this one:
- * instants never go back against numbers. False: another process has taken it.
+ * Stores all of a batch or nothing, in one statement. The statement takes the lock first, so that batches are committed
+ * in the order of their numbers. It writes prices only if the number was free; otherwise it returns false. Older
+ * batches may be dated ahead by a clock that was set back since. They get the instant of this one: instants rise with
+ * numbers.
  */
 export async function storePriceBatch(db: Database | Transaction, { seq, at, stored }: PriceBatch): Promise<boolean> {
   const { quotes, indexes, marks } = stored;
   const taken = await db.$queryRaw<unknown[]>`
-    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})),
+    WITH lock AS MATERIALIZED (SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})),
     round AS (
-      INSERT INTO price_rounds (seq, at) SELECT ${seq}, ${iso(at)}::timestamptz FROM turn
+      INSERT INTO price_rounds (seq, at) SELECT ${seq}, ${iso(at)}::timestamptz FROM lock
       ON CONFLICT DO NOTHING RETURNING seq, at
     ),
     dated_ahead AS (UPDATE price_rounds AS ahead SET at = round.at FROM round WHERE ahead.at > round.at),
@@ -80,17 +80,17 @@ export async function storePriceBatch(db: Database | Transaction, { seq, at, sto
   return taken.length > 0;
 }
 
-/** The number of the newest round; 0: there is none. */
+/** The number of the newest price batch; 0: there is none. */
 export async function lastPriceBatch(db: Database): Promise<bigint> {
   const [last] = await db.$queryRaw<{ seq: bigint }[]>`SELECT seq FROM price_rounds ORDER BY seq DESC LIMIT 1`;
   return last?.seq ?? 0n;
 }
 
-/** What the rounds after this one have written, all as of one instant. */
+/** What the batches after this one have written, read in one statement. */
 export async function readNewer(db: Database | Transaction, after: bigint): Promise<NewerPrices> {
   const rows = await db.$queryRaw<NewerRow[]>`
-    SELECT 'ROUND' AS kind, '' AS venue, '' AS symbol, '' AS source, '0' AS price, at, at AS "roundAt", false AS stale,
-      seq AS round
+    SELECT 'BATCH' AS kind, '' AS venue, '' AS symbol, '' AS source, '0' AS price, at, at AS "batchAt", false AS stale,
+      seq
     FROM (SELECT seq, at FROM price_rounds ORDER BY seq DESC LIMIT 1) AS last
     UNION ALL
     SELECT 'QUOTE', '', asset_symbol, source, price::text, at, at, false, round FROM index_quotes WHERE round > ${after}
@@ -104,42 +104,42 @@ export async function readNewer(db: Database | Transaction, after: bigint): Prom
     FROM mark_prices AS row
     JOIN price_changes AS change ON symbol = 'mark/' || venue_code || '/' || instrument AND change.round = row.round
     WHERE row.round > ${after}`;
-  const newer = { round: 0n, at: -Infinity };
+  const newer = { seq: 0n, at: -Infinity };
   const [quotes, indexes, marks]: [IndexQuote[], NewerPrices['indexes'][number][], MarkPrice[]] = [[], [], []];
-  for (const { kind, venue, symbol, source, stale, round, roundAt, ...row } of rows) {
+  for (const { kind, venue, symbol, source, stale, seq, batchAt, ...row } of rows) {
     const at = row.at.getTime();
     const price = decimal(row.price);
-    if (kind === 'ROUND') Object.assign(newer, { round, at });
+    if (kind === 'BATCH') Object.assign(newer, { seq, at });
     else if (kind === 'QUOTE') quotes.push({ asset: symbol, source, price, at });
     else if (kind === 'INDEX') {
-      indexes.push({ index: { asset: symbol, price, at, stale }, composedAt: roundAt.getTime() });
+      indexes.push({ index: { asset: symbol, price, at, stale }, composedAt: batchAt.getTime() });
     } else marks.push({ venue, instrument: symbol, source, price, at, stale });
   }
   return { ...newer, quotes, indexes, marks };
 }
 
 interface NewerRow {
-  readonly kind: 'ROUND' | 'QUOTE' | 'INDEX' | 'MARK';
+  readonly kind: 'BATCH' | 'QUOTE' | 'INDEX' | 'MARK';
   readonly venue: string;
   /** Asset or instrument. */
   readonly symbol: string;
   readonly source: string;
   readonly price: string;
   readonly at: Date;
-  readonly roundAt: Date;
+  readonly batchAt: Date;
   readonly stale: boolean;
-  readonly round: bigint;
+  readonly seq: bigint;
 }
 
 /**
- * The prices of a database that is older than rounds are its first one; without prices, or with a round, nothing is done.
- * Whether an index was stale was not recorded: it counts as stale, and is composed anew in the second round.
+ * Makes a first price batch of the prices in a database that is older than price batches. Does nothing without prices,
+ * or if there is a batch. Old rows do not say whether an index is stale: it counts as stale until the second batch.
  */
 export async function recordFirstPriceBatch(db: Database, at: number): Promise<void> {
   await db.$executeRaw`
-    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})),
+    WITH lock AS MATERIALIZED (SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})),
     round AS (
-      INSERT INTO price_rounds (seq, at) SELECT 1, ${iso(at)}::timestamptz FROM turn
+      INSERT INTO price_rounds (seq, at) SELECT 1, ${iso(at)}::timestamptz FROM lock
       WHERE EXISTS (SELECT FROM index_quotes) OR EXISTS (SELECT FROM mark_prices)
       ON CONFLICT DO NOTHING RETURNING seq, at
     ),

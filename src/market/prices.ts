@@ -1,7 +1,7 @@
 /**
- * The service of prices: checks what is published, stores it as a round, puts it on the board and tells who listens, in
- * this order. Rounds go one after the other, also those of other processes: a round is composed on a board that has all
- * rounds before it. What is published while a round is being stored is merged into the next one.
+ * Takes published quotes: checks them, stores them as a price batch, puts the batch on the board, and emits the change,
+ * in this order. Batches follow one another, also those of other processes: a batch is composed on a board that has all
+ * batches before it. Quotes that arrive while a batch is being stored are merged into the next one.
  */
 import { within } from '../margin/refusal.js';
 import type { Logger } from '../platform/log.js';
@@ -29,34 +29,34 @@ export interface PricesOptions {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly log: Logger;
-  /** Called after the round is stored and on the board; must not throw and must not wait. */
+  /** Called after a batch is stored and on the board. Must not throw and must not wait. */
   readonly onPrices: (changes: PriceChanges) => void;
 }
 
 /**
- * A clock that is behind the last instant by no more than this is waited for: instants do not go back. One that is further
- * behind was set back, and is followed, since everything that is published by the right time would be old otherwise.
+ * How far the clock may be behind the last instant. Within it instants do not go back. A clock that is further behind
+ * was set back, and instants follow it: otherwise every new quote would be old.
  */
 const MAX_WAIT_MS = 5_000;
 
-/** What waits to be stored as one round. */
-interface Batch {
+/** Quotes that wait to be stored as one price batch. */
+interface WaitingQuotes {
   readonly indexes: IndexQuote[];
   readonly marks: MarkQuote[];
-  /** Rejects when the round could not be stored. */
+  /** Rejects when the batch could not be stored. */
   readonly stored: Promise<void>;
 }
 
 export class Prices {
   private last: Promise<void> = Promise.resolve();
-  private batch: Batch | null = null;
+  private waiting: WaitingQuotes | null = null;
   private catchingUp: Promise<void> | null = null;
   /**
-   * Of the round that is being stored, or of the first one of which it is not known whether it was stored, since the
-   * database did not answer; null: there is none. In milliseconds since 1970.
+   * Instant of the batch that is being stored, in milliseconds since 1970. It stays while nobody knows whether the
+   * batch was stored, since the database did not answer. Null: there is none.
    */
   private pendingAt: number | null = null;
-  /** The newest instant of a snapshot. */
+  /** The newest instant of any snapshot, in milliseconds since 1970. */
   private handedOut = -Infinity;
 
   private constructor(
@@ -64,7 +64,7 @@ export class Prices {
     private readonly options: PricesOptions,
   ) {}
 
-  /** With the board as it was left. */
+  /** Opens with the board of the stored prices. */
   static async open(options: PricesOptions): Promise<Prices> {
     const { db, symbols, maxAge, clock } = options;
     const prices = new Prices(new PriceBoard(symbols, maxAge), options);
@@ -75,9 +75,9 @@ export class Prices {
   }
 
   /**
-   * Takes or refuses each quote by itself. When this answers, what was accepted is stored and on the board; when the
-   * database fails it throws, and nothing has changed. A quote that is older than its source's newest is accepted and
-   * has no effect.
+   * Accepts or refuses each quote by itself. When this resolves, accepted quotes are stored and on the board. When the
+   * database fails, this throws and nothing has changed. A quote older than its source's newest is accepted, without
+   * effect.
    */
   async publish(quotes: readonly QuoteInput[]): Promise<PublishResult> {
     const now = this.options.clock();
@@ -94,68 +94,67 @@ export class Prices {
     return { accepted: indexes.length + marks.length, refusals };
   }
 
-  /** Composes anew what has aged out since the last round; to be called about once a second. */
+  /** Composes prices again that have aged since the last batch. Call it about once a second. */
   async refresh(): Promise<void> {
     await this.join([], []);
   }
 
-  /** Puts on the board what other processes have stored. One small statement where there is nothing. */
+  /** Puts on the board what other processes have stored. Costs one small statement when there is nothing new. */
   async catchUp(): Promise<void> {
     this.catchingUp ??= this.inOrder(async () => {
       this.catchingUp = null;
       const { db } = this.options;
-      if ((await lastPriceBatch(db)) > this.board.round) await this.takeNewer(db);
+      if ((await lastPriceBatch(db)) > this.board.seq) await this.takeNewer(db);
     });
     await this.catchingUp;
   }
 
   /**
-   * All prices as of the present instant. Unless the clock is set back, its instants never go back, and every round that
-   * comes later in this process is of a later one: `pricesAt` with the instant of a snapshot answers its prices. A round
-   * of another process may be of an instant that has been handed out here, by as much as its clock is behind and its
-   * transaction takes.
+   * All prices as of now. Instants of snapshots never go back unless the clock is set back, and later batches of this
+   * process are of later instants. So `pricesAt` with the instant of a snapshot gives its prices. A batch of another
+   * process may be of an instant before a snapshot's, if its clock is behind or its transaction is slow.
    */
   snapshot(): PriceSnapshot {
-    const latest = this.pendingAt === null ? notBefore(this.board.roundAt, this.options.clock()) : this.pendingAt - 1;
+    const latest = this.pendingAt === null ? notBefore(this.board.batchAt, this.options.clock()) : this.pendingAt - 1;
     this.handedOut = notBefore(this.handedOut, latest);
     return this.board.snapshot(new Date(this.handedOut));
   }
 
-  /** The prices of a round of the past, of any process; null: they are not kept. */
-  async snapshotOf(round: bigint): Promise<PriceSnapshot | null> {
-    return pricesOfBatch(this.options.db, round, this.options.maxAge);
+  /** The prices after a past batch of any process. Null: the batch is not kept. */
+  async snapshotOf(seq: bigint): Promise<PriceSnapshot | null> {
+    return pricesOfBatch(this.options.db, seq, this.options.maxAge);
   }
 
-  /** When this resolves, every round that was begun before has ended. */
+  /** Resolves when every batch that began before has ended. */
   async idle(): Promise<void> {
     await this.last;
   }
 
   private join(indexes: readonly IndexQuote[], marks: readonly MarkQuote[]): Promise<void> {
-    const batch = (this.batch ??= this.nextBatch());
-    batch.indexes.push(...indexes);
-    batch.marks.push(...marks);
-    return batch.stored;
+    const waiting = (this.waiting ??= this.nextBatch());
+    waiting.indexes.push(...indexes);
+    waiting.marks.push(...marks);
+    return waiting.stored;
   }
 
-  private nextBatch(): Batch {
+  private nextBatch(): WaitingQuotes {
     const indexes: IndexQuote[] = [];
     const marks: MarkQuote[] = [];
     const stored = this.inOrder(async () => {
-      this.batch = null;
-      await this.round(indexes, marks);
+      this.waiting = null;
+      await this.storeBatch(indexes, marks);
     });
     return { indexes, marks, stored };
   }
 
   /**
-   * First in one statement, as if no other process had stored a round meanwhile; where one has, what it has stored is
-   * taken over and the round is composed again, while no process can store another one.
+   * Tries one statement first, as if no other process had stored a batch meanwhile. If one has, its prices are read and
+   * the batch is composed again, under the lock that keeps every process from storing.
    */
-  private async round(indexes: readonly IndexQuote[], marks: readonly MarkQuote[]): Promise<void> {
+  private async storeBatch(indexes: readonly IndexQuote[], marks: readonly MarkQuote[]): Promise<void> {
     const { db } = this.options;
     const first = this.board.compose(indexes, marks, this.nextAt());
-    // After a round of unknown end an empty one makes sure: its number is taken then, by the one or the other.
+    // If nobody knows whether the last batch was stored, an empty one finds out: its number is taken either way.
     if (isEmpty(first) && this.pendingAt === null) return;
     this.pendingAt = Math.min(this.pendingAt ?? Infinity, first.at);
     const stored = (await storePriceBatch(db, first))
@@ -167,10 +166,10 @@ export class Prices {
     if (stored.becameStale.length > 0) {
       this.options.log.warn({ prices: stored.becameStale }, 'Prices became stale; the last ones go on being used.');
     }
-    this.tell(stored.changes);
+    this.emit(stored.changes);
   }
 
-  /** Null: what others have stored leaves nothing to store. */
+  /** Null: after the batches of others nothing is left to store. */
   private async storeNext(
     tx: Transaction,
     indexes: readonly IndexQuote[],
@@ -178,40 +177,40 @@ export class Prices {
   ): Promise<PriceBatch | null> {
     await lockPriceBatches(tx);
     await this.takeNewer(tx);
-    const round = this.board.compose(indexes, marks, this.nextAt());
-    if (isEmpty(round)) return null;
-    this.pendingAt = round.at;
-    if (await storePriceBatch(tx, round)) return round;
-    throw new Error(`Round ${round.seq} of prices is taken already, though its lock is held.`);
+    const batch = this.board.compose(indexes, marks, this.nextAt());
+    if (isEmpty(batch)) return null;
+    this.pendingAt = batch.at;
+    if (await storePriceBatch(tx, batch)) return batch;
+    throw new Error(`Price batch ${batch.seq} is stored already, though its lock is held.`);
   }
 
   private async takeNewer(db: Database | Transaction): Promise<void> {
-    const newer = await readNewer(db, this.board.round);
-    if (newer.round <= this.board.round) return;
+    const newer = await readNewer(db, this.board.seq);
+    if (newer.seq <= this.board.seq) return;
     const changes = this.board.catchUp(newer);
-    // If a round of ours was in doubt, it is on the board now, or its number belongs to another one.
+    // A batch of ours that was in doubt is on the board now, or its number belongs to another batch.
     this.pendingAt = null;
-    this.tell(changes);
+    this.emit(changes);
   }
 
-  /** After the last round, and after every instant that was handed out, unless the clock was set back. */
+  /** After the last batch and every snapshot, unless the clock was set back. */
   private nextAt(): number {
-    return notBefore(Math.max(this.board.roundAt, this.handedOut) + 1, this.options.clock());
+    return notBefore(Math.max(this.board.batchAt, this.handedOut) + 1, this.options.clock());
   }
 
-  private tell(changes: PriceChanges): void {
+  private emit(changes: PriceChanges): void {
     if (changes.assets.length + changes.marks.length > 0) this.options.onPrices(changes);
   }
 
-  /** After the rounds before it, whether they ended well or not. */
+  /** Runs the work after all work before it, whether that succeeded or failed. */
   private inOrder(work: () => Promise<void>): Promise<void> {
-    const turn = this.last.then(work);
-    this.last = turn.catch(() => undefined);
-    return turn;
+    const done = this.last.then(work);
+    this.last = done.catch(() => undefined);
+    return done;
   }
 }
 
-/** The instant, or the earliest that is allowed where it lies a little before that. */
+/** The instant; or the earliest allowed one, if the instant lies a little before it. */
 function notBefore(earliest: number, instant: number): number {
   return earliest - instant > MAX_WAIT_MS ? instant : Math.max(earliest, instant);
 }

@@ -1,4 +1,4 @@
-/** What is published, checked: whether it can be a price at all, and of what. */
+/** Checks a published quote: its price, source, instant, and asset or instrument. */
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { SETTLEMENT_ASSET } from '../margin/model.js';
 import { refuse } from '../margin/refusal.js';
@@ -19,7 +19,7 @@ export interface QuoteInput {
 
 const MAX_PRICE: Decimal = decimal('1e12');
 const MAX_SOURCE = 100;
-/** Control characters, which PostgreSQL or a reader would choke on, and halves of surrogate pairs. */
+/** Control characters and halves of surrogate pairs: PostgreSQL refuses some, and readers cannot show them. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 
 /** @param now milliseconds since 1970 */

@@ -17,8 +17,8 @@ export function isStale({ at, stale }: Dated & { readonly stale: boolean }, now:
 }
 
 /**
- * A price of exactly the age is fresh. One that is dated further ahead than any quote is taken was dated by a clock that
- * has been set back since: nobody knows how old it is, and it counts as old.
+ * A price of exactly the age is fresh. One that is dated further ahead than any quote is taken was dated by a clock
+ * that has been set back since: nobody knows how old it is, and it counts as old.
  */
 export function isOld(at: number, now: number, maxAge: number): boolean {
   return now - at > maxAge || isAhead(at, now);

@@ -1,4 +1,4 @@
-/** What was opened, to be closed in the reverse order. */
+/** Closes what was opened, in the reverse order. */
 export class Closers {
   private readonly list: (() => Promise<void> | void)[] = [];
   private closing: Promise<void> | undefined;
@@ -7,13 +7,13 @@ export class Closers {
     this.list.push(...closers);
   }
 
-  /** Calls `work` every so many milliseconds; its failures are the caller's to catch. */
+  /** Calls `work` at an interval, in milliseconds. `work` catches its own failures. */
   every(ms: number, work: () => void): void {
     const timer = setInterval(work, ms);
     this.add(() => clearInterval(timer));
   }
 
-  /** Closes each once, also when it is called again while it closes. */
+  /** Closes each once, even if called again meanwhile. */
   close(): Promise<void> {
     return (this.closing ??= this.closeAll());
   }

@@ -23,7 +23,7 @@ export type Transaction = Prisma.TransactionClient;
 export interface OpenDatabase {
   readonly db: Database;
   readonly applied: readonly string[];
-  /** Why nothing can be written at the moment, for whoever looks after the server; null: it can. */
+  /** Why the database takes no writes now, for the operator; null: it takes them. */
   readonly problem: () => string | null;
   readonly close: () => Promise<void>;
 }
@@ -40,12 +40,12 @@ export interface DatabaseOptions {
 }
 
 /**
- * How long a transaction may wait for a connection, and how long it may take. PGlite has one connection for all, and a
- * burst of requests keeps a small machine busy for longer than the two seconds that Prisma would wait.
+ * How long a transaction may wait for a connection, and how long it may take. PGlite has one connection for all. A
+ * burst of requests can keep a small machine busy for longer than Prisma's default of two seconds.
  */
 const WAIT_MS = 20_000;
 
-/** The database cannot be used from the start on; the message says which one and why, and holds no password. */
+/** The database cannot be used at the start. The message says which one and why, and holds no password. */
 export class DatabaseUnavailableError extends Error {
   constructor(url: string, cause: unknown) {
     const { hostname, port, pathname } = new URL(url);
@@ -55,7 +55,7 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
-/** What the server itself said, where it said something. */
+/** What the server itself said, if it said anything. */
 function reasonOf(error: unknown): string {
   const links = [...chain(error)];
   const said = links.map((link) => link.originalMessage).find((text) => typeof text === 'string' && text !== '');
@@ -64,7 +64,7 @@ function reasonOf(error: unknown): string {
   return String(links.at(-1)?.message ?? links.at(-1)?.kind ?? error);
 }
 
-/** Opens, migrates, and answers a client that works. Throws FolderLockedError, DiskFullError or DatabaseUnavailableError. */
+/** Opens and migrates the database. Throws FolderLockedError, DiskFullError or DatabaseUnavailableError. */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   return options.url === null ? openFolder(options) : openServer(options.url, options);
 }
@@ -96,8 +96,8 @@ async function openFolder(options: DatabaseOptions): Promise<OpenDatabase> {
 }
 
 /**
- * A session may be ended by the server while nobody listens to it, between two statements of a transaction, say: an
- * event of this kind that nobody hears would end the process. The next statement of the session fails all the same.
+ * The server may end a session between two statements of a transaction. Without a listener that event would end the
+ * process. The next statement of the session fails all the same.
  */
 class CalmClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {
@@ -123,7 +123,7 @@ async function openServer(url: string, options: DatabaseOptions): Promise<OpenDa
   return { db, applied, problem: () => null, close: () => db.$disconnect() };
 }
 
-/** One statement before all others: the engine of the migrations would tell the same with the stack of its insides. */
+/** Makes one statement first: the schema engine would report the same failure with its internal stack. */
 async function probe(factory: PrismaPg, url: string): Promise<void> {
   const adapter = await factory.connect();
   try {
@@ -147,13 +147,13 @@ function connect(adapter: PrismaPg | PrismaPGlite, options: DatabaseOptions): Da
 const ATTEMPTS = 6;
 
 /**
- * One transaction. It is tried again, within bounds, when the database asks for that: on a serialisation failure, a
- * deadlock, or a unique key that another transaction took at the same moment (the second try then sees its row).
+ * Runs one transaction. Tries again, a few times, after a serialisation failure, a deadlock, or a unique key that
+ * another transaction took at the same moment: the next try then sees its row.
  */
 export async function transact<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return retry(() => db.$transaction(work), {
     pause: (failures) => failures * 5 * Math.random(),
-    // A request that is under way is ended; all its pauses together are shorter than 75 ms.
+    // A stop lets requests finish, and all pauses of one together are shorter than 75 ms.
     signal: null,
     onError: (error, failures) => {
       if (failures === ATTEMPTS || !isRetryable(error)) throw error;
@@ -173,8 +173,8 @@ function isRetryable(error: unknown): boolean {
 }
 
 /**
- * The database cannot be reached, is starting or shutting down, takes no writes, or its disk is full: nothing is wrong with
- * the request.
+ * Whether the database is at fault, and not the request: it cannot be reached, is starting or stopping, takes no
+ * writes, or has a full disk.
  */
 export function isUnavailable(error: unknown): boolean {
   return (

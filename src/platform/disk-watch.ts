@@ -1,6 +1,6 @@
 /**
- * PGlite stands still for good when its log finds no room for another segment (16 MB). Before it comes to that nothing is
- * written any more: the database refuses, reads go on, and once there is room again writes do too.
+ * PGlite hangs for good when its log finds no room for another segment (16 MB). Before that the database refuses
+ * writes. Reads go on, and writes do too once there is room again.
  */
 import { statfs } from 'node:fs/promises';
 
@@ -9,11 +9,11 @@ import type { PGlite } from '@electric-sql/pglite';
 import type { Logger } from './log.js';
 
 const MB = 1_048_576;
-/** Some segments: more is written between two looks. */
+/** Room for several segments: PGlite may write more than one between two looks. */
 const ENOUGH_BYTES = 64 * MB;
 const LOOK_MS = 500;
 
-/** There is too little room to begin with; the message says where, and how much is expected. */
+/** There is too little room at the start. The message names the folder and the room that is expected. */
 export class DiskFullError extends Error {
   constructor(folder: string, free: number) {
     super(`${folder} has ${inMb(free)} of room, and ${inMb(ENOUGH_BYTES)} are expected: make room, and start again.`);
@@ -22,12 +22,12 @@ export class DiskFullError extends Error {
 }
 
 export interface DiskWatch {
-  /** There is so little room that writes are refused. */
+  /** Whether writes are refused for lack of room. */
   readonly isShort: () => boolean;
   readonly stop: () => Promise<void>;
 }
 
-/** Throws DiskFullError where there is too little room from the start on. */
+/** Throws DiskFullError if there is too little room at the start. */
 export async function checkRoom(folder: string): Promise<void> {
   const free = await freeBytes(folder);
   if (free < ENOUGH_BYTES) throw new DiskFullError(folder, free);

@@ -1,19 +1,19 @@
 /**
- * What one part of the process tells the others after it has happened: news go up by the bus, calls go down by
- * imports. A listener must not throw and must not wait: it marks what has to be looked at, and returns.
+ * Events that one part of the process emits after a change. Events go up by the bus; calls go down by imports. A
+ * listener must not throw and must not wait: it notes what to look at, and returns.
  */
 import { EventEmitter } from 'node:events';
 
 export interface Events {
   /** Prices that are stored and on the board now. */
   prices: [
-    news: { readonly assets: readonly string[]; readonly marks: readonly { venue: string; instrument: string }[] },
+    event: { readonly assets: readonly string[]; readonly marks: readonly { venue: string; instrument: string }[] },
   ];
   /** Accounts whose balances, positions, settings or alert rules may have changed, and why. */
-  accounts: [news: { readonly ids: readonly string[]; readonly cause: 'ACCOUNT' | 'INTEREST' }];
-  /** A version of a collateral ratio; the rulebook of this process has it already. */
+  accounts: [event: { readonly ids: readonly string[]; readonly cause: 'ACCOUNT' | 'INTEREST' }];
+  /** A version of a collateral ratio. The rulebook of this process has it already. */
   collateralRatio: [
-    news: {
+    event: {
       /** Of the version. */
       readonly id: string;
       readonly venue: string;
@@ -23,10 +23,10 @@ export interface Events {
     },
   ];
   /** Other rules of a venue than its ratios are in force now, or will be at an instant to come. */
-  policy: [news: { readonly venue: string }];
+  policy: [event: { readonly venue: string }];
   /** Alerts up to this number are stored. */
-  alerts: [news: { readonly last: bigint }];
-  /** News of other processes may have been lost: copies have to be compared with the database. */
+  alerts: [event: { readonly last: bigint }];
+  /** Notices of other processes may have been lost: compare every cache with the database. */
   resync: [];
 }
 

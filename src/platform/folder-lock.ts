@@ -1,6 +1,6 @@
 /**
- * One process to a data folder. Two PGlite processes on one folder open it without an error and destroy each other's
- * rows, so that the second one has to be refused; a lock whose owner has died is taken over.
+ * Admits one process to a data folder. Two PGlite processes on one folder open it without an error and destroy each
+ * other's rows, so the second one is refused. A lock whose owner has died is taken over.
  */
 import { createHash } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import { sleep } from './retry.js';
 
-/** While another process removes a dead lock, which takes it a few system calls. */
+/** Pause while another process removes a dead lock, which takes a few system calls. */
 const WAIT_MS = 2;
 
 export class FolderLockedError extends Error {
@@ -28,13 +28,13 @@ export interface FolderLock {
   release(): Promise<void>;
 }
 
-/** Throws FolderLockedError, which names the owner, when another living process holds the folder. */
+/** Throws FolderLockedError, which names the owner, if another living process holds the folder. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, 'plimsoll.lock');
   const mine = `${process.pid} ${await startOf(process.pid)}\n`;
   const draft = `${path}.${process.pid}`;
-  // Written apart and then linked, so that nobody ever reads a lock that is half written.
+  // A draft is written and then linked: nobody ever reads half a lock.
   await writeFile(draft, mine);
   try {
     for (;;) {
@@ -55,14 +55,13 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 /**
- * Of many processes that find the same dead lock one removes it: the one that holds its guard, a lock whose name says
- * which dead lock it is about. The others would otherwise remove what the first one has put in its place. A guard whose
- * owner has died is removed in the same way.
+ * Of many processes that find the same dead lock, the holder of its guard removes it. The guard is a lock named after
+ * the dead one. Without it a process could remove the new lock of another. A guard of a dead owner is removed alike.
  */
 async function removeDead(path: string, dead: string, draft: string): Promise<void> {
   const guard = `${path}.${createHash('sha256').update(dead).digest('hex').slice(0, 16)}`;
   if (await isMade(link(draft, guard))) {
-    // Under the guard nobody else removes it, so that it is the dead one still, or is gone.
+    // Nobody else removes the lock under the guard: it is still the dead one, or gone.
     if ((await contentOf(path)) === dead && (await livingOwner(dead)) === null) await rm(path, { force: true });
     await rm(guard, { force: true });
     return;
@@ -72,7 +71,7 @@ async function removeDead(path: string, dead: string, draft: string): Promise<vo
   else await sleep(WAIT_MS, null);
 }
 
-/** The pid in a lock, if that process still runs; a pid that was given to another program since does not count. */
+/** The pid in a lock, if that process still runs. A pid that another program has by now does not count. */
 async function livingOwner(lock: string): Promise<number | null> {
   const [pidText, start] = lock.trim().split(' ');
   const pid = Number(pidText);
@@ -80,20 +79,20 @@ async function livingOwner(lock: string): Promise<number | null> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: it runs, as somebody else.
+    // EPERM: the process runs as another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return null;
   }
   return (await startOf(pid)) === start ? pid : null;
 }
 
-/** When the process started, in the kernel's ticks; "?" where there is no /proc, so that the pid alone decides. */
+/** When the process started, in the kernel's ticks. Without /proc it is "?", and the pid alone decides. */
 async function startOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The name, in parentheses, may hold spaces; the start time is the 20th field after it.
+  // The name, in parentheses, may hold spaces. The start time is the 20th field after it.
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '?';
 }
 
-/** False where there is a file of that name already. */
+/** False: there is a file of that name already. */
 async function isMade(attempt: Promise<void>): Promise<boolean> {
   try {
     await attempt;
@@ -104,7 +103,7 @@ async function isMade(attempt: Promise<void>): Promise<boolean> {
   }
 }
 
-/** Null where there is no such file. */
+/** Null: there is no such file. */
 async function contentOf(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8');

@@ -1,7 +1,7 @@
 /**
- * Mutations that carry an idempotency key have one effect, however often they are sent. The key is taken in the
- * transaction of the effect itself: a second request with it waits for the first, then answers what that one made.
- * What was refused has no effect and is not remembered.
+ * A mutation with an idempotency key has one effect, however often it is sent. The transaction of the effect takes the
+ * key: a second request waits for the first and returns its result. A refused mutation has no effect, and its key stays
+ * free.
  */
 import { createHash } from 'node:crypto';
 

@@ -1,6 +1,6 @@
 /**
- * Migrations, applied by Prisma's own schema engine in WebAssembly: nothing is downloaded, PGlite and PostgreSQL get the
- * same files, and the ordinary `_prisma_migrations` table lets `prisma migrate deploy` go on from here.
+ * Applies migrations by Prisma's own schema engine in WebAssembly. Nothing is downloaded, and PGlite and PostgreSQL get
+ * the same files. The table `_prisma_migrations` is Prisma's: `prisma migrate deploy` can go on from here.
  */
 import { readFile, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -19,8 +19,8 @@ const PRISMA_FOLDER = join(PACKAGE_ROOT, 'prisma');
 const NO_FILTER = { externalTables: [], externalEnums: [] };
 
 /**
- * Brings the database to the newest migration; answers the names of those that were applied now. The engine leaves a
- * timer of ten seconds behind: a process that does nothing else ends that much later.
+ * Brings the database to the newest migration, and returns the names of the applied ones. The engine leaves a timer of
+ * ten seconds behind: a process that does nothing else ends that much later.
  */
 export async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory): Promise<string[]> {
   return withSchemaEngine(factory, async (engine) => {
@@ -30,8 +30,8 @@ export async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFac
 }
 
 /**
- * The SQL that leads from the committed migrations to schema.prisma; empty when they agree.
- * `factory` must lead to a database that may be filled for the comparison.
+ * The SQL that leads from the committed migrations to schema.prisma; empty if they agree. The comparison may fill the
+ * database of `factory`.
  */
 export async function migrationDrift(factory: SqlMigrationAwareDriverAdapterFactory): Promise<string> {
   return withSchemaEngine(factory, async (engine) => {
@@ -48,7 +48,7 @@ export async function migrationDrift(factory: SqlMigrationAwareDriverAdapterFact
   });
 }
 
-/** The little of WebAssembly that is needed; TypeScript knows it only together with the browser's library. */
+/** The part of WebAssembly in use: TypeScript declares it only in the browser's library. */
 type Exports = Record<string, unknown>;
 const { WebAssembly } = globalThis as unknown as {
   WebAssembly: {
@@ -57,8 +57,7 @@ const { WebAssembly } = globalThis as unknown as {
 };
 
 /**
- * Once a process: the glue knows one instance only, and timers that the engine leaves behind would call into another
- * one that has taken its place.
+ * Loaded once per process. The glue knows one instance only, and timers of an old engine would call into a new one.
  */
 let loaded: ReturnType<typeof loadEngine> | undefined;
 
@@ -79,7 +78,7 @@ async function withSchemaEngine<T>(
 ): Promise<T> {
   loaded ??= loadEngine();
   const { SchemaEngine: Engine } = await loaded;
-  // The engine closes its shadow databases only: a database in use could neither be copied nor dropped.
+  // The engine closes its shadow databases only. An open database can neither be copied nor dropped.
   const opened: SqlDriverAdapter[] = [];
   const keeping: SqlMigrationAwareDriverAdapterFactory = {
     provider: factory.provider,
@@ -107,14 +106,14 @@ async function withSchemaEngine<T>(
   }
 }
 
-/** An adapter of `pg`, by what it wraps. */
+/** The part of the `pg` adapter that is used here. */
 interface Pooled {
   underlyingDriver(): { query(script: string): Promise<unknown> };
 }
 
 /**
- * The adapter of `pg` would cut a script at every semicolon, also at those within the body of a function. As one query
- * it is one transaction, too.
+ * Sends a script as one query, and so as one transaction. The adapter of `pg` would cut it at every semicolon, also
+ * within the body of a function.
  */
 function wholeScripts(adapter: SqlDriverAdapter): SqlDriverAdapter {
   if (!('underlyingDriver' in adapter)) return adapter;

@@ -1,6 +1,6 @@
 /**
- * What a transaction leaves for the leader: accounts to look at, and what to alert them of. The leader deletes a row in
- * the transaction that stores what came of it.
+ * The outbox holds what transactions leave for the leader: accounts to evaluate, and alerts to store. The leader
+ * deletes a row in the transaction that stores its alerts.
  */
 import type { Database, Transaction } from './database.js';
 import { Prisma } from './prisma/client.js';
@@ -25,7 +25,7 @@ export interface OutboxRow {
 /** Rows of one statement. */
 const ROWS = 10_000;
 
-/** In the order given: the leader alerts an account of them in that order. */
+/** Adds items in the order given: the alerts of an account keep that order. */
 export async function addToOutbox(tx: Transaction, items: readonly OutboxItem[], at: Date): Promise<void> {
   for (let from = 0; from < items.length; from += ROWS) {
     const rows = items.slice(from, from + ROWS).map((item, position) => ({
@@ -53,7 +53,7 @@ export async function readOutbox(db: Database, limit: number, without: readonly 
     FROM outbox WHERE account_id <> ALL(${[...without]}::uuid[]) ORDER BY seq LIMIT ${limit}`;
 }
 
-/** Deletes rows by number. A text, since it may be one part of the statement that stores what came of them. */
+/** Deletes rows by number. SQL text, since it may be a part of the statement that stores their alerts. */
 export function outboxDeletion(seqs: readonly bigint[]): Prisma.Sql {
   return Prisma.sql`DELETE FROM outbox WHERE seq = ANY(${seqs.map(String)}::bigint[])`;
 }

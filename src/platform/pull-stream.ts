@@ -1,23 +1,22 @@
-/** What becomes of the items of a stream. */
+/** Makes results of the items of a stream. */
 export interface Answering<T, U> {
   answer(item: T): Promise<U> | U;
   /**
-   * Empties an answer when the reader, who has used it up, asks for the next one. What waits for the next event is old
-   * (the promise of the last one, the loop that reads with its variable), and what the old refers to outlives the young
-   * generation's collections.
+   * Empties a result when the reader asks for the next one. A reader that waits for long (the promise, the loop with
+   * its variable) is in the old generation. Anything that it refers to would outlive collections of the young one.
    */
   release(answer: U): void;
 }
 
 /**
- * A stream that its reader pulls. Written out: an async generator would hold back `return` until the next item comes,
- * and a stream that is quiet would stay open for ever.
+ * A stream that its reader pulls. It is no async generator: a generator holds back `return` until the next item comes,
+ * and a quiet stream would never end.
  */
 export abstract class PullStream<T> implements AsyncIterableIterator<T> {
   private readonly waiting: ((result: IteratorResult<T> | Promise<IteratorResult<T>>) => void)[] = [];
   private hasEnded = false;
   private answering: Answering<T, T> | null = null;
-  /** The answer that was handed over last. */
+  /** The result that was handed over last. */
   private last: { done: false; value: T | undefined } | null = null;
 
   protected get ended(): boolean {
@@ -25,8 +24,8 @@ export abstract class PullStream<T> implements AsyncIterableIterator<T> {
   }
 
   /**
-   * From now on the reader gets what `answer` makes of each item, when it is taken. It is this stream and none in front
-   * of it: of all that waits for every subscriber, a second promise would be a good part.
+   * From now on the reader gets what `answer` makes of each item. This stream itself is returned, and no stream in
+   * front of it: a second promise for every subscriber would cost much memory.
    */
   mapInPlace<U>(answering: Answering<T, U>): AsyncIterableIterator<U> {
     const answered = this as unknown as AsyncIterableIterator<U> & { answering: Answering<T, U> };
@@ -58,13 +57,13 @@ export abstract class PullStream<T> implements AsyncIterableIterator<T> {
     return this;
   }
 
-  /** The next item, for a reader that waits; undefined: there is none yet, and `handOver` will be called. */
+  /** The next item for a reader that waits. Undefined: there is none yet, and `handOver` will be called. */
   protected abstract take(): T | undefined;
 
-  /** Once: lets go of what is held. */
+  /** Called once, at the end: releases what the stream holds. */
   protected abstract onReturn(): void;
 
-  /** To be called when there may be something to take. */
+  /** Call it when `take` may have an item. */
   protected handOver(): void {
     while (this.waiting.length > 0) {
       if (this.hasEnded) {
@@ -87,12 +86,12 @@ export abstract class PullStream<T> implements AsyncIterableIterator<T> {
         (error: unknown) => this.failed(error),
       );
     } catch (error) {
-      // It is the reader's, and not of whoever had something for it.
+      // The error belongs to the reader, and not to the caller of `handOver`.
       return this.failed(error);
     }
   }
 
-  /** A loop that reads does not end what has failed. */
+  /** A reading loop does not end a stream that has failed: the stream ends itself. */
   private async failed(error: unknown): Promise<never> {
     await this.return();
     throw error;
@@ -105,7 +104,7 @@ export abstract class PullStream<T> implements AsyncIterableIterator<T> {
   }
 }
 
-/** Nothing to see: it ends at once. */
+/** A stream that ends at once. */
 export class EmptyStream<T> extends PullStream<T> {
   constructor() {
     super();
@@ -117,6 +116,6 @@ export class EmptyStream<T> extends PullStream<T> {
   }
 
   protected onReturn(): void {
-    // It holds nothing.
+    // An empty stream holds nothing.
   }
 }

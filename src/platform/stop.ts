@@ -1,13 +1,12 @@
-/** When a process is to end. */
+/** Tells when the process has to stop. */
 
-/** As it was when this process began. */
+/** The parent when this process began. */
 const parent = process.ppid;
 const PARENT_MS = 250;
 
 /**
- * Calls `stop` once, when SIGTERM or SIGINT comes, or when the shell has gone in which npm runs its scripts: npm passes
- * signals on to it alone, and it ends by them without a word to what it has started. The same signal a second time ends
- * the process at once.
+ * Calls `stop` once, when SIGTERM or SIGINT comes, or when the shell of an npm script has ended. npm passes signals to
+ * that shell alone, and the shell does not pass them on. The same signal a second time ends the process at once.
  */
 export function onStop(stop: () => void): void {
   let stopping = false;

@@ -1,6 +1,6 @@
 /**
- * Who is asking: tokens are JSON Web Tokens with `sub`, `roles` (an array) and `exp`, signed with a shared secret
- * (HS256) or by an issuer whose public keys are at a URL.
+ * Authenticates a viewer by a JSON Web Token with `sub`, `roles` (an array) and `exp`. The token is signed with a
+ * shared secret (HS256), or by an issuer whose public keys are at a URL.
  */
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ export interface Viewer {
   readonly expiresAt: number;
 }
 
-/** The token was refused; the message says why and holds nothing of the token. */
+/** The token is refused. The message says why, and holds no part of the token. */
 export class InvalidTokenError extends Error {
   constructor(reason: string) {
     super(reason);
@@ -35,7 +35,7 @@ export interface AuthOptions {
   readonly audience: string | null;
 }
 
-/** Reads `Bearer ...`; null when there is no credential at all, InvalidTokenError when there is a bad one. */
+/** Reads `Bearer ...`. Null: there is no credential. Throws InvalidTokenError for a bad one. */
 export type Authenticate = (authorization: string | undefined) => Promise<Viewer | null>;
 
 const MAX_TOKEN = 8_192;
@@ -56,7 +56,7 @@ const ASYMMETRIC = [
 export function createAuthenticator(options: AuthOptions): Authenticate {
   const rules: JWTVerifyOptions = {
     requiredClaims: ['sub', 'exp'],
-    // Named, so that a token cannot choose: neither "none" nor a public key taken for a shared secret.
+    // Named, so that no token can choose "none", or have a public key taken for a shared secret.
     algorithms: options.secret === null ? ASYMMETRIC : ['HS256'],
     ...(options.issuer === null ? {} : { issuer: options.issuer }),
     ...(options.audience === null ? {} : { audience: options.audience }),
@@ -72,7 +72,7 @@ export function createAuthenticator(options: AuthOptions): Authenticate {
   };
 }
 
-/** The issuer did not give its keys, or no such thing as keys: nothing is known of the token then. */
+/** The issuer gave no keys: the token may be valid or not. */
 const KEYS_NOT_HAD = new Set([errors.JWKSTimeout.code, errors.JWKSInvalid.code, errors.JOSEError.code]);
 
 function verifier(options: AuthOptions, rules: JWTVerifyOptions): (token: string) => Promise<JWTPayload> {
@@ -118,11 +118,11 @@ export async function signToken(
   return jwt.sign(new TextEncoder().encode(secret));
 }
 
-/** The secret that a server without configuration makes for itself, once, in its data folder. */
+/** The secret of a server without one in its configuration: made once, in its data folder. */
 export async function ownSecret(dataDir: string): Promise<string> {
   await mkdir(dataDir, { recursive: true });
   const path = join(dataDir, 'auth-secret');
-  // Written apart and then linked, so that nobody ever reads a secret that is half written.
+  // A draft is written and then linked: nobody ever reads half a secret.
   const draft = `${path}.${randomBytes(8).toString('hex')}`;
   await writeFile(draft, randomBytes(32).toString('base64url'), { mode: 0o600 });
   try {

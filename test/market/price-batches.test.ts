@@ -129,7 +129,7 @@ describe('a round', () => {
     const { length } = await rounds();
     expect(length).toBeGreaterThan(1);
     expect(length).toBeLessThan(20);
-    expect(prices.board.round).toBe(BigInt(length));
+    expect(prices.board.seq).toBe(BigInt(length));
     expect(await storedPrices(db(), NOON)).toHaveLength(50 + 1);
   });
 
@@ -147,7 +147,7 @@ describe('a round', () => {
       const after = prices.snapshot();
       expect(before.asOf >= last).toBe(true);
       expect(during.asOf >= before.asOf).toBe(true);
-      expect([during.round, after.round]).toEqual([before.round, before.round + 1n]);
+      expect([during.seq, after.seq]).toEqual([before.seq, before.seq + 1n]);
       const [stored] = (await rounds()).slice(-1);
       expect((stored as { at: Date }).at > during.asOf).toBe(true);
       expect((stored as { at: Date }).at <= after.asOf).toBe(true);
@@ -196,7 +196,7 @@ describe('two processes', () => {
     ]);
     await Promise.all([one.prices.catchUp(), other.prices.catchUp(), one.prices.catchUp()]);
     const { length } = await rounds();
-    expect([one.prices.board.round, other.prices.board.round]).toEqual([BigInt(length), BigInt(length)]);
+    expect([one.prices.board.seq, other.prices.board.seq]).toEqual([BigInt(length), BigInt(length)]);
     expect(board(one)).toEqual(board(other));
     expect(board(await open())).toEqual(board(one));
     // The newest of the shared source: 59 s, of whichever call had it last.
@@ -272,7 +272,7 @@ describe('a failure', () => {
     now += 5_000;
     expect(prices.snapshot().asOf.getTime()).toBe(NOON + 9);
     await prices.refresh();
-    expect(prices.snapshot()).toMatchObject({ round: 2n, asOf: new Date(now) });
+    expect(prices.snapshot()).toMatchObject({ seq: 2n, asOf: new Date(now) });
     expect(await rounds()).toHaveLength(2);
     expect(await db().priceChange.count()).toBe(1);
   });
@@ -294,7 +294,7 @@ describe('a failure', () => {
     await next(prices);
     expect(await rounds()).toHaveLength(count);
     expect(heard).toHaveLength(count);
-    expect(prices.board.round).toBe(BigInt(count));
+    expect(prices.board.seq).toBe(BigInt(count));
     expect(shown(prices.snapshot(), ['BTC'], [])).toEqual([count === 3 ? 'BTC 105' : 'BTC 104']);
   });
 });

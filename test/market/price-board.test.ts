@@ -229,9 +229,9 @@ describe('a round', () => {
 
   it('has the number after that of the last one that was applied', () => {
     const board = newBoard();
-    expect([board.round, board.compose([], [], at(0)).seq]).toEqual([0n, 1n]);
+    expect([board.seq, board.compose([], [], at(0)).seq]).toEqual([0n, 1n]);
     publish(board, 5, quote('BTC', 'A', '100', 5));
-    expect([board.round, board.roundAt, board.compose([], [], at(6)).seq]).toEqual([1n, at(5), 2n]);
+    expect([board.seq, board.batchAt, board.compose([], [], at(6)).seq]).toEqual([1n, at(5), 2n]);
   });
 });
 
@@ -242,7 +242,7 @@ describe('a snapshot', () => {
     const before = board.snapshot(new Date(at(6)));
     publish(board, 70, quote('BTC', 'A', '200', 70), quote('ETH', 'A', '10', 70), mark('201', 70));
     const after = board.snapshot(new Date(at(140)));
-    expect([before.round, before.asOf, after.round, after.asOf]).toEqual([1n, new Date(at(6)), 2n, new Date(at(140))]);
+    expect([before.seq, before.asOf, after.seq, after.asOf]).toEqual([1n, new Date(at(6)), 2n, new Date(at(140))]);
     const [then, now] = [before.marketOf('ASTER'), after.marketOf('ASTER')];
     expect(then.index('BTC')).toEqual({ price: decimal(100), stale: false });
     expect(then.mark('BTCUSDT')).toEqual({ price: decimal(101), stale: false });
@@ -258,7 +258,7 @@ describe('what another board has stored', () => {
   /** What a round leaves in the database. */
   function written({ seq, at: composedAt, stored }: PriceBatch): NewerPrices {
     const indexes = stored.indexes.map((one) => ({ index: one, composedAt }));
-    return { ...stored, round: seq, at: composedAt, indexes };
+    return { ...stored, seq, at: composedAt, indexes };
   }
 
   it('is on this one as it is there, and the quotes of both make the next index', () => {
@@ -267,7 +267,7 @@ describe('what another board has stored', () => {
     one.apply(first);
     expect(other.catchUp(written(first))).toEqual({ assets: ['BTC', 'BTC-S'], marks: [bitcoinMark] });
     expect(index(other, 'BTC', 30)).toBe('102 at 30 [A+ B+]');
-    expect([other.round, other.roundAt]).toEqual([1n, at(30)]);
+    expect([other.seq, other.batchAt]).toEqual([1n, at(30)]);
     // A has aged out by now; until a round says so, what was recorded stands.
     expect(other.marketOf('ASTER', at(70)).index('BTC')).toEqual({ price: decimal(102), stale: false });
     const second = other.compose([quote('BTC', 'C', '106', 70)], [], at(70));

@@ -75,7 +75,7 @@ describe('the prices of an instant', () => {
     const taken: { snapshot: PriceSnapshot; lines: string[] }[] = [];
     const look = (): void => {
       const snapshot = prices.snapshot();
-      if (snapshot.round > 0n) taken.push({ snapshot, lines: of(snapshot) });
+      if (snapshot.seq > 0n) taken.push({ snapshot, lines: of(snapshot) });
     };
     for (let step = 0; step < 50; step++) {
       now += [0, 1, 200, 9_000, 31_000, 70_000][random(6)] as number;
@@ -99,16 +99,16 @@ describe('the prices of an instant', () => {
       if (random(10) === 0) prices = await open();
       look();
     }
-    expect(new Set(taken.map(({ snapshot }) => snapshot.round)).size).toBeGreaterThan(30);
+    expect(new Set(taken.map(({ snapshot }) => snapshot.seq)).size).toBeGreaterThan(30);
     expect(taken.some(({ lines }) => lines.some((line) => line.endsWith('stale')))).toBe(true);
     for (const { snapshot, lines } of taken) {
       const then = await pricesAt(db, snapshot.asOf, MAX_AGE);
-      expect([then?.round, of(then)]).toEqual([snapshot.round, lines]);
+      expect([then?.seq, of(then)]).toEqual([snapshot.seq, lines]);
     }
-    const ofRounds = new Map(taken.map(({ snapshot }) => [snapshot.round, snapshot]));
+    const ofRounds = new Map(taken.map(({ snapshot }) => [snapshot.seq, snapshot]));
     for (const snapshot of ofRounds.values()) {
-      const then = await pricesOfBatch(db, snapshot.round, MAX_AGE);
-      expect(then?.round).toBe(snapshot.round);
+      const then = await pricesOfBatch(db, snapshot.seq, MAX_AGE);
+      expect(then?.seq).toBe(snapshot.seq);
       const priceOf = (line: string): string => line.replace(' stale', '');
       expect(of(then).map(priceOf)).toEqual(of(snapshot).map(priceOf));
     }
@@ -223,6 +223,6 @@ describe('thinning', () => {
     await thin(NOON + 4_000 * DAY, DAY, 100);
     expect((await kept()).rounds).toEqual([`round ${second(5)}`]);
     expect((await asOf(NOON + 4_000 * DAY)).slice(0, 2)).toEqual(['BTC 105 stale', 'ETH 7 stale']);
-    expect((await open()).board.round).toBe(4n);
+    expect((await open()).board.seq).toBe(4n);
   });
 });

@@ -51,7 +51,7 @@ export class AlertBatch {
   private readonly work = new Map<string, AccountWork>();
   /** Cross unit of each account with outbox rows, as evaluated after these were read. */
   private readonly evaluated = new Map<string, UnitState>();
-  private round = 0n;
+  private priceSeq = 0n;
   private outbox: readonly OutboxRow[] = [];
   /** Accounts with outbox rows. */
   named: ReadonlySet<string> = new Set();
@@ -60,8 +60,8 @@ export class AlertBatch {
   constructor(private readonly overflow: (accountId: string, amount: string) => void) {}
 
   /** From now on evaluations are at this price batch, and `outbox` was read with it. */
-  start(round: bigint, outbox: readonly OutboxRow[]): void {
-    this.round = round;
+  start(priceSeq: bigint, outbox: readonly OutboxRow[]): void {
+    this.priceSeq = priceSeq;
     this.outbox = outbox;
     this.named = new Set(outbox.map(({ accountId }) => accountId));
     // Earlier evaluations may lack the changes that these rows are about.
@@ -123,7 +123,7 @@ export class AlertBatch {
       work.fromOutbox.push({ ...this.blank(accountId), ...alert });
     }
     const groups = grouped([...this.work.values()], limit);
-    const portions = groups.map((work, index) => portion(work, index === groups.length - 1 ? this.round : null));
+    const portions = groups.map((work, index) => portion(work, index === groups.length - 1 ? this.priceSeq : null));
     return { portions, unevaluated };
   }
 
@@ -156,7 +156,7 @@ export class AlertBatch {
       ratioId: null,
       effectiveAt: null,
       entries: [],
-      round: this.round,
+      priceSeq: this.priceSeq,
     };
   }
 }

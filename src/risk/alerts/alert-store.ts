@@ -27,7 +27,7 @@ export interface NewAlert {
   readonly ratioId: string | null;
   readonly effectiveAt: Date | null;
   readonly entries: readonly string[];
-  readonly round: bigint;
+  readonly priceSeq: bigint;
 }
 
 /** The new state of a margin unit's machine; null: it is deleted. */
@@ -59,17 +59,17 @@ export async function readLeadership(db: Database, term: Term): Promise<Leadersh
 }
 
 /** One statement in the normal case, since it runs for every price batch. */
-export async function takePriceBatch(db: Database, term: Term, round: bigint): Promise<void> {
+export async function takePriceBatch(db: Database, term: Term, priceSeq: bigint): Promise<void> {
   if (!term.ended.aborted) {
     const taken = await db.$executeRaw`
-      WITH held AS (UPDATE duty SET taken_round = ${round} WHERE id = 1 AND term = ${term.number} RETURNING id)
-      ${takingOfPriceBatch(round)} AND EXISTS (SELECT FROM held)`;
+      WITH held AS (UPDATE duty SET taken_round = ${priceSeq} WHERE id = 1 AND term = ${term.number} RETURNING id)
+      ${takingOfPriceBatch(priceSeq)} AND EXISTS (SELECT FROM held)`;
     if (taken === 1) return;
   }
   await transact(db, async (tx) => {
     await holdTerm(tx, term);
-    await tx.$executeRaw(takingOfPriceBatch(round));
-    await tx.$executeRaw`UPDATE duty SET taken_round = ${round} WHERE id = 1`;
+    await tx.$executeRaw(takingOfPriceBatch(priceSeq));
+    await tx.$executeRaw`UPDATE duty SET taken_round = ${priceSeq} WHERE id = 1`;
   });
 }
 
@@ -203,7 +203,7 @@ async function writeAlerts(tx: Transaction, alerts: readonly NewAlert[], lastAle
     ratio_id: alert.ratioId,
     effective_at: alert.effectiveAt?.toISOString() ?? null,
     entries: alert.entries,
-    round: String(alert.round),
+    round: String(alert.priceSeq),
   }));
   await tx.$executeRaw`
     INSERT INTO risk_alerts

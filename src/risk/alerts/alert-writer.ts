@@ -116,18 +116,18 @@ export class AlertWriter {
    * Takes a price batch, or the last one again if only accounts have changed. Returns the accounts that must be read
    * anew and evaluated in this cycle. May be called again for a cycle that could not go on: what was collected stays.
    */
-  async startBatch(round: bigint): Promise<readonly string[]> {
+  async startBatch(priceSeq: bigint): Promise<readonly string[]> {
     if (this.ending !== null) throw new Error('The cycle before is not stored yet: endBatch must succeed first.');
-    if (round < this.takenSeq) {
+    if (priceSeq < this.takenSeq) {
       throw new RangeError(
-        `Price batch ${this.takenSeq} was taken already, ${round} is older: catch up with the prices first.`,
+        `Price batch ${this.takenSeq} was taken already, ${priceSeq} is older: catch up with the prices first.`,
       );
     }
     const { db } = this.parts;
     const outbox = await readOutbox(db, OUTBOX_ROWS, this.resting());
-    if (round > this.takenSeq) {
-      await takePriceBatch(db, this.term, round);
-      this.takenSeq = round;
+    if (priceSeq > this.takenSeq) {
+      await takePriceBatch(db, this.term, priceSeq);
+      this.takenSeq = priceSeq;
     }
     const ids = [...new Set(outbox.map(({ accountId }) => accountId))];
     if (ids.length > 0) {
@@ -142,7 +142,7 @@ export class AlertWriter {
     this.batch ??= new AlertBatch((account, amount) => {
       this.parts.log.error({ account, amount }, 'An amount is too large for an alert; the largest one stands for it.');
     });
-    this.batch.start(round, outbox);
+    this.batch.start(priceSeq, outbox);
     return ids;
   }
 

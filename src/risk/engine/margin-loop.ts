@@ -169,11 +169,11 @@ export class MarginLoop {
     const { alertWriter } = this;
     if (alertWriter !== null && alertWriter !== this.takenOver) await this.takeOver(alertWriter);
     let snapshot = prices.snapshot();
-    const left = await this.startCycle(alertWriter, snapshot.round);
+    const left = await this.startCycle(alertWriter, snapshot.seq);
     await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
     // The accounts may be newer than the snapshot by now. If the prices are the same, use the later instant.
     const later = prices.snapshot();
-    if (later.round === snapshot.round) snapshot = later;
+    if (later.seq === snapshot.seq) snapshot = later;
     await this.evaluate(pricingOf(snapshot, true), alertWriter);
     await this.endCycle(alertWriter, snapshot.asOf);
     // The outbox may hold more than one cycle takes.
@@ -187,11 +187,11 @@ export class MarginLoop {
   private async takeOver(alertWriter: AlertWriter): Promise<void> {
     const { prices } = this.parts;
     await prices.catchUp();
-    const round = alertWriter.unfinishedSeq;
-    if (round !== null) {
-      const snapshot = await prices.snapshotOf(round);
-      if (snapshot === null) throw new Error(`The prices of round ${round} are not kept.`);
-      await this.startCycle(alertWriter, round);
+    const priceSeq = alertWriter.unfinishedSeq;
+    if (priceSeq !== null) {
+      const snapshot = await prices.snapshotOf(priceSeq);
+      if (snapshot === null) throw new Error(`The prices of batch ${priceSeq} are not kept.`);
+      await this.startCycle(alertWriter, priceSeq);
       await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
       this.everything = true;
       await this.evaluate(pricingOf(snapshot, false), alertWriter);
@@ -202,11 +202,11 @@ export class MarginLoop {
   }
 
   /** Returns how many accounts with outbox rows there are. */
-  private async startCycle(alertWriter: AlertWriter | null, round: bigint): Promise<number> {
+  private async startCycle(alertWriter: AlertWriter | null, priceSeq: bigint): Promise<number> {
     if (alertWriter === null) return 0;
     const left = await this.insist(
       (err) => this.parts.log.error({ err }, 'A price batch could not be taken; trying again.'),
-      () => alertWriter.startBatch(round),
+      () => alertWriter.startBatch(priceSeq),
     );
     // No event named these: their process died between commit and event, or Redis was away.
     const unnoticed = left.filter((id) => !this.changed.has(id));

@@ -101,7 +101,7 @@ it('goes on sending to watchers when leadership begins, also what was read while
 
   const predecessor = await alertWriter();
   await publishPrices(service, { 'ASTER/BTCUSDT': '20000' });
-  await predecessor.startBatch(services.prices.snapshot().round);
+  await predecessor.startBatch(services.prices.snapshot().seq);
   await recordTransfers(service, transfer(id, 'USDT', '500'));
   const successor = await alertWriter();
   expect(successor.unfinishedSeq).not.toBeNull();

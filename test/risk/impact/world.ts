@@ -49,7 +49,7 @@ export function worldOf(states: readonly AccountState[], market: Market, policy:
       ruleSetAt: () => ({ venue: VENUE, chain: null, policy }),
       placeOf: (venue, chain) => (venue === VENUE && chain === null ? { ruleSet, policy } : null),
     },
-    snapshot: { round: 1n, asOf: new Date('2026-01-01T00:00:00Z'), marketOf: () => market },
+    snapshot: { seq: 1n, asOf: new Date('2026-01-01T00:00:00Z'), marketOf: () => market },
     market,
     policy,
     states: byId,
