@@ -220,11 +220,11 @@ async function openServer({ config, log, closers }: Frame, parts: ServerParts): 
 /** Prices age by themselves; what other processes have stored comes by Redis at once, and without it at this pace. */
 function followPrices({ config, log, clock, closers }: Frame, services: Services): void {
   const { prices } = services;
-  const onPrices = (error: unknown): void => log.error({ err: error }, 'Prices could not be looked at.');
+  const onPrices = (error: unknown): void => log.error({ err: error }, 'Prices could not be refreshed; trying again.');
   closers.every(PRICE_REFRESH_MS, () => void prices.refresh().catch(onPrices));
   if (config.databaseUrl === null) return;
   closers.every(PRICE_FOLLOW_MS, () => void prices.catchUp().catch(onPrices));
-  const onRules = (error: unknown): void => log.error({ err: error }, 'New rules could not be looked for.');
+  const onRules = (error: unknown): void => log.error({ err: error }, 'New rules could not be read; trying again.');
   closers.every(RULES_FOLLOW_MS, () => void refreshRules(services, new Date(clock())).catch(onRules));
 }
 

@@ -136,7 +136,7 @@ class JoinedEvents implements SharedEvents {
         await this.read(wanted);
       } catch (error) {
         for (const what of ['prices', 'rules', 'resync'] as const) this.wanted[what] ||= wanted[what];
-        this.parts.log.error({ err: error }, 'What other servers have changed could not be read; trying again.');
+        this.parts.log.error({ err: error }, 'Changes of other servers could not be read; trying again.');
         await sleep(RETRY_MS, this.closing.signal);
       }
     }

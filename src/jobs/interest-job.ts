@@ -56,16 +56,16 @@ export class InterestJob {
         if (after === null) break;
         if (Date.now() - loggedAt < PROGRESS_MS) continue;
         loggedAt = Date.now();
-        log.info({ accounts, charged, through: new Date(hour) }, 'Interest is being booked.');
+        log.info({ accounts, charged, through: new Date(hour) }, 'Interest is being charged.');
       }
       if (this.closed) return;
       this.through = hour;
       if (charged > 0) {
         const milliseconds = Date.now() - started;
-        log.info({ accounts, charged, through: new Date(hour), milliseconds }, 'Booked interest.');
+        log.info({ accounts, charged, through: new Date(hour), milliseconds }, 'Interest is charged.');
       }
     } catch (error) {
-      log.error({ err: error }, 'Interest could not be booked; trying again.');
+      log.error({ err: error }, 'Interest could not be charged; trying again.');
     }
   }
 }

@@ -89,7 +89,7 @@ async function thin(
       for (const table of ['price_changes', 'price_rounds', 'outbox']) await db.$executeRawUnsafe(`VACUUM ${table}`);
     }
   } catch (error) {
-    if (!term.ended.aborted) log.error({ err: error }, 'Old prices could not be let go; trying again.');
+    if (!term.ended.aborted) log.error({ err: error }, 'The price history could not be thinned; trying again.');
   }
   return after;
 }

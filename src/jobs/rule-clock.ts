@@ -145,7 +145,7 @@ export class RuleClock {
         this.endTerm(term);
         return;
       }
-      log.error({ err: error }, 'What has taken effect could not be recorded; trying again.');
+      log.error({ err: error }, 'Rules that took effect could not be recorded; trying again.');
       this.unrecorded = true;
     }
   }

@@ -37,7 +37,9 @@ export function watchDisk(pglite: PGlite, folder: string, log: Logger | undefine
   let isShort = false;
   let look: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
-    look = look.then(compare).catch((error: unknown) => log?.error({ err: error }, 'The disk could not be looked at.'));
+    look = look
+      .then(compare)
+      .catch((error: unknown) => log?.error({ err: error }, 'The free disk space could not be read; trying again.'));
   }, LOOK_MS);
   timer.unref();
 
