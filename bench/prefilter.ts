@@ -10,26 +10,16 @@
  */
 import { textOf } from '../src/ledger/account-text.js';
 import { assessMargin } from '../src/margin/state/assess.js';
-import { decimal, type Decimal } from '../src/margin/decimal.js';
-import type { AccountState, CollateralTable, InstrumentRules, Market, Policy } from '../src/margin/model.js';
+import type { AccountState, Market } from '../src/margin/model.js';
 import { Bitmap } from '../src/risk/columns/bitmap.js';
 import { AccountColumns } from '../src/risk/columns/account-columns.js';
-import {
-  UNIT_HALVES,
-  UNIT_WORDS,
-  QUIET_RANGE,
-  FIRST_HOLDING,
-  FIRST_POSITION,
-  HOLDINGS,
-  POSITIONS,
-  POSITION_AMOUNTS,
-  RULE_SET,
-} from '../src/risk/columns/columns.js';
 import { statusBoundaries } from '../src/margin/state/status.js';
 import { quietRangeOf, type QuietRange } from '../src/risk/columns/quiet-range.js';
 import { PriceColumn } from '../src/risk/columns/price-column.js';
-import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE, RuleColumns } from '../src/risk/columns/rule-columns.js';
+import { RuleColumns } from '../src/risk/columns/rule-columns.js';
 import { prefilter } from '../src/risk/columns/prefilter.js';
+import { withoutBounds } from './bare-sums.js';
+import { INSTRUMENTS, ROW, SCATTERED, collateral, market, policy, portfolio, withFifth } from './random-accounts.js';
 
 const SIZES = process.argv.slice(2).map(Number);
 const PORTFOLIOS = 10_000;
@@ -37,193 +27,6 @@ const ASSESSED = 2_000;
 const TURNS = 7;
 /** Margin units that the margin loop gives the prefilter at a time. */
 const BATCH = 4_096;
-
-// --- Rules and prices: Bitget's tiers of BTC (003) and Binance's brackets of BTCUSDT (2024-10-24), for all ---
-
-const RATIO_ROWS = [
-  ['0', '100000', '0.975'],
-  ['100000', '500000', '0.97'],
-  ['500000', '1000000', '0.965'],
-  ['1000000', '5000000', '0.96'],
-  ['5000000', null, '0.85'],
-] as const;
-/** Floor, cap, rate, amount, largest leverage. */
-const TIER_ROWS = [
-  ['0', '50000', '0.004', '0', '125'],
-  ['50000', '600000', '0.005', '50', '100'],
-  ['600000', '3000000', '0.0065', '950', '75'],
-  ['3000000', '12000000', '0.01', '11450', '50'],
-  ['12000000', null, '0.02', '131450', '25'],
-] as const;
-const ASSETS = Array.from({ length: 20 }, (_, index) => `A${index}`);
-const INSTRUMENTS = Array.from({ length: 20 }, (_, index) => `I${index}`);
-/** Held by 1 % of the accounts, at random and in a row. */
-const SCATTERED = 'SCATTERED';
-const ROW = 'ROW';
-
-const random = wheel(1);
-
-/** Numbers from 0 to 1, the same in every run (Mulberry32). */
-function wheel(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const schedule: CollateralTable = {
-  id: 'ratio',
-  tierUnit: 'QUOTE_VALUE',
-  userCap: decimal(100_000_000),
-  tiers: RATIO_ROWS.map(([floor, cap, ratio]) => ({
-    floor: decimal(floor),
-    cap: cap === null ? null : decimal(cap),
-    ratio: decimal(ratio),
-  })),
-};
-const instruments: InstrumentRules[] = INSTRUMENTS.map((symbol) => ({
-  symbol,
-  baseAsset: 'A0',
-  maxLeverage: decimal(125),
-  tiers: TIER_ROWS.map(([floor, cap, rate, amount, leverage], index) => ({
-    tier: index + 1,
-    floor: decimal(floor),
-    cap: cap === null ? null : decimal(cap),
-    maintenanceRate: decimal(rate),
-    maintenanceAmount: decimal(amount),
-    maxLeverage: decimal(leverage),
-  })),
-}));
-const collateral = [...ASSETS, SCATTERED, ROW];
-const policy: Policy = {
-  version: 1,
-  liquidatesAtEquality: false,
-  maintenanceMethod: 'PROGRESSIVE',
-  liquidationFeeRate: decimal('0.0006'),
-  warningRatio: decimal('0.5'),
-  marginCallRatio: decimal('0.8'),
-  isolatedInMultiAsset: false,
-  debtMarginRate: decimal(0),
-  interest: [],
-  autoExchange: [],
-  assets: new Map(['USDT', ...collateral].map((s) => [s, { pricedAs: null, transferable: true, convertible: true }])),
-  collateralRatios: new Map(collateral.map((symbol) => [symbol, schedule])),
-  instruments: new Map(instruments.map((rules) => [rules.symbol, rules])),
-};
-const START = new Map([...collateral, ...INSTRUMENTS].map((symbol) => [symbol, 10 ** (5 * random() - 1)]));
-
-/** All prices, up to 0.1 % away from where they started. */
-function market(): Market {
-  const moved = [...START].map(([symbol, price]) => {
-    return [symbol, { price: text(price * (0.999 + 0.002 * random()), 9), stale: false }] as const;
-  });
-  const prices = new Map(moved);
-  return { index: (symbol) => prices.get(symbol) ?? null, mark: (symbol) => prices.get(symbol) ?? null };
-}
-
-function text(value: number, digits: number): Decimal {
-  return decimal(value.toFixed(digits));
-}
-
-function portfolio(): AccountState {
-  const first = Math.floor(random() * 17);
-  const held = ASSETS.slice(first, first + 3).map((asset) => {
-    const value = 10 ** (2 + 4 * random()) * (random() < 0.1 ? -0.05 : 1);
-    return { asset, quantity: text(value / (START.get(asset) ?? 1), 8) };
-  });
-  const traded = Math.floor(random() * 16);
-  const positions = INSTRUMENTS.slice(traded, traded + 5).map((instrument) => {
-    const mark = START.get(instrument) ?? 1;
-    const size = text(10 ** (3 + 3 * random()) / mark, 6).plus('0.000001');
-    return {
-      instrument,
-      side: random() < 0.5 ? ('LONG' as const) : ('SHORT' as const),
-      size,
-      cost: size.times(text(mark * (0.99 + 0.02 * random()), 4)),
-      leverage: decimal(20),
-      marginMode: 'CROSS' as const,
-      isolatedMargin: decimal(0),
-    };
-  });
-  const balances = [{ asset: 'USDT', quantity: text(10 ** (3 + 2 * random()), 6) }, ...held];
-  return { collateralMode: 'MULTI_ASSET', positionMode: 'ONE_WAY', balances, positions };
-}
-
-/** The fifth asset: of one in a hundred at random, of one in a hundred in a row, of all others one that they lack. */
-function withFifth(account: AccountState, index: number, of: number): AccountState {
-  const inRow = index >= of * 0.5 && index < of * 0.51;
-  const asset = inRow
-    ? ROW
-    : random() < 0.01
-      ? SCATTERED
-      : (account.positions.length + index) % 2 === 0
-        ? 'A18'
-        : 'A19';
-  return { ...account, balances: [...account.balances.filter((b) => b.asset !== asset), { asset, quantity: FIFTH }] };
-}
-const FIFTH = decimal('1.25');
-
-// --- The same sums without bounds ---
-
-/** Counts the margin units whose ratio has left its quiet range, as far as floats can tell. */
-function withoutBounds(columns: AccountColumns, units: Uint32Array, count: number): number {
-  const { words, halves, quietRanges } = columns.units;
-  const { row: holdingRow, quantity: quantities } = columns.holdings;
-  const { row: positionRow, amounts } = columns.positions;
-  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, debtMarginRate } = columns.rules;
-  const { instrumentPrice, maintenanceTier, maintenanceTiers } = columns.rules;
-  const { values: prices } = columns.rules.prices;
-  let outside = 0;
-  for (let index = 0; index < count; index++) {
-    const unit = units[index] as number;
-    const word = unit * UNIT_WORDS;
-    const half = unit * UNIT_HALVES;
-    let balance = 0;
-    let debts = 0;
-    const firstItem = words[word + FIRST_HOLDING] as number;
-    const endOfHoldings = firstItem + (halves[half + HOLDINGS] as number);
-    for (let item = firstItem; item < endOfHoldings; item++) {
-      const row = holdingRow[item] as number;
-      const quantity = quantities[item] as number;
-      const price = prices[collateralPrice[row] as number] as number;
-      if (quantity < 0) {
-        balance += quantity * price;
-        debts -= quantity * price;
-        continue;
-      }
-      const cap = userCap[row] as number;
-      const counted = quantity < cap ? quantity : cap;
-      const coins = inCoins[row] === 1;
-      const amount = coins ? counted : counted * price;
-      let tier = collateralTier[row] as number;
-      while (amount >= (collateralTiers[tier] as number)) tier += COLLATERAL_STRIDE;
-      const value = (collateralTiers[tier + 1] as number) * amount + (collateralTiers[tier + 2] as number);
-      balance += coins ? value * price : value;
-    }
-    let maintenance = debts * (debtMarginRate[halves[half + RULE_SET] as number] as number);
-    const firstOpen = words[word + FIRST_POSITION] as number;
-    const endOfPositions = firstOpen + (halves[half + POSITIONS] as number);
-    for (let item = firstOpen; item < endOfPositions; item++) {
-      const row = positionRow[item] as number;
-      const exposure =
-        (amounts[item * POSITION_AMOUNTS] as number) * (prices[instrumentPrice[row] as number] as number);
-      const notional = Math.abs(exposure);
-      balance += exposure + (amounts[item * POSITION_AMOUNTS + 1] as number);
-      let tier = maintenanceTier[row] as number;
-      while (notional >= (maintenanceTiers[tier] as number)) tier += MAINTENANCE_STRIDE;
-      maintenance += notional * (maintenanceTiers[tier + 2] as number) + (maintenanceTiers[tier + 3] as number);
-    }
-    if (
-      maintenance <= (quietRanges[unit * QUIET_RANGE] as number) * balance ||
-      maintenance >= (quietRanges[unit * QUIET_RANGE + 1] as number) * balance
-    )
-      outside++;
-  }
-  return outside;
-}
 
 // --- Runs ---
 

@@ -13,39 +13,24 @@ import {
   Root,
 } from 'type-graphql';
 
-import { countAccounts, findAccounts, openAccount, type AccountCursor } from '../../ledger/accounts.js';
+import { countAccounts, openAccount } from '../../ledger/accounts.js';
 import type { MarginState } from '../../ledger/margin-state.js';
 import type { AccountRecord, Holdings } from '../../ledger/records.js';
 import { worstStatus } from '../../margin/state/assess.js';
 import type { MarginStatus as MarginStatusCode } from '../../margin/model.js';
-import {
-  accountsByRisk,
-  accountsOfStatus,
-  idsOfStatus,
-  isConfinedQuery,
-  type Rank,
-  type RankedAccount,
-  type RiskQuery,
-} from '../../risk/engine/risk-order.js';
+import { idsOfStatus, isConfinedQuery } from '../../risk/engine/risk-order.js';
 import { isUuid } from '../../platform/ids.js';
 import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.js';
 import { ANSWER_ONLY, Cost, TRANSACTION, amountOf, perAccount, type FieldCost } from '../types/cost.js';
 import { Chain } from '../venue/chain.js';
 import type { Context } from '../execution/context.js';
 import { AccountOrder, CollateralMode, MarginStatus, PositionMode } from '../types/enums.js';
-import { badUserInput } from '../types/api-error.js';
 import { globalId, localId } from '../types/global-id.js';
 import { requestOf } from '../execution/idempotent-request.js';
+import { accountPage, riskPage, type AccountPage } from './account-list.js';
 import { MarginSummary, marginSummary } from './margin-summary.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
-import {
-  AFTER_DESCRIPTION,
-  FIRST_DESCRIPTION,
-  PAGE_DEFAULT,
-  connectionOf,
-  pageOf,
-  type Page,
-} from '../types/pagination.js';
+import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT, connectionOf } from '../types/pagination.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { DateTimeScalar } from '../types/scalars.js';
 import { Venue } from '../venue/venue.js';
@@ -157,8 +142,6 @@ const costOfAccounts: FieldCost = (args, basis) => {
   return isConfined ? 0 : amountOf(perAccount('read'), args, basis);
 };
 
-type AccountPage = Page<AccountRecord> & { readonly query: RiskQuery };
-
 @Resolver(() => Account)
 export class AccountResolver {
   @FieldResolver(() => ID, { description: ID_DESCRIPTION })
@@ -266,64 +249,6 @@ export class AccountConnectionResolver {
     const ids = await idsOfStatus(db, loop.accounts, query);
     return ids === null ? null : countAccounts(db, { ...query, ids });
   }
-}
-
-export async function accountPage(
-  { db, loop }: Context,
-  query: RiskQuery,
-  first: number | null,
-  after: string | null | undefined,
-): Promise<AccountPage> {
-  checkFilters(query);
-  const page = await pageOf<AccountRecord, [string, string]>({
-    first,
-    after,
-    cursorOf: ({ id, name }) => [id, name],
-    read: (cursor, limit) =>
-      query.statuses === null
-        ? findAccounts(db, query, accountCursor(cursor), limit)
-        : accountsOfStatus(db, loop.accounts, query, accountCursor(cursor), limit),
-  });
-  return { ...page, query };
-}
-
-/** By health, the lowest first. */
-async function riskPage(
-  { db, loop }: Context,
-  query: RiskQuery,
-  first: number | null,
-  after: string | null | undefined,
-): Promise<AccountPage> {
-  checkFilters(query);
-  const { edges, pageInfo } = await pageOf<RankedAccount, [string, string]>({
-    first,
-    after,
-    cursorOf: ({ rank }) => [rank.id, String(rank.health)],
-    read: (cursor, limit) => accountsByRisk(db, loop.accounts, query, riskCursor(cursor), limit),
-  });
-  const accounts = edges.map(({ cursor, node }) => ({ cursor, node: node.account }));
-  return { edges: accounts, nodes: accounts.map(({ node }) => node), pageInfo, query };
-}
-
-function checkFilters(query: RiskQuery): void {
-  const filters = [query.venue, query.chain, query.owner, query.name, query.asset];
-  if (filters.some((filter) => filter?.includes('\0'))) throw badUserInput('A filter cannot contain NUL.');
-}
-
-function riskCursor(cursor: readonly [string, string] | null): Rank | null {
-  if (cursor === null) return null;
-  const [id, health] = cursor;
-  if (!isUuid(id) || health === undefined || health === '' || Number.isNaN(Number(health))) {
-    throw badUserInput('Expected a cursor that an earlier page of this order gave out.');
-  }
-  return { id, health: Number(health) };
-}
-
-function accountCursor(cursor: readonly [string, string] | null): AccountCursor | null {
-  if (cursor === null) return null;
-  const [id, name] = cursor;
-  if (!isUuid(id) || typeof name !== 'string') throw badUserInput('Expected a cursor that an earlier page gave out.');
-  return { id, name };
 }
 
 /** The account, if it exists and is the viewer's to see. */

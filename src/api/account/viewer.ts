@@ -3,7 +3,8 @@ import { Arg, Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver, Root 
 import type { Viewer as ViewerRecord } from '../../platform/tokens.js';
 import { ANY_ROLE, Access, viewerOf } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
-import { Accounts, accountPage } from './account.js';
+import { Accounts } from './account.js';
+import { accountPage } from './account-list.js';
 import type { Context } from '../execution/context.js';
 import { Role } from '../types/enums.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT } from '../types/pagination.js';

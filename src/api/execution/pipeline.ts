@@ -3,40 +3,29 @@
  * and execute by what stands here, so that no transport passes by a rule.
  */
 import {
-  GraphQLError,
   OperationTypeNode,
   createSourceEventStream,
   execute,
   getOperationAST,
-  parse,
-  specifiedRules,
-  validate,
-  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   type GraphQLSchema,
 } from 'graphql';
-import { LRUCache } from 'lru-cache';
 
 import { PullStream } from '../../platform/pull-stream.js';
-import { MAX_ERRORS, createAdmission, operationNotNamed, type AdmissionOptions } from './admission.js';
+import { createAdmission, operationNotNamed, type AdmissionOptions } from './admission.js';
 import { Patience, type Context } from './context.js';
-import { problemOfShape } from './document-shape.js';
-import { coded, masked, withoutHttp } from './errors.js';
+import { createDocumentReader, type ReadDocument } from './document-reader.js';
+import { masked, withoutHttp } from './errors.js';
 import { ApiError } from '../types/api-error.js';
 import type { Operation, Transport } from './operation.js';
 import { eventExecution } from './subscription-events.js';
 import type { Limits } from './limits.js';
 import type { DocumentRequest, TrustedDocuments } from './trusted-documents.js';
 
-/** Characters of all valid documents that are remembered; parsed, each takes some 50 bytes for one. */
-const REMEMBERED = 500_000;
-
 export interface PipelineOptions extends AdmissionOptions {
   readonly documents: TrustedDocuments;
 }
-
-type Read = { document: DocumentNode; errors: null } | { document: null; errors: readonly GraphQLError[] };
 
 export interface Pipeline {
   readonly schema: GraphQLSchema;
@@ -45,7 +34,7 @@ export interface Pipeline {
   /** Why a text is not even to be validated; null also for one that cannot be parsed. */
   problemOf(source: string): ApiError | null;
   /** Null and errors, where the text is no document of this schema, or does not say which operation is meant. */
-  read(source: string, operationName?: string | null): Read;
+  read(source: string, operationName?: string | null): ReadDocument;
   run(operation: Operation): Promise<ExecutionResult>;
   /**
    * The events of a subscription, each executed with a context of its own; or why there are none. An event has lost its
@@ -55,7 +44,7 @@ export interface Pipeline {
 }
 
 export function createPipeline(schema: GraphQLSchema, options: PipelineOptions): Pipeline {
-  const { documents, limits, log } = options;
+  const { limits, log } = options;
   const admit = createAdmission(schema, options);
   const shown = (result: ExecutionResult, transport: Transport): ExecutionResult => {
     if (result.errors === undefined) return result;
@@ -63,50 +52,15 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
     return { ...result, errors: transport === 'websocket' ? errors.map(withoutHttp) : errors };
   };
 
-  /** The document, if it may be validated. */
-  const parsed = (source: string): DocumentNode | GraphQLError => {
-    try {
-      const document = parse(source, { maxTokens: limits.tokens });
-      return problemOfShape(document, limits) ?? document;
-    } catch (error) {
-      return coded(error as GraphQLError, 'GRAPHQL_PARSE_FAILED');
-    }
-  };
-
-  /**
-   * By their text, so that apps that are alike share one: 10,000 documents of 10,000 phones would be 100 MB, of which
-   * every event takes another part through the processor's caches.
-   */
-  const valid = new LRUCache<string, DocumentNode>({
-    maxSize: REMEMBERED,
-    // What is short takes its place, too.
-    sizeCalculation: (_document, source) => source.length + 100,
-  });
-  const validated = (source: string): Read => {
-    const known = valid.get(source);
-    if (known !== undefined) return { document: known, errors: null };
-    const document = parsed(source);
-    if (document instanceof GraphQLError) return { document: null, errors: [withoutHttp(document)] };
-    const errors = validate(schema, document, specifiedRules, { maxErrors: MAX_ERRORS });
-    if (errors.length > 0) {
-      const refused = errors.map((error) => withoutHttp(coded(error, 'GRAPHQL_VALIDATION_FAILED')));
-      return { document: null, errors: refused };
-    }
-    valid.set(source, document);
-    return { document, errors: null };
-  };
-
+  const documents = createDocumentReader(schema, limits);
   const events = eventExecution(schema);
 
   return {
     schema,
-    textOf: (request) => documents.textOf(request),
-    problemOf: (source) => {
-      const document = parsed(source);
-      return document instanceof ApiError ? document : null;
-    },
+    textOf: (request) => options.documents.textOf(request),
+    problemOf: (source) => documents.problemOf(source),
     read: (source, operationName) => {
-      const read = validated(source);
+      const read = documents.read(source);
       if (read.document === null || getOperationAST(read.document, operationName ?? undefined) != null) return read;
       return { document: null, errors: [operationNotNamed()] };
     },
