@@ -38,7 +38,7 @@ const BOUNDS = {
   directives: { ...{ fallback: 50, least: 1, most: 1_000 }, what: 'Directives of a document.' },
   cost: {
     ...{ fallback: 100_000, least: 100, most: 100_000_000 },
-    what: 'Cost of one operation. A look at every account costs 1 for 50 of them, a preview of changes 1 for 20.',
+    what: 'Cost of one operation. What looks at every account costs by their number.',
   },
   costPerMinute: {
     ...{ fallback: 500_000, least: 100, most: 1_000_000_000 },

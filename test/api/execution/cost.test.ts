@@ -26,7 +26,7 @@ const OF_STATUS = '{ accounts(first: 3, where: { status: [WARNING] }) { nodes { 
 
 describe('a question that looks at every account', () => {
   it.each<[string, string, number, number, number]>([
-    ['what changes of ratios would do', PREVIEW, 1 + 1, 1 + 5_000, 1 + 50_000],
+    ['what changes of ratios would do', PREVIEW, 1 + 1, 1 + 6_667, 1 + 66_667],
     ['the venue at a glance', OVERVIEW, 1 + 1, 1 + 2_000, 1 + 20_000],
     ['accounts by risk', BY_RISK, 3 + 1, 3 + 2_000, 3 + 20_000],
     ['accounts of a status', OF_STATUS, 3 + 1, 3 + 2_000, 3 + 20_000],
@@ -64,7 +64,7 @@ describe('a mutation', () => {
 
   it('costs by the number of accounts where it stores whom it hurts', () => {
     const input = { venue: 'BITGET', asset: 'BTC', ratio: '0.9', reason: 'x', expectedVersion: 1, idempotencyKey: 'x' };
-    expect(cost(CHANGE, 100_000, viewer('ADMIN'), { input })).toBe(20 + 5_000 + 10);
+    expect(cost(CHANGE, 100_000, viewer('ADMIN'), { input })).toBe(20 + 6_667 + 10);
   });
 
   it('says what of it is the work of a key', () => {
