@@ -3,38 +3,20 @@
  * work. Each cycle takes all changed accounts, the newest prices and the rules in force. So a burst of ticks builds no
  * queue. Within a cycle every account is assessed at the prices of one batch.
  */
-import { assessMargin } from '../../margin/state/assess.js';
 import type { Decimal } from '../../margin/decimal.js';
-import type { Market, Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { Prices } from '../../market/prices.js';
 import type { Events } from '../../platform/events.js';
 import type { Parts } from '../../platform/parts.js';
 import { retry, sleep } from '../../platform/retry.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
-import { AccountCache } from './account-cache.js';
-import { alertBoundaries } from '../alerts/alert-machine.js';
-import type { AlertWriter } from '../alerts/alert-writer.js';
-import { unitStatesOf, type UnitState, type UnitStates } from '../alerts/margin-units.js';
-import { Bitmap } from '../columns/bitmap.js';
-import { FREE } from '../columns/columns.js';
-import { quietRangeOf } from '../columns/quiet-range.js';
-import { prefilter, settleCalm } from '../columns/prefilter.js';
 import { LeadershipLostError } from '../../cluster/leadership.js';
-import { Slice } from '../../platform/yielding.js';
+import type { AlertWriter } from '../alerts/alert-writer.js';
 import type { ChangeCause, WatchStream } from '../streams/watch-stream.js';
+import { AccountCache } from './account-cache.js';
+import { Evaluator, pricingOf, type Pricing } from './evaluator.js';
 import { Watchers } from './watchers.js';
 
-/** Prices of a cycle, and whether watchers are sent the results. */
-interface Pricing {
-  readonly snapshot: PriceSnapshot;
-  readonly markets: Map<string, Market>;
-  /** False: alerts only, since the prices are of a past batch. */
-  readonly forWatchers: boolean;
-}
-
-/** Margin units of one call of the prefilter. */
-const BATCH = 2_048;
 const RETRY_MS = 500;
 const PROGRESS_MS = 5_000;
 
@@ -43,14 +25,10 @@ export class MarginLoop {
   private readonly watchers: Watchers;
   /** Accounts that must be read anew, and why. */
   private changed = new Map<string, ChangeCause>();
-  private readonly dirty = new Bitmap();
-  private readonly units = new Uint32Array(BATCH);
-  private readonly awake = new Uint32Array(BATCH);
+  private readonly evaluator: Evaluator;
   private alertWriter: AlertWriter | null = null;
   /** The alert writer whose predecessors' work is finished. */
   private takenOver: AlertWriter | null = null;
-  /** Every account must be evaluated, even in its quiet range: at the start, and when a term begins. */
-  private everything = true;
   private evaluatedAt: PriceSnapshot | null = null;
   private resyncing = false;
   private isDue = false;
@@ -66,6 +44,7 @@ export class MarginLoop {
   ) {
     this.accounts = new AccountCache(parts.db, parts.rulebook);
     this.watchers = new Watchers(parts.rulebook);
+    this.evaluator = new Evaluator(this.accounts, this.watchers, parts.log);
     const { bus } = parts;
     bus.on('prices', () => this.wake());
     bus.on('accounts', (event) => this.onAccounts(event));
@@ -193,11 +172,11 @@ export class MarginLoop {
       if (snapshot === null) throw new Error(`The prices of batch ${priceSeq} are not kept.`);
       await this.startCycle(alertWriter, priceSeq);
       await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
-      this.everything = true;
+      this.evaluator.wakeEverything();
       await this.evaluate(pricingOf(snapshot, false), alertWriter);
       await this.endCycle(alertWriter, snapshot.asOf);
     }
-    this.everything = true;
+    this.evaluator.wakeEverything();
     this.takenOver = alertWriter;
   }
 
@@ -255,27 +234,11 @@ export class MarginLoop {
       for (const [id, cause] of batch) {
         const holdings = found.get(id);
         if (holdings !== undefined) this.watchers.hold(id, watched.get(id), holdings, cause);
-        this.wakeAccount(id);
+        this.evaluator.wakeAccount(id);
       }
     } catch (error) {
       for (const [id, cause] of batch) this.addChanged(id, cause);
       throw error;
-    }
-  }
-
-  private wakeAccount(id: string): void {
-    for (const unit of this.accounts.columns.unitsOf(id)) {
-      this.accounts.columns.wake(unit);
-      this.dirty.add(unit);
-    }
-  }
-
-  /** The age of a price moves no ratio, so the prefilter ignores it. But watchers are sent which prices are stale. */
-  private wakeWatchersOf(prices: ReadonlySet<number>): void {
-    if (prices.size === 0) return;
-    const { columns } = this.accounts;
-    for (const id of this.watchers.ids) {
-      if (columns.unitsOf(id).some((unit) => columns.isValuedByAny(unit, prices))) this.wakeAccount(id);
     }
   }
 
@@ -284,105 +247,8 @@ export class MarginLoop {
     return this.evaluatedAt ?? this.parts.prices.snapshot();
   }
 
-  private async evaluate(pricing: Pricing, alertWriter: AlertWriter | null): Promise<void> {
-    const { accounts, dirty, units, awake } = this;
+  private evaluate(pricing: Pricing, alertWriter: AlertWriter | null): Promise<void> {
     this.evaluatedAt = pricing.snapshot;
-    for (const change of accounts.takeRules(pricing.snapshot.asOf, dirty)) this.watchers.explain(change);
-    this.wakeWatchersOf(accounts.takePrices(pricing.snapshot, dirty));
-    const slice = new Slice();
-    if (this.everything) {
-      this.everything = false;
-      await this.settleAll(slice);
-      for (const id of alertWriter?.accounts() ?? []) this.wakeAccount(id);
-      // A calm unit may still differ from what its watchers were sent last.
-      for (const id of this.watchers.ids) this.wakeAccount(id);
-    }
-    // After every step that settles accounts: even a calm account must be evaluated, or its outbox rows would make no
-    // alerts.
-    for (const id of alertWriter?.named() ?? []) this.wakeAccount(id);
-    for (;;) {
-      const count = dirty.take(units);
-      if (count === 0) break;
-      const woken = prefilter(accounts.columns, units, count, awake);
-      // One assessment settles all units of an account.
-      const crosses = new Set<number>();
-      for (let index = 0; index < woken; index++) crosses.add(accounts.columns.crossOf(awake[index] as number));
-      // A replaced account may have left dirty bits of units that are free now.
-      crosses.delete(FREE);
-      for (const cross of crosses) {
-        this.assess(cross, pricing, alertWriter);
-        if (slice.isOver) await slice.yield();
-      }
-      if (slice.isOver) await slice.yield();
-    }
+    return this.evaluator.evaluate(pricing, alertWriter);
   }
-
-  /** Settles all units that are surely calm; all others are marked dirty. */
-  private async settleAll(slice: Slice): Promise<void> {
-    const { columns } = this.accounts;
-    const { units, awake } = this;
-    for (let unit = 0; unit < columns.units.end;) {
-      let count = 0;
-      for (; unit < columns.units.end && count < BATCH; unit++) {
-        if (columns.crossOf(unit) !== FREE) units[count++] = unit;
-      }
-      const left = settleCalm(columns, units, count, awake);
-      for (let index = 0; index < left; index++) {
-        columns.wake(awake[index] as number);
-        this.dirty.add(awake[index] as number);
-      }
-      if (slice.isOver) await slice.yield();
-    }
-  }
-
-  private assess(cross: number, { snapshot, markets, forWatchers }: Pricing, alertWriter: AlertWriter | null): void {
-    const { accounts, parts } = this;
-    const id = accounts.columns.accountOf(cross);
-    const watched = forWatchers ? this.watchers.of(id) : undefined;
-    try {
-      const { venue, policy } = accounts.ruleSetAt(cross);
-      let market = markets.get(venue);
-      if (market === undefined) markets.set(venue, (market = snapshot.marketOf(venue)));
-      const holds = watched?.holds ?? accounts.stateAt(cross);
-      const report = assessMargin(holds, market, policy);
-      const unitStates = unitStatesOf(report);
-      alertWriter?.evaluated(id, unitStates, policy);
-      if (watched?.record != null) {
-        watched.send({ account: watched.record, holds, market, policy, report, asOf: snapshot.asOf }, unitStates);
-      }
-      this.settle(cross, id, unitStates, alertWriter?.boundariesOf(id, policy) ?? boundariesOf(policy), [
-        ...(watched?.streams ?? []),
-      ]);
-    } catch (error) {
-      // One account that cannot be assessed must not hold up the others.
-      parts.log.error({ err: error, account: id }, 'An account could not be assessed.');
-    }
-  }
-
-  private settle(
-    cross: number,
-    id: string,
-    unitStates: UnitStates,
-    boundaries: readonly Decimal[],
-    streams: readonly WatchStream[],
-  ): void {
-    const { columns } = this.accounts;
-    columns.unitsAt(cross).forEach((unit, index) => {
-      const unitState = unitStates[index] as UnitState;
-      const watches = streams.map((stream) => stream.watchOf(id, unitState.name));
-      columns.settle(unit, quietRangeOf(unitState, boundaries, watches));
-    });
-  }
-}
-
-function pricingOf(snapshot: PriceSnapshot, forWatchers: boolean): Pricing {
-  return { snapshot, markets: new Map(), forWatchers };
-}
-
-const boundariesByPolicy = new WeakMap<Policy, readonly Decimal[]>();
-
-function boundariesOf(policy: Policy): readonly Decimal[] {
-  let boundaries = boundariesByPolicy.get(policy);
-  if (boundaries === undefined) boundariesByPolicy.set(policy, (boundaries = alertBoundaries(policy, [])));
-  return boundaries;
 }
