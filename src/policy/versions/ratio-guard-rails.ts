@@ -2,7 +2,8 @@
  * What a change of a collateral ratio needs `force` for. Ratios are compared as functions of the amount: what the next
  * coin (or USDT) of a balance of that size counts, from 0 to above the last cap, where it counts 0.
  */
-import { ONE, ZERO, decimal, max, toPlain, type Decimal } from '../../margin/decimal.js';
+import { AT_PAR, collateralCurve, pieceAt, type Segment } from '../../margin/curve.js';
+import { ONE, ZERO, decimal, max, min, toPlain, type Decimal } from '../../margin/decimal.js';
 import { SETTLEMENT_ASSET, type CollateralTable, type CollateralTier } from '../../margin/model.js';
 import type { GuardRails } from './policy-version.js';
 import type { Breach } from './versioned-rule.js';
@@ -17,13 +18,7 @@ export interface RatioRules extends Omit<CollateralTable, 'id'> {
 const LEAST_OF_SETTLEMENT: Decimal = decimal('0.99');
 
 /** What USDT counts where a table leaves it out. */
-const SETTLEMENT_AT_PAR: RatioRules = {
-  asset: SETTLEMENT_ASSET,
-  tierUnit: 'QUOTE_VALUE',
-  tiers: [{ floor: ZERO, cap: null, ratio: ONE }],
-  userCap: null,
-  platformCap: null,
-};
+const SETTLEMENT_AT_PAR: RatioRules = { ...AT_PAR, asset: SETTLEMENT_ASSET, platformCap: null };
 
 /**
  * The rails that the change breaks. The first ratio of an asset is no step: nothing counted before.
@@ -74,9 +69,9 @@ function rising(tiers: readonly CollateralTier[], field: string | null): Breach[
   return [{ message, field, required: higher.ratio, available: lower.ratio }];
 }
 
-function tooLittleOfSettlement({ asset, tiers }: RatioRules, field: string | null): Breach[] {
+function tooLittleOfSettlement({ asset, ...table }: RatioRules, field: string | null): Breach[] {
   if (asset !== SETTLEMENT_ASSET) return [];
-  const least = pieces(tiers).reduce((lowest, { ratio }) => (ratio.lt(lowest) ? ratio : lowest), ONE);
+  const least = collateralCurve(table).segments.reduce((lowest, { slope }) => min(lowest, slope), ONE);
   if (least.gte(LEAST_OF_SETTLEMENT)) return [];
   const message = `${SETTLEMENT_ASSET} counts ${toPlain(least)} somewhere, and should count ${toPlain(LEAST_OF_SETTLEMENT)}`;
   return [{ message, field, required: LEAST_OF_SETTLEMENT, available: least }];
@@ -87,25 +82,13 @@ function tooLittleOfSettlement({ asset, tiers }: RatioRules, field: string | nul
  * other in coins, that depends on the price, so that every tier can meet every other.
  */
 function ratiosThatMeet(before: RatioRules, next: RatioRules): (readonly [Decimal, Decimal])[] {
-  const [old, now] = [pieces(before.tiers), pieces(next.tiers)];
-  if (before.tierUnit !== next.tierUnit) return old.flatMap((a) => now.map((b) => [a.ratio, b.ratio] as const));
-  return [...old, ...now].map(({ from }) => [ratioFrom(old, from), ratioFrom(now, from)] as const);
+  const [old, now] = segmentsOf(before, next);
+  if (before.tierUnit !== next.tierUnit) return old.flatMap((a) => now.map((b) => [a.slope, b.slope] as const));
+  return [...old, ...now].map(({ floor }) => [pieceAt(old, floor).slope, pieceAt(now, floor).slope] as const);
 }
 
-interface Piece {
-  readonly from: Decimal;
-  readonly ratio: Decimal;
-}
-
-/** The ratio from each floor on, and 0 from a last cap on. */
-function pieces(tiers: readonly CollateralTier[]): Piece[] {
-  const end = tiers.at(-1)?.cap ?? null;
-  const counted = tiers.map(({ floor, ratio }) => ({ from: floor, ratio }));
-  return end === null ? counted : [...counted, { from: end, ratio: ZERO }];
-}
-
-function ratioFrom(all: readonly Piece[], amount: Decimal): Decimal {
-  return all.findLast(({ from }) => from.lte(amount))?.ratio ?? ZERO;
+function segmentsOf(before: RatioRules, next: RatioRules): readonly [readonly Segment[], readonly Segment[]] {
+  return [collateralCurve(before).segments, collateralCurve(next).segments];
 }
 
 function isLower(before: Decimal | null, next: Decimal | null): boolean {
@@ -113,10 +96,10 @@ function isLower(before: Decimal | null, next: Decimal | null): boolean {
 }
 
 function sameTiers(before: RatioRules, next: RatioRules): boolean {
-  const [old, now] = [pieces(before.tiers), pieces(next.tiers)];
+  const [old, now] = segmentsOf(before, next);
   return (
     before.tierUnit === next.tierUnit &&
     old.length === now.length &&
-    old.every(({ from, ratio }, index) => from.eq(now[index]?.from ?? -1) && ratio.eq(now[index]?.ratio ?? -1))
+    old.every(({ floor, slope }, index) => floor.eq(now[index]?.floor ?? -1) && slope.eq(now[index]?.slope ?? -1))
   );
 }
