@@ -3,16 +3,17 @@
  * never edited, so that what was in force at any instant, or will be, can be answered from here: a version that is
  * scheduled takes effect by its instant alone.
  */
-import { maintenanceAmounts } from '../../margin/curve.js';
 import { decimal } from '../../margin/decimal.js';
-import type { CollateralTable, InstrumentRules, MaintenanceTier, Policy } from '../../margin/model.js';
+import type { MaintenanceTier, Policy } from '../../margin/model.js';
 import type { Database } from '../../platform/database.js';
+import { maintenanceTiers, tiersUnder } from '../versions/maintenance-tiers.js';
+import { marginPolicy } from '../versions/margin-policy.js';
 import { instrumentKey, MAINTENANCE_TIERS, MARGIN_POLICY } from '../versions/policy-version.js';
 import type { MaintenanceVersion, PolicyVersion } from '../versions/policy-version.js';
-import { COLLATERAL_RATIO, isRatio, ratioKey, type RatioVersion } from '../versions/ratio-version.js';
+import { COLLATERAL_RATIO, ratioKey, type RatioVersion } from '../versions/ratio-version.js';
 import type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from '../versions/rule-records.js';
 import { inForce, type VersionRecord } from '../versions/rule-version.js';
-import { RULES, compareInTime, ruleOf } from '../versions/rules.js';
+import { RULES, compareInTime, policyOf, ruleOf } from '../versions/rules.js';
 import { countVersions } from '../versions/version-rows.js';
 import type { VersionedRule } from '../versions/versioned-rule.js';
 import { PolicyCache } from './policy-cache.js';
@@ -67,9 +68,8 @@ export class Rulebook {
 
   /** The version of the venue's policy that is in force; the first one, before its instant. */
   policyVersion(venue: string, at: Date): PolicyVersion {
-    const versions = this.policyVersions(venue);
-    const found = inForce(versions, at) ?? versions[0];
-    if (found === undefined) throw new Error(`The venue ${venue} has no policy.`);
+    const found = versionAt(marginPolicy, this.policyVersions(venue), at);
+    if (found === null) throw new Error(`The venue ${venue} has no policy.`);
     return found;
   }
 
@@ -93,7 +93,8 @@ export class Rulebook {
 
   /** The tiers in force, with the amounts of the method in force: a policy may change it under the same tiers. */
   maintenanceTiers(venue: string, symbol: string, at: Date): readonly MaintenanceTier[] {
-    return this.tiersOf(venue, symbol, at, this.policyVersion(venue, at), []);
+    const version = versionAt(maintenanceTiers, this.maintenanceVersions(venue, symbol), at);
+    return tiersUnder(this.policyVersion(venue, at).maintenanceMethod, version);
   }
 
   /** All versions of one ratio, oldest first; empty where the venue does not accept the asset there. */
@@ -216,40 +217,29 @@ export class Rulebook {
   }
 
   private makePolicy(venue: string, chain: string | null, at: Date, instead: readonly VersionRecord[] = []): Policy {
-    const policy = this.among<PolicyVersion>(instead, MARGIN_POLICY, venue) ?? this.policyVersion(venue, at);
-    const isHere = (ratio: RatioVersion): boolean => ratio.venue === venue && ratio.chain === chain;
-    const ratios = [...this.ratiosInForce(at, { venue }), ...instead.filter(isRatio)].filter(isHere);
-    const instruments = [...(this.instruments.get(venue)?.values() ?? [])];
-    return {
-      ...policy,
-      assets: this.assets,
-      collateralRatios: new Map(ratios.map((version): [string, CollateralTable] => [version.asset, version])),
-      instruments: new Map(
-        instruments.map((record): [string, InstrumentRules] => [
-          record.symbol,
-          { ...record, tiers: this.tiersOf(venue, record.symbol, at, policy, instead) },
-        ]),
-      ),
-    };
+    const holding = <V extends VersionRecord, D>(rule: VersionedRule<V, D>): V[] =>
+      this.holding(rule, venue, chain, at, instead);
+    const policy = holding(marginPolicy).at(-1) ?? this.policyVersion(venue, at);
+    return policyOf(policy, this.assets, [...(this.instruments.get(venue)?.values() ?? [])], holding);
   }
 
-  private tiersOf(
+  /** The versions of this kind that hold at the place; after them those that shall hold instead of one of them. */
+  private holding<V extends VersionRecord, D>(
+    rule: VersionedRule<V, D>,
     venue: string,
-    symbol: string,
+    chain: string | null,
     at: Date,
-    { maintenanceMethod }: PolicyVersion,
     instead: readonly VersionRecord[],
-  ): readonly MaintenanceTier[] {
-    const versions = this.maintenanceVersions(venue, symbol);
-    const changed = this.among<MaintenanceVersion>(instead, MAINTENANCE_TIERS, instrumentKey(venue, symbol));
-    const tiers = (changed ?? inForce(versions, at) ?? versions[0])?.tiers ?? [];
-    const amounts = maintenanceAmounts(maintenanceMethod, tiers);
-    return tiers.map((tier, index) => ({ ...tier, maintenanceAmount: amounts[index] ?? tier.maintenanceAmount }));
-  }
-
-  /** The version of this rule that is among these. */
-  private among<V extends VersionRecord>(versions: readonly VersionRecord[], kind: string, key: string): V | null {
-    return (versions.find((version) => version.kind === kind && keyOf(version) === key) as V | undefined) ?? null;
+  ): V[] {
+    const isHere = (version: VersionRecord): boolean => version.venue === venue && this.concerns(version, chain);
+    const found: V[] = [];
+    for (const versions of this.shelf<V>(rule.kind).rules) {
+      const [first] = versions;
+      const version = first !== undefined && isHere(first) ? versionAt(rule, versions, at) : null;
+      if (version !== null) found.push(version);
+    }
+    const others = instead.filter((version): version is V => version.kind === rule.kind && isHere(version));
+    return [...found, ...others];
   }
 
   /** Every instant at which a rule of the venue on that chain changes. */
@@ -272,8 +262,12 @@ export class Rulebook {
   }
 }
 
-function keyOf(version: VersionRecord): string {
-  return ruleOf(version.kind)?.keyOf(version) ?? '';
+function versionAt<V extends VersionRecord, D>(
+  { holdsBeforeFirst }: VersionedRule<V, D>,
+  versions: readonly V[],
+  at: Date,
+): V | null {
+  return inForce(versions, at) ?? (holdsBeforeFirst ? (versions[0] ?? null) : null);
 }
 
 function byKey<T>(rows: readonly T[], key: (row: T) => string): Map<string, T> {

@@ -1,4 +1,5 @@
 /** What an asset counts on one chain of one venue, as a rule that admins change (rules: 3). */
+import type { CollateralTable, Policy } from '../../margin/model.js';
 import { problemsOfDraft, ratioFieldOf, rulesOfDraft, type RatioDraft } from './ratio-draft.js';
 import { isCut, ratioBreaches } from './ratio-guard-rails.js';
 import { announceRatioVersion, insertRatioVersion, readRatioVersions } from './ratio-store.js';
@@ -13,6 +14,7 @@ export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
   notFound: 'RATIO_NOT_FOUND',
   // A cut takes notice, and a raise liquidates nobody.
   guardsLiquidation: false,
+  holdsBeforeFirst: false,
 
   keyOf: (version) => version.ratioKey,
   chainOf: (version) => version.chain,
@@ -44,3 +46,8 @@ export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
   breaches: (followed, next, rails, draft) =>
     ratioBreaches(followed, next, rails, draft === null ? null : ratioFieldOf(draft)),
 };
+
+/** @param holding those of one venue and chain; of one asset the last counts */
+export function ratiosOfPolicy(holding: readonly RatioVersion[]): Policy['collateralRatios'] {
+  return new Map(holding.map((version): [string, CollateralTable] => [version.asset, version]));
+}

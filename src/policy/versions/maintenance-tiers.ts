@@ -1,7 +1,7 @@
 /** The maintenance tiers of an instrument, as a rule that admins change (rules: 4). */
 import { maintenanceAmounts } from '../../margin/curve.js';
 import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
-import type { MaintenanceTier } from '../../margin/model.js';
+import type { InstrumentRules, MaintenanceMethod, MaintenanceTier, Policy } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
 import type { Refusal } from './refusal.js';
 import { insertMaintenanceVersion, readMaintenanceVersions } from './policy-store.js';
@@ -25,6 +25,7 @@ export const maintenanceTiers: VersionedRule<MaintenanceVersion, TiersDraft> = {
   lockPrefix: 'maintenance:',
   notFound: 'RULE_NOT_FOUND',
   guardsLiquidation: true,
+  holdsBeforeFirst: true,
 
   keyOf: ({ venue, instrument }) => instrumentKey(venue, instrument),
   chainOf: () => undefined,
@@ -69,6 +70,28 @@ export const maintenanceTiers: VersionedRule<MaintenanceVersion, TiersDraft> = {
     ),
   breaches: (followed, next) => (followed === null ? [] : rateSteps(followed.tiers, next.tiers)),
 };
+
+/** @param holding those of the instruments' venue; of one instrument the last counts */
+export function instrumentsOfPolicy(
+  instruments: readonly InstrumentRecord[],
+  holding: readonly MaintenanceVersion[],
+  method: MaintenanceMethod,
+): Policy['instruments'] {
+  const versions = new Map(holding.map((version) => [version.instrument, version]));
+  return new Map(
+    instruments.map((record): [string, InstrumentRules] => [
+      record.symbol,
+      { ...record, tiers: tiersUnder(method, versions.get(record.symbol) ?? null) },
+    ]),
+  );
+}
+
+/** With the amounts of this method: a policy may change it under the same tiers. */
+export function tiersUnder(method: MaintenanceMethod, version: MaintenanceVersion | null): readonly MaintenanceTier[] {
+  const tiers = version?.tiers ?? [];
+  const amounts = maintenanceAmounts(method, tiers);
+  return tiers.map((tier, index) => ({ ...tier, maintenanceAmount: amounts[index] ?? tier.maintenanceAmount }));
+}
 
 function subjectOf(venue: string, symbol: string): string {
   return `Instrument:${venue}:${symbol}`;

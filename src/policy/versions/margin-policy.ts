@@ -35,6 +35,7 @@ export const marginPolicy: VersionedRule<PolicyVersion, PolicyDraft> = {
   lockPrefix: 'policy:',
   notFound: 'RULE_NOT_FOUND',
   guardsLiquidation: true,
+  holdsBeforeFirst: true,
 
   keyOf: ({ venue }) => venue,
   chainOf: () => undefined,

@@ -1,13 +1,35 @@
-/** All kinds of rules that have versions. */
-import { collateralRatio } from './collateral-ratio.js';
-import { maintenanceTiers } from './maintenance-tiers.js';
+/** All kinds of rules that have versions, and what they come to for the rules of margin. */
+import type { Policy } from '../../margin/model.js';
+import { collateralRatio, ratiosOfPolicy } from './collateral-ratio.js';
+import { instrumentsOfPolicy, maintenanceTiers } from './maintenance-tiers.js';
 import { marginPolicy } from './margin-policy.js';
+import type { PolicyVersion } from './policy-version.js';
+import type { AssetRecord, InstrumentRecord } from './rule-records.js';
 import type { VersionRecord } from './rule-version.js';
 import type { VersionedRule } from './versioned-rule.js';
 
 export type AnyRule = VersionedRule<VersionRecord, unknown>;
 
 export const RULES: readonly AnyRule[] = [collateralRatio, marginPolicy, maintenanceTiers];
+
+/**
+ * The policy of one venue on one chain.
+ *
+ * @param holding the versions of a kind that hold there
+ */
+export function policyOf(
+  policy: PolicyVersion,
+  assets: ReadonlyMap<string, AssetRecord>,
+  instruments: readonly InstrumentRecord[],
+  holding: <V extends VersionRecord, D>(rule: VersionedRule<V, D>) => readonly V[],
+): Policy {
+  return {
+    ...policy,
+    assets,
+    collateralRatios: ratiosOfPolicy(holding(collateralRatio)),
+    instruments: instrumentsOfPolicy(instruments, holding(maintenanceTiers), policy.maintenanceMethod),
+  };
+}
 
 /** By the instant at which they take effect, then by rule. */
 export function compareInTime(a: VersionRecord, b: VersionRecord): number {

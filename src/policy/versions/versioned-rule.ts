@@ -21,6 +21,8 @@ export interface VersionedRule<V extends VersionRecord, D> {
   readonly notFound: PolicyCode;
   /** Whether a change needs `force` that lifts an account to LIQUIDATION. */
   readonly guardsLiquidation: boolean;
+  /** Whether the first version also holds before its instant: there is no time without such a rule. */
+  readonly holdsBeforeFirst: boolean;
 
   /** Names the rule whose versions follow each other, also for the audit: "ASTER/BNB_CHAIN/LISTA". */
   keyOf(version: V): string;
