@@ -17,9 +17,6 @@ const FINDERS: Record<NodeType, (local: string[], context: Context) => unknown> 
   Chain: ([code = ''], { rulebook }) => rulebook.chains.get(code),
   Asset: ([symbol = ''], { rulebook }) => rulebook.assets.get(symbol),
   Instrument: ([venue = '', symbol = ''], { rulebook }) => rulebook.instrument(venue, symbol),
-  CollateralRatio: ([id = ''], { rulebook }) => rulebook.version('CollateralRatio', id),
-  MarginPolicy: ([id = ''], { rulebook }) => rulebook.version('MarginPolicy', id),
-  MaintenanceTiers: ([id = ''], { rulebook }) => rulebook.version('MaintenanceTiers', id),
   Account: ([id = ''], context) => visibleAccount(id, context),
   Position: async ([accountId = '', instrument, side], context) => {
     if ((await visibleAccount(accountId, context)) === null) return null;
@@ -38,6 +35,13 @@ const FINDERS: Record<NodeType, (local: string[], context: Context) => unknown> 
 
 /** How many parts a local id has: an id has one spelling, and what comes after it is not overlooked. */
 const PARTS: Partial<Record<NodeType, number>> = { Instrument: 2, Position: 3 };
+
+/** What is of no other type may be a version of a rule. */
+async function find(type: string, local: string[], context: Context): Promise<unknown> {
+  const isNodeType = (name: string): name is NodeType => Object.hasOwn(FINDERS, name);
+  if (local.length !== ((isNodeType(type) ? PARTS[type] : undefined) ?? 1)) return null;
+  return isNodeType(type) ? FINDERS[type](local, context) : context.rulebook.version(type, local[0] ?? '');
+}
 
 /** A row that belongs to an account, if the account is the viewer's to see. */
 async function ofVisibleAccount<K>(
@@ -63,11 +67,9 @@ export class NodeResolver {
     @Ctx() context: Context,
   ): Promise<unknown> {
     const parsed = parseGlobalId(id);
-    if (parsed === null || !Object.hasOwn(FINDERS, parsed.type)) return null;
-    const type = parsed.type as NodeType;
-    if (parsed.local.length !== (PARTS[type] ?? 1)) return null;
-    const found = await FINDERS[type](parsed.local, context);
-    return found === undefined || found === null ? null : { ...found, __typename: type };
+    if (parsed === null) return null;
+    const found = await find(parsed.type, parsed.local, context);
+    return found === undefined || found === null ? null : { ...found, __typename: parsed.type };
   }
 
   @Access(...ANY_ROLE)

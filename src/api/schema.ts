@@ -12,10 +12,8 @@ import { AuditEntryResolver } from './admin/audit.js';
 import { auditForbidden } from './admin/audited.js';
 import { AccountBalancesResolver, BalanceResolver } from './account/balance.js';
 import { ChainResolver } from './venue/chain.js';
-import { CollateralRatioResolver } from './venue/collateral-ratio.js';
 import { CollateralRatioChangedResolver } from './venue/collateral-ratio-changed.js';
 import { CollateralRatioImpactResolver, RuleImpactResolver } from './admin/collateral-ratio-impact.js';
-import { CollateralRatioChanges } from './admin/collateral-ratio-changes.js';
 import { AssetRatiosResolver, CollateralRatioQueries } from './venue/collateral-ratio-queries.js';
 import { giveWay } from './execution/give-way.js';
 import { AccountHistoryResolver, FillResolver, LedgerEntryResolver } from './account/history.js';
@@ -27,10 +25,9 @@ import { MarginRatioChangedResolver } from './risk/margin-ratio-changed.js';
 import { CollateralContributionResolver } from './account/margin-summary.js';
 import { WithdrawalsResolver } from './account/withdrawals.js';
 import { NodeResolver } from './node-query.js';
-import { MaintenanceChanges } from './admin/maintenance-changes.js';
-import { PolicyChanges } from './admin/policy-changes.js';
 import { CancelRuleChange } from './admin/cancel-rule-change.js';
 import { RuleHistory } from './admin/rule-history.js';
+import { RULE_KINDS } from './admin/rule-kinds.js';
 import { RulePreview } from './admin/rule-preview.js';
 import { AccountPositionsResolver, PositionFieldsResolver, PositionResolver } from './account/position.js';
 import { RecordEventsResolver } from './ingest/record-events.js';
@@ -38,8 +35,6 @@ import { RecordLedgerEntriesResolver } from './ingest/record-ledger-entries.js';
 import { RiskAlertResolver } from './risk/risk-alert.js';
 import { AccountAlertsResolver, RiskAlertStreamResolver, RiskAlertsResolver } from './risk/risk-alerts.js';
 import { RiskOverviewResolver } from './risk/risk-overview.js';
-import { MaintenanceTiersResolver } from './venue/maintenance-tiers.js';
-import { MarginPolicyResolver } from './venue/margin-policy.js';
 import { RuleVersionResolver } from './venue/rule-version.js';
 import { InstrumentResolver, VenueResolver } from './venue/venue.js';
 import { ViewerResolver } from './account/viewer.js';
@@ -73,22 +68,16 @@ export function createSchema(): GraphQLSchema {
       ChainResolver,
       CollateralContributionResolver,
       CollateralRatioChangedResolver,
-      CollateralRatioChanges,
       CollateralRatioImpactResolver,
       CollateralRatioQueries,
-      CollateralRatioResolver,
       FillResolver,
       InstrumentResolver,
       InstrumentSettingsResolver,
       LedgerEntryResolver,
-      MaintenanceChanges,
-      MaintenanceTiersResolver,
-      MarginPolicyResolver,
       MarginAsOfResolver,
       MarginRatioChangedResolver,
       WithdrawalsResolver,
       NodeResolver,
-      PolicyChanges,
       PositionFieldsResolver,
       PositionResolver,
       RecordEventsResolver,
@@ -105,6 +94,7 @@ export function createSchema(): GraphQLSchema {
       VenueResolver,
       ViewerResolver,
       WhatIfResolver,
+      ...RULE_KINDS.flatMap(({ resolvers }) => resolvers),
     ],
     validate: false,
     // Subscriptions bring their own sources; the library only wants to have a pub/sub at hand.

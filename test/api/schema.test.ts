@@ -14,9 +14,11 @@ import {
 } from 'graphql';
 
 import { guardRootFields } from '../../src/api/types/access.js';
+import { RULE_KINDS } from '../../src/api/admin/rule-kinds.js';
 import { createSchema, printedSchema } from '../../src/api/schema.js';
 import { LIMITS } from '../../src/api/execution/limits.js';
 import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
+import { RULES } from '../../src/policy/versions/rules.js';
 
 const schema = createSchema();
 const types = Object.values(schema.getTypeMap()).filter(({ name }) => !name.startsWith('__'));
@@ -76,6 +78,16 @@ describe('the schema', () => {
     const guard = (): unknown => guardRootFields(own);
     if (refusal === null) expect(guard()).toBe(own);
     else expect(guard).toThrow(refusal);
+  });
+
+  it('has the type of every kind of rule, with ids, and its draft in the preview', () => {
+    const kinds = RULES.map(({ kind }) => kind).sort();
+    const versions = ['Node', 'RuleVersion'].map((name) => {
+      const type = schema.getType(name);
+      return isInterfaceType(type) ? schema.getPossibleTypes(type).map((each) => each.name) : [];
+    });
+    expect(kinds.filter((kind) => !versions.every((names) => names.includes(kind)))).toEqual([]);
+    expect([...new Set(RULE_KINDS.map(({ rule }) => rule.kind))].sort()).toEqual(kinds);
   });
 
   it('has no floats', () => {

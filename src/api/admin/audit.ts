@@ -5,7 +5,7 @@ import { readAuditEntries, type AuditEntry as AuditRecord } from '../../policy/c
 import { Access } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import type { Context } from '../execution/context.js';
-import { globalId, parseGlobalId, type NodeType } from '../types/global-id.js';
+import { globalId, parseGlobalId, storedId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
 import {
   AFTER_DESCRIPTION,
@@ -81,7 +81,7 @@ export class AuditEntryResolver {
   subject(@Root() { subject }: AuditRecord): string | null {
     if (subject === null) return null;
     const [type = '', ...local] = subject.split(':');
-    return globalId(type as NodeType, ...local);
+    return storedId(type, ...local);
   }
 
   @Access('ADMIN')

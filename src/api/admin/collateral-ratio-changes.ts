@@ -8,7 +8,7 @@ import { Cost, TRANSACTION, perAccount, sum } from '../types/cost.js';
 import { CollateralRatio } from '../venue/collateral-ratio.js';
 import { CollateralRatioDraft, draftOf } from './collateral-ratio-draft.js';
 import type { Context } from '../execution/context.js';
-import { localId } from '../types/global-id.js';
+import { parseGlobalId } from '../types/global-id.js';
 import { requestOf } from '../execution/idempotent-request.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { ChangePayload, KEY_DESCRIPTION, addDatedFields, makeChange, type DatedChange } from './rule-change.js';
@@ -108,10 +108,11 @@ export class CollateralRatioChanges {
   ): Promise<CancelCollateralRatioPayload> {
     const { idempotencyKey, ...rest } = input;
     const cancellation = { ...rest, force: rest.force ?? false };
+    const parsed = parseGlobalId(cancellation.id);
     const { version, refusals } = await cancelRule(
       context,
       collateralRatio,
-      { ...cancellation, id: localId('CollateralRatio', cancellation.id) },
+      { ...cancellation, id: parsed?.type === collateralRatio.kind ? parsed.local.join(':') : '' },
       requestOf('cancelCollateralRatio', idempotencyKey, cancellation, context),
       context.now,
     );

@@ -1,13 +1,11 @@
 /** Global ids: the type's name and the local id, opaque to clients. */
 
+/** All types of nodes but the versions of rules, whose types are the kinds of rules. */
 export type NodeType =
   | 'Venue'
   | 'Chain'
   | 'Asset'
   | 'Instrument'
-  | 'CollateralRatio'
-  | 'MarginPolicy'
-  | 'MaintenanceTiers'
   | 'Account'
   | 'Position'
   | 'LedgerEntry'
@@ -19,6 +17,11 @@ export type NodeType =
 const MAX_ID = 400;
 
 export function globalId(type: NodeType, ...local: readonly string[]): string {
+  return storedId(type, ...local);
+}
+
+/** Of a type that is stored: the kind of a rule, or the subject of an audit entry. */
+export function storedId(type: string, ...local: readonly string[]): string {
   return Buffer.from([type, ...local].join(':')).toString('base64url');
 }
 

@@ -4,7 +4,7 @@ import { Ctx, Field, FieldResolver, ID, Int, InterfaceType, Resolver, Root } fro
 import { statusOf, type VersionRecord } from '../../policy/versions/rule-version.js';
 import type { Context } from '../execution/context.js';
 import { CollateralRatioStatus } from '../types/enums.js';
-import { globalId, type NodeType } from '../types/global-id.js';
+import { storedId } from '../types/global-id.js';
 import { ID_DESCRIPTION } from '../types/node.js';
 import { DateTimeScalar } from '../types/scalars.js';
 
@@ -41,7 +41,7 @@ export abstract class RuleVersion {
 export class RuleVersionResolver {
   @FieldResolver(() => ID, { description: ID_DESCRIPTION })
   id(@Root() { kind, id }: VersionRecord): string {
-    return globalId(kind as NodeType, id);
+    return storedId(kind, id);
   }
 
   @FieldResolver(() => CollateralRatioStatus, { description: 'Where this version stands now.' })
