@@ -123,9 +123,9 @@ async function measure(parts: LedgerParts, account: AccountRecord, others: numbe
   for (let turn = 0; turn < TURNS + 20; turn++) {
     const at = new Date(START + Math.floor((FILLS - 1) * SECOND * Math.random()) + SECOND);
     const started = performance.now();
-    const present = await createLoaders(parts, new Date(END)).margin.load(account.id);
+    const present = await createLoaders({ ...parts, clock: () => END }, new Date(END)).margin.load(account.id);
     const between = performance.now();
-    const past = await createLoaders(parts, new Date(END)).marginAt.load({ account, at });
+    const past = await createLoaders({ ...parts, clock: () => END }, new Date(END)).marginAt.load({ account, at });
     const ended = performance.now();
     if (present?.report.positions.length !== 3) throw new Error('The account has not three positions now.');
     if (past.margin === null) throw new Error(`There is nothing of ${at.toISOString()}: ${past.reason}.`);

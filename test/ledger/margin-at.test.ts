@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
+import { createLoaders } from '../../src/api/execution/loaders.js';
 import { openAccount, type NewAccount } from '../../src/ledger/accounts.js';
 import { marginsAt, readHoldingsAt, type PastAccount } from '../../src/ledger/margin-at.js';
 import type { LedgerParts } from '../../src/ledger/ledger-checks.js';
@@ -274,4 +275,12 @@ it('distinguishes many accounts and instants in one statement', async () => {
   expect(statements).toHaveLength(1);
   const balances = answers.map(({ margin }) => margin?.report.marginBalance.toFixed());
   expect(balances).toEqual(accounts.flatMap((_, index) => (index < 10 ? ['1', '1', '1'] : ['1', '11', '11'])));
+});
+
+it('is answered within a request that began before the instant', async () => {
+  const of = await account(START);
+  await postEntry([of.id], 'USDT', '1', START + 1);
+  const loaders = createLoaders({ ...parts, clock: () => START + 2 }, new Date(START));
+  const { margin, reason } = await loaders.marginAt.load({ account: of, at: new Date(START + 2) });
+  expect({ balance: margin?.report.marginBalance.toFixed(), reason }).toEqual({ balance: '1', reason: null });
 });

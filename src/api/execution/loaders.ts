@@ -38,8 +38,9 @@ export interface Loaders {
   readonly alertRule: DataLoader<string, AlertRuleRecord | null>;
 }
 
-export function createLoaders(parts: LedgerParts, now: Date): Loaders {
-  const { db, rulebook, board } = parts;
+/** @param now when the request began; what it computes itself, such as an impact, may be of a later instant */
+export function createLoaders(parts: LedgerParts & { readonly clock: () => number }, now: Date): Loaders {
+  const { db, rulebook, board, clock } = parts;
   const holdings = new DataLoader<string, Holdings | null>(async (ids) => {
     const found = await readHoldings(db, ids);
     return ids.map((id) => found.get(id) ?? null);
@@ -55,7 +56,7 @@ export function createLoaders(parts: LedgerParts, now: Date): Loaders {
       }
       return states;
     }),
-    marginAt: new DataLoader((asked) => marginsAt(parts, asked, now), {
+    marginAt: new DataLoader((asked) => marginsAt(parts, asked, new Date(Math.max(clock(), now.getTime()))), {
       cacheKeyFn: ({ account, at }) => `${account.id} ${at.getTime()}`,
     }),
     platformUsed: new DataLoader(async (versions) => {
