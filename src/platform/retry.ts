@@ -1,13 +1,17 @@
 /** Waiting, and trying again. An aborted signal ends every pause at once, so that no stop waits for one. */
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** Resolves after the time, or at once when the signal is aborted: look at the signal afterwards. */
-export async function sleep(milliseconds: number, signal: AbortSignal | null): Promise<void> {
-  try {
-    await delay(milliseconds, undefined, signal === null ? {} : { signal });
-  } catch (error) {
-    if (!isAborted(signal)) throw error;
-  }
+export function sleep(milliseconds: number, signal: AbortSignal | null): Promise<void> {
+  if (isAborted(signal)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal?.addEventListener('abort', end, { once: true });
+  });
 }
 
 export interface RetryOptions {
