@@ -15,39 +15,39 @@ export interface Config {
   /** Null: PGlite in `dataDir`. */
   readonly databaseUrl: string | null;
   readonly databasePoolSize: number;
-  /** Redis, by which servers that share the database send each other notices; null: there is one server. */
+  /** Redis carries notices between servers that share the database. Null: there is one server. */
   readonly redisUrl: string | null;
-  /** The folder that ships, and another one that adds or replaces venues. */
+  /** The folder in this repository, and a further one that adds or replaces venues. */
   readonly referenceFolders: readonly string[];
   readonly priceMaxAgeMs: number;
-  /** How long every price batch is kept; later one a minute is. */
+  /** How long every price batch is kept. Of older ones, one a minute is kept. */
   readonly priceHistoryMs: number;
-  /** Recorded prices, or nothing but what is published. */
+  /** Recorded prices, or published prices only. */
   readonly feed: 'replay' | 'none';
   readonly feedSpeed: number;
   /** Demo accounts. */
   readonly demo: boolean;
-  /** The demo's tokens are given to whoever opens the page: in development, and on this machine only. */
+  /** The page gives the demo's tokens to every visitor: in development, and on this machine only. */
   readonly demoTokens: boolean;
-  /** Null with `jwksUrl` null as well: the server makes a secret of its own. */
+  /** Null, if `jwksUrl` is null as well: the server makes a secret of its own. */
   readonly authSecret: string | null;
   readonly jwksUrl: string | null;
   readonly authIssuer: string | null;
   readonly authAudience: string | null;
-  /** Of pages on other servers that may use the API, such as "https://app.example". */
+  /** Origins of pages on other servers that may use the API, such as "https://app.example". */
   readonly corsOrigins: readonly string[];
-  /** Who may ask for the schema: everybody, whoever has a token, nobody. */
+  /** Who may introspect the schema: every client, clients with a token, or none. */
   readonly introspection: 'all' | 'tokens' | 'none';
-  /** A manifest of the documents that the venue's apps send; null: there is none. */
+  /** The manifest of the documents that the venue's apps send; null: there is none. */
   readonly trustedDocuments: string | null;
   readonly trustMode: TrustMode;
   readonly limits: Limits;
-  /** For load balancers to see that it is not ready any more, before it takes no more connections. */
+  /** Time between "not ready" and the refusal of new connections. Load balancers need it to switch servers. */
   readonly shutdownNoticeMs: number;
   readonly logLevel: string;
 }
 
-/** All that is wrong with the environment, in one message. */
+/** Names all problems of the environment in one message. */
 export class ConfigError extends Error {
   constructor(problems: readonly string[]) {
     super(`The configuration cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
@@ -65,10 +65,10 @@ type Text<Name extends Named<'text'>> = (typeof VARIABLES)[Name]['fallback'] ext
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
-/** Reads values by the table of variables, and collects what is wrong with them. */
+/** Reads values by the table of variables, and collects their problems. */
 class Reader {
   readonly problems: string[] = [];
-  /** What holds of this environment, as far as it is known: defaults depend on it. */
+  /** The facts known so far about this environment. Defaults depend on them. */
   readonly facts = new Set<Fact>();
 
   constructor(private readonly env: Environment) {}
@@ -193,7 +193,7 @@ export function readConfig(env: Environment): Config {
   return Object.freeze(config);
 }
 
-/** Where it may listen depends on whose key checks the tokens. */
+/** The addresses that the server may listen on depend on the key that checks tokens. */
 function checkAccess(
   { problems, facts }: Reader,
   { authSecret, jwksUrl, host, production }: Pick<Config, 'authSecret' | 'jwksUrl' | 'host' | 'production'>,

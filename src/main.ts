@@ -11,7 +11,7 @@ import { ReferenceDataError } from './policy/reference/reference-data.js';
 
 if (existsSync('.env')) process.loadEnvFile('.env');
 
-/** What whoever starts the server can mend: the message is enough. */
+/** Errors that the operator can mend: the message is enough, without a stack. */
 const EXPECTED = [ConfigError, DatabaseUnavailableError, DiskFullError, FolderLockedError, ReferenceDataError];
 
 try {

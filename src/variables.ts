@@ -3,7 +3,7 @@
  * config.ts reads by this table; docs/configuration.md and .env.example are made from it.
  */
 
-/** What a default may depend on, in the words of the documents. */
+/** The facts that a default may depend on, as the documents word them. */
 export const FACTS = {
   production: 'with `NODE_ENV=production`',
   database: 'with `DATABASE_URL`',
@@ -43,7 +43,7 @@ export interface ChoiceVariable extends Described {
 /** A text; without a default it is null. */
 export interface TextVariable extends Described {
   readonly kind: 'text';
-  /** How a value looks. */
+  /** The form of a value. */
   readonly form: string;
   readonly fallback: Fallback<string> | null;
 }

@@ -11,7 +11,7 @@ import { boundedList } from './types/lists.js';
 import { Node } from './types/node.js';
 import { positionsOf } from './account/position.js';
 
-/** How each type is found by the parts of its local id; null where there is none, or it is not the viewer's to see. */
+/** Finds a node of each type by the parts of its local id. Null: there is none, or the viewer may not see it. */
 const FINDERS: Record<NodeType, (local: string[], context: Context) => unknown> = {
   Venue: ([code = ''], { rulebook }) => rulebook.venues.get(code),
   Chain: ([code = ''], { rulebook }) => rulebook.chains.get(code),
@@ -33,10 +33,10 @@ const FINDERS: Record<NodeType, (local: string[], context: Context) => unknown> 
   },
 };
 
-/** How many parts a local id has: an id has one spelling, and what comes after it is not overlooked. */
+/** The number of parts of a local id. An id with further parts is refused, so that each id has one spelling. */
 const PARTS: Partial<Record<NodeType, number>> = { Instrument: 2, Position: 3 };
 
-/** What is of no other type may be a version of a rule. */
+/** An id of no other type may be that of a rule's version. */
 async function find(type: string, local: string[], context: Context): Promise<unknown> {
   const isNodeType = (name: string): name is NodeType => Object.hasOwn(FINDERS, name);
   if (local.length !== ((isNodeType(type) ? PARTS[type] : undefined) ?? 1)) return null;

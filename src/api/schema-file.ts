@@ -1,4 +1,4 @@
-/** `npm run schema` writes schema.graphql; with `--check` it fails where the file is behind the code. */
+/** `npm run schema` writes schema.graphql. With `--check` it fails if the file is out of date. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 

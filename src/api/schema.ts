@@ -40,7 +40,7 @@ import { InstrumentResolver, VenueResolver } from './venue/venue.js';
 import { ViewerResolver } from './account/viewer.js';
 import { SimulatedPositionFieldsResolver, WhatIfResolver } from './account/what-if.js';
 
-/** The library has no place where the roots could be described. */
+/** type-graphql has no place for descriptions of the root types. */
 const ROOTS: Record<string, string> = {
   Query: 'What can be asked: over HTTP, WebSocket or server-sent events.',
   Mutation: 'What can be done: over HTTP POST only, one after the other in the order of the document.',
@@ -97,7 +97,7 @@ export function createSchema(): GraphQLSchema {
       ...RULE_KINDS.flatMap(({ resolvers }) => resolvers),
     ],
     validate: false,
-    // Subscriptions bring their own sources; the library only wants to have a pub/sub at hand.
+    // Subscriptions have their own sources, but type-graphql requires a pub/sub.
     pubSub: { publish: () => undefined, subscribe: () => neverYields() },
   });
   for (const [name, description] of Object.entries(ROOTS)) {
@@ -108,11 +108,11 @@ export function createSchema(): GraphQLSchema {
   return giveWay(auditForbidden(guardRootFields(schema)));
 }
 
-/** What stands in schema.graphql: sorted, so that a change of the API is a small difference. */
+/** The text of schema.graphql, sorted, so that a change of the API is a small diff. */
 export function printedSchema(): string {
   return `${printSchema(lexicographicSortSchema(createSchema()))}\n`;
 }
 
 async function* neverYields(): AsyncGenerator<never> {
-  // Every subscription names its own source.
+  // Never used, since every subscription names its own source.
 }

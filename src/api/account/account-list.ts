@@ -1,4 +1,4 @@
-/** Pages of accounts: in the order of ids or names by the database, by risk as the loop has last evaluated them. */
+/** Pages of accounts. The database sorts by id or name; the order by risk is that of the loop's last evaluation. */
 import { findAccounts, type AccountCursor } from '../../ledger/accounts.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import { isUuid } from '../../platform/ids.js';

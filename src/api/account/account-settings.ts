@@ -1,4 +1,4 @@
-/** Leverage and modes, as traders set them on their own accounts. */
+/** Mutations by which traders set leverage and modes of their own accounts. */
 import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
 import type { OwnAccount } from '../../ledger/owner-commands.js';

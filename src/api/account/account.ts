@@ -133,7 +133,7 @@ export class OpenAccountPayload {
   errors!: readonly UserError[];
 }
 
-/** By risk, or of a status, every account is looked at, unless the query is of one owner or name. */
+/** A query by risk or status looks at every account, unless it names an owner or an account name. */
 const costOfAccounts: FieldCost = (args, basis) => {
   const { where, orderBy } = args as { readonly where?: AccountFilter | null; readonly orderBy?: string | null };
   if (basis.viewer === null || (orderBy !== 'RISK_DESC' && where?.status == null)) return 0;
@@ -251,7 +251,7 @@ export class AccountConnectionResolver {
   }
 }
 
-/** The account, if it exists and is the viewer's to see. */
+/** The account, if it exists and the viewer may see it. */
 export async function visibleAccount(id: string, context: Context): Promise<AccountRecord | null> {
   if (!isUuid(id)) return null;
   const holdings = await context.loaders.holdings.load(id);
@@ -265,7 +265,7 @@ export async function marginOf(id: string, { loaders }: Context): Promise<Margin
   return state;
 }
 
-/** What an account that is known to exist holds; of the same reading as its margin state. */
+/** The holdings of an account that is known to exist, from the same read as its margin state. */
 export async function holdingsOf(id: string, { loaders }: Context): Promise<Holdings> {
   const holdings = await loaders.holdings.load(id);
   if (holdings === null) throw new Error(`The account ${id} is missing.`);

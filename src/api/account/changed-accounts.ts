@@ -1,7 +1,7 @@
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Context } from '../execution/context.js';
 
-/** The accounts as a mutation has left them, whatever the same request has read before. */
+/** The accounts after a mutation. What the request's loaders read before the mutation is dropped. */
 export async function changedAccounts(ids: readonly string[], { loaders }: Context): Promise<AccountRecord[]> {
   for (const id of ids) {
     loaders.holdings.clear(id);

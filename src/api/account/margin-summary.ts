@@ -133,7 +133,7 @@ export class MarginSummary {
   stale!: readonly string[];
 }
 
-/** A margin state as the API answers it. Field by field: a spread is dear where every event of a subscription has one. */
+/** Converts a margin state for the API. Copies field by field, because a spread is slow for events of subscriptions. */
 export function marginSummary({ account, report, policy, asOf }: MarginState): MarginSummary {
   return {
     asOf,

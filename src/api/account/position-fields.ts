@@ -1,4 +1,4 @@
-/** What a position and a simulated position have in common: both are positions in a margin state. */
+/** The fields that positions and simulated positions share: both are positions in a margin state. */
 import { Arg, Ctx, Field, FieldResolver, ObjectType, Resolver, Root, type ClassType } from 'type-graphql';
 
 import type { MarginState } from '../../ledger/margin-state.js';

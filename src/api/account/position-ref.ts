@@ -1,7 +1,7 @@
 import type { PositionRef } from '../../ledger/ledger-checks.js';
 import { parseGlobalId } from '../types/global-id.js';
 
-/** What a position's global id names; for anything else a position that no account has. */
+/** The position that a global id names. Any other id gives a position that no account has. */
 export function positionRef(id: string): PositionRef {
   const parsed = parseGlobalId(id);
   const [accountId = '', instrument = '', side = ''] = parsed?.local ?? [];

@@ -1,4 +1,4 @@
-/** What an account would be: after hypothetical changes, and under shocks of prices. Nothing is stored. */
+/** Simulates an account after hypothetical changes, and under price shocks. Nothing is stored. */
 import { Arg, Ctx, Field, FieldResolver, InputType, ObjectType, Resolver, Root } from 'type-graphql';
 
 import type { AccountRecord } from '../../ledger/records.js';
@@ -156,7 +156,7 @@ export class StressPoint {
 }
 
 const MAX_SHOCKS = 101;
-/** A price a thousand times as high leaves every answer within the digits of a decimal. */
+/** Bounds a shock, so that every answer stays within the digits of a decimal. */
 const MAX_SHOCK: Decimal = decimal(1_000);
 
 @Resolver(() => Account)

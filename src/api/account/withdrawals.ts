@@ -1,4 +1,4 @@
-/** Money that traders move: out of their accounts, and in and out of isolated margin. */
+/** Withdrawals from accounts, and transfers in and out of isolated margin, by traders. */
 import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
 import type { LedgerEntryRecord } from '../../ledger/history.js';

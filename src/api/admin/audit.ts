@@ -112,7 +112,7 @@ export class AuditEntryResolver {
   }
 }
 
-/** As the audit names it; of what is no id a name that nothing has. */
+/** The subject as the audit names it. A text that is no id gives a name that no entry has. */
 function subjectOf(id: string): string {
   const parsed = parseGlobalId(id);
   return parsed === null ? '' : [parsed.type, ...parsed.local].join(':');

@@ -1,4 +1,4 @@
-/** Mutations of admins that somebody else sends: refused by their roles, and kept in the audit all the same. */
+/** Audits mutations of admins that a client without the role sends. The guard of roles refuses them. */
 import {
   GraphQLError,
   defaultFieldResolver,
@@ -11,7 +11,7 @@ import {
 
 import type { Context } from '../execution/context.js';
 
-/** To be called when the guards of roles are in place. */
+/** Call after the guards of roles are in place. */
 export function auditForbidden(schema: GraphQLSchema): GraphQLSchema {
   for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
     const roles = field.extensions['roles'] as readonly string[];
@@ -40,7 +40,7 @@ function audited(field: Field, inner: Resolver): Resolver {
   };
 }
 
-/** Venue, chain and what it is about, as far as they were named; a chain that could be named keeps its place. */
+/** Venue, chain and subject, as far as the input names them. A missing chain keeps its place in the key. */
 function subjectKeyOf({ args: [argument] }: Field, input: unknown): string {
   const type = argument === undefined ? undefined : getNamedType(argument.type);
   const hasChain = isInputObjectType(type) && Object.hasOwn(type.getFields(), 'chain');

@@ -1,4 +1,4 @@
-/** Taking back a scheduled version, of whatever rule. */
+/** Cancels a scheduled version of any kind of rule. */
 import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
 import { cancelRule } from '../../policy/changes/cancel-rule.js';

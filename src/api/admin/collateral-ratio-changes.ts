@@ -1,4 +1,4 @@
-/** Changes of collateral ratios, and what is taken back of them. */
+/** Mutations that change collateral ratios and cancel changes. */
 import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
 import { cancelRule } from '../../policy/changes/cancel-rule.js';

@@ -1,4 +1,4 @@
-/** What an asset shall count, as admins write it. */
+/** The draft of a collateral ratio, as an input of the API. */
 import { Field, InputType } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';
@@ -61,7 +61,7 @@ export class CollateralRatioDraft {
   platformCap?: Decimal | null;
 }
 
-/** A draft as the rules take it: what was left out is undefined, and only a cap can be null. */
+/** Converts the input for the rules: an omitted field is undefined, and only a cap can be null. */
 export function draftOf(input: CollateralRatioDraft): RatioDraft {
   return {
     venue: input.venue,

@@ -1,4 +1,4 @@
-/** Whom changes of collateral ratios would hurt: before they are made, and as it was when they were. */
+/** The impact of changes of collateral ratios: of drafts, and as stored with each version. */
 import { Arg, Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver, Root } from 'type-graphql';
 
 import type { MarginState } from '../../ledger/margin-state.js';
@@ -46,7 +46,7 @@ export class AccountImpact {
   after!: MarginSummary;
 }
 
-/** An impact, with the way to the accounts that it is worst for. */
+/** An impact, with a resolver of the accounts that it hurts most. */
 export type ImpactAnswer = Omit<Impact, 'worst' | 'concerned'> & {
   readonly worst: (first: number, context: Context) => Promise<AccountImpact[]>;
 };

@@ -1,4 +1,4 @@
-/** Changes of a venue's margin policy: its parameters, and what debts cost. */
+/** Changes of a venue's margin policy: its parameters, and the interest on debts. */
 import { Arg, Ctx, Field, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';
@@ -43,7 +43,7 @@ export class AutoExchangeThresholdInput {
   balance!: Decimal;
 }
 
-/** The parameters of a draft; what is left out, or null, stays. */
+/** The parameters of a draft. One that is omitted or null stays. */
 type Edits = { readonly [K in keyof PolicyParameters]?: PolicyParameters[K] | null };
 
 @InputType({ description: "What a venue's margin policy shall say. What is left out, or null, stays as it is." })
@@ -80,7 +80,7 @@ export class ChangeMarginPolicyPayload extends ChangePayload {
   policy!: unknown;
 }
 
-/** A draft as the rules take it: what was left out is undefined. */
+/** Converts the input for the rules: an omitted field is undefined. */
 export function policyDraftOf(input: MarginPolicyDraft & Edits): PolicyDraft {
   const edits = POLICY_PARAMETERS.map(({ name }) => [name, input[name] ?? undefined] as const);
   return { ...Object.fromEntries(edits), venue: input.venue, autoExchange: input.autoExchange ?? undefined };

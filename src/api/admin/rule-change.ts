@@ -1,4 +1,4 @@
-/** What the changes of all rules have in common in the API: fields of their inputs and payloads, and how one is made. */
+/** The common part of all changes of rules in the API: fields of inputs and payloads, and the call of changeRule. */
 import { Field, ID, Int, ObjectType, type ClassType } from 'type-graphql';
 
 import { changeRule, type ChangedPlace, type ChangedRule, type Foreseen } from '../../policy/changes/change-rule.js';
@@ -13,7 +13,7 @@ import { DateTimeScalar } from '../types/scalars.js';
 import { RuleVersion } from '../venue/rule-version.js';
 import { CollateralRatioImpact, storedImpact, type ImpactAnswer } from './collateral-ratio-impact.js';
 
-/** Of every change, beside its draft. */
+/** The fields of every change, beside its draft. */
 export interface DatedChange {
   readonly effectiveFrom?: Date | null;
   readonly reason: string;
@@ -57,7 +57,7 @@ export function addDatedFields(
   add('idempotencyKey', () => ID, { description: KEY_DESCRIPTION });
 }
 
-/** Of the payload of every change. */
+/** The fields of the payload of every change. */
 @ObjectType()
 export abstract class ChangePayload {
   @Field(() => CollateralRatioImpact, {

@@ -1,4 +1,4 @@
-/** The versions of any rule: those there are of one, and those that are still to come. */
+/** Queries of the versions of any rule: the history of one rule, and the scheduled versions of all. */
 import { Arg, Ctx, ID, Int, Query, Resolver } from 'type-graphql';
 
 import { instrumentKey, MAINTENANCE_TIERS, MARGIN_POLICY } from '../../policy/versions/policy-version.js';
@@ -97,7 +97,7 @@ function ofKind(kind: string, key: string, rulebook: Context['rulebook']): reado
   return rule === null ? [] : rulebook.versionsOf(rule, key);
 }
 
-/** What comes after it in the order of the list; the version itself may be in force or cancelled by now. */
+/** The versions after the cursor, in the list's order. The cursor's own version may be in force or cancelled by now. */
 function versionsAfter(
   versions: readonly VersionRecord[],
   cursor: readonly string[] | null,

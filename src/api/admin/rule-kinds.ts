@@ -15,13 +15,13 @@ import { InterestRateDraft, MarginPolicyDraft, PolicyChanges, policyDraftOf } fr
 
 interface RuleKind {
   readonly rule: AnyRule;
-  /** Of the type of its versions, and of its mutations. */
+  /** Resolvers of its version type and its mutations. */
   readonly resolvers: readonly ClassType[];
   /** Its field of `RuleChangeDraft`. */
   readonly field: string;
   readonly description: string;
   readonly input: ClassType;
-  /** A draft as the rule takes it. */
+  /** Converts the input of a draft for the rule. */
   draftOf(input: object): unknown;
 }
 

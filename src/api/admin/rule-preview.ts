@@ -1,4 +1,4 @@
-/** Whom a change of any rule would hurt, before it is made. */
+/** The query of the impact of any change of rules before it is made. */
 import { Arg, Ctx, Field, InputType, Query, Resolver } from 'type-graphql';
 
 import { draftedVersion, placesUnder } from '../../policy/changes/change-rule.js';

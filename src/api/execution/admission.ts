@@ -1,6 +1,6 @@
 /**
- * What must hold before an operation is executed: that the transport serves it, that its variables are right, that the
- * schema may be asked for, and that its cost can be paid. The work of a used idempotency key is not paid for again.
+ * Checks an operation before it is executed: transport, variables, introspection, cost. Work under an idempotency key
+ * that was used before is not charged again.
  */
 import {
   NoSchemaIntrospectionCustomRule,
@@ -23,34 +23,34 @@ import type { Client, Operation } from './operation.js';
 
 export const MAX_ERRORS = 20;
 
-/** What is charged for an operation, or why it is not executed. */
+/** The cost charged for an operation, or the errors that refuse it. */
 export type Admitted = number | readonly GraphQLError[];
 
-/** Whose minute an operation is paid from; null: the venue's own systems, which write as fast as their market moves. */
+/** The client whose budget pays. Null, for the venue's own systems: they write as fast as their market moves. */
 function payerOf({ viewer, address }: Client): string | null {
   if (viewer === null) return `address ${address}`;
   return viewer.roles.includes('SERVICE') ? null : `viewer ${viewer.subject}`;
 }
 
 export interface AdmissionOptions {
-  /** Who may ask for the schema: everybody, whoever has a token, nobody. */
+  /** Who may introspect the schema: every client, clients with a token, or none. */
   readonly introspection: 'all' | 'tokens' | 'none';
   readonly limits: Limits;
   readonly budget: CostBudget;
-  /** How many accounts this server knows, now. */
+  /** The number of accounts that this server knows now. */
   readonly accounts: () => number;
-  /** Which of these idempotency keys a viewer has used, so that they do nothing again. */
+  /** The idempotency keys among these that the viewer has used already. They have no second effect. */
   readonly usedKeys: (viewer: string, keys: readonly string[]) => Promise<ReadonlySet<string>>;
   readonly log: Logger;
 }
 
-/** Answers the cost, which is spent by then. */
+/** Returns the cost, which is then already taken from the budget. */
 export type Admit = (operation: Operation, allowed: readonly OperationTypeNode[]) => Promise<Admitted>;
 
 export function createAdmission(schema: GraphQLSchema, options: AdmissionOptions): Admit {
   const { limits, budget, accounts, usedKeys, log } = options;
 
-  /** Without what work would cost that is not done again. */
+  /** Leaves out the cost of work that was done under the same key before. */
   const chargeOf = async ({ total, keyed }: OperationCost, viewer: Viewer | null): Promise<number> => {
     if (viewer === null || keyed.length === 0) return total;
     const keys = keyed.map(({ key }) => key);
@@ -71,7 +71,7 @@ export function createAdmission(schema: GraphQLSchema, options: AdmissionOptions
     try {
       charge = await chargeOf(cost, client.viewer);
     } catch (error) {
-      // Without the database the mutation could not be made either.
+      // The mutation needs the same database, so it would fail as well.
       return [unexpected(error, log)];
     }
     if (charge > limits.cost) return [tooDear(charge, limits)];
@@ -90,7 +90,7 @@ function check(
   const node = getOperationAST(operation.document, operation.operationName ?? undefined);
   if (node == null) return [operationNotNamed()];
   if (!allowed.includes(node.operation)) return [notSupported(node.operation)];
-  // A transport on which an operation can be lost without a word is none for what changes something.
+  // Only HTTP serves mutations: over the other transports an operation can get lost without an error.
   if (node.operation === OperationTypeNode.MUTATION && operation.transport !== 'http') {
     return [notSupported(node.operation)];
   }
@@ -100,14 +100,14 @@ function check(
   return variables.errors?.map((error) => coded(error, 'BAD_USER_INPUT')) ?? [];
 }
 
-/** Apart from validation, which is remembered by document for whoever sends it. */
+/** Not part of validation: its result is cached by document, and introspection depends on the client. */
 function introspectionProblems(
   schema: GraphQLSchema,
   { document, client }: Operation,
   allowed: AdmissionOptions['introspection'],
 ): readonly GraphQLError[] {
   if (allowed === 'all' || (allowed === 'tokens' && client.viewer !== null)) return [];
-  // The first says it all.
+  // One error is enough: they all say the same.
   const [problem] = validate(schema, document, [NoSchemaIntrospectionCustomRule]);
   return problem === undefined ? [] : [coded(problem, 'GRAPHQL_VALIDATION_FAILED')];
 }

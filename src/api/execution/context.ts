@@ -8,7 +8,7 @@ import type { Parts } from '../../platform/parts.js';
 import type { Audit } from '../../policy/changes/audit.js';
 import { createLoaders, type Loaders } from './loaders.js';
 
-/** The parts that resolvers call. */
+/** The parts of the server that resolvers call. */
 export interface Services extends LedgerParts, Parts {
   readonly prices: Prices;
   readonly loop: MarginLoop;
@@ -17,7 +17,7 @@ export interface Services extends LedgerParts, Parts {
   readonly audit: Audit;
 }
 
-/** One for every request, and for every event of a subscription, so that no loader answers old data. */
+/** One context a request, and one an event of a subscription, so that no loader returns old data. */
 export interface Context extends Services {
   readonly viewer: Viewer | null;
   /** The instant as of which the whole request is answered. */
@@ -26,11 +26,11 @@ export interface Context extends Services {
   readonly patience: Patience;
 }
 
-/** Whether somebody still waits for the answer. Not an AbortSignal, which is dear where every event has one. */
+/** Whether a client still waits for the answer. An AbortSignal would be too slow, since every event has one. */
 export class Patience {
   isOver = false;
 
-  /** To be called where long work gives way: what nobody waits for any more ends there. */
+  /** Call at each yield of long work: it ends work whose client no longer waits. */
   check(): void {
     if (this.isOver) throw new Error('Nobody waits for this answer any more.');
   }
@@ -40,7 +40,7 @@ export function createContext(services: Services, viewer: Viewer | null, patienc
   return new RequestContext(services, viewer, patience);
 }
 
-/** Field by field: a spread is dear where every event of a subscription has one. */
+/** Copies field by field: a spread is slow, and every event of a subscription has a context. */
 class RequestContext implements Context {
   readonly db: Context['db'];
   readonly rulebook: Context['rulebook'];
@@ -75,7 +75,7 @@ class RequestContext implements Context {
     this.now = new Date(services.clock());
   }
 
-  /** Few events of a subscription need any. */
+  /** Made at first use: few events of a subscription need loaders. */
   get loaders(): Loaders {
     return (this.made ??= createLoaders(this, this.now));
   }

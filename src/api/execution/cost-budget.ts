@@ -1,21 +1,21 @@
 /**
- * What each client may spend in a minute that begins with the first thing it spends on. In memory of the process, or in
- * Redis, where several processes count together; while Redis is away each counts for itself.
+ * The cost that each client may spend a minute. The minute begins with its first operation. Budgets are in the memory
+ * of the process, or in Redis, shared by several processes. While Redis is down each process counts for itself.
  */
 import { Redis } from 'ioredis';
 
 import type { Logger } from '../../platform/log.js';
 
 const WINDOW_MS = 60_000;
-/** For Redis to answer. */
+/** How long to wait for an answer of Redis. */
 const PATIENCE_MS = 250;
-/** How long it is left alone after it did not. */
+/** How long Redis is not called after it failed to answer. */
 const RETRY_MS = 2_000;
 
 export interface CostBudget {
   /**
-   * Takes the cost out of the client's budget: null. Where too little is left, takes nothing and answers the seconds
-   * until there is all of it again; the first of a minute is always had.
+   * Takes the cost out of the client's budget and returns null. If too little is left, it takes nothing and returns the
+   * seconds until the budget is full again. The first operation of a minute is always allowed.
    */
   spend(client: string, cost: number): Promise<number | null>;
   close(): void;
@@ -45,7 +45,7 @@ export function memoryBudget(perMinute: number, clock: () => number = () => perf
   };
 }
 
-/** Adds the cost unless it is too much; answers the milliseconds that are left of the minute then, and 0 otherwise. */
+/** Adds the cost and returns 0, or returns the milliseconds left of the minute if the cost is too much. */
 const SPEND = `
 local spent = tonumber(redis.call('GET', KEYS[1]) or '-1')
 if spent < 0 then
@@ -60,7 +60,7 @@ return 0`;
 
 export function redisBudget(url: string, perMinute: number, log: Logger): CostBudget {
   const own = memoryBudget(perMinute);
-  // Nobody waits for a Redis that is away.
+  // While Redis is down no operation waits for it.
   const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: PATIENCE_MS });
   let awayUntil = 0;
   redis.on('error', (error) => log.debug({ err: error }, 'Redis does not count costs at the moment.'));

@@ -1,7 +1,7 @@
 /**
- * What an operation costs. Types lead back to each other (an account has positions, a position its account), so that
- * a few dozen words can ask for millions of values: that is seen before anything is executed. What a field costs is
- * declared beside it; here it is multiplied by the sizes of the lists that the field is in.
+ * Computes the cost of an operation before it is executed. Types refer to each other (an account has positions, a
+ * position its account), so a short document can request millions of values. The cost of a field is declared beside
+ * it. This file multiplies it by the sizes of the lists around the field.
  */
 import {
   GraphQLError,
@@ -19,10 +19,10 @@ import { amountOf, declaredCost, itemsAsked, itemsIn, type CostBasis } from '../
 import { MAX_LIST } from '../types/lists.js';
 import { keyIn } from './idempotent-request.js';
 
-/** Of a list that names no size: more than an ordinary account has, less than the venue's largest. */
+/** Assumed size of a list without one: more than an ordinary account has, less than the venue's largest. */
 const PLAIN_LIST = 10;
 
-/** The same for everybody, and large: the introspection of GraphiQL is some 200 names with all that they have. */
+/** Cost of introspection, the same for all clients: GraphiQL's query returns some 200 names with all their parts. */
 const INTROSPECTION: ReadonlyMap<string, number> = new Map([
   ['__schema', 500],
   ['__type', 50],
@@ -34,7 +34,7 @@ export interface OperationCost {
   readonly keyed: readonly { readonly key: string; readonly work: number }[];
 }
 
-/** Null: there are more selections, fragments spread out, than can be counted. */
+/** Null: with fragments spread out, there are too many selections to count. */
 export function costOf(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -54,7 +54,7 @@ export function costOf(
           const { type, field, args, childComplexity } = asked;
           const key = type.name === 'Mutation' ? keyIn(args) : null;
           if (key !== null && own > 0) keyed.push({ key, work: own });
-          // What explains a type of the schema is at hand, and bounded by the rules of the language.
+          // Introspection of a type is cheap, and the rules of validation bound it.
           if (type.name.startsWith('__')) return each(asked) + childComplexity;
           return own + sizeOf(type.name, field, args) * (each(asked) + childComplexity);
         },
@@ -70,12 +70,12 @@ export function costOf(
 
 /** Paid once, however many items the field answers. */
 function ownCost({ field, args }: ComplexityEstimatorArgs, basis: CostBasis): number {
-  // Nothing is done for a viewer who may not call the field, and the cost must not say how many accounts there are.
+  // A viewer who may not call the field causes no work, and the cost must not reveal the number of accounts.
   if (!mayCall(basis.viewer, field)) return 0;
   return amountOf(declaredCost(field) ?? INTROSPECTION.get(field.name) ?? 0, args, basis);
 }
 
-/** Paid for every item of the field, beside what is asked of it. */
+/** Paid for every item of the field, beside the fields selected from it. */
 function each({ field }: ComplexityEstimatorArgs): number {
   return isLeaf(field) && declaredCost(field) === undefined ? 1 : 0;
 }
@@ -94,12 +94,12 @@ function sizeOf(
   const first = field.args.find(({ name }) => name === 'first');
   if (first !== undefined) {
     const asked: unknown = args['first'] ?? first.defaultValue;
-    // What asks for more than a page may hold is refused by the field itself, with what it expects.
+    // The field itself refuses more items than a page may hold, with a better message.
     return typeof asked === 'number' ? Math.min(Math.max(asked, 1), MAX_LIST) : PLAIN_LIST;
   }
-  // The state of every account that is watched is sent first.
+  // A stream first sends the state of every watched account.
   if (typeName === 'Subscription') return Math.max(itemsIn(args), 1);
-  // What a mutation answers of its items stands in plain lists below it.
+  // The payload of a mutation has its items in plain lists.
   if (typeName === 'Mutation') return Math.max(Math.ceil(itemsIn(args) / PLAIN_LIST), 1);
   // A list of scalars is one value with several parts.
   if (isLeaf(field) || !isListType(getNullableType(field.type))) return 1;

@@ -1,4 +1,4 @@
-/** From a text to a valid document of the schema. */
+/** Parses and validates documents, and caches the valid ones. */
 import { GraphQLError, parse, specifiedRules, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
 
@@ -8,27 +8,27 @@ import { problemOfShape } from './document-shape.js';
 import { coded, withoutHttp } from './errors.js';
 import type { Limits } from './limits.js';
 
-/** Characters of all valid documents that are remembered; parsed, each takes some 50 bytes for one. */
+/** Total characters of the cached documents. A parsed document takes some 50 bytes a character. */
 const REMEMBERED = 500_000;
 
 export type ReadDocument =
   { document: DocumentNode; errors: null } | { document: null; errors: readonly GraphQLError[] };
 
 export interface DocumentReader {
-  /** Why a text is not even to be validated; null also for one that cannot be parsed. */
+  /** Why the text is refused before validation. Null also for a text that cannot be parsed. */
   problemOf(source: string): ApiError | null;
-  /** Null and errors, where the text is no document of the schema. */
+  /** The document; null, with errors, if the text is not valid in the schema. */
   read(source: string): ReadDocument;
 }
 
 export function createDocumentReader(schema: GraphQLSchema, limits: Limits): DocumentReader {
   /**
-   * By their text, so that apps that are alike share one: 10,000 documents of 10,000 phones would be 100 MB, of which
-   * every event takes another part through the processor's caches.
+   * By text, so that all copies of an app share one document. Otherwise 10,000 phones would need 100 MB, and their
+   * events would miss the processor's caches.
    */
   const valid = new LRUCache<string, DocumentNode>({
     maxSize: REMEMBERED,
-    // What is short takes its place, too.
+    // A short document takes memory, too.
     sizeCalculation: (_document, source) => source.length + 100,
   });
   return {

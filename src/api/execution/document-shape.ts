@@ -1,6 +1,6 @@
 /**
- * How a document is built: seen before it is validated, because validation compares every field with every other of
- * the same name. Fragments count wherever they are spread, each measured once.
+ * Checks the size of a document before validation, because validation compares every field with all others of the same
+ * name. A fragment counts at every spread, and is measured once.
  */
 import {
   Kind,
@@ -20,13 +20,13 @@ interface Shape {
   /** Fields of the selection itself. */
   readonly fields: number;
   readonly directives: number;
-  /** @skip and @include on what the selection itself has. */
+  /** Uses of @skip and @include in the selection itself. */
   readonly conditions: number;
 }
 
 const EMPTY: Shape = { depth: 0, aliases: 0, fields: 0, directives: 0, conditions: 0 };
 
-/** Why the document is refused, whichever of its operations is meant; null: it may be looked at further. */
+/** Why the document is refused, with any of its operations; null: it may be validated. */
 export function problemOfShape(document: DocumentNode, limits: Limits): ApiError | null {
   const measure = measurer(document);
   for (const definition of document.definitions) {
@@ -67,7 +67,7 @@ function measurer(document: DocumentNode): (selections: SelectionSetNode) => Sha
   const ofFragment = (name: string): Shape => {
     const known = measured.get(name);
     if (known !== undefined) return known;
-    // While it is measured it counts nothing, so that a circle, which validation refuses, ends.
+    // A fragment counts 0 while it is measured, so that a cycle ends. Validation refuses cycles later.
     measured.set(name, EMPTY);
     const fragment = fragments.get(name);
     const shape = fragment === undefined ? EMPTY : of(fragment.selectionSet);

@@ -1,4 +1,4 @@
-/** What a client may see of an error: what is not an ApiError, or the language's own, never shows its text. */
+/** What a client may see of an error. Only an ApiError, or an error of GraphQL itself, shows its text. */
 import { randomUUID } from 'node:crypto';
 
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
@@ -8,12 +8,12 @@ import type { Logger } from '../../platform/log.js';
 import { ApiError, type ErrorCode } from '../types/api-error.js';
 
 const MAX_MESSAGE = 1_000;
-/** What stands at the end of a long message: what was expected, after what came. */
+/** Characters kept at the end of a long message, which says what was expected. */
 const MAX_END = 600;
 
 /**
- * GraphQL's own messages repeat what came, which may be 90,000 digits: they lose their middle. And they guess what was
- * meant, which would tell what there is.
+ * GraphQL's own messages repeat the input, which may have 90,000 digits, so the middle is cut out. They also suggest
+ * names of the schema. Those are removed, since they would reveal it.
  */
 export function presentable(message: string): string {
   const plain = message.replace(/ Did you mean .*\?$/s, '');
@@ -21,22 +21,22 @@ export function presentable(message: string): string {
   return `${plain.slice(0, MAX_MESSAGE - MAX_END)}…${plain.slice(-MAX_END)}`;
 }
 
-/** As it goes over a transport that has no statuses and headers of its own. */
+/** The error for a transport that has no statuses and headers of its own. */
 export function withoutHttp(error: GraphQLError): GraphQLError {
   const { http, ...extensions } = error.extensions;
   return http === undefined ? error : copy(error, error.message, extensions);
 }
 
 /**
- * What a client may see of an error. Ours, and those of the language itself, pass; anything else is logged under an id
- * that the client can quote, and says nothing.
+ * What a client may see of an error. An ApiError and GraphQL's own errors pass. Any other error is logged under an id
+ * that the client can quote, and its text is hidden.
  */
 export function masked(error: GraphQLError, log: Logger): GraphQLError {
   const { originalError } = error;
   const meant = originalError === undefined || originalError === null || originalError instanceof GraphQLError;
   const message = presentable(error.message);
   if (meant) {
-    // What the language itself finds wrong while it executes, such as null for an argument that must not be, has no code.
+    // GraphQL's own errors of execution, such as null for a non-null argument, have no code.
     const extensions = { code: 'BAD_USER_INPUT', ...error.extensions };
     return copy(error, message, extensions);
   }
@@ -44,7 +44,7 @@ export function masked(error: GraphQLError, log: Logger): GraphQLError {
   return copy(error, hidden.message, hidden.extensions);
 }
 
-/** An error of the language with the code of the contract; the error that a scalar threw goes no further. */
+/** GraphQL's own error with the code of the contract. The error thrown by a scalar is dropped. */
 export function coded(error: GraphQLError, code: string): GraphQLError {
   return new GraphQLError(presentable(error.message), {
     ...(error.nodes === undefined ? {} : { nodes: error.nodes }),
@@ -54,7 +54,7 @@ export function coded(error: GraphQLError, code: string): GraphQLError {
   });
 }
 
-/** What stands for an error that no client is to see. */
+/** Replaces an error whose text no client may see. */
 export function unexpected(error: unknown, log: Logger, path?: GraphQLError['path']): ApiError {
   const id = randomUUID();
   log.error({ err: error, id, path }, 'A request failed.');
@@ -65,7 +65,7 @@ export function unexpected(error: unknown, log: Logger, path?: GraphQLError['pat
   return new ApiError(code, message, undefined, { extensions: { id } });
 }
 
-/** What a failure of the database means to a client; null: nothing that is known here. */
+/** The client's error for a failure of the database; null: the failure is not a known one. */
 function codeOf(error: unknown): readonly [ErrorCode, string] | null {
   if (isUnavailable(error)) {
     return ['SERVICE_UNAVAILABLE', 'The service cannot answer at the moment; try again shortly.'];
@@ -78,7 +78,7 @@ function codeOf(error: unknown): readonly [ErrorCode, string] | null {
   return null;
 }
 
-/** An error as the body of an answer that is nothing else. */
+/** The body of an answer that is only this error. */
 export function asAnswer(error: GraphQLError): { readonly errors: readonly GraphQLFormattedError[] } {
   return { errors: [withoutHttp(error).toJSON()] };
 }

@@ -1,7 +1,7 @@
 /**
- * Fields that are declared as long yield first, so that a request for a thousand of them leaves the event loop to others
- * in between. A request that nobody waits for any more ends there. Fields that read first yield after the reading,
- * where they compute: yielding before would take apart what is read at once.
+ * Fields declared as long yield before they compute, so that a request for a thousand of them does not block the event
+ * loop. A request whose client no longer waits ends there. Fields that read first yield after the read: an earlier
+ * yield would split the batch of their loader.
  */
 import { defaultFieldResolver, isObjectType, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 

@@ -3,7 +3,7 @@ import type { IdempotentRequest } from '../../platform/idempotency.js';
 import { viewerOf } from '../types/access.js';
 import type { Context } from './context.js';
 
-/** A mutation with its key, as it is remembered. `input` is without the key, and with the defaults filled in. */
+/** A mutation with its key, as it is stored. `input` lacks the key and has its defaults filled in. */
 export function requestOf(mutation: string, key: string, input: object, context: Context): IdempotentRequest {
   return { viewer: viewerOf(context).subject, key, mutation, input: plainInput(input) };
 }

@@ -1,8 +1,8 @@
-/** The limits, and how costs are counted, as the description of the schema says them. */
+/** The limits, and how costs are counted, for the description of the schema. */
 import { ACCOUNTS_PER_UNIT, TRANSACTION } from '../types/cost.js';
 import type { Limits } from './limits.js';
 
-/** What stands in the schema. */
+/** The part of the schema's description on limits and costs. */
 export function limitsInWords(limits: Limits): string {
   const { bodyBytes, serviceBodyBytes, tokens, depth, aliases, rootFields, directives, cost } = limits;
   const { read, compared } = ACCOUNTS_PER_UNIT;

@@ -6,10 +6,10 @@
 
 interface Bound {
   readonly fallback: number;
-  /** The least and the most that it can be set to. */
+  /** The least and the greatest value of the variable. */
   readonly least: number;
   readonly most: number;
-  /** What is bounded, and what becomes of more where that is not LIMIT_EXCEEDED. */
+  /** The bounded quantity, and the consequence of more unless that is LIMIT_EXCEEDED. */
   readonly what: string;
 }
 
@@ -74,7 +74,7 @@ const BOUNDS = {
     ...{ fallback: 8_388_608, least: 10_000, most: 1_000_000_000 },
     what: 'That may wait for one client (more: the connection ends, a socket with 1013).',
   },
-  // Proxies end a connection that is silent, often after a minute. Each sign of life wakes the radio of a phone.
+  // Proxies end a silent connection, often after a minute. But each heartbeat wakes the radio of a phone.
   heartbeatSeconds: {
     ...{ fallback: 25, least: 0.1, most: 3_600 },
     what: 'Between two pings of a WebSocket, or two comments of an event stream.',
@@ -102,7 +102,7 @@ function variableOf(name: LimitName): string {
   return `LIMIT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-/** The limits as a reader of numbers finds them in the environment. */
+/** The limits, read from the environment by the given reader of numbers. */
 export function readLimits(
   read: (variable: string, fallback: number, least: number, most: number, whole: boolean) => number,
 ): Limits {
@@ -113,10 +113,10 @@ export function readLimits(
   return Object.freeze(Object.fromEntries(limits) as Record<LimitName, number>);
 }
 
-/** What holds where nothing is configured. */
+/** The defaults. */
 export const LIMITS: Limits = readLimits((_variable, fallback) => fallback);
 
-/** By the variable that sets it; what the documents say of it. */
+/** The bounds by the variable that sets them. The documents are made from this map. */
 export const LIMIT_VARIABLES: ReadonlyMap<string, Bound> = new Map(
   NAMES.map((name) => [variableOf(name), BOUNDS[name]]),
 );

@@ -6,10 +6,10 @@ import type { Context, Patience } from './context.js';
 
 export type Transport = 'http' | 'websocket' | 'sse';
 
-/** Who asks. */
+/** The client of an operation. */
 export interface Client {
   readonly viewer: Viewer | null;
-  /** Of the connection; it stands for whoever has no token. */
+  /** Address of the connection. It identifies a client without a token. */
   readonly address: string;
 }
 
@@ -22,7 +22,7 @@ export interface Operation {
   /**
    * Called once for a request, and once for every event of a subscription.
    *
-   * @param patience is over when nobody waits for the answer any more
+   * @param patience is over when no client waits for the answer any more
    */
   readonly context: (patience: Patience) => Context;
 }

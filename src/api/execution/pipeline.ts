@@ -1,6 +1,6 @@
 /**
- * The one way from a document to an answer. HTTP, WebSocket and server-sent events parse, validate, authorise, count
- * and execute by what stands here, so that no transport passes by a rule.
+ * The one way from a document to an answer. HTTP, WebSocket and server-sent events parse, validate, authorise, cost
+ * and execute here, so that no transport bypasses a rule.
  */
 import {
   OperationTypeNode,
@@ -29,16 +29,16 @@ export interface PipelineOptions extends AdmissionOptions {
 
 export interface Pipeline {
   readonly schema: GraphQLSchema;
-  /** The text that a request names, by itself or by the id of a trusted document; throws where it may not be executed. */
+  /** The document's text, sent as such or by the id of a trusted document. Throws where it may not be executed. */
   textOf(request: DocumentRequest): string | null;
-  /** Why a text is not even to be validated; null also for one that cannot be parsed. */
+  /** Why the text is refused before validation. Null also for a text that cannot be parsed. */
   problemOf(source: string): ApiError | null;
-  /** Null and errors, where the text is no document of this schema, or does not say which operation is meant. */
+  /** The document; null, with errors, if it is not valid in the schema, or the operation is not determined. */
   read(source: string, operationName?: string | null): ReadDocument;
   run(operation: Operation): Promise<ExecutionResult>;
   /**
-   * The events of a subscription, each executed with a context of its own; or why there are none. An event has lost its
-   * data once the next one is asked for.
+   * The events of a subscription, each executed with a context of its own, or the errors that refuse it. The data of an
+   * event is released when the next event is requested.
    */
   subscribe(operation: Operation): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
 }
@@ -87,13 +87,13 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
       const open = async (): Promise<ExecutionResult | AsyncIterable<unknown>> => {
         const args = argsOf(schema, operation, operation.context(opening), undefined);
         const opened = await createSourceEventStream(args);
-        // Nobody will read it: it came too late.
+        // The client already has an error, so no client reads this stream.
         if (opening.isOver && Symbol.asyncIterator in opened) await opened[Symbol.asyncIterator]().return?.();
         return opened;
       };
       const source = await inTime(limits, opening, open());
       if (!(Symbol.asyncIterator in source)) return shown(source, transport);
-      // Whose `return` is heard at once, also while it is quiet.
+      // A PullStream ends at once on `return`, also while it waits for an event.
       if (!(source instanceof PullStream)) throw new Error('Expected the stream of a subscription to be pulled.');
       return source.mapInPlace<ExecutionResult>({
         answer: (event) => {
@@ -110,7 +110,7 @@ export function createPipeline(schema: GraphQLSchema, options: PipelineOptions):
   };
 }
 
-/** Field by field: every event of a subscription has them, and a spread is dear. */
+/** Copies field by field: a spread is slow, and every event of a subscription has arguments. */
 function argsOf(schema: GraphQLSchema, operation: Operation, context: Context, rootValue: unknown): ExecutionArgs {
   const { document, operationName, variables } = operation;
   return {
@@ -124,8 +124,8 @@ function argsOf(schema: GraphQLSchema, operation: Operation, context: Context, r
 }
 
 /**
- * What takes too long is answered, and told to stop at the next point where it gives way. What is done at once, as most
- * events of a subscription are, is no promise.
+ * Answers an operation that takes too long with an error; its work stops at its next yield. A result that is ready at
+ * once, like most events of a subscription, is returned without a promise.
  */
 function inTime<T extends object>(
   limits: Limits,

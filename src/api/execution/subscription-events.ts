@@ -1,7 +1,7 @@
 /**
- * How the events of subscriptions are executed. Arguments only open a stream, and its events are what the field answers:
- * so they are executed by a schema whose subscriptions take no arguments and answer an event as it comes (the methods of
- * the resolvers only declare a type and arguments). Else every event would read the same arguments and variables again.
+ * Executes the events of subscriptions. Arguments only open a stream; each event is the value of the field. So events
+ * are executed by a schema whose subscriptions take no arguments and return the event itself. With the original schema,
+ * every event would read the same arguments and variables again. Resolver methods only declare type and arguments.
  */
 import {
   GraphQLObjectType,
@@ -18,12 +18,12 @@ import {
 
 export interface EventExecution {
   readonly schema: GraphQLSchema;
-  /** What is executed for every event of a subscription whose document, which is valid, this is. */
+  /** The document to execute for every event. The given document of the subscription must be valid. */
   documentOf(document: DocumentNode): DocumentNode;
 }
 
 export function eventExecution(schema: GraphQLSchema): EventExecution {
-  // Whoever sends the same document shares what is made of it, too.
+  // Subscriptions with the same document share the one derived from it.
   const made = new WeakMap<DocumentNode, DocumentNode>();
   return {
     schema: withoutArguments(schema),
@@ -50,7 +50,7 @@ function withoutArguments(schema: GraphQLSchema): GraphQLSchema {
   });
 }
 
-/** Variables that only those arguments took are gone, too; one that any operation or fragment still names is kept. */
+/** Also removes variables that only those arguments used. One that any operation or fragment still names is kept. */
 function withoutRootArguments(schema: GraphQLSchema, document: DocumentNode): DocumentNode {
   const types = new TypeInfo(schema);
   const named = new Set<string>();

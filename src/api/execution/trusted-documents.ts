@@ -1,7 +1,7 @@
 /**
- * The documents that a venue's own apps send, from the manifest that graphql-codegen's client preset writes when it
- * builds them (`persistedDocuments`: id to text). Apps may then send the id alone; and where the manifest is required,
- * nothing else is executed, so that nobody can ask what no app asks.
+ * The documents that a venue's own apps send. graphql-codegen's client preset writes them into a manifest
+ * (`persistedDocuments`: id to text) when it builds an app. Apps may then send the id alone. Where the manifest is
+ * required, no other document is executed.
  */
 import { readFile } from 'node:fs/promises';
 
@@ -10,10 +10,10 @@ import { parse, stripIgnoredCharacters, validate, type GraphQLSchema } from 'gra
 import type { Logger } from '../../platform/log.js';
 import { ApiError, badUserInput } from '../types/api-error.js';
 
-/** Off: any text is executed, and ids are known all the same. Log: so is what is not in the manifest, with a warning. */
+/** Ids are known in every mode. Off: any text is executed. Log: the same, and texts outside the manifest are logged. */
 export type TrustMode = 'off' | 'log' | 'require';
 
-/** As a client may send it, over whatever transport. */
+/** The request of a client, over any transport. */
 export interface DocumentRequest {
   readonly query?: unknown;
   readonly documentId?: unknown;
@@ -21,11 +21,11 @@ export interface DocumentRequest {
 }
 
 export interface TrustedDocuments {
-  /** The text to execute; null: none is named. Throws where the id is not known, or the text not trusted. */
+  /** The text to execute; null: the request has none. Throws where the id is unknown, or the text not trusted. */
   textOf(request: DocumentRequest): string | null;
 }
 
-/** As many texts that are not trusted are told in the log, each once. */
+/** Untrusted texts that are logged at most, each once. */
 const MAX_LOGGED = 1_000;
 
 /** Id to text. Throws with what was expected where the file is no manifest. */
@@ -61,7 +61,7 @@ interface TrustOptions {
   readonly trustMode: TrustMode;
 }
 
-/** As it is configured. What this schema does not answer, of apps that are newer or older, is told in the log. */
+/** Loads the configured manifest. Logs documents of newer or older apps that are not valid in this schema. */
 export async function loadTrustedDocuments(
   { trustedDocuments: file, trustMode }: TrustOptions,
   schema: GraphQLSchema,
@@ -78,7 +78,7 @@ export function createTrustedDocuments(
   mode: TrustMode,
   log: Logger,
 ): TrustedDocuments {
-  // Printed in another way it is the same document.
+  // Documents that differ only in ignored characters, such as white space, are the same.
   const trusted = new Set([...manifest.values()].map(stripIgnoredCharacters));
   const told = new Set<string>();
 
@@ -97,7 +97,7 @@ export function createTrustedDocuments(
       if (id !== null) {
         const known = manifest.get(id);
         if (known !== undefined) return known;
-        // A client of Apollo's sends both where it wants a text to be remembered; here none is.
+        // Apollo's clients send id and text to register a text. This server registers none and executes the text.
         if (!hasText) throw badUserInput(`There is no trusted document with the id ${JSON.stringify(shown(id))}.`);
       }
       if (!hasText) return null;
@@ -113,7 +113,7 @@ export function createTrustedDocuments(
   };
 }
 
-/** Of GraphQL over HTTP, of Apollo's clients, or null. */
+/** The id as GraphQL over HTTP, or Apollo's clients, send it; null: none. */
 function idOf({ documentId, extensions }: DocumentRequest): string | null {
   if (typeof documentId === 'string') return documentId;
   const { persistedQuery } = objectOf(extensions) as { persistedQuery?: { sha256Hash?: unknown } | null };
@@ -121,7 +121,7 @@ function idOf({ documentId, extensions }: DocumentRequest): string | null {
   return typeof hash === 'string' ? hash : null;
 }
 
-/** With a GET they come as a text. */
+/** A GET sends the extensions as JSON text. */
 function objectOf(extensions: unknown): object {
   try {
     return Object(typeof extensions === 'string' ? JSON.parse(extensions) : extensions) as object;
@@ -130,7 +130,7 @@ function objectOf(extensions: unknown): object {
   }
 }
 
-/** What cannot be read is trusted by nobody; why it cannot is told where it is parsed. */
+/** Returns a text that cannot be read as it is: no manifest holds it, and the parser reports why it is invalid. */
 function stripped(text: string): string {
   try {
     return stripIgnoredCharacters(text);

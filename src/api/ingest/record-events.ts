@@ -1,4 +1,4 @@
-/** What the venue's own systems report: prices, fills, transfers. */
+/** Mutations by which the venue's own systems report prices, fills and transfers. */
 import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
 
 import type { BatchResult } from '../../ledger/ledger-checks.js';

@@ -1,4 +1,4 @@
-/** What else the venue's own systems book. */
+/** The mutation by which the venue's own systems report other ledger entries. */
 import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
 
 import type { AccountRecord } from '../../ledger/records.js';

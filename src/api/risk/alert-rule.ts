@@ -115,7 +115,7 @@ export class AlertRuleResolver {
     };
     const { ruleId, refusal } = await setAlertRule(context, own, context.now);
     if (ruleId === null) return { rule: null, errors: userErrors(refusal === null ? [] : [refusal]) };
-    // Whatever the same request has read before.
+    // Drops what the request's loader read before the mutation.
     context.loaders.alertRules.clear(own.accountId);
     return { rule: await context.loaders.alertRule.clear(ruleId).load(ruleId), errors: [] };
   }

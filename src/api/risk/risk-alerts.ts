@@ -1,4 +1,4 @@
-/** How alerts are read, listened to and acknowledged. */
+/** Reads, streams and acknowledges alerts. */
 import {
   Arg,
   Ctx,
@@ -109,7 +109,7 @@ export class RiskAlertsResolver {
     const seq = sequenceId(localId('RiskAlert', input.id));
     const refusal = await acknowledgeAlert(context.db, { seq, owner: viewerOf(context).subject }, context.now);
     if (seq === null || refusal !== null) return { alert: null, errors: userErrors(refusal === null ? [] : [refusal]) };
-    // Whatever the same request has read before.
+    // Drops what the request's loader read before the mutation.
     return { alert: await context.loaders.alert.clear(seq).load(seq), errors: [] };
   }
 }

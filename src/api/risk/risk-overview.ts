@@ -1,4 +1,4 @@
-/** The venue at a glance, for its risk team. */
+/** The overview of a venue, for its risk team. */
 import { Arg, Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver, Root } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';

@@ -1,7 +1,7 @@
-/** How fast one client may send: so many a second, of which it may save up the ones of a few seconds. */
+/** Bounds the frames of one client a second. A burst may use the allowance of a few seconds. */
 const SAVED_SECONDS = 4;
 
-/** Answers whether one more may come. */
+/** Returns whether one more frame is allowed. */
 export function frameRate(perSecond: number, clock: () => number = () => performance.now()): () => boolean {
   const most = perSecond * SAVED_SECONDS;
   let left = most;

@@ -1,6 +1,5 @@
 /**
- * HTTP as it is at all routes: how long things may take, what browsers may do, and errors in one form. What is served on
- * it is server.ts.
+ * HTTP for all routes: timeouts, the headers for browsers, and one form of errors. server.ts adds the routes.
  */
 import { STATUS_CODES } from 'node:http';
 
@@ -18,7 +17,7 @@ import type { Limits } from '../execution/limits.js';
 
 export interface HttpOptions {
   readonly limits: Limits;
-  /** Of pages that may use the API beside this server's own, such as "https://app.example". */
+  /** Further origins whose pages may use the API, such as "https://app.example". */
   readonly origins: readonly string[];
   readonly log: Logger;
 }
@@ -26,11 +25,11 @@ export interface HttpOptions {
 export async function createHttp({ limits, origins, log }: HttpOptions): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: limits.serviceBodyBytes,
-    // What runs is given time to end; connections without a request are closed at once.
+    // Running requests get time to end; connections without a request are closed at once.
     forceCloseConnections: 'idle',
     requestTimeout: limits.requestSeconds * 1_000,
     keepAliveTimeout: limits.idleSeconds * 1_000,
-    // An answer that nobody takes in; while the server works on one nothing is heard either.
+    // Ends connections whose client does not read the answer. A connection is also silent while the server computes.
     connectionTimeout: (limits.operationSeconds + limits.unreadSeconds) * 1_000,
     http: { headersTimeout: limits.headersSeconds * 1_000, connectionsCheckingInterval: 1_000 },
     frameworkErrors: (error, _request, reply) => void answerError(error, reply, log),
@@ -64,9 +63,9 @@ export async function createHttp({ limits, origins, log }: HttpOptions): Promise
 
 export interface ApolloRoute<C extends BaseContext> {
   readonly path: string;
-  /** Before anything is read. */
+  /** Runs before the body is read. */
   readonly onRequest?: (request: FastifyRequest) => Promise<void>;
-  /** Once the body is read, and before Apollo sees it. */
+  /** Runs after the body is read, and before Apollo gets it. */
   readonly preHandler?: (request: FastifyRequest) => Promise<void>;
   readonly context: (request: FastifyRequest) => Promise<C>;
 }
@@ -98,10 +97,10 @@ const CONTENT_SECURITY_POLICY = {
   frameAncestors: ["'none'"],
 };
 
-/** How long a browser remembers what it may send. */
+/** How long a browser caches the answer to a preflight. */
 const PREFLIGHT_SECONDS = 600;
 
-/** Of requests that are no HTTP, or too slow; all others are 400. */
+/** Statuses of requests that are not HTTP, or too slow. All others get 400. */
 const CLIENT_ERRORS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
@@ -114,7 +113,7 @@ interface HttpOfError {
   readonly headers?: ReadonlyMap<string, string>;
 }
 
-/** Everything that does not reach Apollo, in the form of everything that does. */
+/** Errors of requests that do not reach Apollo, in the same form as Apollo's. */
 function answerError(error: FastifyError | Error, reply: FastifyReply, log: Logger): FastifyReply {
   // Clients of GraphQL over HTTP read the errors of a refusal only under this name.
   if (reply.request.headers.accept?.includes(GRAPHQL_RESPONSE) === true)

@@ -1,15 +1,15 @@
-/** Whether clients should be sent here. */
+/** Whether a load balancer should send clients to this server. */
 import type { Database } from '../../platform/database.js';
 import type { Logger } from '../../platform/log.js';
 
-/** Degraded: it serves, and something that it needs to be whole does not answer. Unavailable: it cannot serve. */
+/** Degraded: the server serves, but a part that it needs for full service is down. Unavailable: it cannot serve. */
 export type Readiness =
   { readonly status: 'ok' } | { readonly status: 'degraded' | 'unavailable'; readonly problem: string };
 
 export interface ReadinessParts {
   readonly db: Database;
   readonly log: Logger;
-  /** Why nothing can be written; null: it can. */
+  /** Why writes fail; null: they work. */
   readonly problemOfWrites: () => string | null;
   /** Whether the channel to other servers is open; true where there are none. */
   readonly isConnected: () => boolean;

@@ -24,7 +24,7 @@ import { GRAPHQL_PATH, serveWebSocket } from './websocket.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of the routes of the API: who asks. */
+    /** The client of a request to the API. */
     client: Client;
   }
 }
@@ -34,7 +34,7 @@ export interface ServerOptions {
   readonly pipeline: Pipeline;
   readonly authenticate: Authenticate;
   readonly limits: Limits;
-  /** Of pages that may use the API beside this server's own, such as "https://app.example". */
+  /** Further origins whose pages may use the API, such as "https://app.example". */
   readonly origins: readonly string[];
   readonly site: SiteOptions;
   readonly readiness: () => Promise<Readiness>;
@@ -46,7 +46,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const apollo = createApollo(options);
   await apollo.start();
   app.decorateRequest('client');
-  /** Who asks is known before anything is read. */
+  /** The client is authenticated before its body is read. */
   const identify = async (request: FastifyRequest): Promise<void> => {
     const viewer = await viewerOfHeader(authenticate, request.headers.authorization);
     request.client = { viewer, address: request.ip };
@@ -81,7 +81,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const streams = serveEventStreams(app, identify, parts);
   const sockets = serveWebSocket(app.server, parts);
   let draining = false;
-  // Also of what had begun before: its connection would be kept for the next request.
+  // Requests already in progress also get the header, so that their connections are not kept.
   app.addHook('onSend', async (_request, reply) => {
     if (draining) reply.header('connection', 'close');
   });
@@ -90,7 +90,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     opened.add(socket);
     socket.once('close', () => opened.delete(socket));
   });
-  // Before the server waits for its connections to end, of which these are some.
+  // Must run first: the server waits for its connections to end, and these are among them.
   app.addHook('preClose', async () => {
     draining = true;
     setTimeout(() => app.server.closeAllConnections(), limits.drainSeconds * 1_000).unref();
@@ -105,7 +105,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 
 function createApollo({ pipeline, services, limits }: ServerOptions): ApolloServer<Client> {
   return new ApolloServer<Client>({
-    // Apollo reads the request and writes the answer; what lies between is the pipeline's.
+    // Apollo reads the request and writes the answer; the pipeline does the work between.
     gateway: {
       load: async () => ({
         executor: ({ document, request, context }) => {
@@ -127,9 +127,9 @@ function createApollo({ pipeline, services, limits }: ServerOptions): ApolloServ
       stop: async () => undefined,
     },
     parseOptions: { maxTokens: limits.tokens },
-    // Whom it is for is the pipeline's to say.
+    // The pipeline decides who may introspect.
     introspection: true,
-    // A page elsewhere can send simple requests only: they are refused.
+    // Pages of other origins can only send simple requests without a preflight, and those are refused.
     csrfPrevention: true,
     hideSchemaDetailsFromClientErrors: true,
     includeStacktraceInErrorResponses: false,
@@ -148,7 +148,7 @@ function bodyTooLarge(most: number): ApiError {
   return new ApiError('LIMIT_EXCEEDED', `Expected a body of at most ${most} bytes.`, 413);
 }
 
-/** The same stream, which fails when it is longer than that. */
+/** The same stream, which fails when it exceeds the limit. */
 function bounded(payload: Readable, most: number): Readable {
   let received = 0;
   const counted = new Transform({
@@ -158,21 +158,21 @@ function bounded(payload: Readable, most: number): Readable {
       else done(null, chunk);
     },
   });
-  // By itself a pipe does not end when the client hangs up.
+  // A pipe does not end by itself when the client disconnects.
   payload.once('close', () => {
     if (!payload.readableEnded) counted.destroy(new ApiError('BAD_USER_INPUT', 'The body was cut off.', 400));
   });
   return payload.pipe(counted);
 }
 
-/** The text to execute, put where Apollo reads it when only its id was sent; null: Apollo says what is missing. */
+/** The text to execute. A text found by its id is put where Apollo reads it. Null: Apollo reports the missing text. */
 function readSource({ method, query, body, raw }: FastifyRequest, pipeline: Pipeline): string | null {
   const given: unknown = method === 'GET' ? query : body;
   if (typeof given !== 'object' || given === null) return null;
   const params = given as Record<string, unknown>;
   const source = pipeline.textOf(params);
   if (source === null || source === params['query']) return source;
-  // Apollo would take the id for one of its own kind, of which this server has none.
+  // Apollo would treat the id as one of its own persisted queries, which this server does not store.
   delete params['extensions'];
   delete params['documentId'];
   params['query'] = source;
@@ -195,7 +195,7 @@ const CODES: Record<string, string> = {
   PERSISTED_QUERY_NOT_SUPPORTED: 'BAD_USER_INPUT',
 };
 
-/** Apollo's own answers to requests that never reach the pipeline, in the words and bounds of the contract. */
+/** Converts Apollo's own errors, of requests that never reach the pipeline, to the codes and bounds of the contract. */
 function inWordsOfTheContract(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const code = formatted.extensions?.['code'];
   const renamed = typeof code === 'string' ? (CODES[code] ?? code) : code;

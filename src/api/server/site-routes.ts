@@ -10,9 +10,9 @@ import { isForLoopback } from './origins.js';
 import { GRAPHQL_PATH } from './websocket.js';
 
 export interface SiteOptions {
-  /** Tokens to be filled in, by what they are for, on pages of this machine; null outside the demo. */
+  /** Tokens that pages on this machine fill in, by purpose; null outside the demo. */
   readonly tokens: (() => Promise<{ readonly trader: string; readonly admin: string }>) | null;
-  /** Which instant of the recording is played at `at`, and how fast; null while nothing is replayed. */
+  /** The instant of the recording that is played at `at`, and its speed; null while nothing is replayed. */
   readonly replay?: () => { readonly speed: number; readonly at: Date; readonly recordedAt: Date } | null;
 }
 
@@ -58,7 +58,7 @@ export function serveSite(app: FastifyInstance, { tokens, replay }: SiteOptions)
   app.get('/page/replay.json', async (_request, reply) =>
     reply.header('cache-control', 'no-store').send(replay?.() ?? {}),
   );
-  // A browser that opens the endpoint wants to see something that it can use.
+  // A browser that opens the endpoint needs a page, not an error.
   app.addHook('onRequest', async (request, reply) => {
     const opened = request.method === 'GET' && request.url === GRAPHQL_PATH;
     if (opened && request.headers.accept?.includes('text/html') === true) return reply.redirect('/graphiql');

@@ -1,4 +1,4 @@
-/** How many WebSockets and event streams are open, of all clients and of each. */
+/** Counts the open WebSockets and event streams, of all clients and of each. */
 import type { Limits } from '../execution/limits.js';
 import type { Client } from '../execution/operation.js';
 
@@ -12,13 +12,13 @@ export class Connections {
     return this.total >= this.limits.connections;
   }
 
-  /** Counts one more of the process; answers what takes it out again. */
+  /** Counts one more of the process. Returns a function that releases it. */
   open(): () => void {
     this.total += 1;
     return once(() => (this.total -= 1));
   }
 
-  /** Counts one more of the client; answers what takes it out again, or null where there are as many as there may be. */
+  /** Counts one more of the client. Returns a function that releases it, or null at the limit. */
   openFor({ viewer, address }: Client): (() => void) | null {
     const who = viewer === null ? `address ${address}` : `viewer ${viewer.subject}`;
     const count = this.ofViewer.get(who) ?? 0;

@@ -1,9 +1,9 @@
 /**
- * Subscriptions, and queries, as server-sent events for networks that let no WebSocket pass: the protocol of graphql-sse
- * in its mode of distinct connections, one operation a request.
+ * Subscriptions and queries as server-sent events, for networks that block WebSockets. The protocol is that of
+ * graphql-sse in its mode of distinct connections, one operation a request.
  *
- * The library's own handler reads a stream as fast as it has events, and keeps what the client has not taken; its other
- * mode holds reservations that nobody claims. Here the next event is asked for when the last one has left.
+ * The library's own handler reads a stream as fast as it has events, and buffers all that the client has not taken. Its
+ * other mode keeps reservations that no client claims. This one requests the next event when the last one has left.
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -23,9 +23,9 @@ import { GRAPHQL_PATH, TOKEN_EXPIRED, atExpiry, type StreamParts } from './webso
 export const STREAM_PATH = `${GRAPHQL_PATH}/stream`;
 
 const EVENT_STREAM = 'text/event-stream';
-/** A comment; clients pass over it. */
+/** A comment, which clients ignore. */
 const HEARTBEAT = ':\n\n';
-/** A page elsewhere cannot send one of these without asking first. */
+/** Headers that a page of another origin cannot send without a preflight. */
 const PREFLIGHTED = ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'];
 
 interface Params {
@@ -34,7 +34,7 @@ interface Params {
   readonly variables: Record<string, unknown> | null;
 }
 
-/** Has to be called before the server listens; `close` ends the streams that run. */
+/** Call before the server listens. `close` ends the open streams. */
 export function serveEventStreams(
   app: FastifyInstance,
   identify: (request: FastifyRequest) => Promise<void>,
@@ -50,7 +50,7 @@ export function serveEventStreams(
       const release = admit(request, parts);
       try {
         const result = await start(params, request, parts);
-        // What may be tried again later is said where every client looks for it.
+        // Thrown, so that it becomes an HTTP error: clients look for the time to retry in its headers.
         const [error] = 'errors' in result ? (result.errors ?? []) : [];
         if (error?.extensions['code'] === 'RATE_LIMITED') throw error;
         await stream(result, request, reply, parts, open);
@@ -66,7 +66,7 @@ export function serveEventStreams(
   };
 }
 
-/** Counts the stream; throws where there are too many. */
+/** Counts the stream. Throws if there are too many. */
 function admit({ client }: FastifyRequest, { connections, limits }: StreamParts): () => void {
   if (connections.areFull) {
     const message = 'There are as many connections as there may be; try again shortly.';
@@ -148,10 +148,10 @@ async function stream(
     ...(reply.getHeaders() as Record<string, string>),
     'content-type': `${EVENT_STREAM}; charset=utf-8`,
     'cache-control': 'no-store',
-    // nginx would collect events otherwise.
+    // Otherwise nginx would buffer events.
     'x-accel-buffering': 'no',
   });
-  // Some browsers take a response for begun only when there is a first byte.
+  // Some browsers open the stream only at the first byte.
   response.write(HEARTBEAT);
 
   const last: ApiError[] = [];
@@ -188,7 +188,7 @@ async function stream(
   }
 }
 
-/** Resolves when there is room for the next event, or nobody is there any more. */
+/** Resolves when there is room for the next event, or the client has gone. */
 async function send(response: ServerResponse, { errors, ...result }: ExecutionResult): Promise<void> {
   if (response.destroyed) return;
   const shown = errors === undefined ? result : { ...result, errors: errors.map(withoutHttp) };

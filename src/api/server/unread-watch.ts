@@ -1,7 +1,6 @@
 /**
- * Connections whose client stops reading. What was sent waits in this process until the client takes it, and streams
- * are not read on meanwhile; but what waits is held for as long as the connection stands, so that it does not stand for
- * ever.
+ * Closes connections whose client stops reading. Sent data waits in this process until the client takes it, and streams
+ * are not read meanwhile. The waiting data is held as long as the connection lives, so its life is bounded.
  */
 import type { Socket } from 'node:net';
 
@@ -10,10 +9,10 @@ import type { Limits } from '../execution/limits.js';
 const LOOK_EVERY_MS = 1_000;
 
 interface Watched {
-  /** Bytes that wait in this process. */
+  /** Sent bytes that still wait in this process. */
   readonly waiting: () => number;
   readonly onUnread: () => void;
-  /** How far it was when it last got further; NaN: nothing waited. */
+  /** Bytes that the kernel had taken at the last progress; NaN: nothing waited. */
   taken: number;
   since: number;
 }
@@ -24,14 +23,14 @@ export class UnreadWatch {
 
   constructor(private readonly limits: Limits) {}
 
-  /** `onUnread` is called once at most. Answers what ends the watch. */
+  /** Calls `onUnread` once at most. Returns a function that ends the watch. */
   add(socket: Socket, waiting: () => number, onUnread: () => void): () => void {
     this.watched.set(socket, { waiting, onUnread, taken: NaN, since: performance.now() });
     this.timer ??= setInterval(() => this.look(), LOOK_EVERY_MS).unref();
     return () => this.remove(socket);
   }
 
-  /** To be called where much is sent at once: nothing is waited for when it is too much. */
+  /** Call after a large write: ends a connection at once if too many bytes wait. */
   check(socket: Socket): void {
     const each = this.watched.get(socket);
     if (each !== undefined && each.waiting() > this.limits.unreadBytes) this.giveUp(socket, each);
@@ -65,7 +64,7 @@ export class UnreadWatch {
   }
 }
 
-/** Bytes that the kernel has taken, also of one long write: `writeQueueSize` is what is left of that. */
+/** Bytes that the kernel has taken, also of one long write: `writeQueueSize` is the rest of that write. */
 function takenBy(socket: Socket): number {
   const { _handle: handle } = socket as { _handle?: { readonly writeQueueSize?: number } | null };
   return socket.bytesWritten - socket.writableLength - (handle?.writeQueueSize ?? 0);

@@ -1,8 +1,8 @@
 /**
- * Subscriptions, and queries, over WebSocket (subprotocol graphql-transport-ws) on the path of HTTP.
+ * Subscriptions and queries over WebSocket (subprotocol graphql-transport-ws), on the same path as HTTP.
  *
- * A client that reads slowly slows down nobody but itself: graphql-ws asks a stream for its next event only when `ws`
- * has called back for the last one, which it does once the kernel has taken it. Streams conflate or wait meanwhile.
+ * A slow client delays only itself. `ws` calls back for an event once the kernel has taken it, and only then does
+ * graphql-ws request the next one from the stream. Streams conflate or wait meanwhile.
  */
 import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -29,7 +29,7 @@ export const GRAPHQL_PATH = '/graphql';
 
 /** Parts of one message; each is a frame. */
 const MAX_FRAGMENTS = 128;
-/** How long a socket has to answer that it is closing; one without coverage never does. */
+/** How long a client has to confirm that the socket closes. A client without coverage never does. */
 const CLOSING_MS = 2_000;
 /** The longest delay that a timer can have. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -51,7 +51,7 @@ export interface StreamParts {
 
 interface Extra extends Record<PropertyKey, unknown> {
   client?: Client;
-  /** Ids of the operations that run. */
+  /** Ids of the running operations. */
   running?: Set<string>;
 }
 
@@ -68,10 +68,10 @@ export function serveWebSocket(server: Server, parts: StreamParts): { close(): P
   server.on('upgrade', (request, socket, head) => upgrade(sockets, parts, request, socket, head));
   // The library would answer with HTML.
   sockets.on('wsClientError', (error, socket) => refuse(socket, 400, 'BAD_USER_INPUT', error.message));
-  // Before the library listens, so that a frame too many is seen first.
+  // Added before the library's listener, so that a frame above the limit is refused first.
   sockets.on('connection', (opened: WebSocket, request: IncomingMessage) => guard(opened, request.socket, parts));
   const graphql = useServer(protocolOptions(parts), sockets, limits.heartbeatSeconds * 1_000);
-  // The library would print a stack for a client's mistake; the socket is closed all the same.
+  // Without a listener the library prints a stack for a client's mistake. The socket is closed either way.
   sockets.on('connection', (opened) => {
     opened.removeAllListeners('error');
     opened.on('error', (error) => services.log.debug({ err: error }, 'A WebSocket failed.'));
@@ -87,7 +87,7 @@ export function serveWebSocket(server: Server, parts: StreamParts): { close(): P
   };
 }
 
-/** From HTTP to a WebSocket, or to a refusal in the words of HTTP. */
+/** Upgrades HTTP to a WebSocket, or refuses by an HTTP status. */
 function upgrade(
   sockets: WebSocketServer,
   { origins, connections }: StreamParts,
@@ -95,9 +95,9 @@ function upgrade(
   socket: Duplex,
   head: Buffer,
 ): void {
-  // HTTP has let go of this connection: an error without a listener would end the process.
+  // HTTP has released this connection: an error without a listener would end the process.
   socket.on('error', () => socket.destroy());
-  // Taken apart by hand, because what a client sends there may be no URL at all.
+  // Split by hand, because a client may send a path that is no URL.
   if (request.url?.split('?', 1)[0] !== GRAPHQL_PATH) {
     refuse(socket, 404, 'BAD_USER_INPUT', 'There is no WebSocket at this path.');
   } else if (!mayConnect(request.headers, origins)) {
@@ -156,7 +156,7 @@ async function connect(
   return true;
 }
 
-/** What is to be executed, or the errors that are the answer. */
+/** The arguments to execute, or the errors to answer with. */
 function prepare(
   { services, pipeline, limits: { operationsPerSocket } }: StreamParts,
   extra: Extra,
@@ -178,7 +178,7 @@ function prepare(
   return { schema: pipeline.schema, document, operationName: operationName ?? null, operation };
 }
 
-/** Of an operation; what may not be executed is an error of the operation, and not of the socket. */
+/** Reads the document of an operation. A refusal is an error of the operation, not of the socket. */
 function readDocument(pipeline: Pipeline, payload: SubscribePayload): ReturnType<Pipeline['read']> {
   try {
     return pipeline.read(pipeline.textOf({ ...payload }) ?? '', payload.operationName);
@@ -188,13 +188,13 @@ function readDocument(pipeline: Pipeline, payload: SubscribePayload): ReturnType
   }
 }
 
-/** Closes a socket whose client sends too much, or takes in too little. */
+/** Closes a socket whose client sends too much, or reads too little. */
 function guard(opened: WebSocket, socket: Socket, { limits, unread }: StreamParts): void {
   const { messagesPerSecond, unreadSeconds, unreadBytes } = limits;
   const mayCome = frameRate(messagesPerSecond);
   const take = (): void => {
     if (mayCome()) return;
-    // What has come already is not looked at any more.
+    // Data that has arrived already is ignored.
     for (const event of ['message', 'ping', 'pong']) opened.removeAllListeners(event);
     closeFor(opened, TOO_MUCH, `A socket may send ${messagesPerSecond} messages a second.`);
   };
@@ -208,7 +208,7 @@ function guard(opened: WebSocket, socket: Socket, { limits, unread }: StreamPart
   opened.once('close', unwatch);
 }
 
-/** Says why, and does not wait for long until that is heard. */
+/** Closes the socket with a reason, and ends it soon if the client does not confirm. */
 function closeFor(opened: WebSocket, code: number, reason: string): void {
   opened.close(code, reason);
   setTimeout(() => opened.terminate(), CLOSING_MS).unref();
@@ -224,10 +224,10 @@ function refuse(socket: Duplex, status: number, code: ErrorCode, message: string
 
 export const TOKEN_EXPIRED = 'The token has expired.';
 
-/** Calls `end` when the token ends; answers what takes that back. */
+/** Calls `end` when the token expires. Returns a function that cancels the call. */
 export function atExpiry(viewer: Viewer, now: number, end: () => void): () => void {
   const left = viewer.expiresAt - now;
-  // A token that lives longer than a timer can wait outlives any connection that is worth its name.
+  // A token that lives longer than the longest timer outlives any connection.
   if (left > MAX_TIMER_MS) return () => undefined;
   const timer = setTimeout(end, Math.max(left, 0)).unref();
   return () => clearTimeout(timer);

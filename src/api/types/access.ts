@@ -1,6 +1,7 @@
 /**
- * Who may call what. Every root field names its roles; a guard in front of its resolver checks them. A root field that
- * names no roles, or no cost, is refused at start. Which accounts a viewer may see is answered here too, and nowhere else.
+ * Access to fields and accounts. Every root field names its roles, and a guard in front of its resolver checks them.
+ * The server refuses to start if a root field has no roles or no cost. Only this file decides which accounts a viewer
+ * may see.
  */
 import { defaultFieldResolver, type GraphQLField, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 import { Extensions } from 'type-graphql';
@@ -23,7 +24,7 @@ export function guardRootFields(schema: GraphQLSchema): GraphQLSchema {
       const roles = rolesOf(field);
       if (roles === undefined) throw new Error(`${root?.name}.${field.name} does not say who may call it.`);
       if (declaredCost(field) === undefined) throw new Error(`${root?.name}.${field.name} does not say what it costs.`);
-      // A subscription is checked once, where it is opened; its events reach only who opened it.
+      // A subscription is checked once, when it is opened. Its events reach only the client that opened it.
       if (root === schema.getSubscriptionType()) field.subscribe = guarded(roles, field.subscribe);
       else field.resolve = guarded(roles, field.resolve);
     }
@@ -43,7 +44,7 @@ export function mayCall(viewer: Viewer | null, field: Extended): boolean {
   return roles === undefined || hasRole(viewer, roles);
 }
 
-/** What a check of access has to know of a request; null: nobody has said who asks. */
+/** The part of a request that access depends on. The viewer is null without a token. */
 interface Asking {
   readonly viewer: Viewer | null;
 }
@@ -82,7 +83,7 @@ export function confinedTo(viewer: Viewer): string | null {
   return viewer.roles.includes('ADMIN') || viewer.roles.includes('SERVICE') ? null : viewer.subject;
 }
 
-/** Whether the viewer may see an account; if not, it is answered as if it did not exist. */
+/** Whether the viewer may see an account. If not, the API answers as if the account did not exist. */
 export function maySee(viewer: Viewer, account: { readonly owner: string }): boolean {
   const owner = confinedTo(viewer);
   return owner === null || owner === account.owner;

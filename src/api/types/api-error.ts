@@ -1,4 +1,4 @@
-/** Errors as the contract names them, meant for the client. */
+/** Errors for the client, with the codes of the contract. */
 import { GraphQLError } from 'graphql';
 
 export type ErrorCode =
@@ -14,14 +14,14 @@ export type ErrorCode =
   | 'INTERNAL_SERVER_ERROR';
 
 export interface ErrorDetails {
-  /** What a client may use, beside the code. */
+  /** Further extensions for the client, beside the code. */
   readonly extensions?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** An error that is meant for the client, text and all. */
+/** An error whose text the client may see. */
 export class ApiError extends GraphQLError {
-  /** Of an answer by HTTP that is nothing but this error. */
+  /** HTTP status of an answer that is only this error. */
   readonly statusCode: number | undefined;
 
   constructor(code: ErrorCode, message: string, httpStatus?: number, { extensions, headers }: ErrorDetails = {}) {

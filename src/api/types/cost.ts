@@ -7,7 +7,7 @@ import { Extensions } from 'type-graphql';
 
 import type { Viewer } from '../../platform/tokens.js';
 
-/** What a cost may depend on beside the arguments of its field. */
+/** The values that a cost may depend on, beside the arguments of its field. */
 export interface CostBasis {
   readonly viewer: Viewer | null;
   /** Accounts that this server knows at this instant, of all venues. */
@@ -16,7 +16,7 @@ export interface CostBasis {
 
 export type CostArguments = Readonly<Record<string, unknown>>;
 
-/** Paid once for the field. What is asked of its answer is paid beside it. */
+/** Paid once for the field. The fields selected from it are paid beside it. */
 export type FieldCost = number | ((args: CostArguments, basis: CostBasis) => number);
 
 export interface CostOptions {
@@ -30,13 +30,13 @@ export function Cost(cost: FieldCost, options: CostOptions = {}): MethodDecorato
   return Extensions({ cost, ...options });
 }
 
-/** Of a root field that costs what is asked of its answer, and nothing else. */
+/** Cost of a root field that itself is free; only the fields selected from it cost. */
 export const ANSWER_ONLY = 0;
 
-/** Of a mutation that is one transaction. Batches cost by their items instead. */
+/** Cost of a mutation that is one transaction. Batches cost by their items instead. */
 export const TRANSACTION = 20;
 
-/** Accounts that one unit pays for, by what is done with each of them. */
+/** Accounts that one unit pays for, by the work on each account. */
 export const ACCOUNTS_PER_UNIT = {
   /** Read where it stands: 0.03 to 0.9 microseconds, measured over 100,000 accounts of 5 assets and 5 positions. */
   read: 50,
@@ -44,7 +44,7 @@ export const ACCOUNTS_PER_UNIT = {
   compared: 15,
 } as const;
 
-/** Of a field that does this with every account, whichever of them it answers. */
+/** Cost of a field that does this work on every account, even if it returns few. */
 export function perAccount(done: keyof typeof ACCOUNTS_PER_UNIT): FieldCost {
   return (_args, { accounts }) => Math.ceil(accounts / ACCOUNTS_PER_UNIT[done]);
 }
@@ -57,16 +57,16 @@ export function amountOf(cost: FieldCost, args: CostArguments, basis: CostBasis)
   return typeof cost === 'number' ? cost : cost(args, basis);
 }
 
-/** Of a field that computes anew for each item of an argument. */
+/** Cost of a field that computes anew for each item of an argument. */
 export function perItem(cost: number, argument: string): FieldCost {
   return (args) => cost * Math.max(itemsIn(args[argument]), 1);
 }
 
-/** How many items a value brings, in a list of its own and in those of an input. */
+/** The number of items in a value: in the list itself, or in the lists of an input. */
 export function itemsIn(value: unknown): number {
   if (Array.isArray(value)) return value.length;
   if (typeof value !== 'object' || value === null) return 0;
-  // A decimal is no input, though it has a list of digits inside; an input that the document spells out has no prototype.
+  // A Decimal is no input object, though it holds a list of digits. An input literal of the document has no prototype.
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) return 0;
   return Object.values(value).reduce<number>((sum, each) => sum + itemsIn(each), 0);

@@ -25,12 +25,12 @@ export function storedId(type: string, ...local: readonly string[]): string {
   return Buffer.from([type, ...local].join(':')).toString('base64url');
 }
 
-/** Null for whatever is not an id of this server: another type's syntax, NUL, garbage. */
+/** Null for a text that is not an id of this server: another type's syntax, NUL, garbage. */
 export function parseGlobalId(id: string): { type: string; local: string[] } | null {
   if (id.length > MAX_ID || !/^[A-Za-z0-9_-]+$/.test(id)) return null;
   const text = Buffer.from(id, 'base64url').toString('utf8');
   const [type = '', ...local] = text.split(':');
-  // Only the one spelling that this server gives out: ids are compared as text by clients.
+  // Only the spelling that this server issues is accepted, because clients compare ids as text.
   if (text.includes('\0') || local.length === 0 || Buffer.from(text).toString('base64url') !== id) return null;
   return { type, local };
 }

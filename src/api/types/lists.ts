@@ -1,8 +1,8 @@
 import { ApiError } from './api-error.js';
 
-/** Ids and symbols of one request, and items of one page. */
+/** Maximum of ids or symbols in one request, and of items in one page. */
 export const MAX_LIST = 100;
-/** Fills, transfers, entries and quotes of one request. */
+/** Maximum of fills, transfers, entries or quotes in one request. */
 export const MAX_BATCH = 1_000;
 
 /** Refuses a list that is longer than the contract allows. */

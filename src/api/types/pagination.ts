@@ -49,7 +49,7 @@ export async function pageOf<T, C extends readonly string[]>(request: PageReques
   const first = request.first ?? PAGE_DEFAULT;
   if (first < 1 || first > MAX_LIST) throw badUserInput(`Expected \`first\` from 1 to ${MAX_LIST}, got ${first}.`);
   const start = after == null ? null : (readCursor(after) as unknown as C);
-  // One more than asked for tells whether there is a next page.
+  // One item more than requested shows whether there is a next page.
   const items = await read(start, first + 1);
   const edges = items.slice(0, first).map((node) => ({ cursor: writeCursor(cursorOf(node)), node }));
   return {
@@ -74,7 +74,7 @@ export function readCursor(cursor: string): string[] {
     const isText = (part: unknown): part is string => typeof part === 'string' && !part.includes('\0');
     if (Array.isArray(parts) && parts.length > 0 && parts.every(isText)) return parts;
   } catch {
-    // Falls through to the one answer for all that is no cursor.
+    // Falls through to the same refusal as for any other text that is no cursor.
   }
   throw badUserInput('Expected a cursor that an earlier page gave out.');
 }

@@ -32,7 +32,7 @@ export class UserError {
   field!: readonly string[] | null;
 }
 
-/** What is asked for names its fields from the input on; every mutation and query that refuses takes it as `input`. */
+/** Paths of refusals are relative to the input; every mutation or query that refuses has its argument named `input`. */
 export function userErrors(refusals: readonly RefusalOf<keyof typeof ErrorCode>[]): UserError[] {
   return refusals.map(({ code, message, field, required, available }) => ({
     code,

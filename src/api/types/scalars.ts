@@ -2,7 +2,7 @@ import { GraphQLError, GraphQLScalarType, valueFromASTUntyped } from 'graphql';
 
 import { parseDecimal, roundDown, toPlain, type Decimal } from '../../margin/decimal.js';
 
-/** What came is not repeated at length: it may be 90,000 digits. */
+/** Shortens an input value for a message: it may have 90,000 digits. */
 function badInput(expected: string, value: unknown): GraphQLError {
   const shown = typeof value === 'string' && value.length <= 60 ? JSON.stringify(value) : kindOf(value);
   return new GraphQLError(`Expected ${expected}; got ${shown}.`, { extensions: { code: 'BAD_USER_INPUT' } });
@@ -29,7 +29,7 @@ export const DecimalScalar = new GraphQLScalarType<Decimal, string>({
     'Exact decimal, always a string in plain notation such as "-12.5". It matches ' +
     '-?(0|[1-9][0-9]{0,29})([.][0-9]{1,18})?; JSON numbers are refused. Answers carry no trailing zeros and no -0, and ' +
     'are rounded once, to 18 fraction digits: requirements and margin ratios up, everything else towards minus infinity.',
-  // Fields that are rounded up are rounded by their resolvers, and are not touched here.
+  // Resolvers round the fields that are rounded up, so those stay the same here.
   serialize: (value) => toPlain(roundDown(value as Decimal)),
   parseValue: readDecimal,
   parseLiteral: (node) => readDecimal(valueFromASTUntyped(node)),

@@ -1,4 +1,4 @@
-/** Collateral ratios as something becomes of them. */
+/** The stream of changes of collateral ratios: scheduled, in force, cancelled. */
 import { Arg, Resolver, Root, Subscription } from 'type-graphql';
 
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';

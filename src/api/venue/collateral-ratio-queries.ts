@@ -1,4 +1,4 @@
-/** Which collateral ratios are in force, were, and will be. */
+/** Queries of the collateral ratios in force, of past ones and of scheduled ones. */
 import { Arg, Ctx, FieldResolver, Int, Query, Resolver, Root } from 'type-graphql';
 
 import { isRatio, type RatioVersion } from '../../policy/versions/ratio-version.js';

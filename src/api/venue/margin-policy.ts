@@ -11,7 +11,7 @@ import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 import { Asset } from './asset.js';
 import { RuleVersion } from './rule-version.js';
 
-/** What the value of a parameter is in the schema; a choice is registered among the enums by the parameter's name. */
+/** The GraphQL type of a parameter. A choice is registered as an enum by the parameter's name. */
 export function parameterType({ name, type }: NamedParameter): object {
   switch (type.name) {
     case 'FLAG':

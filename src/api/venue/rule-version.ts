@@ -1,4 +1,4 @@
-/** What every version of every rule answers, whatever the rule. Its impact is added by the room of admins. */
+/** The fields that the versions of all kinds of rules share. `api/admin` adds the impact. */
 import { Ctx, Field, FieldResolver, ID, Int, InterfaceType, Resolver, Root } from 'type-graphql';
 
 import { statusOf, type VersionRecord } from '../../policy/versions/rule-version.js';

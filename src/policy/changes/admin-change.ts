@@ -1,4 +1,4 @@
-/** What all changes by admins have in common: once by their key, and in the audit whether they are made or refused. */
+/** Common part of all changes by admins: one effect a key, and an audit entry for each change, made or refused. */
 import type { Refusal } from '../versions/refusal.js';
 import type { Bus } from '../../platform/events.js';
 import type { Database, Transaction } from '../../platform/database.js';
@@ -17,15 +17,15 @@ export interface AdminParts {
   readonly clock: () => number;
 }
 
-/** What the audit says that the change is about. */
+/** The subject of the change, for the audit. */
 export interface ChangeSubject {
-  /** Type and local id, where it is known before; null where only the change makes it. */
+  /** Type and local id; null if the change itself makes the subject. */
   readonly subject: string | null;
   readonly subjectKey: string;
   readonly reason: string | null;
 }
 
-/** What the change has made, by which the payload can be answered again, and what the audit says of it. */
+/** The result of a change: ids from which a repeated request is answered, and the facts for the audit. */
 export interface Made {
   readonly made: string;
   readonly subject?: string;
@@ -37,7 +37,7 @@ export type ChangeOutcome =
   | { readonly made: string; readonly isNew: boolean; readonly refusals: readonly [] }
   | { readonly made: null; readonly refusals: readonly Refusal[] };
 
-/** Does the work in one transaction, with its entry in the audit; the same key again writes no second one. */
+/** Does the work and writes its audit entry in one transaction. A repeated key writes no second entry. */
 export async function changeOnce(
   { db, audit }: Pick<AdminParts, 'db' | 'audit'>,
   request: IdempotentRequest,
@@ -63,7 +63,7 @@ export async function changeOnce(
   return { made: outcome.made, isNew: outcome.isNew, refusals: [] };
 }
 
-/** Of two admins at the same rule one waits here, and then finds the other's version. Held to the transaction's end. */
+/** Serialises changes of one rule: the second admin waits, then finds the first one's version. Held until commit. */
 export async function lockRule<V extends VersionRecord, D>(
   tx: Transaction,
   { lockPrefix }: VersionedRule<V, D>,

@@ -1,20 +1,20 @@
 /**
- * Who changed which rule, or tried to, when and why. Entries of what was done are written in the transaction of the
- * effect; those of what was refused in one of their own. The database refuses to change or delete an entry.
+ * Who changed which rule, or tried to, when and why. The entry of a change is written in the change's transaction, that
+ * of a refusal in its own. The database refuses to change or delete an entry.
  */
 import type { Database, Transaction } from '../../platform/database.js';
 import { jsonTextOf, storedJson } from '../../platform/stored-json.js';
 import { isStorable } from '../../platform/text.js';
 
-/** What was done, or attempted. */
+/** A change, or an attempt at one. */
 export interface AuditFact {
   /** Subject of the token. */
   readonly actor: string;
   /** The mutation. */
   readonly action: string;
-  /** Type and local id, such as "CollateralRatio:018f…"; null: there is nothing that it was done to. */
+  /** Type and local id, such as "CollateralRatio:018f…"; null: the change has no stored subject. */
   readonly subject: string | null;
-  /** The same in words: "ASTER/BNB_CHAIN/LISTA". */
+  /** The subject as people read it: "ASTER/BNB_CHAIN/LISTA". */
   readonly subjectKey: string;
   readonly reason: string | null;
   readonly at: Date;
@@ -40,13 +40,13 @@ export interface AuditEntry {
   readonly at: Date;
 }
 
-/** Of one actor in one minute and process: nobody fills the database with what is refused anyway. */
+/** Entries of refusals a minute, by actor and process, so that refused requests cannot fill the database. */
 export const REFUSALS_A_MINUTE = 60;
 const MINUTE_MS = 60_000;
 
 const MAX_KEY = 300;
 const MAX_REASON = 1_000;
-/** Of the input of a refused mutation. */
+/** Characters kept of the input of a refused mutation. */
 const MAX_INPUT = 4_000;
 
 export class Audit {
@@ -56,12 +56,12 @@ export class Audit {
 
   constructor(private readonly db: Database) {}
 
-  /** To be called in the transaction of the effect. */
+  /** Call in the transaction of the change. */
   async done(tx: Transaction, fact: AuditFact, before: unknown, after: unknown): Promise<void> {
     await insert(tx, fact, true, before, after);
   }
 
-  /** Never in a transaction: what was refused is rolled back, and this stays. */
+  /** Call outside a transaction: the refused change is rolled back, and this entry must stay. */
   async refused(fact: AuditFact, refusals: readonly Problem[], asked: unknown): Promise<void> {
     const count = this.count(fact);
     if (count > REFUSALS_A_MINUTE + 1) return;
@@ -75,7 +75,7 @@ export class Audit {
     await insert(this.db, { ...fact, subject: null, subjectKey: '', reason }, false, null, null);
   }
 
-  /** How many refusals of the actor there were in this minute, with this one. */
+  /** The number of the actor's refusals in this minute, including this one. */
   private count({ actor, at }: AuditFact): number {
     const minute = Math.floor(at.getTime() / MINUTE_MS);
     if (minute > this.minute) {
@@ -134,7 +134,7 @@ async function insert(
   });
 }
 
-/** What a client sent, as far as it can be kept. */
+/** Cuts a client's text to the length that is kept, and escapes a text that cannot be stored. */
 function storable(text: string, longest: number): string {
   const start = text.slice(0, longest);
   return isStorable(start) ? start : JSON.stringify(start);

@@ -1,4 +1,4 @@
-/** Taking back a version that is scheduled, of whatever rule. */
+/** Cancels a scheduled version of any kind of rule. */
 import { refuse } from '../../margin/refusal.js';
 import type { PolicyCode, Refusal } from '../versions/refusal.js';
 import type { IdempotentRequest } from '../../platform/idempotency.js';
@@ -15,7 +15,7 @@ import { breachesOf, guardRailRefusal } from './guard-rails.js';
 export interface Cancellation {
   readonly id: string;
   readonly reason: string;
-  /** Passes the guard rails that the version after the cancelled one must keep to when it follows another. */
+  /** Overrides the guard rails of the next version, which then follows an earlier one. */
   readonly force: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface CancelledRule<V> {
   readonly refusals: readonly Refusal[];
 }
 
-/** The version stays in the history, and never takes effect. @param rule null: the id is of no kind of rule */
+/** A cancelled version stays in the history and never takes effect. @param rule null: the id is of no kind of rule */
 export async function cancelRule<V extends VersionRecord, D>(
   parts: AdminParts,
   rule: VersionedRule<V, D> | null,
@@ -49,7 +49,7 @@ export async function cancelRule<V extends VersionRecord, D>(
     const versions = await rule.read(tx, { key });
     const version = versions.find((each) => each.id === known.id);
     if (version === undefined) return { refusals: [notFound(rule)] };
-    // Whoever had to wait for the lock may have waited until it took effect.
+    // The version may have taken effect while this transaction waited for the lock.
     const at = new Date(Math.max(clock(), now.getTime()));
     const refusal =
       notCancellable(version, versions, at) ?? (force ? null : problemOfGap(rule, version, versions, rulebook, at));
@@ -89,7 +89,7 @@ function notCancellable<V extends VersionRecord>(version: V, all: readonly V[], 
   );
 }
 
-/** Without it, the version after it follows the one before: a step or a cut that nobody has let through. */
+/** After the cancellation the next version follows an earlier one: a step or a cut that was never forced. */
 function problemOfGap<V extends VersionRecord, D>(
   rule: VersionedRule<V, D>,
   version: V,
@@ -105,7 +105,7 @@ function problemOfGap<V extends VersionRecord, D>(
   const rails = rulebook.policyVersion(version.venue, at);
   const found = breachesOf(rule, before, next, noticeMs, rails, null);
   const alone = breachesOf(rule, version, next, noticeMs, rails, null);
-  // What the next version breaks anyway was let through when it was scheduled.
+  // Breaches that the next version has anyway were allowed when it was scheduled.
   const added = found.filter(
     ({ field, required }) =>
       !alone.some((known) => known.field === field && required !== undefined && known.required?.gte(required) === true),

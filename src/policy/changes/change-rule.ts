@@ -1,4 +1,4 @@
-/** Changing a rule, of whatever kind: a new version, never an edit (who may do it is the API's to say). */
+/** Changes a rule of any kind by a new version, never by an edit. The API decides who may do it. */
 import type { Policy } from '../../margin/model.js';
 import type { Refusal } from '../versions/refusal.js';
 import type { Transaction } from '../../platform/database.js';
@@ -14,20 +14,20 @@ import { changeOnce, lockRule, type AdminParts } from './admin-change.js';
 import { effectOf, overtakenBy, problemOfVersion } from './effective.js';
 import { breachesOf, guardRailRefusal, liquidationBreach } from './guard-rails.js';
 
-/** The policy of one venue on one chain, as it would be. */
+/** The policy of one venue on one chain after the change. */
 export interface ChangedPlace {
   readonly venue: string;
   readonly chain: string | null;
   readonly policy: Policy;
 }
 
-/** Whom a change hurts. */
+/** The accounts that a change hurts. */
 export interface Foreseen {
-  /** To be kept with the version. */
+  /** JSON that is stored with the version. */
   readonly record: string;
-  /** Accounts that would be in LIQUIDATION and are not. */
+  /** The number of accounts that the change would bring into LIQUIDATION. */
   readonly liquidated: number;
-  /** Accounts that are told when it is scheduled. */
+  /** Accounts to alert when the change is scheduled. */
   readonly concerned: readonly string[];
 }
 
@@ -38,17 +38,17 @@ export interface RuleChange<D> {
   readonly reason: string;
   /** The newest version that the admin saw, cancelled ones included; 0 where there was none. */
   readonly expectedVersion: number;
-  /** Passes the guard rails. */
+  /** Overrides the guard rails. */
   readonly force: boolean;
-  /** Cancels what is scheduled and would take effect after it. */
+  /** Cancels scheduled versions that would take effect at its instant or later. */
   readonly replaceScheduled: boolean;
-  /** Computes whom the changed policies hurt; null: nobody asks. */
+  /** Computes the accounts that the changed policies hurt; null: the impact is not needed. */
   readonly foresee: ((places: readonly ChangedPlace[]) => Promise<Foreseen>) | null;
 }
 
 export interface ChangedRule<V> {
   readonly version: V | null;
-  /** What it has passed in front of, cancelled now. */
+  /** Scheduled versions that this change has cancelled. */
   readonly replaced: readonly V[];
   readonly refusals: readonly Refusal[];
 }
@@ -94,15 +94,15 @@ export async function changeRule<V extends VersionRecord, D>(
     };
   });
   if (outcome.made === null) return { version: null, replaced: [], refusals: outcome.refusals };
-  // What was committed takes effect without another read, which could fail.
+  // A committed version enters the rulebook without another read, which could fail.
   const { version, replaced } =
     outcome.isNew && stored !== undefined ? stored : await readMade(parts, rule, named, outcome.made);
-  // Also when the key was sent before: the answer to the commit may have been lost on its way.
+  // Also for a repeated key: the answer to the first commit may have been lost.
   for (const each of [...replaced, version]) if (each !== null && rulebook.add(each)) emitRule(bus, each, now);
   return { version, replaced, refusals: [] };
 }
 
-/** What a draft would come to if it were in force, or why it cannot be made: for what is asked beforehand. */
+/** The version that a draft would make, or why it cannot be made. For previews. */
 export function draftedVersion<V extends VersionRecord, D>(
   rule: VersionedRule<V, D>,
   draft: D,
@@ -143,7 +143,7 @@ interface Plan<V> {
   readonly version: V;
   readonly followed: V | null;
   readonly overtaken: readonly V[];
-  /** Without the liquidations, which take longer to find. */
+  /** The breaches except those by liquidations, which take longer to find. */
   readonly breaches: readonly Breach[];
 }
 
@@ -194,7 +194,7 @@ function headOf<V extends VersionRecord, D>(
   };
 }
 
-/** Cancels what is overtaken; each of them has an entry in the audit. */
+/** Cancels the overtaken versions. Each gets an entry in the audit. */
 async function replace<V extends VersionRecord, D>(
   tx: Transaction,
   { audit }: AdminParts,
@@ -216,7 +216,7 @@ async function replace<V extends VersionRecord, D>(
   return replaced;
 }
 
-/** @param made ids, the version's first; of a policy or of tiers, while keys of an older server are kept, its number */
+/** @param made ids, the version's first. Keys of an older server have the version's number, for policies and tiers. */
 async function readMade<V extends VersionRecord, D>(
   { db }: AdminParts,
   rule: VersionedRule<V, D>,

@@ -15,13 +15,13 @@ export interface Effect {
 
 const FIELD = ['effectiveFrom'];
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** How far ahead a change can be scheduled: a slip of a digit in a year must not block a rule for ever. */
+/** How far ahead a change can be scheduled. A typing error in a year must not block a rule for ever. */
 export const MAX_DAYS_AHEAD = 400;
 
 /**
- * At the instant that was asked for, or at once. Refused where it lies in the past or too far ahead, and where it does not
- * lie after the instant of every version that is still to come: two versions of one instant would contradict each other,
- * and one between two others would stand on what it never followed.
+ * The requested instant, or now. It is refused in the past, too far ahead, and unless it lies after every scheduled
+ * version. Two versions of one instant would contradict each other. A version between two others would follow one of
+ * them in number and the other in time.
  *
  * @param asked null: at once
  * @param last the version that takes effect last of those that stand
@@ -36,7 +36,7 @@ export function effectOf(asked: Date | null, last: Recorded | null, now: Date): 
     const message = `Expected an instant within ${MAX_DAYS_AHEAD} days, by ${furthest.toISOString()}.`;
     return { refusal: refuse('EFFECTIVE_TOO_FAR', message, FIELD) };
   }
-  // Of a process whose clock is ahead of this one: it was meant to be in force at once, and what follows it is as well.
+  // A process whose clock is ahead made the last version, for effect at once. The new one takes the same instant.
   if (asked === null && last !== null && last.effectiveFrom > now && !wasScheduled(last)) {
     return { effectiveFrom: last.effectiveFrom, createdAt: last.effectiveFrom };
   }
@@ -51,7 +51,7 @@ export function effectOf(asked: Date | null, last: Recorded | null, now: Date): 
   return { effectiveFrom, createdAt: now };
 }
 
-/** The versions that are still to come at the instant or later: a change passes in front of them by cancelling them. */
+/** The scheduled versions at the instant or later. A change that replaces them cancels them. */
 export function overtakenBy<T extends Scheduled>(asked: Date | null, versions: readonly T[], now: Date): T[] {
   const effectiveFrom = asked ?? now;
   return versions.filter(
@@ -67,12 +67,12 @@ interface Scheduled extends Recorded {
   readonly cancelledAt: Date | null;
 }
 
-/** False: it was meant to be in force at once, by a process whose clock was ahead. */
+/** False: a process whose clock was ahead made the version for effect at once. */
 function wasScheduled({ effectiveFrom, createdAt }: Recorded): boolean {
   return effectiveFrom > createdAt;
 }
 
-/** Of two who change the same thing at once the second is told; null: nobody came before. */
+/** Refuses the second of two concurrent changes of one rule; null: no other change came first. */
 export function problemOfVersion(expected: number, newest: number): Refusal | null {
   if (expected === newest) return null;
   const message = `The newest version is ${newest}, not ${expected}: look at it and decide again.`;

@@ -1,4 +1,4 @@
-/** What a change of any rule needs `force` for: notice of what is stricter, liquidations, and the rails of its kind. */
+/** Guard rails that only `force` overrides: notice of stricter rules, liquidations, and those of the kind of rule. */
 import { decimal, quotientDown, type Decimal } from '../../margin/decimal.js';
 import { refuse } from '../../margin/refusal.js';
 import type { Refusal } from '../versions/refusal.js';
@@ -9,10 +9,10 @@ import type { Breach, VersionedRule } from '../versions/versioned-rule.js';
 const HOUR_MS: Decimal = decimal(60 * 60 * 1000);
 
 /**
- * The rails that a version breaks when it follows another, whomever it hurts.
+ * The guard rails that a version breaks when it follows another, without those that depend on accounts.
  *
  * @param noticeMs from now until it takes effect
- * @param draft null: nobody drafts it now
+ * @param draft null: the version was made earlier
  */
 export function breachesOf<V extends VersionRecord, D>(
   rule: VersionedRule<V, D>,
@@ -31,14 +31,14 @@ export function breachesOf<V extends VersionRecord, D>(
   return [...found, { message, field: 'effectiveFrom', required, available: notice }];
 }
 
-/** @param accounts that would be in LIQUIDATION and are not */
+/** @param accounts the number that the change would bring into LIQUIDATION */
 export function liquidationBreach(accounts: number): Breach[] {
   if (accounts === 0) return [];
   const message = `it would lift ${accounts} ${accounts === 1 ? 'account' : 'accounts'} to LIQUIDATION`;
   return [{ message, field: null }];
 }
 
-/** As one refusal that names all of them; the field and the quantities are those of the first. */
+/** One refusal that names all breaches. Its field and quantities are those of the first breach. */
 export function guardRailRefusal(found: readonly Breach[]): Refusal | null {
   const [first] = found;
   if (first === undefined) return null;

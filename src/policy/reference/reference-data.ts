@@ -12,7 +12,7 @@ import { readVenue, requireDistinct } from './reference-venue.js';
 
 export { ReferenceDataError } from './reference-json.js';
 
-/** Throws ReferenceDataError at the first thing that is not as it should be. */
+/** Throws ReferenceDataError at the first problem. */
 export async function readReferenceData(folders: readonly string[]): Promise<ReferenceData> {
   const chains = new Map<string, ChainData>();
   const assets = new Map<string, { readonly asset: AssetData; readonly file: JsonValue }>();
@@ -23,7 +23,7 @@ export async function readReferenceData(folders: readonly string[]): Promise<Ref
     for (const entry of files.assets === null ? [] : readAssets(files.assets)) assets.set(entry.asset.symbol, entry);
     for (const file of files.venues) venueFiles.set(codeOf(file), file);
   }
-  // Only now is everything known that a file may refer to: a later folder may bring the asset of an earlier one.
+  // References are checked after all folders are read: an earlier folder may use an asset of a later one.
   for (const { asset, file } of assets.values()) checkPricedAs(asset, assets.get(asset.pricedAs ?? '')?.asset, file);
   if (!assets.has(SETTLEMENT_ASSET)) {
     throw new ReferenceDataError(
@@ -104,7 +104,7 @@ function checkPricedAs(asset: AssetData, parent: AssetData | undefined, file: Js
   if (parent.pricedAs !== null) throw file.refuse(`"${parent.symbol}" has no price of its own to be priced as`);
 }
 
-/** The file is named for the venue, so that one folder cannot hold two of one code. */
+/** The file has the name of the venue, so that a folder cannot hold one venue twice. */
 function codeOf(file: JsonValue): string {
   const code = basename(file.file, '.json');
   file.record(['code'], ['name', 'chains', 'policies', 'instruments', 'collateralRatios'])('code').oneOf(code);

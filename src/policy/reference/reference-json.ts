@@ -1,6 +1,6 @@
 /**
- * Strict reading of the files of reference data: every value is asked for by its kind, and what does not fit is named
- * by its file and its path in it. Decimals are strings, since a JSON number has lost digits before anybody sees it.
+ * Strict reading of the files of reference data. The reader requests every value by its type; an error names the file
+ * and the path. Decimals are strings, since JSON.parse rounds numbers.
  */
 import { readFile } from 'node:fs/promises';
 
@@ -29,7 +29,7 @@ export class JsonValue {
     private readonly value: unknown,
   ) {}
 
-  /** For what is wrong with a value that has the right kind. */
+  /** Reports a value of the right type that is wrong otherwise. */
   refuse(problem: string): ReferenceDataError {
     return new ReferenceDataError(this.file, this.path, problem);
   }

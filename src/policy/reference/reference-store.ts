@@ -1,6 +1,6 @@
 /**
- * Brings reference data into the database. Names and flags are brought up to date; versions are never edited: of what
- * is stored already, only versions are added that are later than its newest one, in number and in time.
+ * Brings reference data into the database. Names and flags are brought up to date. Versions are never edited: a version
+ * is added to a stored rule only if it is later than the newest one, in number and in time.
  */
 import { toPlain, type Decimal } from '../../margin/decimal.js';
 import { transact, type Database, type Transaction } from '../../platform/database.js';
@@ -8,10 +8,10 @@ import { uuidv7 } from '../../platform/ids.js';
 import { parameterRow } from '../versions/policy-parameters.js';
 import type { AssetData, ReferenceData, VenueData } from './reference-model.js';
 
-/** Taken by whoever stores reference data: two processes that start at once must not both find a version missing. */
+/** Lock for storing reference data: two processes that start at once must not both find a version missing. */
 const LOCK = 7_465_001;
 
-/** One transaction. What other processes have stored in the meantime stands. */
+/** Runs in one transaction. Versions that other processes have stored meanwhile are kept. */
 export async function storeReferenceData(db: Database, data: ReferenceData): Promise<void> {
   await transact(db, async (tx) => {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
@@ -77,7 +77,7 @@ async function storeInstruments(tx: Transaction, venues: readonly VenueData[]): 
   const instruments = venues.flatMap(({ code, instruments }) =>
     instruments.map((instrument) => ({ venueCode: code, ...instrument, maxLeverage: toPlain(instrument.maxLeverage) })),
   );
-  // What a symbol stands for cannot change under the positions in it; how far it may be levered can.
+  // An instrument's assets cannot change under its open positions; its maximum leverage can.
   await tx.$executeRaw`
     INSERT INTO instruments (venue_code, symbol, base_asset, quote_asset, max_leverage)
     SELECT venue_code, symbol, base_asset, quote_asset, max_leverage::numeric FROM unnest(

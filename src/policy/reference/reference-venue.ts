@@ -19,7 +19,7 @@ import {
   type TierProblem,
 } from '../versions/tiers.js';
 
-/** What a venue may refer to. */
+/** The chains and assets that a venue may refer to. */
 export interface KnownCodes {
   readonly chains: ReadonlySet<string>;
   readonly assets: ReadonlySet<string>;
@@ -37,7 +37,7 @@ export function readVenue(file: JsonValue, known: KnownCodes): VenueData {
   const policies = inOrder(field('policies').list(), (value) => readPolicy(value, known));
   const [first] = policies;
   if (first === undefined) throw field('policies').refuse('expected at least one policy');
-  // As everywhere: before its first instant the first policy holds.
+  // Before its first instant the first policy holds, as in the rulebook.
   const methodAt = (at: Date): MaintenanceMethod => (inForce(policies, at) ?? first).maintenanceMethod;
   const instruments = field('instruments')
     .list()
@@ -136,7 +136,7 @@ function readMaintenanceTiers(file: JsonValue, method: MaintenanceMethod, maxLev
     const field = rows[index] as (name: string) => JsonValue;
     const amount = amounts[index] ?? ZERO;
     const stated = field('amount');
-    // A table that states its amounts is checked by them: a slip of the pen in a floor or a rate shows here.
+    // Amounts stated in the file are compared with the computed ones, which finds a typing error in a floor or rate.
     if (!stated.isAbsent && !stated.decimal().eq(amount)) {
       throw stated.unexpected(`${toPlain(amount)}, which floors and rates give where the method is ${method}`);
     }
@@ -145,7 +145,7 @@ function readMaintenanceTiers(file: JsonValue, method: MaintenanceMethod, maxLev
   });
 }
 
-/** Each table names what some assets count on one chain from one instant on; the versions of a ratio follow the tables. */
+/** Each table has the ratios of some assets on one chain from one instant on: one version of each of these ratios. */
 function readRatios(
   tables: readonly JsonValue[],
   venue: string,

@@ -1,6 +1,6 @@
 /**
- * Policies that were put together, each for as long as the same rules hold: within that it is one object, by which others
- * know that nothing has changed. Questions about the past do not take the present out of it.
+ * Caches assembled policies. While the same rules hold, the cache returns the same object, so that callers can compare
+ * by identity. Several are kept, so that queries about the past do not evict the present one.
  */
 import type { Policy } from '../../margin/model.js';
 
@@ -11,11 +11,11 @@ interface CachedPolicy {
   readonly until: number;
 }
 
-/** Of one venue and chain. */
+/** Cached policies of one venue and chain. */
 const MAX_POLICIES = 8;
 
 export class PolicyCache {
-  /** By venue, then chain: the last that were asked for, newest first. */
+  /** By venue, then chain; the policy made last comes first. */
   private readonly cached = new Map<string, Map<string | null, CachedPolicy[]>>();
 
   /** @param instants at which a rule of that venue and chain changes */
@@ -33,7 +33,7 @@ export class PolicyCache {
   }
 
   /**
-   * A version was added or cancelled: from its instant on that changes what holds; before it, only for how long.
+   * A version was added or cancelled. Policies from its instant on are dropped; those before it only get another end.
    *
    * @param instants at which a rule of that venue changes, by chain
    * @param only the chain that it concerns; undefined: all

@@ -1,4 +1,4 @@
-/** Tells the other parts of this process what has become of a rule, after the rulebook has it. */
+/** Emits the events of a changed rule inside this process, after the rulebook has the version. */
 import type { Bus } from '../../platform/events.js';
 import type { Database } from '../../platform/database.js';
 import { isRatio } from '../versions/ratio-version.js';
@@ -15,7 +15,7 @@ export function emitRule(bus: Bus, version: VersionRecord, now: Date): void {
   bus.emit('collateralRatio', { id, venue, chain: version.chain, asset: version.asset, change });
 }
 
-/** Of several versions at once: of a venue's other rules than its ratios one event. */
+/** Events of several versions: one for each ratio, and one a venue for all other rules. */
 export function emitRules(bus: Bus, versions: readonly VersionRecord[], now: Date): void {
   const heard = new Set<string>();
   for (const version of versions) {
@@ -25,7 +25,7 @@ export function emitRules(bus: Bus, versions: readonly VersionRecord[], now: Dat
   }
 }
 
-/** Brings in what other processes have stored, and tells it as it would have been told here. */
+/** Reads versions that other processes have stored, and emits the same events as for a change in this process. */
 export async function refreshRules(
   { db, rulebook, bus }: { readonly db: Database; readonly rulebook: Rulebook; readonly bus: Bus },
   now: Date,

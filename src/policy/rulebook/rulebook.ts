@@ -1,7 +1,7 @@
 /**
- * The venues' rules in memory: every version of every collateral ratio, maintenance schedule and policy. Versions are
- * never edited, so that what was in force at any instant, or will be, can be answered from here: a version that is
- * scheduled takes effect by its instant alone.
+ * The venues' rules in memory: every version of every collateral ratio, table of maintenance tiers and policy. Versions
+ * are never edited, so the rulebook knows the rules in force at any instant, past or future. A scheduled version takes
+ * effect by its instant alone.
  */
 import { decimal } from '../../margin/decimal.js';
 import type { MaintenanceTier, Policy } from '../../margin/model.js';
@@ -140,14 +140,14 @@ export class Rulebook {
     return found.sort((a, b) => (a.ratioKey < b.ratioKey ? -1 : 1));
   }
 
-  /** The versions that are to take effect, in the order in which they will. */
+  /** The scheduled versions, in the order in which they will take effect. */
   scheduled(at: Date, venue?: string): VersionRecord[] {
     return [...this.standing()]
       .filter((version) => version.effectiveFrom > at && (venue === undefined || version.venue === venue))
       .sort(compareInTime);
   }
 
-  /** Takes a version in as it was stored: a new one, or one that was cancelled or applied. False: it is no news. */
+  /** Adds a version as stored: new, cancelled or applied. False: it changes no rule that this process knows. */
   add(version: VersionRecord): boolean {
     const rule = ruleOf(version.kind);
     const taken = this.shelves.get(version.kind)?.take(version, this);
@@ -156,7 +156,7 @@ export class Rulebook {
     return true;
   }
 
-  /** Brings in what other processes have stored since; one statement where nothing is new. Answers what is new. */
+  /** Reads versions that other processes have stored since, by one statement if there is none. Returns the new ones. */
   async refresh(db: Database): Promise<VersionRecord[]> {
     const counts = await countVersions(
       db,
@@ -191,8 +191,8 @@ export class Rulebook {
   }
 
   /**
-   * What the margin rules need to know of the venue, on one chain, at one instant. As long as the same rules hold it is the
-   * same object, also when others are scheduled meanwhile.
+   * The policy of the venue on one chain at one instant. While the same rules hold it is the same object, also when
+   * versions are scheduled meanwhile.
    */
   policy(venue: string, chain: string | null, at: Date): Policy {
     return this.cache.get(
@@ -204,7 +204,7 @@ export class Rulebook {
     );
   }
 
-  /** The same as it would be with these versions in force, whatever else is. */
+  /** The same policy, if these versions were in force in place of those of the same rules. */
   policyWith(venue: string, chain: string | null, at: Date, versions: readonly VersionRecord[]): Policy {
     return this.makePolicy(venue, chain, at, versions);
   }
@@ -223,7 +223,7 @@ export class Rulebook {
     return policyOf(policy, this.assets, [...(this.instruments.get(venue)?.values() ?? [])], holding);
   }
 
-  /** The versions of this kind that hold at the place; after them those that shall hold instead of one of them. */
+  /** The versions of this kind in force at the place, followed by those that shall replace one of them. */
   private holding<V extends VersionRecord, D>(
     rule: VersionedRule<V, D>,
     venue: string,

@@ -7,7 +7,7 @@ import type { KnownRules, VersionedRule } from '../versions/versioned-rule.js';
 export class VersionShelf<V extends VersionRecord> {
   /** By rule, oldest version first. */
   private readonly byKey = new Map<string, V[]>();
-  /** Also those of what this process does not know. */
+  /** Also versions of venues, assets or instruments that this process does not know. */
   private readonly byId = new Map<string, V>();
 
   constructor(private readonly rule: VersionedRule<V, unknown>) {}
@@ -17,7 +17,7 @@ export class VersionShelf<V extends VersionRecord> {
     return this.byKey.get(key) ?? [];
   }
 
-  /** Of each rule all versions. */
+  /** All versions of each rule. */
   get rules(): Iterable<readonly V[]> {
     return this.byKey.values();
   }
@@ -27,11 +27,11 @@ export class VersionShelf<V extends VersionRecord> {
     return found !== undefined && this.byKey.has(this.rule.keyOf(found)) ? found : null;
   }
 
-  /** Takes a version in as it was stored. UNKNOWN: it is of what this process does not know. */
+  /** Adds a version as stored. UNKNOWN: this process does not know its venue, asset or instrument. */
   take(version: V, known: KnownRules): 'NEWS' | 'SAME' | 'UNKNOWN' {
     const before = this.byId.get(version.id);
     this.byId.set(version.id, version);
-    // Another process may have brought in what this one does not know before it is started again.
+    // Another process may have stored a venue, asset or instrument that this one only learns when it restarts.
     if (!this.rule.isKnown(version, known)) return 'UNKNOWN';
     const key = this.rule.keyOf(version);
     const others = this.of(key).filter(({ id }) => id !== version.id);
@@ -42,7 +42,7 @@ export class VersionShelf<V extends VersionRecord> {
     return before === undefined || (before.cancelledAt === null && version.cancelledAt !== null) ? 'NEWS' : 'SAME';
   }
 
-  /** What has been stored, cancelled or applied since, where the counts differ. */
+  /** Versions that were stored, cancelled or applied since; none are read while the counts are the same. */
   async changed(db: Database, { stored, cancelled, applied }: VersionCounts): Promise<V[]> {
     const known = [...this.byId.values()];
     const isSame =

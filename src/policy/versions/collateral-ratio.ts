@@ -1,4 +1,4 @@
-/** What an asset counts on one chain of one venue, as a rule that admins change (rules: 3). */
+/** The collateral ratio of an asset on one chain of one venue, as a rule that admins change (rules: 3). */
 import type { CollateralTable, Policy } from '../../margin/model.js';
 import { problemsOfDraft, ratioFieldOf, rulesOfDraft, type RatioDraft } from './ratio-draft.js';
 import { isCut, ratioBreaches } from './ratio-guard-rails.js';
@@ -9,10 +9,10 @@ import type { VersionedRule } from './versioned-rule.js';
 export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
   kind: COLLATERAL_RATIO,
   table: 'collateral_ratios',
-  // The same lock as that of the platform-wide cap: who books a deposit finds the cap that holds.
+  // The same lock as that of the platform-wide cap, so that a deposit is checked against the cap in force.
   lockPrefix: '',
   notFound: 'RATIO_NOT_FOUND',
-  // A cut takes notice, and a raise liquidates nobody.
+  // A cut needs notice, and a raise liquidates no account.
   guardsLiquidation: false,
   holdsBeforeFirst: false,
 

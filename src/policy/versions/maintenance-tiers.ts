@@ -86,7 +86,7 @@ export function instrumentsOfPolicy(
   );
 }
 
-/** With the amounts of this method: a policy may change it under the same tiers. */
+/** The tiers with the amounts of this method. A policy may change the method and keep the tiers. */
 export function tiersUnder(method: MaintenanceMethod, version: MaintenanceVersion | null): readonly MaintenanceTier[] {
   const tiers = version?.tiers ?? [];
   const amounts = maintenanceAmounts(method, tiers);
@@ -123,7 +123,7 @@ function problemsOfTiers(tiers: readonly MaintenanceTierDraft[], { symbol, maxLe
   const problems: Refusal[] = maintenanceTierProblems(tiers).map(({ code, message, tier, field }) =>
     refuse(code, message, [...place, ...[tier, field].filter((part) => part !== null).map(String)]),
   );
-  // Of a list that is too long nothing but that is said.
+  // A list that is too long gets no further check.
   if (problems.some(({ field }) => field?.length === place.length)) return problems;
   tiers.forEach((tier, index) => {
     if (tier.maxLeverage.lte(maxLeverage)) return;
@@ -139,7 +139,7 @@ interface Meeting {
   readonly after: MaintenanceTier;
 }
 
-/** The tier before with the tier after, for every notional; above a last cap the last tier goes on. */
+/** Pairs of the old and the new tier at each notional. Above its last cap the last tier continues. */
 function tiersThatMeet(before: readonly MaintenanceTier[], after: readonly MaintenanceTier[]): Meeting[] {
   return [...before, ...after].flatMap(({ floor }) => {
     const [old, next] = [before, after].map((tiers) => tiers.findLast((tier) => tier.floor.lte(floor)));
@@ -147,7 +147,7 @@ function tiersThatMeet(before: readonly MaintenanceTier[], after: readonly Maint
   });
 }
 
-/** One of them is said, the one of the lowest notional of the old tiers first. */
+/** Reports one breach: that of the lowest notional of the old tiers. */
 function rateSteps(before: readonly MaintenanceTier[], after: readonly MaintenanceTier[]): Breach[] {
   return tiersThatMeet(before, after)
     .flatMap((meeting) => {

@@ -1,6 +1,6 @@
 /**
- * What a venue's policy says, as a rule that admins change: all of its parameters, or the interest on debts in one asset.
- * Either makes a new version of all of it, which carries along what the draft leaves out.
+ * A venue's policy, as a rule that admins change: its parameters, or the interest on debts in one asset. Either change
+ * makes a new version of the whole policy, with the values of the last one where the draft names none.
  */
 import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
 import type { AutoExchangeThreshold, InterestRule } from '../../margin/model.js';
@@ -14,7 +14,7 @@ import { outOfHalfOrDouble } from './rate-step.js';
 import type { VersionRecord } from './rule-version.js';
 import type { Breach, KnownRules, VersionedRule } from './versioned-rule.js';
 
-/** What is undefined stays. */
+/** Fields that are undefined stay as they are. */
 export type PolicyDraft = { readonly [K in ParameterName]?: PolicyParameters[K] | undefined } & {
   readonly venue: string;
   /** All of them; empty: nothing is exchanged. */
@@ -26,7 +26,7 @@ export interface InterestDraft extends InterestRule {
   readonly venue: string;
 }
 
-/** As many as there may be tiers: more than any venue has. */
+/** The same maximum as for tiers, which is more than any venue has. */
 const MAX_THRESHOLDS = 50;
 
 export const marginPolicy: VersionedRule<PolicyVersion, PolicyDraft> = {
@@ -130,7 +130,7 @@ function steps(followed: PolicyVersion, next: PolicyVersion, { guardMaxStep }: G
   });
 }
 
-/** The first rate of an asset is no step: it cost nothing before. One that ends goes to 0. */
+/** The first rate of an asset is no step, since no interest was due before. A rate that ends goes to 0. */
 function rateSteps(before: readonly InterestRule[], after: readonly InterestRule[]): Breach[] {
   return before.flatMap(({ asset, hourlyRate }) => {
     const next = after.find((rule) => rule.asset === asset)?.hourlyRate ?? ZERO;

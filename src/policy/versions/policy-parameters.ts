@@ -6,26 +6,26 @@ import { ONE, ZERO, decimal, toPlain, type Decimal } from '../../margin/decimal.
 import type { MaintenanceMethod, Policy } from '../../margin/model.js';
 import type { PolicyCode } from './refusal.js';
 
-/** What a policy says in one value each. */
+/** The parameters of a policy that are one value each. */
 export type PolicyParameters = Omit<
   Policy,
   'version' | 'assets' | 'collateralRatios' | 'instruments' | 'interest' | 'autoExchange'
 >;
 export type ParameterName = keyof PolicyParameters;
 
-/** As the database has them. */
+/** The parameters as the database stores them. */
 export type ParameterRow = {
   readonly [K in ParameterName]: PolicyParameters[K] extends Decimal ? string : PolicyParameters[K];
 };
 
-/** How values of one type are written, and which there are. */
+/** The codec and the range of values of one type. */
 export interface ParameterType<T> {
   readonly name: 'FLAG' | 'CHOICE' | 'PART';
-  /** Of a choice. */
+  /** The values of a choice. */
   readonly values: readonly string[];
   fromRow(stored: unknown): T;
   toRow(value: T): unknown;
-  /** What was expected, in a sentence; null: the value is in range. */
+  /** The expected range, in a sentence; null: the value is in range. */
   problem(value: T): string | null;
 }
 
@@ -38,9 +38,9 @@ export interface Parameter<T> {
   readonly draft: string;
   /** Whether a change moves by at most the policy's step without `force`. */
   readonly inSteps: boolean;
-  /** Whether an account needs more, or may do less, than before: that takes notice. */
+  /** Whether the change requires more of an account, or allows it less, and so needs notice. */
   isStricter(before: T, after: T): boolean;
-  /** What a reference file means that does not name it; undefined: every file names it. */
+  /** The value if a reference file does not name the parameter; undefined: every file must name it. */
   readonly absent?: T;
 }
 
@@ -72,7 +72,7 @@ function choice<T extends string>(...values: readonly T[]): ParameterType<T> {
 }
 
 const isHigher = (before: Decimal, after: Decimal): boolean => after.gt(before);
-/** Warnings ask for nothing. */
+/** A warning threshold requires nothing of an account, so a change needs no notice. */
 const never = (): boolean => false;
 
 const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } = {
@@ -90,7 +90,7 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
     description: 'How maintenance margin follows from the tiers.',
     draft: 'How maintenance margin follows from the tiers.',
     inSteps: false,
-    // Where rates fall from tier to tier, PROGRESSIVE asks for more.
+    // Where rates fall from tier to tier, PROGRESSIVE requires more.
     isStricter: (before, after) => after !== before,
   },
   liquidationFeeRate: {

@@ -1,4 +1,4 @@
-/** One version of what a venue's policy says, and of an instrument's maintenance tiers. */
+/** One version of a venue's policy, and of an instrument's maintenance tiers. */
 import type { Decimal } from '../../margin/decimal.js';
 import type { AutoExchangeThreshold, InterestRule, MaintenanceTier } from '../../margin/model.js';
 import type { PolicyParameters } from './policy-parameters.js';
@@ -7,15 +7,15 @@ import type { VersionRecord } from './rule-version.js';
 export const MARGIN_POLICY = 'MarginPolicy';
 export const MAINTENANCE_TIERS = 'MaintenanceTiers';
 
-/** What a change of a rule of the venue needs `force` for. */
+/** Bounds on changes of the venue's rules. Only `force` overrides them. */
 export interface GuardRails {
-  /** Of a ratio, a threshold or the liquidation fee. */
+  /** Largest step of a ratio, a threshold or the liquidation fee. */
   readonly guardMaxStep: Decimal;
-  /** Of what is stricter than before. */
+  /** Least notice of a stricter rule. */
   readonly guardMinNoticeHours: number;
 }
 
-/** A venue's policy, without what hangs on chains and instruments. */
+/** A venue's policy, without the rules of chains and instruments. */
 export interface PolicyVersion extends VersionRecord, PolicyParameters, GuardRails {
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];

@@ -17,7 +17,7 @@ export function problemOfKey(key: string): Refusal | null {
   return problemOfText(key, MAX_KEY, KEY_FIELD);
 }
 
-/** Why an admin changes something: everybody can read it. */
+/** Checks the reason of a change, which every client can read. */
 export function problemOfReason(reason: string): Refusal[] {
   const problem = problemOfText(reason, MAX_REASON, ['reason']);
   return problem === null ? [] : [problem];

@@ -1,4 +1,4 @@
-/** How far a maintenance rate or an interest rate may move without `force`: from half of what it was to double. */
+/** A maintenance or interest rate may move to between half and double its value without `force`. */
 import { decimal, toPlain, type Decimal } from '../../margin/decimal.js';
 import type { Breach } from './versioned-rule.js';
 

@@ -1,4 +1,4 @@
-/** What a draft of a collateral ratio asks for, and what it comes to when it follows the newest version. */
+/** A draft of a collateral ratio, and the ratio that results when it follows the newest version. */
 import { flatRatio } from '../../margin/curve.js';
 import { ONE, ZERO, type Decimal } from '../../margin/decimal.js';
 import type { CollateralTier, TierUnit } from '../../margin/model.js';
@@ -9,7 +9,7 @@ import { invalid, problemOfAsset, problemOfVenue } from './problems.js';
 import { collateralTierProblems } from './tiers.js';
 import type { KnownRules } from './versioned-rule.js';
 
-/** What is undefined stays as it is in the newest version; null takes a cap away. */
+/** A field that is undefined stays as in the newest version; null removes a cap. */
 export interface RatioDraft {
   readonly venue: string;
   readonly chain: string | null;
@@ -21,7 +21,7 @@ export interface RatioDraft {
   readonly platformCap?: Decimal | null | undefined;
 }
 
-/** What is wrong with the draft whatever it follows. */
+/** Problems of the draft that do not depend on the version that it follows. */
 export function problemsOfDraft(draft: RatioDraft, known: KnownRules): Refusal[] {
   const problems: (Refusal | null)[] = [
     problemOfVenue(known, draft.venue, draft.chain),
@@ -46,7 +46,7 @@ function problemOfCap(cap: Decimal | null | undefined, name: string): Refusal | 
   return invalid('Expected a cap of 0 coins or more.', [name]);
 }
 
-/** What would count. @param newest what it follows; null: nothing counts there yet */
+/** The ratio after the draft. @param newest the version that it follows; null: the asset does not count there yet */
 export function rulesOfDraft(
   draft: RatioDraft,
   newest: RatioRules | null,

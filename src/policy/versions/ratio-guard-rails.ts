@@ -1,6 +1,6 @@
 /**
- * What a change of a collateral ratio needs `force` for. Ratios are compared as functions of the amount: what the next
- * coin (or USDT) of a balance of that size counts, from 0 to above the last cap, where it counts 0.
+ * The guard rails of a change of a collateral ratio, which only `force` overrides. Ratios are compared as functions of
+ * the amount: what the next coin (or USDT) of that balance counts. Above the last cap it counts 0.
  */
 import { AT_PAR, collateralCurve, pieceAt, type Segment } from '../../margin/curve.js';
 import { ONE, ZERO, decimal, max, min, toPlain, type Decimal } from '../../margin/decimal.js';
@@ -8,16 +8,16 @@ import { SETTLEMENT_ASSET, type CollateralTable, type CollateralTier } from '../
 import type { GuardRails } from './policy-version.js';
 import type { Breach } from './versioned-rule.js';
 
-/** What one asset counts, whatever version says so. */
+/** The tiers and the cap of one asset, in any version. */
 export interface RatioRules extends Omit<CollateralTable, 'id'> {
   readonly asset: string;
   readonly platformCap: Decimal | null;
 }
 
-/** USDT counts almost in full, whatever a table says: debts and PnL are in it. */
+/** The least ratio of USDT. Debts and PnL are in USDT, so it must count almost in full. */
 const LEAST_OF_SETTLEMENT: Decimal = decimal('0.99');
 
-/** What USDT counts where a table leaves it out. */
+/** The rules of USDT if a table omits it. */
 const SETTLEMENT_AT_PAR: RatioRules = { ...AT_PAR, asset: SETTLEMENT_ASSET, platformCap: null };
 
 /**
@@ -40,7 +40,7 @@ export function ratioBreaches(
     const message = `the largest step of a ratio is ${toPlain(step)}, and may be ${toPlain(guardMaxStep)}`;
     found.push({ message, field, required: step, available: guardMaxStep });
   }
-  // What stays as it is was let through when it was made.
+  // Tiers that stay the same were allowed when they were made.
   if (before !== null && sameTiers(before, next)) return found;
   return [...found, ...rising(next.tiers, field), ...tooLittleOfSettlement(next, field)];
 }

@@ -35,7 +35,7 @@ export async function readRatioVersions(
   }));
 }
 
-/** Leaves for the leader which accounts to alert of a version that is scheduled. */
+/** Records for the leader the accounts to alert of a scheduled version. */
 export async function announceRatioVersion(
   tx: Transaction,
   { id, effectiveFrom }: RatioVersion,

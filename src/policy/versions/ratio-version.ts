@@ -1,4 +1,4 @@
-/** One version of what an asset counts on one chain of one venue. */
+/** One version of the collateral ratio of an asset on one chain of one venue. */
 import type { Decimal } from '../../margin/decimal.js';
 import type { CollateralTable } from '../../margin/model.js';
 import type { VersionRecord } from './rule-version.js';

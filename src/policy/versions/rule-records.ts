@@ -1,4 +1,4 @@
-/** What venues, chains, assets and instruments are, as the rulebook has them. */
+/** Venues, chains, assets and instruments, as the rulebook has them. */
 import type { Decimal } from '../../margin/decimal.js';
 import type { AssetRules } from '../../margin/model.js';
 

@@ -1,22 +1,22 @@
-/** What every version of every rule carries, and how versions follow each other in time: what is in force, what is to come. */
+/** The common fields of all versions, and their order in time: past, in force, scheduled. */
 
 export type RuleStatus = 'SCHEDULED' | 'ACTIVE' | 'SUPERSEDED' | 'CANCELLED';
 
 /** One version of one rule. Never edited: it takes effect or is cancelled, each once. */
 export interface VersionRecord {
-  /** Of the same kind as the rule: the type of its global ids. */
+  /** The kind of the rule, which is the type of the version's global id. */
   readonly kind: string;
   readonly id: string;
   /** From 1, rising by one with every change of the rule. */
   readonly version: number;
   readonly venue: string;
   readonly effectiveFrom: Date;
-  /** When it took effect; later than it was due where no process ran then. Null: not yet, or never. */
+  /** When it took effect, which is late if no process ran at that time. Null: not yet, or never. */
   readonly appliedAt: Date | null;
   readonly cancelledAt: Date | null;
   readonly cancelledBy: string | null;
   readonly cancelReason: string | null;
-  /** Whom it hurts, as it was computed when the change was made: JSON of risk/impact. Null: it was not. */
+  /** The impact computed when the change was made, as JSON of risk/impact. Null: none was computed. */
   readonly impact: string | null;
   readonly reason: string;
   readonly source: string | null;

@@ -1,4 +1,4 @@
-/** All kinds of rules that have versions, and what they come to for the rules of margin. */
+/** All kinds of rules that have versions, and the policy that results for the margin rules. */
 import type { Policy } from '../../margin/model.js';
 import { collateralRatio, ratiosOfPolicy } from './collateral-ratio.js';
 import { instrumentsOfPolicy, maintenanceTiers } from './maintenance-tiers.js';

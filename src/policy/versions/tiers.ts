@@ -1,11 +1,11 @@
 /**
- * What a list of tiers must be, wherever it comes from: a file of reference data, or an admin's change. Problems are
- * data, so that each caller can say them in its own way.
+ * Checks of a list of tiers, from a file of reference data or an admin's change. Problems are data, so that each caller
+ * words them itself.
  */
 import { ONE, ZERO, decimal, toPlain, type Decimal } from '../../margin/decimal.js';
 import type { CollateralTier, MaintenanceTier } from '../../margin/model.js';
 
-/** Of one list: enough for every table that a venue publishes, and a bound on the work that one row can cause. */
+/** Tiers of one list. It suffices for every published table and bounds the work that one row can cause. */
 export const MAX_TIERS = 50;
 
 export interface TierProblem {

@@ -1,10 +1,10 @@
-/** The heads of versions in the database: what every table of versions has, by the same names. */
+/** The columns that every table of versions has, by the same names. */
 import { Prisma } from '../../platform/prisma/client.js';
 import type { Database, Transaction } from '../../platform/database.js';
 import { jsonTextOf, storedJsonText } from '../../platform/stored-json.js';
 import type { VersionRecord } from './rule-version.js';
 
-/** How many there are of what can be new. Versions are never taken away, and are applied or cancelled once. */
+/** Counts from which a change shows: versions are never deleted, and are applied or cancelled once. */
 export interface VersionCounts {
   readonly table: string;
   readonly stored: number;
@@ -12,10 +12,10 @@ export interface VersionCounts {
   readonly applied: number;
 }
 
-/** The columns of the head. */
+/** The shared columns. */
 type HeadRow = Omit<VersionRecord, 'kind' | 'venue' | 'impact'> & { readonly venueCode: string };
 
-/** What a row says of the version, whatever the rule. */
+/** The fields of a row that all kinds of rules share. */
 export function headOf(kind: string, row: HeadRow & { readonly impact: Prisma.JsonValue }): VersionRecord {
   return {
     kind,
@@ -35,7 +35,7 @@ export function headOf(kind: string, row: HeadRow & { readonly impact: Prisma.Js
   };
 }
 
-/** The same, as it is stored. */
+/** The same fields, as they are stored. */
 export function headRow(version: VersionRecord): HeadRow & { readonly impact: ReturnType<typeof storedJsonText> } {
   return {
     id: version.id,
@@ -62,14 +62,14 @@ export async function storeCancellation(tx: Transaction, table: string, version:
     WHERE id = ${id}::uuid`;
 }
 
-/** Records that what is due has taken effect. */
+/** Records that the due versions have taken effect. */
 export async function storeApplied(tx: Transaction, table: string, now: Date): Promise<void> {
   await tx.$executeRaw`
     UPDATE ${Prisma.raw(table)} SET applied_at = ${now}::timestamptz
     WHERE applied_at IS NULL AND cancelled_at IS NULL AND effective_from <= ${now}::timestamptz`;
 }
 
-/** One statement, however many tables. */
+/** Counts all tables by one statement. */
 export async function countVersions(db: Database, tables: readonly string[]): Promise<VersionCounts[]> {
   const counts = tables.map(
     (table) => Prisma.sql`

@@ -1,6 +1,6 @@
 /**
- * What a kind of rule is made of. Everything else is the same for all kinds: preview and impact, guard rails and
- * `force`, schedule, cancellation, audit and history (policy/changes), and what is in force when (policy/rulebook).
+ * The parts that differ between kinds of rules. The rest is shared. policy/changes has preview, impact, guard rails,
+ * `force`, schedule, cancellation, audit and history. policy/rulebook has the versions in force at any instant.
  */
 import type { Decimal } from '../../margin/decimal.js';
 import type { PolicyCode, Refusal } from './refusal.js';
@@ -9,17 +9,17 @@ import type { GuardRails, PolicyVersion } from './policy-version.js';
 import type { AssetRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
 import type { VersionRecord } from './rule-version.js';
 
-/** @typeParam D what an admin asks for: what is undefined in it stays as it is in the version that it follows */
+/** @typeParam D the draft of an admin; a field that is undefined stays as in the version that it follows */
 export interface VersionedRule<V extends VersionRecord, D> {
   /** The kind of its versions, and the type of their global ids. */
   readonly kind: string;
-  /** Where the heads of its versions are stored. */
+  /** The table of its versions. */
   readonly table: string;
-  /** Stands before the key where a change locks it, so that rules of one key and two kinds do not wait for each other. */
+  /** Prefix of the lock's key, so that rules of two kinds with one key do not wait for each other. */
   readonly lockPrefix: string;
-  /** Why a version cannot be cancelled that there is not. */
+  /** The refusal to cancel a version that does not exist. */
   readonly notFound: PolicyCode;
-  /** Whether a change needs `force` that lifts an account to LIQUIDATION. */
+  /** Whether a change that brings an account into LIQUIDATION needs `force`. */
   readonly guardsLiquidation: boolean;
   /** Whether the first version also holds before its instant: there is no time without such a rule. */
   readonly holdsBeforeFirst: boolean;
@@ -28,30 +28,30 @@ export interface VersionedRule<V extends VersionRecord, D> {
   keyOf(version: V): string;
   /** The chain whose accounts it concerns, null where the venue has none; undefined: those of all chains. */
   chainOf(version: V): string | null | undefined;
-  /** False: it is about what this process does not know before it is started again. */
+  /** False: this process does not know the version's venue, asset or instrument until it restarts. */
   isKnown(version: V, known: KnownRules): boolean;
 
   /** By rule, oldest version first: all, those of one rule, or those with these ids. */
   read(db: Database | Transaction, where?: VersionFilter): Promise<V[]>;
   insert(tx: Transaction, version: V): Promise<void>;
-  /** Leaves for the leader which accounts are to be told of a version that is scheduled. */
+  /** Records for the leader the accounts to alert of a scheduled version. */
   announce?(tx: Transaction, version: V, accountIds: readonly string[], now: Date): Promise<void>;
 
   /** Which rule the draft is about, for the audit; also of a draft that is refused. */
   about(draft: D, known: KnownRules): { readonly subject: string | null; readonly subjectKey: string };
-  /** The rule that the draft is about, or all that is wrong with it whatever it follows. */
+  /** The rule that the draft is about, or all its problems that do not depend on the version that it follows. */
   check(draft: D, known: KnownRules): RuleName | { readonly refusals: readonly Refusal[] };
-  /** What the draft comes to. @param followed null: it is the first of its rule */
+  /** The version that the draft makes. @param followed null: it is the first of its rule */
   next(draft: D, followed: V | null, head: VersionRecord, known: KnownRules): V | { readonly refusal: Refusal };
 
-  /** What the audit says that was changed: type and local id. */
+  /** The subject of the audit entry: type and local id. */
   subjectOf(version: V): string;
-  /** What the audit says of a version. */
+  /** The fields of a version that the audit records. */
   facts(version: V): object;
 
-  /** Whether the next version asks for more, or counts less, than the one that it follows: it needs notice. */
+  /** Whether the next version is stricter (requires more, or counts less) and so needs notice. */
   isStricter(followed: V | null, next: V): boolean;
-  /** The guard rails of its own that it breaks, beside notice and liquidations. @param draft null: nobody drafts it now */
+  /** Breaches of the kind's own guard rails, beside notice and liquidations. @param draft null: the version exists */
   breaches(followed: V | null, next: V, rails: GuardRails, draft: D | null): Breach[];
 }
 
@@ -65,7 +65,7 @@ export interface VersionFilter {
   readonly ids?: readonly string[];
 }
 
-/** What a draft may refer to. */
+/** The venues, assets and instruments that a draft may refer to. */
 export interface KnownRules {
   readonly venues: ReadonlyMap<string, VenueRecord>;
   readonly assets: ReadonlyMap<string, AssetRecord>;
@@ -75,11 +75,11 @@ export interface KnownRules {
 
 /** One guard rail that a change breaks. */
 export interface Breach {
-  /** A clause, to be joined to others. */
+  /** A clause that is joined with those of other breaches. */
   readonly message: string;
   /** The field of the draft at fault; null: no one field is. */
   readonly field: string | null;
-  /** What it would take, and what there is, where that is a quantity. */
+  /** The required and the available quantity, if there is one. */
   readonly required?: Decimal;
   readonly available?: Decimal;
 }

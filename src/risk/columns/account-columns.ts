@@ -1,7 +1,7 @@
 /**
  * All accounts of the process, in columns: what the prefilter needs to value them, how they stood when last assessed,
- * and which prices they depend on. A changed account is replaced as a whole. Whoever adds or replaces an account must
- * have it assessed, since its former status is gone.
+ * and which prices they depend on. A changed account is replaced as a whole. The caller must have an added or replaced
+ * account assessed, since its former status is gone.
  */
 import type { AccountText, PositionText } from '../../ledger/account-text.js';
 import { decimal } from '../../margin/decimal.js';
@@ -156,7 +156,7 @@ export class AccountColumns {
     return worst;
   }
 
-  /** The next prefilter will wake this unit, whatever its value. */
+  /** The next prefilter will wake this unit at any value. */
   wake(unit: number): void {
     this.units.quietRanges[unit * QUIET_RANGE] = Infinity;
     this.units.quietRanges[unit * QUIET_RANGE + 1] = 0;
