@@ -147,7 +147,7 @@ function tiersThatMeet(before: readonly MaintenanceTier[], after: readonly Maint
   });
 }
 
-/** Reports one breach: that of the lowest notional of the old tiers. */
+/** Reports one breach at most. The floors of the old tiers are checked first, from the lowest. */
 function rateSteps(before: readonly MaintenanceTier[], after: readonly MaintenanceTier[]): Breach[] {
   return tiersThatMeet(before, after)
     .flatMap((meeting) => {
