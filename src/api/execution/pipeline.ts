@@ -12,6 +12,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 
+import type { Logger } from '../../platform/log.js';
 import { PullStream } from '../../platform/pull-stream.js';
 import { createAdmission, operationNotNamed, type AdmissionOptions } from './admission.js';
 import { Patience, type Context } from './context.js';
@@ -25,6 +26,7 @@ import type { DocumentRequest, TrustedDocuments } from './trusted-documents.js';
 
 export interface PipelineOptions extends AdmissionOptions {
   readonly documents: TrustedDocuments;
+  readonly log: Logger;
 }
 
 export interface Pipeline {
