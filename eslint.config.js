@@ -4,7 +4,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'data/', 'coverage/', 'src/platform/prisma/', 'src/site/', '.ci/suites/']),
+  globalIgnores(['dist/', 'data/', 'coverage/', 'src/platform/prisma/', 'src/site/', '.ci/suites/', 'bench/peers/']),
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {

@@ -10,7 +10,9 @@ export default {
   testEnvironment: '<rootDir>/test/support/environment.js',
   roots: ['<rootDir>/test'],
   globalSetup: '<rootDir>/test/support/global-setup.js',
+  setupFilesAfterEnv: ['<rootDir>/test/support/equal-decimals.js'],
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
+  testSequencer: '<rootDir>/test/support/sequencer.js',
   testMatch: ['**/*.test.ts'],
   // Clients that never read, and memory round after round of faults, take minutes: LONG=1.
   testPathIgnorePatterns: globalThis.process.env['LONG'] === undefined ? ['limits-unread', 'memory-after-faults'] : [],

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 
-import { migrationDrift } from '../src/platform/migrate.js';
+import { migrationDrift } from '../src/platform/database/migrate.js';
 import { PACKAGE_ROOT } from '../src/platform/package-root.js';
 
 const name = process.argv[2];

@@ -2,38 +2,50 @@
 // Before any class with decorators, in whatever order the modules below come.
 import 'reflect-metadata';
 
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { FastifyInstance } from 'fastify';
 
 import type { Services } from './api/execution/context.js';
-import { memoryBudget, redisBudget } from './api/execution/cost-budget.js';
+import { openBudget } from './api/execution/cost-budget.js';
 import { createPipeline, type Pipeline } from './api/execution/pipeline.js';
 import { loadTrustedDocuments } from './api/execution/trusted-documents.js';
 import { createSchema } from './api/schema.js';
+import { Metrics, serveMetrics, type MetricSources } from './api/server/metrics.js';
 import { readiness } from './api/server/readiness.js';
-import { createServer } from './api/server/server.js';
+import { createServer, urlOf } from './api/server/server.js';
 import type { SiteOptions } from './api/server/site-routes.js';
+import { Connections } from './api/server/sockets.js';
+import { Seal } from './api/types/seal.js';
+import { channelName } from './cluster/channel.js';
+import { Histories } from './cluster/histories.js';
 import { openLeadership } from './cluster/leadership.js';
 import { openSharedEvents, type SharedEvents } from './cluster/shared-events.js';
 import type { Config } from './config.js';
 import { openDemo } from './demo/demo.js';
+import { followAccounts, followPrices, openAccountFollower } from './following.js';
 import { runLeaderJobs } from './jobs/leader-jobs.js';
 import { RuleClock } from './jobs/rule-clock.js';
 import { Prices } from './market/prices.js';
+import { DatabaseClock, MEASURE_MS, readDatabaseClock } from './platform/clock.js';
 import { Closers } from './platform/closers.js';
-import { openDatabase, type OpenDatabase } from './platform/database.js';
+import { openDatabase, type OpenDatabase } from './platform/database/database.js';
 import { createBus, type Bus } from './platform/events.js';
+import { Lanes } from './platform/lanes.js';
 import { usedKeys } from './platform/idempotency.js';
+import { openInstallation } from './platform/installation.js';
+import { openTokenKey, type TokenKey } from './platform/issuer-keys.js';
 import { createLogger, type Logger } from './platform/log.js';
-import { createAuthenticator, ownSecret } from './platform/tokens.js';
+import { Problems, degraded } from './platform/problems.js';
+import { createAuthenticator } from './platform/tokens.js';
 import { Audit } from './policy/changes/audit.js';
 import { readReferenceData } from './policy/reference/reference-data.js';
 import { storeReferenceData } from './policy/reference/reference-store.js';
-import { refreshRules } from './policy/rulebook/rule-events.js';
 import { Rulebook } from './policy/rulebook/rulebook.js';
+import { AlertBacklog } from './risk/alerts/alert-backlog.js';
 import { AlertFeed } from './risk/alerts/alert-feed.js';
+import type { AccountFollower } from './risk/engine/account-follower.js';
+import { HotAccounts } from './risk/engine/hot-accounts.js';
 import { MarginLoop } from './risk/engine/margin-loop.js';
 import { RatioFeed } from './risk/streams/ratio-feed.js';
 
@@ -45,57 +57,65 @@ export interface App {
 }
 
 export interface AppOptions {
+  /** Stands in for the clock of the database. */
   readonly clock?: () => number;
   readonly log?: Logger;
   /** Called with every SQL statement. */
   readonly onStatement?: (sql: string, parameters: string) => void;
 }
 
-/** How often prices are looked at that have aged without a new one. */
-const PRICE_REFRESH_MS = 1_000;
-/** How often price batches that other processes have stored are looked for. */
-const PRICE_FOLLOW_MS = 500;
-/** How often rules that other processes have stored are looked for: one statement. */
-const RULES_FOLLOW_MS = 1_000;
-
-/** What all parts are built with. */
-interface Frame {
+interface Base {
   readonly config: Config;
   readonly log: Logger;
+  readonly closers: Closers;
+  /** What is wrong with this server now; readiness answers it. */
+  readonly problems: Problems;
+  readonly metrics: Metrics;
+}
+
+/** What all parts above the database are built with. */
+interface Frame extends Base {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
-  readonly closers: Closers;
 }
 
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   const log = options.log ?? createLogger(config.logLevel);
-  const frame: Frame = { config, log, clock: options.clock ?? Date.now, closers: new Closers() };
+  const base: Base = { config, log, closers: new Closers(), problems: new Problems(), metrics: new Metrics() };
   const state = { isStopping: false };
+  base.problems.add('STOPPING', () =>
+    state.isStopping ? { message: 'The server stops.', status: 'unavailable' } : null,
+  );
   try {
-    const secret = config.jwksUrl === null ? (config.authSecret ?? (await ownSecret(config.dataDir))) : null;
-    const database = await openStore(frame, options);
+    const key = await openTokenKey(config, base);
+    const { database, hasNews } = await openStore(base, options);
+    const frame: Frame = { ...base, clock: options.clock ?? (await openClock(base, database)) };
+    const histories = await openHistories(frame, database);
     const rulebook = await openRules(database);
     const bus = createBus();
     const prices = await openPrices(frame, database, rulebook, bus);
     const sharedEvents = await openCluster(frame, database, rulebook, bus, prices);
-    const services = openRisk(frame, database, rulebook, bus, prices);
-    const ruleClock = openRuleClock(frame, services);
+    const isInStep = (): boolean => sharedEvents?.isInStep ?? true;
+    const seal = new Seal((await openInstallation(database.db)).secret);
+    const services: Services = { ...openRisk(frame, database, rulebook, bus, prices, histories, isInStep), seal };
+    const live: Services = { ...services, db: database.liveDb };
+    const ruleClock = openRuleClock(frame, live);
     const pipeline = await openPipeline(frame, services);
-    const demo = openDemo({ config, services, pipeline, secret });
-    const isStopping = (): boolean => state.isStopping;
-    const server = await openServer(frame, {
-      services,
-      pipeline,
-      secret,
-      database,
-      sharedEvents,
-      site: demo,
-      isStopping,
-    });
-    await services.loop.start();
+    const demo = openDemo({ config, services, pipeline, secret: typeof key === 'string' ? key : null });
+    const connections = new Connections(config.limits);
+    const server = await openServer(frame, { services, pipeline, key, connections, site: demo });
+    const accounts = await openAccountFollower(frame, live);
+    // The port opens at once: what looks at one account is served from the database meanwhile.
+    const loading = services.loop.start();
+    loading.catch(() => undefined);
     await server.listen({ host: config.host, port: config.port });
-    followPrices(frame, services);
-    await lead(frame, services, ruleClock);
+    followPrices(frame, live);
+    await loading;
+    if (accounts !== null) followAccounts(frame, live, accounts, histories);
+    // By now the channel is up: other servers read at once what they would find within a second.
+    if (hasNews) services.bus.emit('reference');
+    const leading = await lead(frame, live, ruleClock, { histories, accounts });
+    await serveMetrics(frame, { ...services, ...leading, problems: frame.problems, connections });
     frame.closers.add(() => demo.stop());
     await demo.start();
     const close = async (): Promise<void> => {
@@ -103,22 +123,39 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       await delay(config.shutdownNoticeMs);
       // Clients first, so that they connect elsewhere while the rest is put away.
       await server.close();
-      await frame.closers.close();
+      await base.closers.close();
     };
     return { url: urlOf(server), services, close };
   } catch (error) {
-    await frame.closers.close();
+    await base.closers.close();
     throw error;
   }
 }
 
-async function openStore({ config, log, closers }: Frame, { onStatement }: AppOptions): Promise<OpenDatabase> {
+async function openStore(
+  { config, log, closers, problems }: Base,
+  { onStatement }: AppOptions,
+): Promise<{ readonly database: OpenDatabase; readonly hasNews: boolean }> {
   const { databaseUrl: url, dataDir, databasePoolSize: poolSize } = config;
   const database = await openDatabase({ url, dataDir, poolSize, onStatement, log });
   closers.add(() => database.close());
+  problems.add('DISK_FULL', () => degraded(database.problem()));
   if (database.applied.length > 0) log.info({ applied: database.applied }, 'Migrated the database.');
-  await storeReferenceData(database.db, await readReferenceData(config.referenceFolders));
-  return database;
+  const hasNews = await storeReferenceData(database.db, await readReferenceData(config.referenceFolders));
+  return { database, hasNews };
+}
+
+async function openClock({ log, closers, problems }: Base, { liveDb: db }: OpenDatabase): Promise<() => number> {
+  const clock = await DatabaseClock.open({ read: () => readDatabaseClock(db), log });
+  closers.every(MEASURE_MS, () => void clock.measure());
+  problems.add('CLOCK_APART', () => clock.problem());
+  return clock.now;
+}
+
+async function openHistories({ log, closers }: Frame, { db }: OpenDatabase): Promise<Histories> {
+  const histories = await Histories.open({ db, log });
+  closers.add(() => histories.close());
+  return histories;
 }
 
 function openRules({ db }: OpenDatabase): Promise<Rulebook> {
@@ -127,41 +164,59 @@ function openRules({ db }: OpenDatabase): Promise<Rulebook> {
 
 function openPrices(
   { config, log, clock }: Frame,
-  { db }: OpenDatabase,
+  { pricesDb }: OpenDatabase,
   rulebook: Rulebook,
   bus: Bus,
 ): Promise<Prices> {
   const onPrices: Parameters<typeof Prices.open>[0]['onPrices'] = (changes) => bus.emit('prices', changes);
-  return Prices.open({ db, symbols: rulebook, maxAge: config.priceMaxAgeMs, clock, log, onPrices });
+  return Prices.open({ db: pricesDb, symbols: rulebook, maxAge: config.priceMaxAgeMs, clock, log, onPrices });
 }
 
-/** Null: this process works alone, or without Redis. */
 async function openCluster(
-  { config: { redisUrl }, log, clock, closers }: Frame,
-  { db }: OpenDatabase,
+  { config: { redisUrl }, log, clock, closers, problems }: Frame,
+  { liveDb }: OpenDatabase,
   rulebook: Rulebook,
   bus: Bus,
   prices: Prices,
 ): Promise<SharedEvents | null> {
   if (redisUrl === null) return null;
-  const sharedEvents = await openSharedEvents({ redisUrl, db, bus, prices, rulebook, log, clock });
+  const sharedEvents = await openSharedEvents({ redisUrl, db: liveDb, bus, prices, rulebook, log, clock });
   closers.add(() => sharedEvents.close());
+  const redisAway = 'Redis does not answer: events of other servers come late.';
+  problems.add('REDIS_AWAY', () => degraded(sharedEvents.connected ? null : redisAway));
+  problems.add('REDIS_PARTED', () => {
+    const { parted } = sharedEvents;
+    const others = `Notices do not go by Redis between this server and ${parted.join(', ')}`;
+    return degraded(parted.length === 0 ? null : `${others}: events of other servers come late.`);
+  });
   return sharedEvents;
 }
 
 function openRisk(
-  { log, clock, closers }: Frame,
-  { db }: OpenDatabase,
+  { config, log, clock, closers, problems, metrics: { onCycle } }: Frame,
+  { db, liveDb }: OpenDatabase,
   rulebook: Rulebook,
   bus: Bus,
   prices: Prices,
-): Services {
-  const loop = new MarginLoop({ db, rulebook, prices, bus, log });
+  histories: Histories,
+  isInStep: () => boolean,
+): Omit<Services, 'seal'> {
+  const loop = new MarginLoop({ db: liveDb, rulebook, prices, bus, log, onCycle });
   closers.add(() => loop.close());
-  const alertFeed = new AlertFeed({ db, bus, log });
+  problems.add('ACCOUNTS_SET_ASIDE', () => loop.setAside.problem());
+  problems.add('CYCLE_LATE', () => loop.pace.problem());
+  problems.add('STARTING', () => {
+    const { progress } = loop;
+    return progress === null ? null : { message: `${progress} accounts are read so far.`, status: 'unavailable' };
+  });
+  const hotAccounts = new HotAccounts({ db, rulebook, loop, isInStep });
+  const alertFeed = new AlertFeed({ db, bus, log }, () => histories.look());
   const ratioFeed = new RatioFeed(bus, rulebook);
   const audit = new Audit(db);
-  return { db, rulebook, board: prices.board, bus, prices, loop, alertFeed, ratioFeed, audit, log, clock };
+  const lanes = new Lanes(config.limits.writesPerViewer);
+  const market = { board: prices.board, prices, rulebook };
+  const risk = { loop, hotAccounts, alertFeed, ratioFeed };
+  return { db, bus, lanes, ...market, ...risk, audit, limits: config.limits, log, clock };
 }
 
 function openRuleClock({ closers }: Frame, services: Services): RuleClock {
@@ -170,15 +225,18 @@ function openRuleClock({ closers }: Frame, services: Services): RuleClock {
   return ruleClock;
 }
 
-async function openPipeline({ config, log, clock, closers }: Frame, { db, loop }: Services): Promise<Pipeline> {
+async function openPipeline(
+  { config, log, clock, closers, metrics: { onOperation } }: Frame,
+  { db, loop }: Services,
+): Promise<Pipeline> {
   const { redisUrl, introspection, limits } = config;
-  const { costPerMinute } = limits;
-  const budget = redisUrl === null ? memoryBudget(costPerMinute) : redisBudget(redisUrl, costPerMinute, log);
+  const where = redisUrl === null ? null : { url: redisUrl, channel: await channelName(db) };
+  const budget = openBudget(where, limits.costPerMinute, log);
   closers.add(() => budget.close());
   const schema = createSchema();
   const documents = await loadTrustedDocuments(config, schema, log);
   return createPipeline(schema, {
-    ...{ introspection, documents, limits, budget, log },
+    ...{ introspection, documents, limits, budget, log, onOperation },
     accounts: () => loop.accounts.size,
     usedKeys: (viewer, keys) => usedKeys(db, viewer, keys, new Date(clock())),
   });
@@ -187,26 +245,18 @@ async function openPipeline({ config, log, clock, closers }: Frame, { db, loop }
 interface ServerParts {
   readonly services: Services;
   readonly pipeline: Pipeline;
-  /** Null: tokens are of an issuer. */
-  readonly secret: string | null;
-  readonly database: OpenDatabase;
-  readonly sharedEvents: SharedEvents | null;
+  readonly key: TokenKey;
+  readonly connections: Connections;
   readonly site: SiteOptions;
-  readonly isStopping: () => boolean;
 }
 
-async function openServer({ config, log, closers }: Frame, parts: ServerParts): Promise<FastifyInstance> {
-  const { services, pipeline, secret, database, sharedEvents, site, isStopping } = parts;
-  const { jwksUrl, authIssuer: issuer, authAudience: audience, limits, corsOrigins: origins } = config;
-  const ready = {
-    ...{ db: database.db, log, isStopping },
-    problemOfWrites: () => database.problem(),
-    isConnected: () => sharedEvents?.connected ?? true,
-  };
+async function openServer({ config, log, closers, problems }: Frame, parts: ServerParts): Promise<FastifyInstance> {
+  const { services, pipeline, key, connections, site } = parts;
+  const { authIssuer: issuer, authAudience: audience, limits, corsOrigins: origins } = config;
   const server = await createServer({
-    ...{ services, pipeline, limits, origins, site },
-    authenticate: createAuthenticator({ secret, jwksUrl, issuer, audience }),
-    readiness: () => readiness(ready),
+    ...{ services, pipeline, limits, connections, origins, site },
+    authenticate: createAuthenticator({ key, issuer, audience }),
+    readiness: () => readiness({ db: services.db, log, problems }),
   });
   closers.add(
     () => services.prices.idle(),
@@ -217,35 +267,31 @@ async function openServer({ config, log, closers }: Frame, parts: ServerParts): 
   return server;
 }
 
-/** Prices age by themselves; what other processes have stored comes by Redis at once, and without it at this pace. */
-function followPrices({ config, log, clock, closers }: Frame, services: Services): void {
-  const { prices } = services;
-  const onPrices = (error: unknown): void => log.error({ err: error }, 'Prices could not be refreshed; trying again.');
-  closers.every(PRICE_REFRESH_MS, () => void prices.refresh().catch(onPrices));
-  if (config.databaseUrl === null) return;
-  closers.every(PRICE_FOLLOW_MS, () => void prices.catchUp().catch(onPrices));
-  const onRules = (error: unknown): void => log.error({ err: error }, 'New rules could not be read; trying again.');
-  closers.every(RULES_FOLLOW_MS, () => void refreshRules(services, new Date(clock())).catch(onRules));
-}
-
 /** Runs for the leadership; while this process leads it does what only one may do. */
-async function lead({ config, log, closers }: Frame, services: Services, ruleClock: RuleClock): Promise<void> {
-  const { databaseUrl, priceHistoryMs } = config;
+async function lead(
+  { config, log, closers, problems }: Frame,
+  services: Services,
+  ruleClock: RuleClock,
+  { histories, accounts }: { readonly histories: Histories; readonly accounts: AccountFollower | null },
+): Promise<Pick<MetricSources, 'leadership' | 'backlog'>> {
+  const { databaseUrl, priceHistoryMs, alertRetentionMs, accountHistoryMs } = config;
   let jobs: Promise<void> = Promise.resolve();
   closers.add(() => jobs);
   const leadership = await openLeadership({
     db: services.db,
     databaseUrl,
     log,
+    beforeTerm: () => histories.look(),
     onTerm: (term) => {
       ruleClock.setTerm(term);
-      jobs = runLeaderJobs({ ...services, priceHistoryMs, isShared: databaseUrl !== null }, term);
+      const kept = { priceHistoryMs, alertRetentionMs, accountHistoryMs };
+      jobs = runLeaderJobs({ ...services, ...kept, accounts }, term);
     },
   });
   closers.add(() => leadership.close());
-}
-
-function urlOf(server: FastifyInstance): string {
-  const { address, port } = server.server.address() as AddressInfo;
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+  problems.add('NO_LEADER', () => leadership.problem());
+  const backlog = new AlertBacklog(services.db, () => services.loop.setAside.ids);
+  closers.add(() => backlog.close());
+  problems.add('ALERTS_LATE', () => backlog.problem());
+  return { leadership, backlog };
 }

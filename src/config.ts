@@ -11,6 +11,8 @@ export interface Config {
   readonly production: boolean;
   readonly host: string;
   readonly port: number;
+  /** 0: metrics are not served. */
+  readonly metricsPort: number;
   readonly dataDir: string;
   /** Null: PGlite in `dataDir`. */
   readonly databaseUrl: string | null;
@@ -22,6 +24,8 @@ export interface Config {
   readonly priceMaxAgeMs: number;
   /** How long every price batch is kept. Of older ones, one a minute is kept. */
   readonly priceHistoryMs: number;
+  readonly alertRetentionMs: number;
+  readonly accountHistoryMs: number;
   /** Recorded prices, or published prices only. */
   readonly feed: 'replay' | 'none';
   readonly feedSpeed: number;
@@ -32,6 +36,8 @@ export interface Config {
   /** Null, if `jwksUrl` is null as well: the server makes a secret of its own. */
   readonly authSecret: string | null;
   readonly jwksUrl: string | null;
+  /** How long keys of `jwksUrl` serve while they cannot be read anew. */
+  readonly jwksMaxAgeMs: number;
   readonly authIssuer: string | null;
   readonly authAudience: string | null;
   /** Origins of pages on other servers that may use the API, such as "https://app.example". */
@@ -166,6 +172,7 @@ export function readConfig(env: Environment): Config {
     production,
     host,
     port: reader.number('PORT'),
+    metricsPort: reader.number('METRICS_PORT'),
     dataDir: reader.text('DATA_DIR'),
     databaseUrl,
     databasePoolSize: reader.number('DATABASE_POOL'),
@@ -173,12 +180,15 @@ export function readConfig(env: Environment): Config {
     referenceFolders: [join(PACKAGE_ROOT, 'prisma', 'reference'), ...(reference === null ? [] : [reference])],
     priceMaxAgeMs: reader.number('PRICE_MAX_AGE') * 1000,
     priceHistoryMs: reader.number('PRICE_HISTORY_FULL') * 3_600_000,
+    alertRetentionMs: reader.number('ALERT_RETENTION_DAYS') * 86_400_000,
+    accountHistoryMs: reader.number('ACCOUNT_HISTORY_DAYS') * 86_400_000,
     feed: reader.choice('FEED'),
     feedSpeed: reader.number('FEED_SPEED'),
     demo,
     demoTokens: demo && !production && jwksUrl === null && LOOPBACK.has(host),
     authSecret,
     jwksUrl,
+    jwksMaxAgeMs: reader.number('AUTH_JWKS_MAX_AGE') * 3_600_000,
     authIssuer: reader.text('AUTH_ISSUER'),
     authAudience: reader.text('AUTH_AUDIENCE'),
     corsOrigins: reader.origins('CORS_ORIGINS'),

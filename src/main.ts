@@ -1,18 +1,32 @@
 /** The process: read the configuration, start, stop on a signal. */
 import { existsSync } from 'node:fs';
 
+import { TrustedDocumentsError } from './api/execution/trusted-documents.js';
 import { startApp } from './app.js';
 import { ConfigError, readConfig } from './config.js';
-import { DatabaseUnavailableError } from './platform/database.js';
-import { DiskFullError } from './platform/disk-watch.js';
-import { FolderLockedError } from './platform/folder-lock.js';
+import { DatabaseUnavailableError } from './platform/database/database-errors.js';
+import { DiskFullError } from './platform/database/disk-watch.js';
+import { FolderLockedError } from './platform/database/folder-lock.js';
+import { MigrationFailedError } from './platform/database/migrate.js';
 import { onStop } from './platform/stop.js';
 import { ReferenceDataError } from './policy/reference/reference-data.js';
 
 if (existsSync('.env')) process.loadEnvFile('.env');
 
 /** Errors that the operator can mend: the message is enough, without a stack. */
-const EXPECTED = [ConfigError, DatabaseUnavailableError, DiskFullError, FolderLockedError, ReferenceDataError];
+const EXPECTED = [
+  ...[ConfigError, DatabaseUnavailableError, DiskFullError, FolderLockedError, MigrationFailedError],
+  ...[ReferenceDataError, TrustedDocumentsError],
+];
+
+/** Null: a defect of the server, whose stack tells more. */
+function reasonOf(error: unknown): string | null {
+  if (EXPECTED.some((kind) => error instanceof kind)) return (error as Error).message;
+  const { code, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (syscall !== 'listen') return null;
+  const why = code === 'EADDRINUSE' ? 'another process listens there' : String(code);
+  return `HOST, PORT and METRICS_PORT: ${address}:${port} cannot be opened (${why}).`;
+}
 
 try {
   const config = readConfig(process.env);
@@ -37,7 +51,7 @@ try {
     );
   });
 } catch (error) {
-  const expected = EXPECTED.some((kind) => error instanceof kind);
-  console.error(expected ? `Plimsoll did not start. ${(error as Error).message}` : error);
+  const reason = reasonOf(error);
+  console.error(reason === null ? error : `Plimsoll did not start. ${reason}`);
   process.exit(1);
 }

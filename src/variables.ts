@@ -73,6 +73,13 @@ const LISTENING = {
     fallback: { cases: [['ownSecret', '127.0.0.1']], otherwise: '0.0.0.0' },
     what: 'The address to listen on. A server that made its own secret listens on loopback only.',
   },
+  METRICS_PORT: {
+    kind: 'number',
+    ...{ unit: null, least: 0, most: 65_535, whole: true, fallback: always(0) },
+    what:
+      'The TCP port, on `HOST`, of `GET /metrics` in the format of Prometheus. It asks for no token: let only your ' +
+      'monitoring reach it. 0: no metrics are served.',
+  },
 } as const satisfies Record<string, Variable>;
 
 const STORAGE = {
@@ -91,8 +98,10 @@ const STORAGE = {
   },
   DATABASE_POOL: {
     kind: 'number',
-    ...{ unit: 'connections', least: 2, most: 100, whole: true, fallback: always(10) },
-    what: 'Connections to that server, besides the one that decides who is the leader.',
+    ...{ unit: 'connections', least: 4, most: 100, whole: true, fallback: always(10) },
+    what:
+      'Connections to that server, besides the one that decides who is the leader. ' +
+      '[How they are shared](operations.md#postgresql) among reads, writes, prices and live risk.',
   },
   REDIS_URL: {
     kind: 'url',
@@ -121,6 +130,16 @@ const RULES_AND_PRICES = {
     // The replay of the demo makes ten price batches a second.
     fallback: { cases: [['demo', 1]], otherwise: 24 },
     what: 'Every price batch is kept for this long. After that the last one of each minute is kept, for 400 days.',
+  },
+  ALERT_RETENTION_DAYS: {
+    kind: 'number',
+    ...{ unit: 'days', least: 1, most: 36_500, whole: false, fallback: always(400) },
+    what: 'Alerts are kept for this long. A stream that asks for older ones is refused with CURSOR_EXPIRED.',
+  },
+  ACCOUNT_HISTORY_DAYS: {
+    kind: 'number',
+    ...{ unit: 'days', least: 400, most: 36_500, whole: false, fallback: always(400) },
+    what: 'Former versions of accounts are kept for this long; the newest one always is. Prices are kept for 400 days.',
   },
 } as const satisfies Record<string, Variable>;
 
@@ -165,6 +184,13 @@ const TOKENS = {
     form: 'https://issuer.example/.well-known/jwks.json',
     fallback: null,
     what: 'The public keys of a token issuer. Set this or `AUTH_SECRET`, not both.',
+  },
+  AUTH_JWKS_MAX_AGE: {
+    kind: 'number',
+    ...{ unit: 'hours', least: 0.001, most: 168, whole: false, fallback: always(12) },
+    what:
+      'How long the keys that were read last serve on while the issuer is away. A key that the issuer withdraws ' +
+      'meanwhile is taken as long.',
   },
   AUTH_ISSUER: {
     kind: 'text',

@@ -59,7 +59,10 @@ const OWNERS: Readonly<Record<string, Owner>> = {
   risk_alerts: ALERTS,
   // The term is the cluster's; how far alerts are stored is written beside it, in one row, under the term.
   duty: { writes: ['cluster', 'risk/alerts'] },
+  histories: { writes: ['cluster'] },
+  servers: { writes: ['cluster'] },
   outbox: { writes: ['platform'] },
+  installation: { writes: ['platform'] },
   idempotency_keys: { writes: ['platform'] },
 };
 

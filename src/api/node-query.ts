@@ -4,9 +4,9 @@ import { isUuid } from '../platform/ids.js';
 import { readAuditEntry } from '../policy/changes/audit.js';
 import { ANY_ROLE, Access } from './types/access.js';
 import { ANSWER_ONLY, Cost } from './types/cost.js';
-import { visibleAccount } from './account/account.js';
+import { visibleAccount } from './account/read-account.js';
 import type { Context } from './execution/context.js';
-import { parseGlobalId, sequenceId, type NodeType } from './types/global-id.js';
+import { openGlobalId, type NodeType } from './types/global-id.js';
 import { boundedList } from './types/lists.js';
 import { Node } from './types/node.js';
 import { positionsOf } from './account/position.js';
@@ -23,18 +23,22 @@ const FINDERS: Record<NodeType, (local: string[], context: Context) => unknown> 
     const positions = await positionsOf(accountId, context);
     return positions.find((position) => position.instrument === instrument && position.side === side);
   },
-  LedgerEntry: ([seq], context) => ofVisibleAccount(context.loaders.ledgerEntry, sequenceId(seq), context),
-  Fill: ([seq], context) => ofVisibleAccount(context.loaders.fill, sequenceId(seq), context),
-  RiskAlert: ([seq], context) => ofVisibleAccount(context.loaders.alert, sequenceId(seq), context),
+  LedgerEntry: ([seq], context) => ofVisibleAccount(context.loaders.ledgerEntry, numberOf(seq), context),
+  Fill: ([seq], context) => ofVisibleAccount(context.loaders.fill, numberOf(seq), context),
+  RiskAlert: ([seq], context) => ofVisibleAccount(context.loaders.alert, numberOf(seq), context),
   AlertRule: ([id = ''], context) => ofVisibleAccount(context.loaders.alertRule, isUuid(id) ? id : null, context),
   AuditEntry: ([local], { db, viewer }) => {
-    const seq = sequenceId(local);
-    return viewer?.roles.includes('ADMIN') === true && seq !== null ? readAuditEntry(db, seq) : null;
+    return viewer?.roles.includes('ADMIN') === true ? readAuditEntry(db, numberOf(local)) : null;
   },
 };
 
 /** The number of parts of a local id. An id with further parts is refused, so that each id has one spelling. */
 const PARTS: Partial<Record<NodeType, number>> = { Instrument: 2, Position: 3 };
+
+/** A number of a sequence: such an id opens only if it was sealed here. */
+function numberOf(local: string | undefined): bigint {
+  return BigInt(local ?? '0');
+}
 
 /** An id of no other type may be that of a rule's version. */
 async function find(type: string, local: string[], context: Context): Promise<unknown> {
@@ -66,7 +70,7 @@ export class NodeResolver {
     @Arg('id', () => ID, { description: 'A global id.' }) id: string,
     @Ctx() context: Context,
   ): Promise<unknown> {
-    const parsed = parseGlobalId(id);
+    const parsed = openGlobalId(context.seal, id);
     if (parsed === null) return null;
     const found = await find(parsed.type, parsed.local, context);
     return found === undefined || found === null ? null : { ...found, __typename: parsed.type };

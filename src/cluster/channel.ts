@@ -5,7 +5,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 
-import type { Database } from '../platform/database.js';
+import type { Database } from '../platform/database/database.js';
 import type { Logger } from '../platform/log.js';
 import { growingPause } from '../platform/retry.js';
 import { readNotice, writeNotice, type Gap, type Notice } from './notice.js';

@@ -4,7 +4,11 @@
  */
 import { Socket } from 'node:net';
 
-import pg from 'pg';
+import type pg from 'pg';
+
+import { Session } from '../platform/database/session.js';
+
+import { PLACE } from './history-rows.js';
 
 /**
  * Key of the advisory lock: "plimsoll" as a 64-bit number. PostgreSQL keeps advisory locks separate for each database.
@@ -22,18 +26,19 @@ const CLOSE_MS = 500;
 
 export class LeaderSession {
   private readonly socket = new Socket();
-  private readonly client: pg.Client;
+  private readonly client: Session;
   private readonly ending = new AbortController();
   private backend: number | null = null;
 
   constructor(url: string) {
-    this.client = new pg.Client({
+    this.client = new Session({
       connectionString: url,
       stream: () => this.socket,
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_MS,
       query_timeout: ANSWER_MS,
       application_name: 'plimsoll leader',
+      settings: { idle_session_timeout: `${SILENCE_MS / 1_000}s`, statement_timeout: `${ANSWER_MS / 1_000}s` },
     });
     this.client.on('error', (error) => this.ending.abort(error));
     this.client.on('end', () => this.ending.abort(new Error('The session has ended.')));
@@ -46,8 +51,6 @@ export class LeaderSession {
 
   async open(): Promise<void> {
     await this.client.connect();
-    // Not by connection options: those of the URL would replace them.
-    await this.client.query(`SET idle_session_timeout = ${SILENCE_MS}; SET statement_timeout = ${ANSWER_MS}`);
   }
 
   async tryLock(): Promise<boolean> {
@@ -59,9 +62,11 @@ export class LeaderSession {
   }
 
   /** Waits for transactions of the previous term, which lock the row. */
-  async raiseTerm(): Promise<bigint> {
-    const row = await this.one<{ term: string }>('UPDATE duty SET term = term + 1 WHERE id = 1 RETURNING term');
-    return BigInt(row.term);
+  async raiseTerm(): Promise<{ readonly number: bigint; readonly place: string }> {
+    const { term, place } = await this.one<{ term: string; place: string }>(
+      `UPDATE duty SET term = term + 1 WHERE id = 1 RETURNING term, ${PLACE} AS place`,
+    );
+    return { number: BigInt(term), place };
   }
 
   /** Throws when the session (and with it the lock) is lost, or when another process has begun a term. */
@@ -69,6 +74,7 @@ export class LeaderSession {
     const row = await this.one<{ term: string; backend: number }>(
       'SELECT term, pg_backend_pid() AS backend FROM duty WHERE id = 1',
     );
+    if (row.backend === this.backend && BigInt(row.term) > term) throw new Error(`Term ${row.term} has begun.`);
     if (row.backend !== this.backend || BigInt(row.term) !== term) {
       throw new Error(
         'The lock is not kept: expected one session of PostgreSQL, got several. DATABASE_URL must lead to the server ' +

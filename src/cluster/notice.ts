@@ -10,10 +10,12 @@ export type Notice =
   | { readonly kind: 'prices'; readonly round: bigint }
   /** These accounts may have changed. */
   | { readonly kind: 'accounts'; readonly ids: readonly string[]; readonly cause: Cause }
-  /** There are new versions of ratios or policies. */
+  /** There are new versions of rules, or new reference data. */
   | { readonly kind: 'rules' }
   /** Alerts up to this number are stored. */
-  | { readonly kind: 'alerts'; readonly last: bigint };
+  | { readonly kind: 'alerts'; readonly last: bigint }
+  /** The sender lives, and its notices arrive. The beat is in its row of `servers`, too. */
+  | { readonly kind: 'beat'; readonly server: string; readonly beat: bigint };
 
 /** The sender has dropped notices: receivers compare all that they hold with the database. */
 export interface Gap {
@@ -61,7 +63,15 @@ function parsed(text: string): unknown {
   }
 }
 
-function noticeOf({ kind, round, ids, cause, last }: Readonly<Record<string, unknown>>): Notice | Gap | null {
+function noticeOf({
+  kind,
+  round,
+  ids,
+  cause,
+  last,
+  server,
+  beat,
+}: Readonly<Record<string, unknown>>): Notice | Gap | null {
   switch (kind) {
     case 'prices':
       return isNumber(round) ? { kind, round: BigInt(round) } : null;
@@ -69,6 +79,8 @@ function noticeOf({ kind, round, ids, cause, last }: Readonly<Record<string, unk
       return areIds(ids) && isCause(cause) ? { kind, ids, cause } : null;
     case 'alerts':
       return isNumber(last) ? { kind, last: BigInt(last) } : null;
+    case 'beat':
+      return isId(server) && isNumber(beat) ? { kind, server, beat: BigInt(beat) } : null;
     case 'rules':
     case 'gap':
       return { kind };
@@ -82,7 +94,11 @@ function isNumber(value: unknown): value is string {
 }
 
 function areIds(value: unknown): value is string[] {
-  return Array.isArray(value) && value.length <= MAX_IDS && value.every((id) => typeof id === 'string' && isUuid(id));
+  return Array.isArray(value) && value.length <= MAX_IDS && value.every(isId);
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && isUuid(value);
 }
 
 function isCause(value: unknown): value is Cause {

@@ -6,8 +6,9 @@ import type { Prices } from '../market/prices.js';
 import type { Parts } from '../platform/parts.js';
 import { sleep } from '../platform/retry.js';
 import type { Notice } from './notice.js';
+import { Beats } from './beats.js';
 import { openChannel, channelName, type Channel } from './channel.js';
-import { emitRules } from '../policy/rulebook/rule-events.js';
+import { emitNews } from '../policy/rulebook/rule-events.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 
 interface Needed extends Parts {
@@ -19,6 +20,10 @@ interface Needed extends Parts {
 export interface SharedEvents {
   /** Whether notices go out and come in. */
   readonly connected: boolean;
+  /** Names of other servers that do not hear this one by Redis, or are not heard by it, though both are connected. */
+  readonly parted: readonly string[];
+  /** Whether all changes of other servers are known here, as far as their notices have come. */
+  readonly isInStep: boolean;
   close(): Promise<void>;
 }
 
@@ -38,10 +43,13 @@ interface Wanted {
 
 class JoinedEvents implements SharedEvents {
   private readonly channel: Channel;
+  private readonly beats: Beats;
   /** True while a notice of another process is emitted here; listeners run within `emit`. */
   private isFromChannel = false;
   /** `seq` of the newest price batch that this process has sent or received a notice of. */
   private knownSeq: bigint;
+  /** From a gap until the loop has heard of it. */
+  private isResyncing = true;
   private wanted: Wanted = { prices: false, rules: false, resync: false };
   private running: Promise<void> | null = null;
   private readonly closing = new AbortController();
@@ -59,10 +67,12 @@ class JoinedEvents implements SharedEvents {
       onMessage: (notice) => this.receive(notice),
       onGap: () => this.want('resync'),
     });
+    this.beats = new Beats(parts, this.channel);
     bus.on('prices', () => this.sendPrices());
     bus.on('accounts', ({ ids, cause }) => this.send({ kind: 'accounts', ids, cause }));
     bus.on('collateralRatio', () => this.send({ kind: 'rules' }));
     bus.on('policy', () => this.send({ kind: 'rules' }));
+    bus.on('reference', () => this.send({ kind: 'rules' }));
     bus.on('alerts', ({ last }) => this.send({ kind: 'alerts', last }));
   }
 
@@ -74,8 +84,17 @@ class JoinedEvents implements SharedEvents {
     return this.channel.connected;
   }
 
+  get parted(): readonly string[] {
+    return this.beats.parted;
+  }
+
+  get isInStep(): boolean {
+    return this.connected && !this.isResyncing && this.parted.length === 0;
+  }
+
   async close(): Promise<void> {
     this.closing.abort();
+    await this.beats.close();
     await this.channel.close();
     await this.running;
   }
@@ -108,6 +127,9 @@ class JoinedEvents implements SharedEvents {
       case 'alerts':
         this.emitFromChannel(() => bus.emit('alerts', { last: notice.last }));
         break;
+      case 'beat':
+        this.beats.hear(notice.server, notice.beat);
+        break;
       case 'rules':
         this.want('rules');
         break;
@@ -125,6 +147,7 @@ class JoinedEvents implements SharedEvents {
 
   private want(what: keyof Wanted): void {
     this.wanted[what] = true;
+    if (what === 'resync') this.isResyncing = true;
     if (this.running === null && !this.isClosed) this.running = this.run().finally(() => (this.running = null));
   }
 
@@ -145,12 +168,14 @@ class JoinedEvents implements SharedEvents {
   private async read({ prices, rules, resync }: Wanted): Promise<void> {
     if (prices || resync) await this.parts.prices.catchUp();
     if (rules || resync) await this.readRules();
-    if (resync && !this.isClosed) this.parts.bus.emit('resync');
+    if (!resync || this.isClosed) return;
+    this.isResyncing = this.wanted.resync;
+    this.parts.bus.emit('resync');
   }
 
   private async readRules(): Promise<void> {
     const { rulebook, db, bus, clock } = this.parts;
     const news = await rulebook.refresh(db);
-    this.emitFromChannel(() => emitRules(bus, news, new Date(clock())));
+    this.emitFromChannel(() => emitNews(bus, news, new Date(clock())));
   }
 }

@@ -165,10 +165,13 @@ interface FoundAccount {
   }[];
 }
 
-export async function makeDemoAccounts(call: CallApi): Promise<void> {
+/** @param clock dates fills and transfers, in milliseconds since 1970 */
+export async function makeDemoAccounts(call: CallApi, clock: () => number): Promise<void> {
+  const at = (): string => new Date(clock()).toISOString();
   const found = await Promise.all(DEMO_ACCOUNTS.map((account) => findOrOpen(call, account)));
   await fill(
     call,
+    at(),
     found.flatMap(({ id, positions }) =>
       positions.map(({ side, size, markPrice, entryPrice, instrument }) => ({
         accountId: id,
@@ -193,16 +196,18 @@ export async function makeDemoAccounts(call: CallApi): Promise<void> {
   // A credit first covers the debt.
   await transfer(
     call,
+    at(),
     moves.filter(({ quantity }) => quantity.gt(0)),
   );
   await transfer(
     call,
+    at(),
     moves.filter(({ quantity }) => quantity.lt(0)),
   );
   const opened = closed.flatMap(({ id }, index) =>
     (DEMO_ACCOUNTS[index]?.fills ?? []).map((each) => ({ ...each, accountId: id })),
   );
-  await fill(call, opened);
+  await fill(call, at(), opened);
 }
 
 async function findOrOpen(call: CallApi, account: DemoAccount): Promise<FoundAccount> {
@@ -220,19 +225,18 @@ async function findOrOpen(call: CallApi, account: DemoAccount): Promise<FoundAcc
   return opened;
 }
 
-async function fill(call: CallApi, fills: readonly object[]): Promise<void> {
+async function fill(call: CallApi, at: string, fills: readonly object[]): Promise<void> {
   if (fills.length === 0) return;
-  const at = new Date().toISOString();
   const input = { fills: fills.map((each) => ({ ...each, fillId: `demo-${randomUUID()}`, at })) };
   refuseErrors((await call(FILL, { input }))['recordFills']);
 }
 
 async function transfer(
   call: CallApi,
+  at: string,
   moves: readonly { accountId: string; asset: string; quantity: Decimal }[],
 ): Promise<void> {
   if (moves.length === 0) return;
-  const at = new Date().toISOString();
   const transfers = moves.map((move) => ({
     ...move,
     quantity: toPlain(move.quantity),

@@ -43,7 +43,7 @@ export function openDemo({ config, services, pipeline, secret }: DemoParts): Dem
   const { prices, log } = services;
   let replay: Replay | undefined;
   const makeAccounts = (): Promise<void> =>
-    config.demo ? makeDemoAccounts(serviceCalls(services, pipeline)) : Promise.resolve();
+    config.demo ? makeDemoAccounts(serviceCalls(services, pipeline), services.clock) : Promise.resolve();
   return {
     tokens: config.demoTokens && secret !== null ? () => demoTokens(secret, config) : null,
     replay: () => replay?.position() ?? null,

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 
 import pg from 'pg';
 
-import { DatabaseUnavailableError } from '../platform/database.js';
+import { DatabaseUnavailableError } from '../platform/database/database-errors.js';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
 import { sleep } from '../platform/retry.js';
 import { onStop } from '../platform/stop.js';

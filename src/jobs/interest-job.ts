@@ -3,7 +3,7 @@
  * whether an hour is due. The ledger ensures that no hour is charged twice.
  */
 import type { LedgerParts } from '../ledger/ledger-checks.js';
-import { chargeInterest, fullHour } from '../ledger/interest.js';
+import { chargeInterest, chargeLeft, fullHour } from '../ledger/interest.js';
 import type { Parts } from '../platform/parts.js';
 import { refreshRules } from '../policy/rulebook/rule-events.js';
 
@@ -45,6 +45,7 @@ export class InterestJob {
     let loggedAt = started;
     let accounts = 0;
     let charged = 0;
+    const left: string[] = [];
     try {
       // Otherwise a lagging process could charge by rules that an admin has changed through another one.
       await refreshRules(this.parts, new Date(clock()));
@@ -52,13 +53,14 @@ export class InterestJob {
         const batch = await chargeInterest(this.parts, new Date(clock()), after, BATCH);
         accounts += batch.accounts;
         charged += batch.charged;
+        left.push(...batch.left);
         after = batch.last;
         if (after === null) break;
         if (Date.now() - loggedAt < PROGRESS_MS) continue;
         loggedAt = Date.now();
         log.info({ accounts, charged, through: new Date(hour) }, 'Interest is being charged.');
       }
-      if (this.closed) return;
+      if (this.closed || !(await this.chargeAllLeft(left))) return;
       this.through = hour;
       if (charged > 0) {
         const milliseconds = Date.now() - started;
@@ -67,5 +69,15 @@ export class InterestJob {
     } catch (error) {
       log.error({ err: error }, 'Interest could not be charged; trying again.');
     }
+  }
+
+  /** False: some are still left. The next look finds them. */
+  private async chargeAllLeft(ids: readonly string[]): Promise<boolean> {
+    let isDone = true;
+    for (const id of ids) {
+      if (this.closed) return false;
+      isDone = (await chargeLeft(this.parts, new Date(this.parts.clock()), id)) && isDone;
+    }
+    return isDone;
   }
 }

@@ -4,7 +4,7 @@
  * versions that fell due while no process ran.
  */
 import type { Events } from '../platform/events.js';
-import { transact } from '../platform/database.js';
+import { transact } from '../platform/database/database.js';
 import type { Parts } from '../platform/parts.js';
 import { emitRules, refreshRules } from '../policy/rulebook/rule-events.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';

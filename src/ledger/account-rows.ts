@@ -3,7 +3,8 @@
  * the database answers: balances of one instant beside positions of another would give a wrong margin.
  */
 import type { CollateralMode, MarginMode, PositionMode, PositionSide } from '../margin/model.js';
-import type { Database, Transaction } from '../platform/database.js';
+import type { Database, Transaction } from '../platform/database/database.js';
+import { columnOf } from '../platform/database/columns.js';
 import { Prisma } from '../platform/prisma/client.js';
 
 /**
@@ -50,25 +51,24 @@ interface Held {
 }
 
 /**
- * An `AccountRow` of the row named `account`. Its JSON is concatenated, since PostgreSQL's JSON functions take twice
- * the time, and every account is read at start. Only text that users choose passes through them.
+ * An `AccountRow` of the row named `account`. Its JSON is made by `format`: PostgreSQL's JSON functions take twice the
+ * time, and every account is read at start; and each `||` takes time to plan, which one account's read would feel. Only
+ * text that users choose passes through JSON functions.
  */
 function rowOf({ balances, positions, settings }: Held): Prisma.Sql {
   return Prisma.sql`
-    '["' || account.id || '",' || account.version || ',' || to_json(account.venue_code)
-      || ',' || COALESCE(to_json(account.chain_code)::text, 'null')
-      || ',' || to_json(account.name) || ',' || to_json(account.owner)
-      || ',' || to_json(account.opened_at) || ',' || to_json(account.changed_at)
-      || ',["' || account.collateral_mode || '","' || account.position_mode
-      || '",[' || array_to_string(ARRAY(
-        SELECT to_json(asset_symbol) || ',"' || trim_scale(quantity) || '"' FROM (${balances}) AS balance), ',')
-      || '],[' || array_to_string(ARRAY(
-        SELECT '[' || to_json(instrument) || ',"' || side || '","' || trim_scale(size) || '","' || trim_scale(cost)
-          || '","' || trim_scale(isolated_margin) || '"]' FROM (${positions}) AS position), ',')
-      || '],[' || array_to_string(ARRAY(
-        SELECT '[' || to_json(instrument) || ',' || leverage || ',"' || margin_mode || '"]'
-        FROM (${settings}) AS setting), ',')
-      || ']]]'`;
+    format('["%s",%s,%s,%s,%s,%s,%s,%s,["%s","%s",[%s],[%s],[%s]]]',
+      account.id, account.version, to_json(account.venue_code), COALESCE(to_json(account.chain_code)::text, 'null'),
+      to_json(account.name), to_json(account.owner), to_json(account.opened_at), to_json(account.changed_at),
+      account.collateral_mode, account.position_mode,
+      array_to_string(ARRAY(
+        SELECT format('%s,"%s"', to_json(asset_symbol), trim_scale(quantity)) FROM (${balances}) AS balance), ','),
+      array_to_string(ARRAY(
+        SELECT format('[%s,"%s","%s","%s","%s"]',
+          to_json(instrument), side, trim_scale(size), trim_scale(cost), trim_scale(isolated_margin))
+        FROM (${positions}) AS position), ','),
+      array_to_string(ARRAY(
+        SELECT format('[%s,%s,"%s"]', to_json(instrument), leverage, margin_mode) FROM (${settings}) AS setting), ','))`;
 }
 
 const NOW = Prisma.sql`
@@ -103,7 +103,69 @@ export interface AccountVersion {
 export async function readVersionsAfter(db: Database, last: string | null, limit: number): Promise<AccountVersion[]> {
   return db.$queryRaw<AccountVersion[]>`
     SELECT id::text AS id, version FROM accounts
-    WHERE (${last}::uuid IS NULL OR id > ${last}::uuid) ORDER BY id LIMIT ${limit}`;
+    WHERE (${last}::uuid IS NULL OR id > ${last}::uuid) ORDER BY accounts.id LIMIT ${limit}`;
+}
+
+/**
+ * Accounts that anybody has changed since a snapshot of the database, each change once. A transaction may commit long
+ * after it wrote: neither its instant nor its number says whether it was seen. A snapshot does, since it names the
+ * transactions that were open.
+ */
+export interface WrittenVersion extends AccountVersion {
+  /** The number of its transaction. */
+  readonly writtenBy: string;
+}
+
+export interface ChangedAccounts {
+  /** What was read shows all transactions of this snapshot; the next read begins there. */
+  readonly snapshot: string;
+  /** The newest version of each. */
+  readonly versions: readonly WrittenVersion[];
+}
+
+/** The snapshot of now. */
+export async function readSnapshot(db: Database): Promise<string> {
+  const [row] = await db.$queryRaw<{ snapshot: string }[]>`SELECT pg_current_snapshot()::text AS snapshot`;
+  if (row === undefined) throw new Error('Expected a snapshot of the database, got none.');
+  return row.snapshot;
+}
+
+/** By the index of `written_by`: the cost grows with the changes since, however many accounts there are. */
+export async function readChangedSince(db: Database, snapshot: string): Promise<ChangedAccounts> {
+  const { end, open } = parsed(snapshot);
+  // Numbers from the end of the new snapshot on are of a database that this one was copied from.
+  const [row] = await db.$queryRaw<{ snapshot: string; versions: Record<string, [number, string]> }[]>`
+    SELECT pg_current_snapshot()::text AS snapshot, COALESCE((
+      SELECT json_object_agg(account_id, json_build_array(version, written_by::text)) FROM (
+        SELECT DISTINCT ON (account_id) account_id, version, written_by FROM account_versions
+        WHERE (written_by >= ${end}::bigint
+            AND written_by < pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+          OR written_by = ANY(${open}::bigint[])
+        ORDER BY account_id, version DESC
+      ) AS changed
+    ), '{}') AS versions`;
+  if (row === undefined) throw new Error('Expected a snapshot of the database, got none.');
+  return {
+    snapshot: row.snapshot,
+    versions: Object.entries(row.versions).map(([id, [version, writtenBy]]) => ({ id, version, writtenBy })),
+  };
+}
+
+/** Whether the database has all of these versions, each as its transaction wrote it. */
+export async function hasVersions(db: Database, versions: readonly WrittenVersion[]): Promise<boolean> {
+  if (versions.length === 0) return true;
+  const [row] = await db.$queryRaw<{ found: number }[]>`
+    SELECT count(*)::int AS found
+    FROM jsonb_to_recordset(${JSON.stringify(versions)}::jsonb) AS known(id uuid, version int, "writtenBy" bigint)
+    JOIN account_versions AS stored
+      ON account_id = known.id AND stored.version = known.version AND written_by = "writtenBy"`;
+  return row?.found === versions.length;
+}
+
+/** As PostgreSQL writes it, such as "10:20:10,14": all before 20 have ended, but for 10 and 14. */
+function parsed(snapshot: string): { readonly end: string; readonly open: string[] } {
+  const [, end = '0', open = ''] = snapshot.split(':');
+  return { end, open: open.split(',').filter((each) => each !== '') };
 }
 
 /**
@@ -167,4 +229,29 @@ export async function readRowsAt(
       ORDER BY at DESC, seq DESC LIMIT 1
     ) AS booked ON TRUE`;
   return new Map(rows.map(({ place, row }) => [place, JSON.parse(row) as AccountRow]));
+}
+
+/** A version of an account, as its row has it. */
+export interface LockedRow extends AccountVersion {
+  readonly changedAt: Date;
+}
+
+/**
+ * Locks the rows of the accounts. It locks in the order of ids, so that no two transactions wait for each other. Rows
+ * that only refer to the account, such as alerts, may still be written. Unknown ids are left out, and with an owner also
+ * those of others: nobody waits for an account that is not theirs to see.
+ *
+ * @param free leaves out those that another transaction has locked, and does not wait
+ */
+export async function lockRows(
+  tx: Database | Transaction,
+  ids: readonly string[],
+  owner: string | null,
+  free = false,
+): Promise<LockedRow[]> {
+  if (ids.length === 0) return [];
+  return tx.$queryRaw<LockedRow[]>`/* prepared */
+    SELECT id::text AS id, version, changed_at AS "changedAt" FROM accounts
+    WHERE id = ANY(${columnOf(ids, (id) => id)}::uuid[]) AND (${owner}::text IS NULL OR owner = ${owner})
+    ORDER BY accounts.id FOR NO KEY UPDATE ${free ? Prisma.sql`SKIP LOCKED` : Prisma.empty}`;
 }

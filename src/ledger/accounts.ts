@@ -1,15 +1,15 @@
 /** Opens and finds accounts. */
 import type { CollateralMode, PositionMode } from '../margin/model.js';
-import type { Database } from '../platform/database.js';
+import type { Database } from '../platform/database/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
 import { addToOutbox } from '../platform/outbox.js';
-import type { Prisma } from '../platform/prisma/client.js';
+import { Prisma } from '../platform/prisma/client.js';
 import type { Audit } from '../policy/changes/audit.js';
 import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/versions/problems.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import type { LedgerParts, Refusal } from './ledger-checks.js';
-import { accountRecord, readAccounts, type AccountRecord } from './records.js';
+import { ACCOUNT_COLUMNS, readAccounts, type AccountRecord } from './records.js';
 
 export interface NewAccount {
   readonly name: string;
@@ -90,6 +90,8 @@ export interface AccountQuery {
   readonly asset?: string | null | undefined;
   /** Only these. */
   readonly ids?: readonly string[] | undefined;
+  /** All but these. */
+  readonly without?: readonly string[] | undefined;
   readonly orderBy: 'ID' | 'NAME';
 }
 
@@ -105,40 +107,44 @@ export async function findAccounts(
   after: AccountCursor | null,
   limit: number,
 ): Promise<AccountRecord[]> {
-  const byName = query.orderBy === 'NAME';
-  const beyond: Prisma.AccountWhereInput =
+  // By the column: "id" alone would be the text that is answered, which no index orders.
+  const order = query.orderBy === 'NAME' ? Prisma.sql`name, accounts.id` : Prisma.sql`accounts.id`;
+  const beyond =
     after === null
-      ? {}
-      : byName
-        ? { OR: [{ name: { gt: after.name } }, { name: after.name, id: { gt: after.id } }] }
-        : { id: { gt: after.id } };
-  const rows = await db.account.findMany({
-    where: { AND: [conditions(query), beyond] },
-    orderBy: byName ? [{ name: 'asc' }, { id: 'asc' }] : [{ id: 'asc' }],
-    take: limit,
-  });
-  return rows.map(accountRecord);
+      ? Prisma.sql`TRUE`
+      : query.orderBy === 'NAME'
+        ? Prisma.sql`(name, id) > (${after.name}, ${after.id}::uuid)`
+        : Prisma.sql`id > ${after.id}::uuid`;
+  return db.$queryRaw<AccountRecord[]>`
+    SELECT ${ACCOUNT_COLUMNS} FROM accounts WHERE ${conditions(query)} AND ${beyond} ORDER BY ${order} LIMIT ${limit}`;
 }
 
 /** Ids of all accounts of the query. */
 export async function accountIds(db: Database, query: AccountQuery): Promise<string[]> {
-  return (await db.account.findMany({ where: conditions(query), select: { id: true } })).map(({ id }) => id);
+  const rows = await db.$queryRaw<{ id: string }[]>`SELECT id::text AS id FROM accounts WHERE ${conditions(query)}`;
+  return rows.map(({ id }) => id);
 }
 
 export async function countAccounts(db: Database, query: AccountQuery): Promise<number> {
-  return db.account.count({ where: conditions(query) });
+  const [row] = await db.$queryRaw<{ accounts: number }[]>`
+    SELECT count(*)::int AS accounts FROM accounts WHERE ${conditions(query)}`;
+  return row?.accounts ?? 0;
 }
 
-function conditions(query: AccountQuery): Prisma.AccountWhereInput {
-  const all: Prisma.AccountWhereInput[] = [];
-  if (query.visibleTo !== null) all.push({ owner: query.visibleTo });
-  if (query.owner != null) all.push({ owner: query.owner });
-  if (query.venue != null) all.push({ venueCode: query.venue });
-  if (query.chain != null) all.push({ chainCode: query.chain });
-  if (query.name != null) all.push({ name: query.name });
-  if (query.ids !== undefined) all.push({ id: { in: [...query.ids] } });
-  if (query.asset != null) {
-    all.push({ balances: { some: { assetSymbol: query.asset, quantity: { not: 0 } } } });
+function conditions(query: AccountQuery): Prisma.Sql {
+  const all: Prisma.Sql[] = [Prisma.sql`TRUE`];
+  if (query.visibleTo !== null) all.push(Prisma.sql`owner = ${query.visibleTo}`);
+  if (query.owner != null) all.push(Prisma.sql`owner = ${query.owner}`);
+  if (query.venue != null) all.push(Prisma.sql`venue_code = ${query.venue}`);
+  if (query.chain != null) all.push(Prisma.sql`chain_code = ${query.chain}`);
+  if (query.name != null) all.push(Prisma.sql`name = ${query.name}`);
+  if (query.ids !== undefined) all.push(Prisma.sql`id = ANY(${[...query.ids]}::uuid[])`);
+  if (query.without !== undefined && query.without.length > 0) {
+    all.push(Prisma.sql`id <> ALL(${[...query.without]}::uuid[])`);
   }
-  return { AND: all };
+  if (query.asset != null) {
+    all.push(Prisma.sql`EXISTS (
+      SELECT FROM balances WHERE account_id = accounts.id AND asset_symbol = ${query.asset} AND quantity <> 0)`);
+  }
+  return Prisma.join(all, ' AND ');
 }

@@ -1,19 +1,18 @@
-/** Exchanges other assets for debts past their thresholds (rules: 11), in the transaction of the cause. */
 import { autoExchange } from '../margin/change/auto-exchange.js';
-import type { LedgerParts } from './ledger-checks.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import type { LockedAccount } from './locked-accounts.js';
-import { rulesOf } from './margin-state.js';
+import { rulesOf, type Markets } from './margin-state.js';
 
 /**
- * Exchanges at fresh prices only, if a debt is past its threshold. Call after each single fill, fee, run of interest
- * and change of mode.
+ * Exchanges other assets for debts past their thresholds (rules: 11), in the transaction of the cause, at fresh prices
+ * only. Call after each single fill, fee, run of interest and change of mode.
  *
  * @param reference the cause; the entries of the exchange carry it
  */
 export function bookAutoExchange(
   locked: LockedAccount,
   reference: string,
-  parts: Pick<LedgerParts, 'rulebook' | 'board'>,
+  parts: { readonly rulebook: Rulebook; readonly board: Markets },
   now: Date,
 ): void {
   const { market, policy } = rulesOf(locked.account, parts, now);

@@ -1,8 +1,8 @@
 /** Fills and ledger entries of accounts, newest first, read for many accounts at a time. */
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide, TradeSide } from '../margin/model.js';
-import type { Database } from '../platform/database.js';
-import type { LedgerKind } from '../platform/prisma/enums.js';
+import type { Database } from '../platform/database/database.js';
+import { LedgerKind, PositionSide as PositionSides, TradeSide as TradeSides } from '../platform/prisma/enums.js';
 
 export interface LedgerEntryRecord {
   readonly seq: bigint;
@@ -113,12 +113,19 @@ function sorted<T extends { readonly seq: bigint }>(
   return found.map((page) => page.sort((a, b) => (a.seq > b.seq ? -1 : 1)));
 }
 
+/** Rows of a newer release with a kind or side that this one does not know are left out: Prisma would fail for all. */
+const KNOWN_KIND = { kind: { in: Object.values(LedgerKind) } };
+const KNOWN_SIDES = {
+  side: { in: Object.values(TradeSides) },
+  OR: [{ positionSide: null }, { positionSide: { in: Object.values(PositionSides) } }],
+};
+
 export async function readLedgerEntries(db: Database, seqs: readonly bigint[]): Promise<LedgerEntryRecord[]> {
-  return (await db.ledgerEntry.findMany({ where: { seq: { in: [...seqs] } } })).map(ledgerEntryRecord);
+  return (await db.ledgerEntry.findMany({ where: { seq: { in: [...seqs] }, ...KNOWN_KIND } })).map(ledgerEntryRecord);
 }
 
 export async function readFills(db: Database, seqs: readonly bigint[]): Promise<FillRecord[]> {
-  return (await db.fill.findMany({ where: { seq: { in: [...seqs] } } })).map(fillRecord);
+  return (await db.fill.findMany({ where: { seq: { in: [...seqs] }, ...KNOWN_SIDES } })).map(fillRecord);
 }
 
 type LedgerRow = Awaited<ReturnType<Database['ledgerEntry']['findMany']>>[number];

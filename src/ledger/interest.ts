@@ -5,10 +5,14 @@
  */
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { interestDue } from '../margin/change/interest.js';
-import { transact, type Transaction } from '../platform/database.js';
-import { lookAgain, type LedgerParts } from './ledger-checks.js';
-import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
+import type { Policy } from '../margin/model.js';
+import { transact, type Transaction } from '../platform/database/database.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
+import { AccountsBusyError, inLanes, lookAgain, type LedgerParts } from './ledger-checks.js';
+import { writeAccounts } from './account-writes.js';
+import { LockedAccount, lockReadable } from './locked-accounts.js';
 import { bookAutoExchange } from './auto-exchange.js';
+import type { MarginState } from './margin-state.js';
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -20,6 +24,8 @@ export interface InterestBatch {
   readonly accounts: number;
   /** Accounts that paid. */
   readonly charged: number;
+  /** Accounts that were not charged, since other work held them. */
+  readonly left: readonly string[];
 }
 
 /** The full UTC hour at or before the instant. */
@@ -29,7 +35,7 @@ export function fullHour(at: Date): Date {
 
 /**
  * Charges the next accounts by id for every hour due up to the last full one. It is one transaction, and charges
- * nothing twice.
+ * nothing twice. It waits for nobody: accounts on which other work is done are left for `chargeLeft`.
  */
 export async function chargeInterest(
   parts: LedgerParts,
@@ -37,7 +43,7 @@ export async function chargeInterest(
   after: string | null,
   limit: number,
 ): Promise<InterestBatch> {
-  const { db, rulebook, bus } = parts;
+  const { db, rulebook, lanes } = parts;
   const venues = [...rulebook.venues.keys()].filter((venue) => rulebook.interestSince(venue) !== null);
   const rows = await db.$queryRaw<{ id: string }[]>`
     SELECT id FROM accounts
@@ -46,20 +52,42 @@ export async function chargeInterest(
       AND (${after}::uuid IS NULL OR id > ${after}::uuid)
     ORDER BY id LIMIT ${limit}`;
   const ids = rows.map(({ id }) => id);
-  if (ids.length === 0) return { last: null, accounts: 0, charged: 0 };
-  const charged = await transact(db, async (tx) => {
-    const lockedAccounts = [...(await lockAccounts(tx, ids)).values()];
+  const free = lanes.free(ids);
+  const { found, charged } = await charge(parts, now, free);
+  const left = ids.filter((id) => !found.has(id));
+  return { last: ids.at(-1) ?? null, accounts: ids.length, charged: charged.length, left };
+}
+
+/** Charges an account after earlier work on it in this process. False: other work still holds it. */
+export async function chargeLeft(parts: LedgerParts, now: Date, id: string): Promise<boolean> {
+  try {
+    return (await charge(parts, now, [id])).found.has(id);
+  } catch (error) {
+    if (error instanceof AccountsBusyError) return false;
+    throw error;
+  }
+}
+
+/** Charges those of the accounts that are not locked in the database. */
+async function charge(
+  parts: LedgerParts,
+  now: Date,
+  ids: readonly string[],
+): Promise<{ readonly found: ReadonlySet<string>; readonly charged: readonly string[] }> {
+  const { db, rulebook, bus } = parts;
+  if (ids.length === 0) return { found: new Set(), charged: [] };
+  const book = async (tx: Transaction): Promise<{ found: Set<string>; charged: string[] }> => {
+    const locked = await lockReadable(tx, rulebook, ids, null, { free: true });
+    // One that cannot be read is charged for every hour once it can be.
+    const lockedAccounts = [...locked.values()].filter((each) => each instanceof LockedAccount);
     const through = await bookInterest(tx, lockedAccounts, parts, now);
     await markInterest(tx, lockedAccounts, through);
-    return writeAccounts(tx, lockedAccounts, now);
-  }).catch(
-    lookAgain(
-      bus,
-      ids.map((accountId) => ({ accountId })),
-    ),
-  );
-  if (charged.length > 0) bus.emit('accounts', { ids: charged, cause: 'INTEREST' });
-  return { last: ids.at(-1) ?? null, accounts: ids.length, charged: charged.length };
+    return { found: new Set(locked.keys()), charged: await writeAccounts(tx, lockedAccounts, now) };
+  };
+  const items = ids.map((accountId) => ({ accountId }));
+  const result = await inLanes(parts, ids, null, (wait) => transact(db, book, wait).catch(lookAgain(bus, items)));
+  if (result.charged.length > 0) bus.emit('accounts', { ids: result.charged, cause: 'INTEREST' });
+  return result;
 }
 
 /**
@@ -86,7 +114,7 @@ export async function bookInterest(
     for (const [locked, past] of pasts) {
       past.moveTo(hour);
       if (hour < (first.get(locked) ?? Infinity)) continue;
-      const policy = rulebook.policy(locked.account.venue, locked.account.chain, new Date(hour - 1));
+      const policy = policyOfHour(hour, locked.account, rulebook);
       const reference = referenceOf(hour);
       const due = interestDue({ ...past.state(), positions: [] }, policy);
       for (const { asset, quantity } of due) {
@@ -99,6 +127,29 @@ export async function bookInterest(
   }
   for (const [locked, reference] of lastPaid) bookAutoExchange(locked, reference, parts, now);
   return through;
+}
+
+export interface InterestToCome {
+  readonly asset: string;
+  /** In units of the asset, above 0. */
+  readonly quantity: Decimal;
+  readonly chargedAt: Date;
+}
+
+/**
+ * What the next full hour would charge on the balances as they are, by the rules that will hold until then (rules: 10);
+ * by symbol.
+ */
+export function interestOfComingHour({ account, holds, asOf }: MarginState, rulebook: Rulebook): InterestToCome[] {
+  const chargedAt = new Date(fullHour(asOf).getTime() + HOUR_MS);
+  return interestDue(holds, policyOfHour(chargedAt.getTime(), account, rulebook))
+    .map(({ asset, quantity }) => ({ asset, quantity: quantity.negated(), chargedAt }))
+    .sort((a, b) => (a.asset < b.asset ? -1 : 1));
+}
+
+/** The hour from 10:00 to 11:00 is paid at 11:00, by the rules that held until then. */
+function policyOfHour(hour: number, { venue, chain }: MarginState['account'], rulebook: Rulebook): Policy {
+  return rulebook.policy(venue, chain, new Date(hour - 1));
 }
 
 /** Reference of the entries of an hour's interest. */

@@ -3,13 +3,19 @@ import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide } from '../margin/model.js';
 import { refuse, type RefusalOf } from '../margin/refusal.js';
 import type { PriceBoard } from '../market/price-board.js';
+import { NotRecordedError } from '../platform/database/database-errors.js';
+import type { Wait } from '../platform/database/wait.js';
 import type { Bus } from '../platform/events.js';
+import { isUuid } from '../platform/ids.js';
+import { LaneBusyError, type Lanes } from '../platform/lanes.js';
 import type { Parts } from '../platform/parts.js';
 import { isStorable } from '../platform/text.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import type { PolicyCode } from '../policy/versions/refusal.js';
+import { lockRows } from './account-rows.js';
+import { readAccounts, type Holdings, type KnownHoldings } from './records.js';
 
-export const LEDGER_CODES = ['ACCOUNT_NOT_FOUND', 'POSITION_NOT_FOUND'] as const;
+export const LEDGER_CODES = ['ACCOUNT_NOT_FOUND'] as const;
 export type LedgerCode = PolicyCode | (typeof LEDGER_CODES)[number];
 export type Refusal = RefusalOf<LedgerCode>;
 
@@ -24,6 +30,60 @@ export interface PositionRef {
 export interface LedgerParts extends Pick<Parts, 'db' | 'bus'> {
   readonly rulebook: Rulebook;
   readonly board: PriceBoard;
+  readonly lanes: Lanes;
+}
+
+/** What records reported events. */
+export interface ReportingParts extends LedgerParts {
+  readonly hotAccounts: KnownHoldings;
+}
+
+/** Other work held these accounts, or some of them, for too long. Nothing was recorded. */
+export class AccountsBusyError extends Error {
+  constructor(
+    readonly accountIds: readonly string[],
+    cause: unknown,
+  ) {
+    super('Other work held these accounts for too long; nothing was recorded.', { cause });
+    this.name = 'AccountsBusyError';
+  }
+}
+
+/**
+ * Does work that locks accounts once all earlier work on them in this process has ended. Throws AccountsBusyError,
+ * which names those that were held.
+ *
+ * @param viewer the trader whose writes are bounded; null: of the venue's or the server's own
+ */
+export async function inLanes<T>(
+  { db, lanes }: Pick<LedgerParts, 'db' | 'lanes'>,
+  accountIds: readonly string[],
+  viewer: string | null,
+  work: (wait: Wait) => Promise<T>,
+): Promise<T> {
+  try {
+    return await lanes.run(accountIds, viewer, work);
+  } catch (error) {
+    if (error instanceof LaneBusyError && accountIds.length > 0) throw new AccountsBusyError(error.keys, error);
+    if (error instanceof LaneBusyError) throw new NotRecordedError(error);
+    if (!(error instanceof NotRecordedError) || accountIds.length === 0) throw error;
+    const free = new Set((await lockRows(db, accountIds, null, true)).map(({ id }) => id));
+    const held = accountIds.filter((id) => !free.has(id));
+    throw new AccountsBusyError(held.length === 0 ? accountIds : held, error);
+  }
+}
+
+/**
+ * The same for an account as its trader names it. One that the trader does not own has no lane here: nobody waits for it,
+ * or learns by it that there is one.
+ */
+export async function inOwnLane<T>(
+  parts: Pick<LedgerParts, 'db' | 'lanes'>,
+  { accountId, owner }: { readonly accountId: string; readonly owner: string },
+  work: (wait: Wait) => Promise<T>,
+): Promise<T> {
+  const [account] = isUuid(accountId) ? await readAccounts(parts.db, [accountId]) : [];
+  return inLanes(parts, account?.owner === owner ? [accountId] : [], owner, work);
 }
 
 export interface BatchResult {
@@ -34,16 +94,21 @@ export interface BatchResult {
   readonly refusals: readonly Refusal[];
   /** Accounts that this batch changed. */
   readonly changed: readonly string[];
+  /** What the accounts of its items hold after it. */
+  readonly holdings: ReadonlyMap<string, Holdings>;
 }
 
 const MAX_QUANTITY: Decimal = decimal('1e15');
 
 const MAX_ID = 200;
 
-/** Tells caches to read these accounts again after an error, too: perhaps only the answer to the commit was lost. */
+/**
+ * Tells caches to read these accounts again after an error, too: perhaps only the answer to the commit was lost. Callers
+ * may have named what is no id, which no read would get over.
+ */
 export function lookAgain(bus: Bus, items: readonly { readonly accountId: string }[]): (error: unknown) => never {
   return (error) => {
-    bus.emit('accounts', { ids: items.map(({ accountId }) => accountId), cause: 'ACCOUNT' });
+    bus.emit('accounts', { ids: items.map(({ accountId }) => accountId).filter(isUuid), cause: 'ACCOUNT' });
     throw error;
   };
 }

@@ -5,12 +5,12 @@
 import { SETTLEMENT_ASSET } from '../margin/model.js';
 import { pricesAt } from '../market/price-history.js';
 import type { PriceSnapshot } from '../market/price-snapshot.js';
-import type { Database } from '../platform/database.js';
+import type { Database, Transaction } from '../platform/database/database.js';
 import { yieldIfBusy } from '../platform/yielding.js';
 import { readRowsAt } from './account-rows.js';
 import type { LedgerParts } from './ledger-checks.js';
 import { marginState, type MarginState, type Markets } from './margin-state.js';
-import { holdingsOf, type AccountRecord, type Holdings } from './records.js';
+import { readableHoldings, UnreadableAccountError, type AccountRecord, type Holdings } from './records.js';
 
 /** An account and an instant. */
 export interface PastAccount {
@@ -37,9 +37,9 @@ export async function marginsAt(
   { db, rulebook, board }: Pick<LedgerParts, 'db' | 'rulebook' | 'board'>,
   asked: readonly PastAccount[],
   now: Date,
-): Promise<MarginAt[]> {
-  const holdings = await readHoldingsAt(
-    db,
+): Promise<(MarginAt | UnreadableAccountError)[]> {
+  const { holdings, unreadable } = await readHoldingsAt(
+    { db, rulebook },
     asked.filter((past) => outOfTime(past, now) === null),
   );
   const priced = [...holdings].filter(([, held]) => needsPrices(held)).map(([{ at }]) => at.getTime());
@@ -53,6 +53,8 @@ export async function marginsAt(
   }
   // Versions or prices may not be kept that far back.
   return asked.map((past) => {
+    const problem = unreadable.get(past);
+    if (problem !== undefined) return problem;
     const margin = margins.get(past) ?? null;
     return { margin, reason: margin === null ? (outOfTime(past, now) ?? 'PRICES_NOT_KEPT') : null };
   });
@@ -89,16 +91,82 @@ async function readPrices(
   return found;
 }
 
+interface PastHoldings {
+  readonly holdings: ReadonlyMap<PastAccount, Holdings>;
+  readonly unreadable: ReadonlyMap<PastAccount, UnreadableAccountError>;
+}
+
 /** What the accounts held. Left out: accounts whose versions begin later, since the database is older than they are. */
-export async function readHoldingsAt(db: Database, asked: readonly PastAccount[]): Promise<Map<PastAccount, Holdings>> {
+export async function readHoldingsAt(
+  { db, rulebook }: Pick<LedgerParts, 'db' | 'rulebook'>,
+  asked: readonly PastAccount[],
+): Promise<PastHoldings> {
   const rows = await readRowsAt(
     db,
     asked.map(({ account: { id }, at }) => ({ id, at })),
   );
-  const found = new Map<PastAccount, Holdings>();
+  const holdings = new Map<PastAccount, Holdings>();
+  const unreadable = new Map<PastAccount, UnreadableAccountError>();
   asked.forEach((past, place) => {
     const row = rows.get(place);
-    if (row !== undefined) found.set(past, holdingsOf(row));
+    if (row === undefined) return;
+    const held = readableHoldings(row, rulebook);
+    if (held instanceof UnreadableAccountError) unreadable.set(past, held);
+    else holdings.set(past, held);
   });
-  return found;
+  return { holdings, unreadable };
+}
+
+export interface PrunedVersions {
+  /** Rows; the page is done when it is 0. */
+  readonly deleted: number;
+  /** The last account of the page; null: no account was left. */
+  readonly last: string | null;
+}
+
+/**
+ * Deletes versions of the next accounts by id that were over before the instant: at most `limit` of each kind. What held
+ * at the instant stays, so that every later one is answered as before. The database refuses it outside of `jobs/`.
+ */
+export async function pruneVersions(
+  tx: Transaction,
+  before: Date,
+  page: { readonly after: string | null; readonly accounts: number; readonly limit: number },
+): Promise<PrunedVersions> {
+  const { after, accounts, limit } = page;
+  const [pruned] = await tx.$queryRaw<[PrunedVersions]>`
+    WITH page AS (
+      SELECT id FROM accounts WHERE ${after}::uuid IS NULL OR id > ${after}::uuid ORDER BY id LIMIT ${accounts}
+    ), held AS MATERIALIZED (
+      SELECT page.id, was.version FROM page CROSS JOIN LATERAL (
+        SELECT version FROM account_versions WHERE account_id = page.id AND at <= ${before}::timestamptz
+        ORDER BY at DESC, version DESC LIMIT 1
+      ) AS was
+    ), versions AS (
+      DELETE FROM account_versions WHERE (account_id, version) IN (
+        SELECT account_id, past.version FROM held JOIN account_versions AS past ON account_id = id
+        WHERE past.version < held.version LIMIT ${limit}
+      ) RETURNING 1
+    ), positions AS (
+      DELETE FROM position_versions WHERE (account_id, instrument, side, version) IN (
+        SELECT account_id, instrument, side, past.version FROM held JOIN position_versions AS past ON account_id = id
+        WHERE EXISTS (
+          SELECT FROM position_versions AS later
+          WHERE later.account_id = past.account_id AND later.instrument = past.instrument AND later.side = past.side
+            AND later.version > past.version AND later.version <= held.version
+        ) LIMIT ${limit}
+      ) RETURNING 1
+    ), settings AS (
+      DELETE FROM setting_versions WHERE (account_id, instrument, version) IN (
+        SELECT account_id, instrument, past.version FROM held JOIN setting_versions AS past ON account_id = id
+        WHERE EXISTS (
+          SELECT FROM setting_versions AS later
+          WHERE later.account_id = past.account_id AND later.instrument = past.instrument
+            AND later.version > past.version AND later.version <= held.version
+        ) LIMIT ${limit}
+      ) RETURNING 1
+    )
+    SELECT ((SELECT count(*) FROM versions) + (SELECT count(*) FROM positions) + (SELECT count(*) FROM settings))::int
+      AS deleted, (SELECT id::text FROM page ORDER BY id DESC LIMIT 1) AS last`;
+  return pruned;
 }

@@ -1,11 +1,12 @@
 /** Owner commands: traders change their own accounts. One account, one transaction, all or nothing. */
-import { transact, type Transaction } from '../platform/database.js';
+import { transact, type Transaction } from '../platform/database/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { isUuid } from '../platform/ids.js';
-import type { Parts } from '../platform/parts.js';
+import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { keyReused, problemOfKey } from '../policy/versions/problems.js';
-import { accountNotFound, lookAgain, type Refusal } from './ledger-checks.js';
-import { lockAccounts, writeAccounts, type LockedAccount } from './locked-accounts.js';
+import { accountNotFound, inOwnLane, lookAgain, type LedgerParts, type Refusal } from './ledger-checks.js';
+import { writeAccounts } from './account-writes.js';
+import { lockAccounts, type LockedAccount } from './locked-accounts.js';
 
 /** An account as its trader names it. An account of another owner is treated as missing. */
 export interface OwnAccount {
@@ -19,38 +20,36 @@ export type AccountChange = (locked: LockedAccount, tx: Transaction) => Refusal 
 /** The refusal of a mutation of an account that the trader does not have. */
 const NO_SUCH_ACCOUNT = accountNotFound(['accountId']);
 
-/**
- * Changes an account. A change without effect leaves the version as it is.
- *
- * @param prepare runs before the account is locked, for locks that come first
- */
+type CommandParts = Pick<LedgerParts, 'db' | 'bus' | 'rulebook' | 'lanes'>;
+
+/** Changes an account. A change without effect leaves the version as it is. */
 export async function changeOwnAccount(
-  { db, bus }: Pick<Parts, 'db' | 'bus'>,
+  parts: CommandParts,
   own: OwnAccount,
   now: Date,
   change: AccountChange,
-  prepare: (tx: Transaction) => Promise<void> = () => Promise.resolve(),
 ): Promise<readonly Refusal[]> {
-  const { refusal, changed } = await transact(db, async (tx) => {
-    await prepare(tx);
-    return changeAccount(tx, own, now, change);
-  }).catch(lookAgain(bus, [own]));
+  const { db, bus, rulebook } = parts;
+  const { refusal, changed } = await inOwnLane(parts, own, (wait) =>
+    transact(db, (tx) => changeAccount(tx, rulebook, own, now, change), wait).catch(lookAgain(bus, [own])),
+  );
   if (changed.length > 0) bus.emit('accounts', { ids: changed, cause: 'ACCOUNT' });
   return refusal === null ? [] : [refusal];
 }
 
 /** As `changeOwnAccount`, for money: once by its key. `entry` is the number of the ledger entry, posted now or then. */
 export async function moveFunds(
-  { db, bus }: Pick<Parts, 'db' | 'bus'>,
+  parts: CommandParts,
   own: OwnAccount,
   request: IdempotentRequest,
   now: Date,
   change: AccountChange,
 ): Promise<{ readonly entry: bigint | null; readonly refusals: readonly Refusal[] }> {
+  const { db, bus, rulebook } = parts;
   const problem = problemOfKey(request.key);
   if (problem !== null) return { entry: null, refusals: [problem] };
-  const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
-    const { refusal } = await changeAccount(tx, own, now, change);
+  const move = async (tx: Transaction): Promise<{ made: string } | { refusals: Refusal[] }> => {
+    const { refusal } = await changeAccount(tx, rulebook, own, now, change);
     if (refusal !== null) return { refusals: [refusal] };
     // The account is locked: its newest entry is the one just posted.
     const { seq } = await tx.ledgerEntry.findFirstOrThrow({
@@ -58,7 +57,10 @@ export async function moveFunds(
       orderBy: { seq: 'desc' },
     });
     return { made: String(seq) };
-  }).catch(lookAgain(bus, [own]));
+  };
+  const outcome = await inOwnLane(parts, own, (wait) =>
+    doOnce(db, request, now, move, wait).catch(lookAgain(bus, [own])),
+  );
   if (outcome.kind === 'refused') return { entry: null, refusals: outcome.refusals };
   if (outcome.kind === 'reused') return { entry: null, refusals: [keyReused()] };
   if (outcome.isNew) bus.emit('accounts', { ids: [own.accountId], cause: 'ACCOUNT' });
@@ -67,11 +69,12 @@ export async function moveFunds(
 
 async function changeAccount(
   tx: Transaction,
+  rulebook: Rulebook,
   { accountId, owner }: OwnAccount,
   now: Date,
   change: AccountChange,
 ): Promise<{ readonly refusal: Refusal | null; readonly changed: readonly string[] }> {
-  const lockedAccounts = isUuid(accountId) ? await lockAccounts(tx, [accountId], owner) : null;
+  const lockedAccounts = isUuid(accountId) ? await lockAccounts(tx, rulebook, [accountId], owner) : null;
   const locked = lockedAccounts?.get(accountId);
   if (locked === undefined) return { refusal: NO_SUCH_ACCOUNT, changed: [] };
   const refusal = await change(locked, tx);

@@ -3,15 +3,16 @@
  * collateral. A transaction that raises the sum locks the ratio while it adds up. So of two deposits racing for the
  * last coins, in any process, the second finds what the first has left.
  *
- * The order of locks is the same everywhere: idempotency key, then caps by ratio key, then accounts by id. Reported
- * fills and entries lock no cap, since they are never refused. Withdrawals lock none, since they only make room.
+ * The order of locks is the same everywhere: idempotency key, then accounts by id, then caps by ratio key. So whoever has
+ * a cap waits for no account, and a locked account holds up no deposit to another one. Reported fills and entries lock no
+ * cap, since they are never refused. Withdrawals lock none, since they only make room.
  */
 import { withBalanceChanges } from '../margin/state/account.js';
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import type { CollateralMode } from '../margin/model.js';
 import { checkPlatformCaps, platformUse } from '../margin/change/platform-cap.js';
 import type { Refusal } from '../margin/refusal.js';
-import type { Database, Transaction } from '../platform/database.js';
+import type { Database, Transaction } from '../platform/database/database.js';
 import { ratioKey, type RatioVersion } from '../policy/versions/ratio-version.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import type { LockedAccount } from './locked-accounts.js';
@@ -50,8 +51,8 @@ export async function platformUsed(
   return new Map(rows.map((row) => [row.id, row.used]));
 }
 
-/** Held to the end of the transaction. Call before any account is locked. */
-export async function lockCaps(tx: Transaction, ratios: readonly RatioVersion[]): Promise<void> {
+/** Held to the end of the transaction. */
+async function lockCaps(tx: Transaction, ratios: readonly RatioVersion[]): Promise<void> {
   const keys = ratios.map((ratio) => ratio.ratioKey).sort();
   // One statement each: in a single one, the planner would choose the order of locking.
   for (const key of keys) await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))::text`;
@@ -73,8 +74,9 @@ export class CapRoom {
     );
   }
 
-  /** @param ratios those locked */
-  static async read(tx: Transaction, ratios: readonly RatioVersion[]): Promise<CapRoom> {
+  /** Call when the accounts are locked. */
+  static async lock(tx: Transaction, ratios: readonly RatioVersion[]): Promise<CapRoom> {
+    await lockCaps(tx, ratios);
     return new CapRoom(ratios, ratios.length === 0 ? new Map() : await platformUsed(tx, ratios));
   }
 

@@ -10,9 +10,11 @@
 import { startingLeverage } from '../margin/change/leverage.js';
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { AccountState, CollateralMode, MarginMode, PositionMode, PositionSide } from '../margin/model.js';
-import type { Database, Transaction } from '../platform/database.js';
+import type { Database, Transaction } from '../platform/database/database.js';
+import { Prisma } from '../platform/prisma/client.js';
+import * as enums from '../platform/prisma/enums.js';
 import type { InstrumentRecord, Rulebook } from '../policy/rulebook/rulebook.js';
-import { readRows, type AccountRow } from './account-rows.js';
+import { readRows, type AccountRow, type LockedRow } from './account-rows.js';
 
 export interface AccountRecord {
   readonly id: string;
@@ -52,63 +54,122 @@ export interface Holdings {
   readonly settings: ReadonlyMap<string, SettingRecord>;
 }
 
+/** What this process has in memory of accounts. */
+export interface KnownHoldings {
+  /** What the account holds at exactly this version of its row; null: that is not in memory. */
+  holdingsAt(row: LockedRow): Holdings | null;
+  /** This process has committed these versions. Call it before the event that says so. */
+  wrote(committed: readonly Holdings[]): void;
+}
+
 export function positionKey(instrument: string, side: PositionSide): string {
   return `${instrument}/${side}`;
 }
 
-export async function readAccounts(db: Database | Transaction, ids: readonly string[]): Promise<AccountRecord[]> {
-  const rows = await db.account.findMany({ where: { id: { in: [...ids] } } });
-  return rows.map(accountRecord);
-}
-
-interface StoredAccount extends Omit<AccountRecord, 'venue' | 'chain'> {
-  readonly venueCode: string;
-  readonly chainCode: string | null;
-}
-
-/** Field by field: V8 gives a spread object a shape of its own, which slows down every later read. */
-export function accountRecord(row: StoredAccount): AccountRecord {
-  return {
-    id: row.id,
-    name: row.name,
-    owner: row.owner,
-    venue: row.venueCode,
-    chain: row.chainCode,
-    collateralMode: row.collateralMode,
-    positionMode: row.positionMode,
-    version: row.version,
-    openedAt: row.openedAt,
-    changedAt: row.changedAt,
-  };
-}
+/**
+ * Columns of an `AccountRecord`. Modes are read as text: the client of the database throws where a newer server has
+ * stored a value that it does not know, and with it every other row of the answer would be lost.
+ */
+export const ACCOUNT_COLUMNS = Prisma.sql`
+  id::text AS id, name, owner, venue_code AS venue, chain_code AS chain, collateral_mode::text AS "collateralMode",
+  position_mode::text AS "positionMode", version, opened_at AS "openedAt", changed_at AS "changedAt"`;
 
 /** Unknown ids are left out. */
-export async function readHoldings(db: Database | Transaction, ids: readonly string[]): Promise<Map<string, Holdings>> {
-  return new Map((await readRows(db, ids)).map((row) => [row[0], holdingsOf(row)]));
+export async function readAccounts(db: Database | Transaction, ids: readonly string[]): Promise<AccountRecord[]> {
+  return db.$queryRaw<AccountRecord[]>`SELECT ${ACCOUNT_COLUMNS} FROM accounts WHERE id = ANY(${[...ids]}::uuid[])`;
 }
 
-/** Sorted as the API returns them: balances by asset, positions by instrument and side. */
-export function holdingsOf([id, version, venue, chain, name, owner, openedAt, changedAt, items]: AccountRow): Holdings {
-  const [collateralMode, positionMode, balances, positions, settings] = items;
+/** An account with a row that this server cannot read: another server may, and this one once it knows what is named. */
+export class UnreadableAccountError extends Error {
+  readonly accountId: string;
+  readonly owner: string;
+  readonly venue: string;
+  /** Who it is; its modes may be unknown here. */
+  readonly account: AccountRecord;
+
+  constructor(
+    row: AccountRow,
+    readonly reason: string,
+  ) {
+    const account = recordOf(row);
+    super(`The account ${account.id} cannot be read: ${reason}.`);
+    this.account = account;
+    this.accountId = account.id;
+    this.owner = account.owner;
+    this.venue = account.venue;
+  }
+}
+
+/** Unknown ids are left out. An account that cannot be read is an error of its own, and holds up no other. */
+export async function readHoldings(
+  db: Database | Transaction,
+  rulebook: Rulebook,
+  ids: readonly string[],
+): Promise<Map<string, Holdings | UnreadableAccountError>> {
+  return new Map((await readRows(db, ids)).map((row) => [row[0], readableHoldings(row, rulebook)]));
+}
+
+export function readableHoldings(row: AccountRow, rulebook: Rulebook): Holdings | UnreadableAccountError {
+  const problem = problemOfRow(row, rulebook);
+  return problem === null ? holdingsOf(row) : new UnreadableAccountError(row, problem);
+}
+
+/** What this server does not know, or what no account can hold; null: it can be read. */
+export function problemOfRow([, , venue, chain, , , , , held]: AccountRow, rulebook: Rulebook): string | null {
+  const known = rulebook.venues.get(venue);
+  if (known === undefined) return `this server knows no venue ${venue}`;
+  if (rulebook.policyVersions(venue).length === 0) return `this server knows no policy of ${venue}`;
+  if (chain === null ? known.chains.length > 0 : !known.chains.includes(chain)) {
+    return `this server knows no accounts of ${venue} on ${chain ?? 'no chain'}`;
+  }
+  const [collateralMode, positionMode, balances, positions, settings] = held;
+  if (!isOf(enums.CollateralMode, collateralMode)) return `this server knows no collateral mode ${collateralMode}`;
+  if (!isOf(enums.PositionMode, positionMode)) return `this server knows no position mode ${positionMode}`;
+  for (let item = 0; item < balances.length; item += 2) {
+    const asset = balances[item] as string;
+    if (!rulebook.assets.has(asset)) return `this server knows no asset ${asset}`;
+    if (balances[item + 1] === NOT_A_NUMBER) return `its balance of ${asset} is no number`;
+  }
+  for (const [symbol, side, ...amounts] of positions) {
+    const problem = problemOfInstrument(venue, symbol, amounts[0] !== '0', rulebook);
+    if (problem !== null) return problem;
+    if (!isOf(enums.PositionSide, side)) return `this server knows no position side ${side}`;
+    if (amounts.includes(NOT_A_NUMBER)) return `an amount of its position in ${symbol} is no number`;
+  }
+  for (const [symbol, , marginMode] of settings) {
+    const problem = problemOfInstrument(venue, symbol, false, rulebook);
+    if (problem !== null) return problem;
+    if (!isOf(enums.MarginMode, marginMode)) return `this server knows no margin mode ${marginMode}`;
+  }
+  return null;
+}
+
+/** As PostgreSQL writes it: a column of exact numbers can hold it all the same. */
+const NOT_A_NUMBER = 'NaN';
+
+function isOf(values: object, value: string): boolean {
+  return Object.hasOwn(values, value);
+}
+
+function problemOfInstrument(venue: string, symbol: string, isOpen: boolean, rulebook: Rulebook): string | null {
+  if (rulebook.instrument(venue, symbol) === null) return `this server knows no instrument ${symbol} of ${venue}`;
+  const hasTiers = !isOpen || rulebook.maintenanceVersions(venue, symbol).length > 0;
+  return hasTiers ? null : `this server knows no maintenance tiers of ${symbol} at ${venue}`;
+}
+
+/**
+ * Of a row that can be read (`problemOfRow`). Sorted as the API returns them: balances by asset, positions by
+ * instrument and side.
+ */
+export function holdingsOf(row: AccountRow): Holdings {
+  const [, , balances, positions, settings] = row[8];
   const held: [asset: string, quantity: Decimal][] = [];
   for (let item = 0; item < balances.length; item += 2) {
     held.push([balances[item] as string, decimal(balances[item + 1] as string)]);
   }
   const open = [...positions].sort(([a, one], [b, other]) => compare(a, b) || compare(one, other));
   return {
-    // Field by field, as in `accountRecord`.
-    account: {
-      id,
-      name,
-      owner,
-      venue,
-      chain,
-      collateralMode,
-      positionMode,
-      version,
-      openedAt: new Date(openedAt),
-      changedAt: new Date(changedAt),
-    },
+    account: recordOf(row),
     balances: new Map(held.sort(([a], [b]) => compare(a, b))),
     positions: new Map(
       open.map(([instrument, side, size, cost, margin]) => [
@@ -119,6 +180,35 @@ export function holdingsOf([id, version, venue, chain, name, owner, openedAt, ch
     settings: new Map(
       settings.map(([instrument, leverage, marginMode]) => [instrument, { leverage: decimal(leverage), marginMode }]),
     ),
+  };
+}
+
+/** The same in the order of `holdingsOf`: what was added stands last. */
+export function sortedHoldings({ account, balances, positions, settings }: Holdings): Holdings {
+  const byInstrument = (a: PositionRecord, b: PositionRecord): number =>
+    compare(a.instrument, b.instrument) || compare(a.side, b.side);
+  return {
+    account,
+    balances: new Map([...balances].sort(([a], [b]) => compare(a, b))),
+    positions: new Map([...positions].sort(([, a], [, b]) => byInstrument(a, b))),
+    settings,
+  };
+}
+
+function recordOf([id, version, venue, chain, name, owner, openedAt, changedAt, held]: AccountRow): AccountRecord {
+  const [collateralMode, positionMode] = held;
+  // Field by field: V8 gives a spread object a shape of its own, which slows down every later read.
+  return {
+    id,
+    name,
+    owner,
+    venue,
+    chain,
+    collateralMode,
+    positionMode,
+    version,
+    openedAt: new Date(openedAt),
+    changedAt: new Date(changedAt),
   };
 }
 
@@ -150,7 +240,7 @@ export function accountState(holdings: Holdings, rulebook: Rulebook): AccountSta
         const instrument = rulebook.instrument(account.venue, position.instrument);
         if (instrument === null) throw new Error(`${account.venue} has no instrument ${position.instrument}.`);
         const { leverage, marginMode } = settingOf(holdings, instrument);
-        // Field by field, as in `accountRecord`.
+        // Field by field, as in `recordOf`.
         return {
           instrument: position.instrument,
           side: position.side,

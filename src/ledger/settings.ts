@@ -4,15 +4,14 @@ import { allowsIsolated, checkCollateralMode, checkMarginMode, checkPositionMode
 import type { Decimal } from '../margin/decimal.js';
 import type { CollateralMode, MarginMode, PositionMode } from '../margin/model.js';
 import { within } from '../margin/refusal.js';
-import { isUuid } from '../platform/ids.js';
 import { instrumentNotFound, type LedgerParts, type Refusal } from './ledger-checks.js';
 import type { LockedAccount } from './locked-accounts.js';
-import { bookAutoExchange } from './auto-exchange.js';
 import { bookInterest, markInterest } from './interest.js';
+import { bookAutoExchange } from './auto-exchange.js';
 import { rulesOf } from './margin-state.js';
 import { changeOwnAccount, type OwnAccount } from './owner-commands.js';
-import { CapRoom, cappedRatios, lockCaps } from './platform-caps.js';
-import { readAccounts, settingOf } from './records.js';
+import { CapRoom, cappedRatios } from './platform-caps.js';
+import { settingOf } from './records.js';
 
 export function setLeverage(
   parts: LedgerParts,
@@ -24,9 +23,10 @@ export function setLeverage(
     const instrument = parts.rulebook.instrument(locked.account.venue, own.instrument);
     const rules = policy.instruments.get(own.instrument);
     if (instrument === null || rules === undefined) return instrumentNotFound(['instrument']);
-    const refusal = checkLeverage(rules, own.leverage, locked.state(parts.rulebook), market, policy);
-    if (refusal !== null) return within(['leverage'], refusal);
     const setting = settingOf(locked, instrument);
+    const state = locked.state(parts.rulebook);
+    const refusal = checkLeverage(rules, own.leverage, setting.leverage, state, market, policy);
+    if (refusal !== null) return within(['leverage'], refusal);
     if (!setting.leverage.eq(own.leverage)) locked.setSetting(own.instrument, { ...setting, leverage: own.leverage });
     return null;
   });
@@ -41,11 +41,11 @@ export function setMarginMode(
     const instrument = parts.rulebook.instrument(locked.account.venue, own.instrument);
     if (instrument === null) return instrumentNotFound(['instrument']);
     const setting = settingOf(locked, instrument);
-    // A repeated request finds its own effect. A position opened since must not turn it into a refusal.
-    if (setting.marginMode === own.marginMode) return null;
     const { policy } = rulesOf(locked.account, parts, now);
-    const refusal = checkMarginMode(own.instrument, own.marginMode, locked.state(parts.rulebook), policy);
+    const state = locked.state(parts.rulebook);
+    const refusal = checkMarginMode(own.instrument, own.marginMode, setting.marginMode, state, policy);
     if (refusal !== null) return within(['marginMode'], refusal);
+    if (setting.marginMode === own.marginMode) return null;
     locked.setSetting(own.instrument, { ...setting, marginMode: own.marginMode });
     return null;
   });
@@ -69,39 +69,32 @@ export function setPositionMode(
  * Interest due is charged before the mode changes, since the mode decides which hours cost interest. After the change,
  * debts past their thresholds are exchanged.
  */
-export async function setCollateralMode(
+export function setCollateralMode(
   parts: LedgerParts,
   own: OwnAccount & { readonly collateralMode: CollateralMode },
   now: Date,
 ): Promise<readonly Refusal[]> {
-  const { db, rulebook } = parts;
-  const { accountId, collateralMode } = own;
-  // Venue and chain never change, so they can be read before the locks.
-  const [record] = isUuid(accountId) ? await readAccounts(db, [accountId]) : [];
-  const entersCaps = collateralMode === 'MULTI_ASSET' && record?.owner === own.owner;
-  const capped = entersCaps
-    ? cappedRatios(rulebook, now, { venue: record.venue }).filter(({ chain }) => chain === record.chain)
-    : [];
-  return changeOwnAccount(
-    parts,
-    own,
-    now,
-    async (locked, tx) => {
-      if (locked.account.collateralMode === collateralMode) return null;
-      const through = await bookInterest(tx, [locked], parts, now);
-      const { market, policy } = rulesOf(locked.account, parts, now);
-      const refusal =
-        checkCollateralMode(collateralMode, locked.state(rulebook), market, policy) ??
-        (await CapRoom.read(tx, capped)).checkMode(locked, collateralMode, rulebook);
-      if (refusal !== null) return within(['collateralMode'], refusal);
-      locked.setModes({ collateralMode });
-      if (!allowsIsolated(collateralMode, policy)) resetToCross(locked);
-      bookAutoExchange(locked, `collateralMode:${collateralMode}`, parts, now);
-      await markInterest(tx, [locked], through);
-      return null;
-    },
-    (tx) => lockCaps(tx, capped),
-  );
+  const { rulebook } = parts;
+  const { collateralMode } = own;
+  return changeOwnAccount(parts, own, now, async (locked, tx) => {
+    const { venue, chain, collateralMode: former } = locked.account;
+    if (former === collateralMode) return null;
+    const capped =
+      collateralMode === 'MULTI_ASSET'
+        ? cappedRatios(rulebook, now, { venue }).filter((ratio) => ratio.chain === chain)
+        : [];
+    const through = await bookInterest(tx, [locked], parts, now);
+    const { market, policy } = rulesOf(locked.account, parts, now);
+    const refusal =
+      checkCollateralMode(collateralMode, locked.state(rulebook), market, policy) ??
+      (await CapRoom.lock(tx, capped)).checkMode(locked, collateralMode, rulebook);
+    if (refusal !== null) return within(['collateralMode'], refusal);
+    locked.setModes({ collateralMode });
+    if (!allowsIsolated(collateralMode, policy)) resetToCross(locked);
+    bookAutoExchange(locked, `collateralMode:${collateralMode}`, parts, now);
+    await markInterest(tx, [locked], through);
+    return null;
+  });
 }
 
 /** Removes isolated margin mode where the new mode has none: from settings without a position (rules: 6). */

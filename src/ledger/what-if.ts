@@ -5,7 +5,7 @@ import { refuse, within } from '../margin/refusal.js';
 import { simulation, type SimulatedChanges } from '../margin/change/simulate.js';
 import { stress } from '../margin/solve/stress.js';
 import { problemOfPrice } from '../market/quote-check.js';
-import type { Database } from '../platform/database.js';
+import type { Database } from '../platform/database/database.js';
 import { yieldIfBusy } from '../platform/yielding.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { problemOfChange, problemOfFee, problemOfSize, type Refusal } from './ledger-checks.js';
@@ -18,6 +18,8 @@ export interface WhatIf {
   readonly after: MarginState;
   /** Null: the venue would accept the changes. */
   readonly refusal: Refusal | null;
+  /** Symbols whose stale price a trade passed by only; by code point. */
+  readonly stale: readonly string[];
 }
 
 /** Longest symbol; the refusal repeats it. */
@@ -34,7 +36,7 @@ export async function whatIf(
   changes: SimulatedChanges,
 ): Promise<WhatIf> {
   const problem = problemOf(changes);
-  if (problem !== null) return { before, after: before, refusal: problem };
+  if (problem !== null) return { before, after: before, refusal: problem, stale: [] };
   const usesRoom =
     changes.transfers.some(({ quantity }) => quantity.gt(ZERO)) || changes.collateralMode === 'MULTI_ASSET';
   const platformRoom = usesRoom ? await roomUnderCaps(db, rulebook, before) : new Map<string, Decimal>();
@@ -51,11 +53,11 @@ export async function whatIf(
     account: before.account,
     holds: made.account,
     market: made.market,
-    policy: made.policy,
+    policy,
     report: inOrder(made.after),
     asOf: before.asOf,
   };
-  return { before, after, refusal: made.refusal };
+  return { before, after, refusal: made.refusal, stale: made.stale };
 }
 
 /** The state under each shock, in order; `assets` null: all except USDT move. */
@@ -93,13 +95,21 @@ async function roomUnderCaps(
 }
 
 /** The first value out of the bounds of the real change. */
-function problemOf({ leverages, transfers, trades, prices }: SimulatedChanges): Refusal | null {
+function problemOf(changes: SimulatedChanges): Refusal | null {
+  const { marginModes, leverages, transfers, margins, trades, prices } = changes;
   return (
+    firstProblem('marginModes', marginModes, ({ instrument }) => problemOfSymbol(instrument, ['instrument'])) ??
     firstProblem('leverages', leverages, ({ instrument }) => problemOfSymbol(instrument, ['instrument'])) ??
     firstProblem(
       'transfers',
       transfers,
       ({ asset, quantity }) => problemOfSymbol(asset, ['asset']) ?? problemOfChange(quantity, ['quantity']),
+    ) ??
+    firstProblem(
+      'margins',
+      margins,
+      ({ instrument, quantity }) =>
+        problemOfSymbol(instrument, ['instrument']) ?? problemOfChange(quantity, ['quantity']),
     ) ??
     firstProblem(
       'trades',

@@ -95,6 +95,17 @@ export function countedAmount(quantity: Decimal, price: Decimal, { tierUnit, use
   return tierUnit === 'QUANTITY' ? counted : counted.times(price);
 }
 
+/**
+ * Coins above which a balance counts for more than 0 at some price (rules: 2); null: none does, at any price. Tiers in
+ * USDT are reached by any quantity, if the price is high enough.
+ */
+export function countsAbove({ tierUnit, tiers, userCap }: Omit<CollateralTable, 'id'>): Decimal | null {
+  const first = tiers.find(({ ratio }) => ratio.gt(ZERO));
+  if (first === undefined) return null;
+  const from = tierUnit === 'QUANTITY' ? first.floor : ZERO;
+  return userCap === null || userCap.gt(from) ? from : null;
+}
+
 // --- Maintenance margin (rules: 4) ---
 
 interface RememberedMaintenance extends MaintenanceTerms {
@@ -148,4 +159,11 @@ function withoutJumps(pieces: readonly Omit<Segment, 'intercept'>[]): Segment[] 
     before = piece.slope;
     return { ...piece, intercept };
   });
+}
+
+// --- What debts require (rules: 4) ---
+
+/** A part of the value of debts, required as initial and as maintenance margin. All terms by debt add up here. */
+export function debtRate({ debtMarginRate }: Pick<Policy, 'debtMarginRate'>): Decimal {
+  return debtMarginRate;
 }

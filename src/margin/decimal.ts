@@ -1,32 +1,147 @@
 /**
  * Exact decimals, and the few ways in which this project rounds.
  *
- * Sums and products are exact: 400 significant digits hold every product that the bounds on inputs allow
- * (30 integer and 18 fraction digits each, at most five factors). Quotients are never taken with `div`, which would
- * round at the working precision; `quotientUp`, `quotientDown` and `quotientHalfEven` round once, at 18 digits, on the
- * side that their name says.
+ * A decimal is a whole number of units of 10^-places. Sums, differences and products have all their digits, however
+ * many these are. There is no division: `quotientUp`, `quotientDown` and `quotientHalfEven` round once, at 18 digits, on
+ * the side that their name says.
  */
-import { Decimal as DecimalJs } from 'decimal.js';
-
-export const Decimal = DecimalJs.clone({
-  precision: 400,
-  rounding: DecimalJs.ROUND_DOWN,
-  // Plain notation always: an exponent must never reach a client or a database.
-  toExpNeg: -9e15,
-  toExpPos: 9e15,
-});
-export type Decimal = DecimalJs;
 
 /** Fraction digits of every number that is stored or answered. */
 export const SCALE = 18;
 
-export const ZERO: Decimal = new Decimal(0);
-export const ONE: Decimal = new Decimal(1);
+/** 10^n for each n up to the fraction digits of what the rules compare: five factors of 18, multiplied out. */
+const POWERS: readonly bigint[] = Array.from({ length: 256 }, (_, exponent) => 10n ** BigInt(exponent));
 
-const SCALE_FACTOR: Decimal = new Decimal(10).pow(SCALE);
+function powerOfTen(exponent: number): bigint {
+  return POWERS[exponent] ?? 10n ** BigInt(exponent);
+}
+
+/** A decimal, or a literal as `decimal` takes it. */
+export type Operand = Decimal | string | number;
+
+export class Decimal {
+  /**
+   * units x 10^-places. Equal numbers may have other units: 10 tenths are 1.
+   *
+   * @param places a whole number from 0
+   */
+  constructor(
+    readonly units: bigint,
+    readonly places: number,
+  ) {}
+
+  /** Exact. */
+  plus(other: Operand): Decimal {
+    const { units, places } = read(other);
+    const gap = this.places - places;
+    if (gap === 0) return new Decimal(this.units + units, places);
+    return gap > 0
+      ? new Decimal(this.units + units * powerOfTen(gap), this.places)
+      : new Decimal(this.units * powerOfTen(-gap) + units, places);
+  }
+
+  /** Exact. */
+  minus(other: Operand): Decimal {
+    return this.plus(read(other).negated());
+  }
+
+  /** Exact. */
+  times(other: Operand): Decimal {
+    const { units, places } = read(other);
+    return new Decimal(this.units * units, this.places + places);
+  }
+
+  negated(): Decimal {
+    return new Decimal(-this.units, this.places);
+  }
+
+  abs(): Decimal {
+    return this.units < 0n ? this.negated() : this;
+  }
+
+  /** Below 0 where this is less than the other, above 0 where it is more. */
+  cmp(other: Operand): number {
+    const { units, places } = read(other);
+    const gap = this.places - places;
+    const own = gap < 0 ? this.units * powerOfTen(-gap) : this.units;
+    const others = gap > 0 ? units * powerOfTen(gap) : units;
+    return own < others ? -1 : own > others ? 1 : 0;
+  }
+
+  lt(other: Operand): boolean {
+    return this.cmp(other) < 0;
+  }
+
+  lte(other: Operand): boolean {
+    return this.cmp(other) <= 0;
+  }
+
+  gt(other: Operand): boolean {
+    return this.cmp(other) > 0;
+  }
+
+  gte(other: Operand): boolean {
+    return this.cmp(other) >= 0;
+  }
+
+  eq(other: Operand): boolean {
+    return this.cmp(other) === 0;
+  }
+
+  isZero(): boolean {
+    return this.units === 0n;
+  }
+
+  /** Below 0; 0 has no sign. */
+  isNegative(): boolean {
+    return this.units < 0n;
+  }
+
+  isInteger(): boolean {
+    return this.units % powerOfTen(this.places) === 0n;
+  }
+
+  /** The nearest float. */
+  toNumber(): number {
+    const { units, places } = this;
+    // Both are floats themselves, so that their quotient is rounded once.
+    const isShort = places <= 22 && units <= MAX_SAFE && units >= -MAX_SAFE;
+    return isShort ? Number(units) / (FLOAT_POWERS[places] as number) : Number(this.toFixed());
+  }
+
+  /** Plain notation, whatever the size: an exponent must never reach a client or a database. No trailing zeros. */
+  toFixed(): string {
+    const { units, places } = this;
+    if (places === 0) return units.toString();
+    const digits = (units < 0n ? -units : units).toString().padStart(places + 1, '0');
+    let end = digits.length;
+    const point = end - places;
+    while (end > point && digits[end - 1] === '0') end--;
+    const plain = end === point ? digits.slice(0, point) : `${digits.slice(0, point)}.${digits.slice(point, end)}`;
+    return units < 0n ? `-${plain}` : plain;
+  }
+
+  /** As `toFixed`, and so in JSON. */
+  toString(): string {
+    return this.toFixed();
+  }
+
+  toJSON(): string {
+    return this.toFixed();
+  }
+}
+
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+
+export const ZERO: Decimal = new Decimal(0n, 0);
+export const ONE: Decimal = new Decimal(1n, 0);
 /** One unit of the last digit. */
-export const SMALLEST_STEP: Decimal = new Decimal(10).pow(-SCALE);
+export const SMALLEST_STEP: Decimal = new Decimal(1n, SCALE);
+
+// --- From text ---
+
 const PLAIN = /^-?(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,18})?$/;
+const LITERAL = /^-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]{1,3})?$/;
 
 /** Longest text that can be a decimal: a sign, 30 digits, a point, 18 digits. */
 const MAX_CHARACTERS = 50;
@@ -36,74 +151,134 @@ const MAX_CHARACTERS = 50;
  * anything else; long texts are refused without being scanned.
  */
 export function parseDecimal(text: string): Decimal | null {
-  return text.length <= MAX_CHARACTERS && PLAIN.test(text) ? new Decimal(text) : null;
+  return text.length <= MAX_CHARACTERS && PLAIN.test(text) ? readPlain(text) : null;
 }
 
-/** For literals and columns of the database, which are known to be decimals; throws on anything else. */
+/**
+ * For literals and columns of the database, which are known to be decimals.
+ *
+ * @throws RangeError on anything else
+ */
 export function decimal(text: string | number): Decimal {
-  return new Decimal(text);
+  const literal = String(text);
+  if (!LITERAL.test(literal)) throw new RangeError(`${literal.slice(0, MAX_CHARACTERS)} is not a decimal.`);
+  const exponentAt = literal.indexOf('e');
+  if (exponentAt < 0) return readPlain(literal);
+  const { units, places } = readPlain(literal.slice(0, exponentAt));
+  const left = places - Number(literal.slice(exponentAt + 1));
+  return left >= 0 ? new Decimal(units, left) : new Decimal(units * powerOfTen(-left), 0);
 }
 
-/** Towards plus infinity, at 18 digits (rules: 1). */
+function read(operand: Operand): Decimal {
+  return typeof operand === 'object' ? operand : decimal(operand);
+}
+
+/** Without trailing zeros, so that sums and products have no more digits than they need. */
+function readPlain(plain: string): Decimal {
+  const point = plain.indexOf('.');
+  if (point < 0) return new Decimal(BigInt(plain), 0);
+  let end = plain.length;
+  while (plain[end - 1] === '0') end--;
+  return new Decimal(BigInt(plain.slice(0, point) + plain.slice(point + 1, end)), end - point - 1);
+}
+
+// --- Rounding (rules: 1) ---
+
+/** Towards plus infinity, at 18 digits. */
 export function roundUp(value: Decimal): Decimal {
-  return value.decimalPlaces() <= SCALE ? value : value.toDecimalPlaces(SCALE, DecimalJs.ROUND_CEIL);
+  return value.places <= SCALE ? value : quotientUp(value, ONE);
 }
 
-/** Towards minus infinity, at 18 digits (rules: 1). */
+/** Towards minus infinity, at 18 digits. */
 export function roundDown(value: Decimal): Decimal {
-  return value.decimalPlaces() <= SCALE ? value : value.toDecimalPlaces(SCALE, DecimalJs.ROUND_FLOOR);
+  return value.places <= SCALE ? value : quotientDown(value, ONE);
 }
 
-/**
- * The integer quotient of `dividend` x 10^18 by `divisor`, towards zero, with what is left over.
- * Exact, however many digits the operands have, since only the integer part is computed.
- */
-function scaledQuotient(dividend: Decimal, divisor: Decimal): { whole: Decimal; rest: Decimal } {
-  if (divisor.isZero()) throw new RangeError('A quotient was asked for with a divisor of zero.');
-  const scaled = dividend.times(SCALE_FACTOR);
-  const whole = scaled.divToInt(divisor);
-  return { whole, rest: scaled.minus(whole.times(divisor)) };
-}
-
-function unscale(whole: Decimal): Decimal {
-  return whole.times(SMALLEST_STEP);
-}
-
-/**
- * dividend / divisor, towards plus infinity, at 18 digits (rules: 1).
- *
- * @throws RangeError when the divisor is 0
- */
+/** dividend / divisor, towards plus infinity, at 18 digits. @throws RangeError when the divisor is 0 */
 export function quotientUp(dividend: Decimal, divisor: Decimal): Decimal {
-  const { whole, rest } = scaledQuotient(dividend, divisor);
-  const positive = dividend.isNegative() === divisor.isNegative();
-  return unscale(rest.isZero() || !positive ? whole : whole.plus(ONE));
+  const { above, below } = scaledFraction(dividend, divisor);
+  return new Decimal(-floorOf(-above, below), SCALE);
 }
 
-/**
- * dividend / divisor, towards minus infinity, at 18 digits (rules: 1).
- *
- * @throws RangeError when the divisor is 0
- */
+/** dividend / divisor, towards minus infinity, at 18 digits. @throws RangeError when the divisor is 0 */
 export function quotientDown(dividend: Decimal, divisor: Decimal): Decimal {
-  const { whole, rest } = scaledQuotient(dividend, divisor);
-  const positive = dividend.isNegative() === divisor.isNegative();
-  return unscale(rest.isZero() || positive ? whole : whole.minus(ONE));
+  const { above, below } = scaledFraction(dividend, divisor);
+  return new Decimal(floorOf(above, below), SCALE);
 }
 
-/**
- * dividend / divisor, to the nearest at 18 digits, ties to the even digit (rules: 1).
- *
- * @throws RangeError when the divisor is 0
- */
+/** dividend / divisor, to the nearest at 18 digits, ties to the even digit. @throws RangeError when the divisor is 0 */
 export function quotientHalfEven(dividend: Decimal, divisor: Decimal): Decimal {
-  const { whole, rest } = scaledQuotient(dividend, divisor);
-  const twice = rest.abs().times(2).cmp(divisor.abs());
-  const away = twice > 0 || (twice === 0 && !whole.mod(2).isZero());
-  if (!away) return unscale(whole);
-  const positive = dividend.isNegative() === divisor.isNegative();
-  return unscale(positive ? whole.plus(ONE) : whole.minus(ONE));
+  const { above, below } = scaledFraction(dividend, divisor);
+  const floor = floorOf(above, below);
+  const twiceTheRest = (above - floor * below) * 2n;
+  const isAboveHalf = twiceTheRest > below || (twiceTheRest === below && floor % 2n !== 0n);
+  return new Decimal(isAboveHalf ? floor + 1n : floor, SCALE);
 }
+
+/** dividend / divisor x 10^18 as a fraction of whole numbers; the one below the line is greater than 0. */
+function scaledFraction(dividend: Decimal, divisor: Decimal): { above: bigint; below: bigint } {
+  if (divisor.isZero()) throw new RangeError('A quotient was asked for with a divisor of zero.');
+  const shift = SCALE + divisor.places - dividend.places;
+  const above = shift > 0 ? dividend.units * powerOfTen(shift) : dividend.units;
+  const below = shift < 0 ? divisor.units * powerOfTen(-shift) : divisor.units;
+  return below < 0n ? { above: -above, below: -below } : { above, below };
+}
+
+/** The whole number next below above / below, where below > 0. */
+function floorOf(above: bigint, below: bigint): bigint {
+  const towardsZero = above / below;
+  return above < 0n && towardsZero * below !== above ? towardsZero - 1n : towardsZero;
+}
+
+// --- Fractions: compared in floats where these leave no doubt, else exactly ---
+
+/** 10^n for n from 0, each the float next to it. */
+const FLOAT_POWERS: readonly number[] = Array.from({ length: 150 }, (_, exponent) => Number(`1e${exponent}`));
+/**
+ * A sum or difference of floats has the sign of the exact one if it exceeds this part of the magnitudes of both.
+ *
+ * u = 2^-53 is the relative error of one operation. `floatOf` is 0, or from 1e-149 to 1e150, or NaN, so that no quotient
+ * of two is subnormal or infinite. It rounds units, power and quotient: 3u. The float of a fraction rounds two of these
+ * and their quotient: 7u. `cmp` subtracts: 8u of both. In `isBelowZero` the product is within 3u + 7u + u and the sum
+ * takes one more: 12u of both. A product too small for a float has its sign, or is 0 and far below u of the other term;
+ * one too large is infinite, and exceeds nothing. DOUBT is 32u.
+ */
+const DOUBT = 2 ** -48;
+
+/** The float of a decimal, within 3u; NaN, which exceeds nothing, for magnitudes that no rule leads to. */
+function floatOf({ units, places }: Decimal): number {
+  const float = Number(units) / (FLOAT_POWERS[places] ?? NaN);
+  return Math.abs(float) < 1e150 ? float : NaN;
+}
+
+/** dividend / divisor, not rounded; the divisor is greater than 0. */
+export class Fraction {
+  private readonly float: number;
+
+  constructor(
+    readonly dividend: Decimal,
+    readonly divisor: Decimal,
+  ) {
+    this.float = floatOf(dividend) / floatOf(divisor);
+  }
+
+  /** Below 0 where this is less than the other, above 0 where it is more. Exact. */
+  cmp(other: Fraction): number {
+    const difference = this.float - other.float;
+    if (Math.abs(difference) > DOUBT * (Math.abs(this.float) + Math.abs(other.float))) return difference;
+    return this.dividend.times(other.divisor).cmp(other.dividend.times(this.divisor));
+  }
+
+  /** Whether slope x this + intercept is below 0. Exact. */
+  isBelowZero(slope: Decimal, intercept: Decimal): boolean {
+    const [rise, start] = [floatOf(slope) * this.float, floatOf(intercept)];
+    const sum = rise + start;
+    if (Math.abs(sum) > DOUBT * (Math.abs(rise) + Math.abs(start))) return sum < 0;
+    return slope.times(this.dividend).plus(intercept.times(this.divisor)).isNegative();
+  }
+}
+
+// --- The rest ---
 
 export function min(a: Decimal, b: Decimal): Decimal {
   return a.lte(b) ? a : b;
@@ -119,7 +294,7 @@ export function sum(values: Iterable<Decimal>): Decimal {
   return total;
 }
 
-/** Plain notation without trailing zeros and without "-0", of a number that has at most 18 fraction digits already. */
+/** Plain notation without trailing zeros, of a number that has at most 18 fraction digits already. */
 export function toPlain(value: Decimal): string {
-  return value.isZero() ? '0' : value.toFixed();
+  return value.toFixed();
 }

@@ -117,6 +117,11 @@ export interface CollateralTable {
   readonly tiers: readonly CollateralTier[];
   /** Coins of one account that count at most. */
   readonly userCap: Decimal | null;
+  /**
+   * Coins above which a balance that never had a price makes the margin balance a lower bound (rules: 2). Null: no
+   * balance does; left out: as the tiers say.
+   */
+  readonly countsUnpricedAbove?: Decimal | null;
 }
 
 /** Tiers are contiguous from 0. Floor and cap are in USDT or in coins, as `tierUnit` says (rules: 3). */

@@ -4,6 +4,7 @@ import type { Decimal } from './decimal.js';
 export const MARGIN_CODES = [
   'ASSET_NOT_FOUND',
   'INSTRUMENT_NOT_FOUND',
+  'POSITION_NOT_FOUND',
   'INSUFFICIENT_MARGIN',
   'INSUFFICIENT_BALANCE',
   'NOT_TRANSFERABLE',

@@ -3,7 +3,7 @@
  * days. Of each price the last row of a minute stays, and the newest row before the 400 days, so that every kept batch
  * has all its prices. The database lets rows go only in transactions that jobs/ allows to thin.
  */
-import type { Transaction } from '../platform/database.js';
+import type { Transaction } from '../platform/database/database.js';
 
 export interface Thinning {
   readonly now: Date;

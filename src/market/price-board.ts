@@ -7,6 +7,7 @@ import { compositeIndex } from '../margin/state/composite-index.js';
 import type { Decimal } from '../margin/decimal.js';
 import { SETTLEMENT_ASSET, SETTLEMENT_PRICE, type Market } from '../margin/model.js';
 import { marketOf, snapshotOf, type BatchPrices, type PriceSnapshot } from './price-snapshot.js';
+import { markKey } from './quote.js';
 import type {
   IndexPrice,
   IndexQuote,
@@ -17,6 +18,7 @@ import type {
   PricedSymbols,
   StoredPrices,
 } from './quote.js';
+import { outranks } from './quote-order.js';
 import { isAhead, isOld, isStale, whyStale, type StaleReason } from './staleness.js';
 
 /** A price with its sources. */
@@ -55,6 +57,8 @@ export interface PriceBatch {
   readonly changes: PriceChanges;
   /** Prices that are stale now, and were fresh or missing before: "index/BTC", "mark/BITGET/BTCUSDT". */
   readonly becameStale: readonly { readonly symbol: string; readonly reason: StaleReason }[];
+  /** Quotes that change nothing: newer ones were known (rules: 2). */
+  readonly ignored: ReadonlySet<IndexQuote | MarkQuote>;
   readonly indexEntries: ReadonlyMap<string, IndexEntry>;
   readonly markEntries: ReadonlyMap<string, MarkPrice>;
 }
@@ -68,18 +72,11 @@ interface Entries {
 export class PriceBoard {
   private entries: Entries = { indexes: new Map(), marks: new Map() };
   private newest = { seq: 0n, at: -Infinity };
-  /** Assets that take the price of another one, by that one. */
-  private readonly followers = new Map<string, string[]>();
-
   /** @param maxAge milliseconds; a price of exactly this age is fresh */
   constructor(
     private readonly symbols: PricedSymbols,
     readonly maxAge: number,
-  ) {
-    for (const [symbol, { pricedAs }] of symbols.assets) {
-      if (pricedAs !== null) this.followers.set(pricedAs, [...(this.followers.get(pricedAs) ?? []), symbol]);
-    }
-  }
+  ) {}
 
   /** Number of the newest price batch on the board; 0 before the first. */
   get seq(): bigint {
@@ -89,6 +86,12 @@ export class PriceBoard {
   /** Instant of that batch, in milliseconds since 1970. */
   get batchAt(): number {
     return this.newest.at;
+  }
+
+  /** Forgets all prices: the database may have others. */
+  clear(): void {
+    this.entries = { indexes: new Map(), marks: new Map() };
+    this.newest = { seq: 0n, at: -Infinity };
   }
 
   /** Takes batches that other processes have composed and stored. The prices are then exactly theirs. */
@@ -116,16 +119,17 @@ export class PriceBoard {
 
   /**
    * What the quotes would change, and what has changed by the passing of time alone. The board is not changed yet. The
-   * newest quote of a source, or of a mark, wins. Of two quotes of one instant the later in the list wins. Any quote
-   * wins over one that is dated ahead: a clock was set back since.
+   * newest quote of a source, or of a mark, wins; the others are `ignored` (rules: 2). Quotes are in order of receipt.
    */
   compose(quotes: readonly IndexQuote[], marks: readonly MarkQuote[], at: number): PriceBatch {
     const { indexes: knownIndexes, marks: knownMarks } = this.entries;
+    const ignored = new Set<IndexQuote | MarkQuote>();
     const taken = new Map<string, Map<string, IndexQuote>>();
     for (const quote of quotes) {
       const bySource = taken.get(quote.asset) ?? new Map<string, IndexQuote>();
       const known = bySource.get(quote.source) ?? knownIndexes.get(quote.asset)?.quotes.get(quote.source);
-      if (replaces(quote, known, at)) taken.set(quote.asset, bySource.set(quote.source, quote));
+      if (outranks(quote, known, at)) taken.set(quote.asset, bySource.set(quote.source, quote));
+      else ignored.add(quote);
     }
     const stored = { quotes: [...taken.values()].flatMap((bySource) => [...bySource.values()]) };
     for (const [asset, { until, index }] of knownIndexes) {
@@ -142,9 +146,9 @@ export class PriceBoard {
     for (const quote of marks) {
       const key = markKey(quote.venue, quote.instrument);
       const known = markEntries.get(key) ?? knownMarks.get(key);
-      if (replaces(quote, known, at)) {
+      if (outranks(quote, known, at)) {
         markEntries.set(key, { ...quote, stale: isOld(quote.at, at, this.maxAge) });
-      }
+      } else ignored.add(quote);
     }
     for (const [key, mark] of knownMarks) {
       if (!mark.stale && isOld(mark.at, at, this.maxAge) && !markEntries.has(key)) {
@@ -160,6 +164,7 @@ export class PriceBoard {
       stored: { ...stored, indexes, marks: [...markEntries.values()] },
       changes: this.changes(indexEntries, markEntries),
       becameStale: this.becameStale(indexEntries, markEntries, at),
+      ignored,
       indexEntries,
       markEntries,
     };
@@ -271,12 +276,17 @@ export class PriceBoard {
     const { indexes, marks: knownMarks } = this.entries;
     const isChanged = (before: IndexPrice | MarkPrice | null, now: IndexPrice | MarkPrice): boolean =>
       before === null || !before.price.eq(now.price) || before.stale !== now.stale;
-    const assets = [...indexEntries].flatMap(([asset, { index }]) => {
+    const changed = [...indexEntries].flatMap(([asset, { index }]) => {
       return index !== null && isChanged(indexes.get(asset)?.index ?? null, index) ? [asset] : [];
     });
+    const assets = new Set(changed);
+    // Read each time: assets come with new reference data.
+    for (const [symbol, { pricedAs }] of changed.length === 0 ? [] : this.symbols.assets) {
+      if (pricedAs !== null && assets.has(pricedAs)) assets.add(symbol);
+    }
     const marks = [...markEntries].filter(([key, mark]) => isChanged(knownMarks.get(key) ?? null, mark));
     return {
-      assets: [...new Set(assets.flatMap((asset) => [asset, ...(this.followers.get(asset) ?? [])]))],
+      assets: [...assets],
       marks: marks.map(([, { venue, instrument }]) => ({ venue, instrument })),
     };
   }
@@ -287,13 +297,4 @@ function pricesOf({ indexes, marks }: Entries): BatchPrices {
     index: (asset) => indexes.get(asset)?.index ?? null,
     mark: (venue, instrument) => marks.get(markKey(venue, instrument)) ?? null,
   };
-}
-
-function replaces(quote: { readonly at: number }, known: { readonly at: number } | undefined, now: number): boolean {
-  return known === undefined || quote.at >= known.at || isAhead(known.at, now);
-}
-
-/** Codes hold no NUL: no two pairs share a key. */
-function markKey(venue: string, instrument: string): string {
-  return `${venue}\0${instrument}`;
 }

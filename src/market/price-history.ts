@@ -3,7 +3,7 @@
  * newest row up to that batch. Its key finds the row, however many batches there are.
  */
 import { decimal } from '../margin/decimal.js';
-import type { Database } from '../platform/database.js';
+import type { Database } from '../platform/database/database.js';
 import { Prisma } from '../platform/prisma/client.js';
 import { snapshotOf, type PriceSnapshot, type BatchPrice } from './price-snapshot.js';
 

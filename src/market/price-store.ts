@@ -1,6 +1,6 @@
 /** Price batches in the database. Acknowledged prices outlast a restart, and other processes read them here. */
 import { decimal, toPlain } from '../margin/decimal.js';
-import type { Database, Transaction } from '../platform/database.js';
+import type { Database, Transaction } from '../platform/database/database.js';
 import { Prisma } from '../platform/prisma/client.js';
 import type { PriceBatch } from './price-board.js';
 import type { IndexQuote, MarkPrice, NewerPrices } from './quote.js';
@@ -18,11 +18,19 @@ export function takingOfPriceBatch(seq: bigint): Prisma.Sql {
   return Prisma.sql`UPDATE price_rounds SET taken = true WHERE seq = ${seq}`;
 }
 
+/** Milliseconds since the first batch after this one was stored; 0 if there is none. */
+export async function ageOfBatchAfter(db: Database, seq: bigint): Promise<number> {
+  const [next] = await db.$queryRaw<{ ms: number }[]>`
+    SELECT GREATEST(extract(epoch FROM now() - at) * 1000, 0)::float8 AS ms
+    FROM price_rounds WHERE seq > ${seq} ORDER BY seq LIMIT 1`;
+  return next?.ms ?? 0;
+}
+
 /**
  * Stores all of a batch or nothing, in one statement. The statement takes the lock first, so that batches are committed
- * in the order of their numbers. It writes prices only if the number was free; otherwise it returns false. Older
- * batches may be dated ahead by a clock that was set back since. They get the instant of this one: instants rise with
- * numbers.
+ * in the order of their numbers. It writes prices only if the number was free and the batch before it is the newest one,
+ * which it is not where the database went back; otherwise it returns false. Older batches may be dated ahead by a clock
+ * that was set back since. They get the instant of this one: instants rise with numbers.
  */
 export async function storePriceBatch(db: Database | Transaction, { seq, at, stored }: PriceBatch): Promise<boolean> {
   const { quotes, indexes, marks } = stored;
@@ -30,19 +38,21 @@ export async function storePriceBatch(db: Database | Transaction, { seq, at, sto
     WITH lock AS MATERIALIZED (SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})),
     round AS (
       INSERT INTO price_rounds (seq, at) SELECT ${seq}, ${iso(at)}::timestamptz FROM lock
+      WHERE ${seq - 1n} = (SELECT COALESCE(max(seq), 0) FROM price_rounds)
       ON CONFLICT DO NOTHING RETURNING seq, at
     ),
     dated_ahead AS (UPDATE price_rounds AS ahead SET at = round.at FROM round WHERE ahead.at > round.at),
     changed_ahead AS (UPDATE price_changes AS ahead SET at = round.at FROM round WHERE ahead.at > round.at),
     quotes AS (
-      INSERT INTO index_quotes (asset_symbol, source, price, at, round)
-      SELECT asset_symbol, source, price::numeric, quote.at::timestamptz, round.seq
+      INSERT INTO index_quotes (asset_symbol, source, price, at, dated_ahead, round)
+      SELECT asset_symbol, source, price::numeric, quote.at::timestamptz, quote.ahead::boolean, round.seq
       FROM round, unnest(
         ${quotes.map(({ asset }) => asset)}::text[], ${quotes.map(({ source }) => source)}::text[],
-        ${quotes.map(({ price }) => toPlain(price))}::text[], ${quotes.map((quote) => iso(quote.at))}::text[]
-      ) AS quote (asset_symbol, source, price, at)
+        ${quotes.map(({ price }) => toPlain(price))}::text[], ${quotes.map((quote) => iso(quote.at))}::text[],
+        ${quotes.map(({ datedAhead }) => String(datedAhead))}::text[]
+      ) AS quote (asset_symbol, source, price, at, ahead)
       ON CONFLICT (asset_symbol, source)
-      DO UPDATE SET price = excluded.price, at = excluded.at, round = excluded.round
+      DO UPDATE SET price = excluded.price, at = excluded.at, dated_ahead = excluded.dated_ahead, round = excluded.round
     ),
     index_row AS (
       SELECT asset_symbol, price::numeric, row.at::timestamptz, stale::boolean, round.seq AS round, round.at AS round_at
@@ -52,23 +62,25 @@ export async function storePriceBatch(db: Database | Transaction, { seq, at, sto
       ) AS row (asset_symbol, price, at, stale)
     ),
     mark_row AS (
-      SELECT venue_code, instrument, source, price::numeric, row.at::timestamptz, stale::boolean,
-        round.seq AS round, round.at AS round_at
+      SELECT venue_code, instrument, source, price::numeric, row.at::timestamptz, ahead::boolean AS ahead,
+        stale::boolean, round.seq AS round, round.at AS round_at
       FROM round, unnest(
         ${marks.map(({ venue }) => venue)}::text[], ${marks.map(({ instrument }) => instrument)}::text[],
         ${marks.map(({ source }) => source)}::text[], ${marks.map(({ price }) => toPlain(price))}::text[],
-        ${marks.map((mark) => iso(mark.at))}::text[], ${marks.map(({ stale }) => String(stale))}::text[]
-      ) AS row (venue_code, instrument, source, price, at, stale)
+        ${marks.map((mark) => iso(mark.at))}::text[], ${marks.map(({ datedAhead }) => String(datedAhead))}::text[],
+        ${marks.map(({ stale }) => String(stale))}::text[]
+      ) AS row (venue_code, instrument, source, price, at, ahead, stale)
     ),
     indexes AS (
       INSERT INTO index_prices (asset_symbol, price, at, round) SELECT asset_symbol, price, at, round FROM index_row
       ON CONFLICT (asset_symbol) DO UPDATE SET price = excluded.price, at = excluded.at, round = excluded.round
     ),
     marks AS (
-      INSERT INTO mark_prices (venue_code, instrument, source, price, at, round)
-      SELECT venue_code, instrument, source, price, at, round FROM mark_row
+      INSERT INTO mark_prices (venue_code, instrument, source, price, at, dated_ahead, round)
+      SELECT venue_code, instrument, source, price, at, ahead, round FROM mark_row
       ON CONFLICT (venue_code, instrument)
-      DO UPDATE SET source = excluded.source, price = excluded.price, at = excluded.at, round = excluded.round
+      DO UPDATE SET source = excluded.source, price = excluded.price, at = excluded.at,
+        dated_ahead = excluded.dated_ahead, round = excluded.round
     ),
     changes AS (
       INSERT INTO price_changes (symbol, round, at, price, priced_at, stale)
@@ -81,39 +93,41 @@ export async function storePriceBatch(db: Database | Transaction, { seq, at, sto
 }
 
 /** The number of the newest price batch; 0: there is none. */
-export async function lastPriceBatch(db: Database): Promise<bigint> {
-  const [last] = await db.$queryRaw<{ seq: bigint }[]>`SELECT seq FROM price_rounds ORDER BY seq DESC LIMIT 1`;
+export async function lastPriceBatch(db: Database | Transaction): Promise<bigint> {
+  const [last] = await db.$queryRaw<{ seq: bigint }[]>`/* prepared */
+    SELECT seq FROM price_rounds ORDER BY seq DESC LIMIT 1`;
   return last?.seq ?? 0n;
 }
 
 /** What the batches after this one have written, read in one statement. */
 export async function readNewer(db: Database | Transaction, after: bigint): Promise<NewerPrices> {
   const rows = await db.$queryRaw<NewerRow[]>`
-    SELECT 'BATCH' AS kind, '' AS venue, '' AS symbol, '' AS source, '0' AS price, at, at AS "batchAt", false AS stale,
-      seq
+    SELECT 'BATCH' AS kind, '' AS venue, '' AS symbol, '' AS source, '0' AS price, at, at AS "batchAt", false AS ahead,
+      false AS stale, seq
     FROM (SELECT seq, at FROM price_rounds ORDER BY seq DESC LIMIT 1) AS last
     UNION ALL
-    SELECT 'QUOTE', '', asset_symbol, source, price::text, at, at, false, round FROM index_quotes WHERE round > ${after}
+    SELECT 'QUOTE', '', asset_symbol, source, price::text, at, at, dated_ahead, false, round
+    FROM index_quotes WHERE round > ${after}
     UNION ALL
-    SELECT 'INDEX', '', asset_symbol, '', row.price::text, row.at, change.at, stale, row.round
+    SELECT 'INDEX', '', asset_symbol, '', row.price::text, row.at, change.at, false, stale, row.round
     FROM index_prices AS row
     JOIN price_changes AS change ON symbol = 'index/' || asset_symbol AND change.round = row.round
     WHERE row.round > ${after}
     UNION ALL
-    SELECT 'MARK', venue_code, instrument, source, row.price::text, row.at, change.at, stale, row.round
+    SELECT 'MARK', venue_code, instrument, source, row.price::text, row.at, change.at, dated_ahead, stale, row.round
     FROM mark_prices AS row
     JOIN price_changes AS change ON symbol = 'mark/' || venue_code || '/' || instrument AND change.round = row.round
     WHERE row.round > ${after}`;
   const newer = { seq: 0n, at: -Infinity };
   const [quotes, indexes, marks]: [IndexQuote[], NewerPrices['indexes'][number][], MarkPrice[]] = [[], [], []];
-  for (const { kind, venue, symbol, source, stale, seq, batchAt, ...row } of rows) {
+  for (const { kind, venue, symbol, source, ahead: datedAhead, stale, seq, batchAt, ...row } of rows) {
     const at = row.at.getTime();
     const price = decimal(row.price);
     if (kind === 'BATCH') Object.assign(newer, { seq, at });
-    else if (kind === 'QUOTE') quotes.push({ asset: symbol, source, price, at });
+    else if (kind === 'QUOTE') quotes.push({ asset: symbol, source, price, at, datedAhead });
     else if (kind === 'INDEX') {
       indexes.push({ index: { asset: symbol, price, at, stale }, composedAt: batchAt.getTime() });
-    } else marks.push({ venue, instrument: symbol, source, price, at, stale });
+    } else marks.push({ venue, instrument: symbol, source, price, at, datedAhead, stale });
   }
   return { ...newer, quotes, indexes, marks };
 }
@@ -127,6 +141,7 @@ interface NewerRow {
   readonly price: string;
   readonly at: Date;
   readonly batchAt: Date;
+  readonly ahead: boolean;
   readonly stale: boolean;
   readonly seq: bigint;
 }

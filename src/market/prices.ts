@@ -3,9 +3,10 @@
  * in this order. Batches follow one another, also those of other processes: a batch is composed on a board that has all
  * batches before it. Quotes that arrive while a batch is being stored are merged into the next one.
  */
-import { within } from '../margin/refusal.js';
+import { refuse, within } from '../margin/refusal.js';
 import type { Logger } from '../platform/log.js';
-import { transact, type Database, type Transaction } from '../platform/database.js';
+import { WentBackError } from '../platform/database/database-errors.js';
+import { transact, type Database, type Transaction } from '../platform/database/database.js';
 import { PriceBoard, type PriceBatch } from './price-board.js';
 import { pricesOfBatch } from './price-history.js';
 import type { PriceSnapshot } from './price-snapshot.js';
@@ -18,6 +19,8 @@ export type { QuoteInput };
 
 export interface PublishResult {
   readonly accepted: number;
+  /** Quotes that change nothing, since newer ones are known: path and why (rules: 2). */
+  readonly ignored: readonly Refusal[];
   readonly refusals: readonly Refusal[];
 }
 
@@ -43,8 +46,8 @@ const MAX_WAIT_MS = 5_000;
 interface WaitingQuotes {
   readonly indexes: IndexQuote[];
   readonly marks: MarkQuote[];
-  /** Rejects when the batch could not be stored. */
-  readonly stored: Promise<void>;
+  /** Those of them that change nothing. Rejects when the batch could not be stored. */
+  readonly stored: Promise<PriceBatch['ignored']>;
 }
 
 export class Prices {
@@ -58,6 +61,8 @@ export class Prices {
   private pendingAt: number | null = null;
   /** The newest instant of any snapshot, in milliseconds since 1970. */
   private handedOut = -Infinity;
+  /** The newest instant at which quotes were received, in milliseconds since 1970. */
+  private receivedAt = -Infinity;
 
   private constructor(
     readonly board: PriceBoard,
@@ -75,23 +80,30 @@ export class Prices {
   }
 
   /**
-   * Accepts or refuses each quote by itself. When this resolves, accepted quotes are stored and on the board. When the
-   * database fails, this throws and nothing has changed. A quote older than its source's newest is accepted, without
-   * effect.
+   * Accepts, ignores or refuses each quote by itself. When this resolves, accepted quotes are stored and on the board.
+   * When the database fails, this throws and nothing has changed. A quote older than its source's newest is ignored.
    */
   async publish(quotes: readonly QuoteInput[]): Promise<PublishResult> {
-    const now = this.options.clock();
+    // A clock that is a little behind, here or of the process before, must not make later quotes the older ones.
+    const now = notBefore(Math.max(this.receivedAt, this.board.batchAt), this.options.clock());
+    this.receivedAt = now;
     const indexes: IndexQuote[] = [];
     const marks: MarkQuote[] = [];
     const refusals: Refusal[] = [];
+    const places = new Map<IndexQuote | MarkQuote, number>();
     quotes.forEach((quote, index) => {
       const checked = checkQuote(quote, this.options.symbols, now);
-      if ('code' in checked) refusals.push(within(['quotes', String(index)], checked));
-      else if ('asset' in checked) indexes.push(checked);
+      if ('code' in checked) {
+        refusals.push(within(['quotes', String(index)], checked));
+        return;
+      }
+      places.set(checked, index);
+      if ('asset' in checked) indexes.push(checked);
       else marks.push(checked);
     });
-    if (indexes.length + marks.length > 0) await this.join(indexes, marks);
-    return { accepted: indexes.length + marks.length, refusals };
+    const outdated = places.size > 0 ? await this.join(indexes, marks) : new Set();
+    const ignored = [...places].flatMap(([quote, index]) => (outdated.has(quote) ? [ignoredAt(index)] : []));
+    return { accepted: places.size - ignored.length, ignored, refusals };
   }
 
   /** Composes prices again that have aged since the last batch. Call it about once a second. */
@@ -107,6 +119,23 @@ export class Prices {
       if ((await lastPriceBatch(db)) > this.board.seq) await this.takeNewer(db);
     });
     await this.catchingUp;
+  }
+
+  /** Whether the board has batches that the database has not: the database went back. */
+  async isAhead(): Promise<boolean> {
+    const known = this.board.seq;
+    return (await lastPriceBatch(this.options.db)) < known;
+  }
+
+  /** Takes the prices that the database has, whatever the board has. */
+  async reload(): Promise<void> {
+    await this.inOrder(async () => {
+      const newer = await readNewer(this.options.db, 0n);
+      this.board.clear();
+      const changes = this.board.catchUp(newer);
+      this.pendingAt = null;
+      this.emit(changes);
+    });
   }
 
   /**
@@ -130,7 +159,7 @@ export class Prices {
     await this.last;
   }
 
-  private join(indexes: readonly IndexQuote[], marks: readonly MarkQuote[]): Promise<void> {
+  private join(indexes: readonly IndexQuote[], marks: readonly MarkQuote[]): WaitingQuotes['stored'] {
     const waiting = (this.waiting ??= this.nextBatch());
     waiting.indexes.push(...indexes);
     waiting.marks.push(...marks);
@@ -142,45 +171,51 @@ export class Prices {
     const marks: MarkQuote[] = [];
     const stored = this.inOrder(async () => {
       this.waiting = null;
-      await this.storeBatch(indexes, marks);
+      return this.storeBatch(indexes, marks);
     });
     return { indexes, marks, stored };
   }
 
   /**
    * Tries one statement first, as if no other process had stored a batch meanwhile. If one has, its prices are read and
-   * the batch is composed again, under the lock that keeps every process from storing.
+   * the batch is composed again, under the lock that keeps every process from storing. Returns the ignored quotes.
    */
-  private async storeBatch(indexes: readonly IndexQuote[], marks: readonly MarkQuote[]): Promise<void> {
+  private async storeBatch(
+    indexes: readonly IndexQuote[],
+    marks: readonly MarkQuote[],
+  ): Promise<PriceBatch['ignored']> {
     const { db } = this.options;
     const first = this.board.compose(indexes, marks, this.nextAt());
     // If nobody knows whether the last batch was stored, an empty one finds out: its number is taken either way.
-    if (isEmpty(first) && this.pendingAt === null) return;
+    if (isEmpty(first) && this.pendingAt === null) return first.ignored;
     this.pendingAt = Math.min(this.pendingAt ?? Infinity, first.at);
-    const stored = (await storePriceBatch(db, first))
-      ? first
+    const { batch, isStored } = (await storePriceBatch(db, first))
+      ? { batch: first, isStored: true }
       : await transact(db, (tx) => this.storeNext(tx, indexes, marks));
     this.pendingAt = null;
-    if (stored === null) return;
-    this.board.apply(stored);
-    if (stored.becameStale.length > 0) {
-      this.options.log.warn({ prices: stored.becameStale }, 'Prices became stale; the last ones go on being used.');
+    if (!isStored) return batch.ignored;
+    this.board.apply(batch);
+    if (batch.becameStale.length > 0) {
+      this.options.log.warn({ prices: batch.becameStale }, 'Prices became stale; the last ones go on being used.');
     }
-    this.emit(stored.changes);
+    this.emit(batch.changes);
+    return batch.ignored;
   }
 
-  /** Null: after the batches of others nothing is left to store. */
+  /** Not stored where after the batches of others nothing is left to store. */
   private async storeNext(
     tx: Transaction,
     indexes: readonly IndexQuote[],
     marks: readonly MarkQuote[],
-  ): Promise<PriceBatch | null> {
+  ): Promise<{ readonly batch: PriceBatch; readonly isStored: boolean }> {
     await lockPriceBatches(tx);
     await this.takeNewer(tx);
+    // What this board has beyond the database is lost. A batch on top of it would leave a gap, which others would fill.
+    if ((await lastPriceBatch(tx)) < this.board.seq) throw new WentBackError(`price batch ${this.board.seq}`);
     const batch = this.board.compose(indexes, marks, this.nextAt());
-    if (isEmpty(batch)) return null;
+    if (isEmpty(batch)) return { batch, isStored: false };
     this.pendingAt = batch.at;
-    if (await storePriceBatch(tx, batch)) return batch;
+    if (await storePriceBatch(tx, batch)) return { batch, isStored: true };
     throw new Error(`Price batch ${batch.seq} is stored already, though its lock is held.`);
   }
 
@@ -203,9 +238,12 @@ export class Prices {
   }
 
   /** Runs the work after all work before it, whether that succeeded or failed. */
-  private inOrder(work: () => Promise<void>): Promise<void> {
+  private inOrder<T>(work: () => Promise<T>): Promise<T> {
     const done = this.last.then(work);
-    this.last = done.catch(() => undefined);
+    this.last = done.then(
+      () => undefined,
+      () => undefined,
+    );
     return done;
   }
 }
@@ -213,6 +251,11 @@ export class Prices {
 /** The instant; or the earliest allowed one, if the instant lies a little before it. */
 function notBefore(earliest: number, instant: number): number {
   return earliest - instant > MAX_WAIT_MS ? instant : Math.max(earliest, instant);
+}
+
+function ignoredAt(index: number): Refusal {
+  const message = 'A newer quote of the same source, or of the same mark, is known: this one changes nothing.';
+  return within(['quotes', String(index)], refuse('QUOTE_OUTDATED', message, ['at']));
 }
 
 function isEmpty({ stored: { quotes, indexes, marks } }: PriceBatch): boolean {

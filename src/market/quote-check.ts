@@ -22,10 +22,10 @@ const MAX_SOURCE = 100;
 /** Control characters and halves of surrogate pairs: PostgreSQL refuses some, and readers cannot show them. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 
-/** @param now milliseconds since 1970 */
+/** @param now when it was received, in milliseconds since 1970 */
 export function checkQuote(quote: QuoteInput, symbols: PricedSymbols, now: number): IndexQuote | MarkQuote | Refusal {
   const { price, source } = quote;
-  const at = quote.at.getTime();
+  const dated = { at: Math.min(quote.at.getTime(), now), datedAhead: quote.at.getTime() > now };
   const problem =
     problemOfPrice(price, ['price']) ?? problemOfSource(source) ?? problemOfInstant(quote.at, now, ['at']);
   if (problem !== null) return problem;
@@ -33,10 +33,10 @@ export function checkQuote(quote: QuoteInput, symbols: PricedSymbols, now: numbe
   const venue = quote.venue ?? null;
   const instrument = quote.instrument ?? null;
   if (asset !== null && venue === null && instrument === null) {
-    return problemOfAsset(asset, symbols) ?? { asset, source, price, at };
+    return problemOfAsset(asset, symbols) ?? { asset, source, price, ...dated };
   }
   if (asset === null && venue !== null && instrument !== null) {
-    return problemOfInstrument(venue, instrument, symbols) ?? { venue, instrument, source, price, at };
+    return problemOfInstrument(venue, instrument, symbols) ?? { venue, instrument, source, price, ...dated };
   }
   return refuse('INVALID_INPUT', 'Expected either `asset`, or `venue` with `instrument`.', ['asset']);
 }

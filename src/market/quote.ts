@@ -1,24 +1,28 @@
 import type { Decimal } from '../margin/decimal.js';
 
+/** When a quote held (rules: 2). */
+interface Quoted {
+  /** Milliseconds since 1970: as its source says, but not after it was received. Its age and its place are by this. */
+  readonly at: number;
+  /** Its source dated it after it was received: whatever is received after it outranks it. */
+  readonly datedAhead: boolean;
+}
+
 /** The price of an asset by one source. */
-export interface IndexQuote {
+export interface IndexQuote extends Quoted {
   readonly asset: string;
   readonly source: string;
   /** In USDT, greater than 0. */
   readonly price: Decimal;
-  /** Milliseconds since 1970, by the source. */
-  readonly at: number;
 }
 
 /** The price of an instrument by its venue. There is one at a time, whatever its source. */
-export interface MarkQuote {
+export interface MarkQuote extends Quoted {
   readonly venue: string;
   readonly instrument: string;
   readonly source: string;
   /** In USDT, greater than 0. */
   readonly price: Decimal;
-  /** Milliseconds since 1970. */
-  readonly at: number;
 }
 
 /** An index composed of quotes. */
@@ -68,4 +72,9 @@ export interface NewerPrices {
 export interface PriceChanges {
   readonly assets: readonly string[];
   readonly marks: readonly { readonly venue: string; readonly instrument: string }[];
+}
+
+/** Codes hold no NUL: no two pairs share a key. */
+export function markKey(venue: string, instrument: string): string {
+  return `${venue}\0${instrument}`;
 }

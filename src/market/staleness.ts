@@ -1,6 +1,6 @@
 /** Whether a price is stale, and why (rules: 2). Instants and ages are in milliseconds. */
 
-/** How far ahead of this server's clock a quote may lie: clocks differ, the future does not happen. */
+/** How far ahead of the database's clock a quote may lie: clocks differ, the future does not happen. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
 export const STALE_REASONS = ['AGED', 'SOURCES_DISAGREE', 'CLOCK_AHEAD'] as const;

@@ -10,7 +10,14 @@ export interface Events {
     event: { readonly assets: readonly string[]; readonly marks: readonly { venue: string; instrument: string }[] },
   ];
   /** Accounts whose balances, positions, settings or alert rules may have changed, and why. */
-  accounts: [event: { readonly ids: readonly string[]; readonly cause: 'ACCOUNT' | 'INTEREST' }];
+  accounts: [
+    event: {
+      readonly ids: readonly string[];
+      readonly cause: 'ACCOUNT' | 'INTEREST';
+      /** This process has committed the versions, and holds them. */
+      readonly isHeld?: boolean;
+    },
+  ];
   /** A version of a collateral ratio. The rulebook of this process has it already. */
   collateralRatio: [
     event: {
@@ -24,6 +31,8 @@ export interface Events {
   ];
   /** Other rules of a venue than its ratios are in force now, or will be at an instant to come. */
   policy: [event: { readonly venue: string }];
+  /** Venues, chains, assets or instruments were added or changed. The rulebook of this process has them already. */
+  reference: [];
   /** Alerts up to this number are stored. */
   alerts: [event: { readonly last: bigint }];
   /** Notices of other processes may have been lost: compare every cache with the database. */

@@ -5,7 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 
-import { transact, type Database, type Transaction } from './database.js';
+import { transact, type Database, type Transaction } from './database/database.js';
+import type { Wait } from './database/wait.js';
 
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
@@ -37,12 +38,14 @@ export async function doOnce<Refusal>(
   request: IdempotentRequest,
   now: Date,
   work: (tx: Transaction) => Promise<{ readonly made: string } | { readonly refusals: readonly Refusal[] }>,
+  wait: Wait | null = null,
 ): Promise<Outcome<Refusal>> {
   const { viewer, key, mutation } = request;
   const inputHash = createHash('sha256').update(canonical(request.input)).digest('hex');
   try {
-    return await transact(db, async (tx): Promise<Outcome<Refusal>> => {
-      await tx.idempotencyKey.deleteMany({ where: { viewer, createdAt: { lt: oldest(now) } } });
+    const once = async (tx: Transaction): Promise<Outcome<Refusal>> => {
+      // Only this one: others of the viewer may be held by a write that waits.
+      await tx.idempotencyKey.deleteMany({ where: { viewer, key, createdAt: { lt: oldest(now) } } });
       const taken = await tx.$executeRaw`
         INSERT INTO idempotency_keys (viewer, key, mutation, input_hash, result, created_at)
         VALUES (${viewer}, ${key}, ${mutation}, ${inputHash}, '', ${now})
@@ -56,7 +59,8 @@ export async function doOnce<Refusal>(
       if ('refusals' in done) throw new RolledBack(done.refusals);
       await tx.idempotencyKey.update({ where: { viewer_key: { viewer, key } }, data: { result: done.made } });
       return { kind: 'done', made: done.made, isNew: true };
-    });
+    };
+    return await transact(db, once, wait);
   } catch (error) {
     if (error instanceof RolledBack) return { kind: 'refused', refusals: error.refusals as readonly Refusal[] };
     throw error;
@@ -78,6 +82,14 @@ export async function usedKeys(
   const where = { viewer, key: { in: possible }, createdAt: { gte: oldest(now) } };
   const used = await db.idempotencyKey.findMany({ where, select: { key: true } });
   return new Set(used.map(({ key }) => key));
+}
+
+/** Deletes up to `limit` keys that are no longer kept, and returns how many. */
+export async function forgetKeys(db: Database, now: Date, limit: number): Promise<number> {
+  return db.$executeRaw`
+    DELETE FROM idempotency_keys WHERE (viewer, key) IN (
+      SELECT viewer, key FROM idempotency_keys WHERE created_at < ${oldest(now)}::timestamptz
+      ORDER BY created_at LIMIT ${limit})`;
 }
 
 function oldest(now: Date): Date {

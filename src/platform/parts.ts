@@ -1,4 +1,4 @@
-import type { Database } from './database.js';
+import type { Database } from './database/database.js';
 import type { Bus } from './events.js';
 import type { Logger } from './log.js';
 
@@ -7,6 +7,6 @@ export interface Parts {
   readonly db: Database;
   readonly bus: Bus;
   readonly log: Logger;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, by the database's clock: for instants that are stored or compared with stored ones. */
   readonly clock: () => number;
 }

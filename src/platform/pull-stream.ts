@@ -6,6 +6,16 @@ export interface Answering<T, U> {
    * its variable) is in the old generation. Anything that it refers to would outlive collections of the young one.
    */
   release(answer: U): void;
+  /** The stream has ended, perhaps while an answer is being made that its reader no longer waits for. */
+  leave(): void;
+}
+
+/** Where a reader goes on that was cut off. */
+interface Places<T> {
+  /** Before the first item. */
+  readonly start: string;
+  /** After an item. */
+  of(item: T): string;
 }
 
 /**
@@ -13,6 +23,8 @@ export interface Answering<T, U> {
  * and a quiet stream would never end.
  */
 export abstract class PullStream<T> implements AsyncIterableIterator<T> {
+  /** Null: a reader that was cut off begins anew. */
+  places: Places<T> | null = null;
   private readonly waiting: ((result: IteratorResult<T> | Promise<IteratorResult<T>>) => void)[] = [];
   private hasEnded = false;
   private answering: Answering<T, T> | null = null;
@@ -27,10 +39,9 @@ export abstract class PullStream<T> implements AsyncIterableIterator<T> {
    * From now on the reader gets what `answer` makes of each item. This stream itself is returned, and no stream in
    * front of it: a second promise for every subscriber would cost much memory.
    */
-  mapInPlace<U>(answering: Answering<T, U>): AsyncIterableIterator<U> {
-    const answered = this as unknown as AsyncIterableIterator<U> & { answering: Answering<T, U> };
-    answered.answering = answering;
-    return answered;
+  mapInPlace<U>(answering: Answering<T, U>): PullStream<U> {
+    this.answering = answering as unknown as Answering<T, T>;
+    return this as unknown as PullStream<U>;
   }
 
   next(): Promise<IteratorResult<T>> {
@@ -48,6 +59,7 @@ export abstract class PullStream<T> implements AsyncIterableIterator<T> {
     if (!this.hasEnded) {
       this.hasEnded = true;
       this.onReturn();
+      this.answering?.leave();
       this.handOver();
     }
     return Promise.resolve({ done: true, value: undefined });
@@ -101,21 +113,5 @@ export abstract class PullStream<T> implements AsyncIterableIterator<T> {
     const result = { done: false as const, value };
     this.last = result;
     return result;
-  }
-}
-
-/** A stream that ends at once. */
-export class EmptyStream<T> extends PullStream<T> {
-  constructor() {
-    super();
-    void this.return();
-  }
-
-  protected take(): undefined {
-    return undefined;
-  }
-
-  protected onReturn(): void {
-    // An empty stream holds nothing.
   }
 }

@@ -2,11 +2,12 @@
  * Authenticates a viewer by a JSON Web Token with `sub`, `roles` (an array) and `exp`. The token is signed with a
  * shared secret (HS256), or by an issuer whose public keys are at a URL.
  */
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, hash, randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { createRemoteJWKSet, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import { errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions } from 'jose';
+import { LRUCache } from 'lru-cache';
 
 import { isStorable } from './text.js';
 
@@ -28,9 +29,15 @@ export class InvalidTokenError extends Error {
   }
 }
 
+export interface TokenKeys {
+  readonly find: JWTVerifyGetKey;
+  /** The keys that serve now. Another object after each read, whether they changed or not; null: none serve. */
+  readonly current: object | null;
+}
+
 export interface AuthOptions {
-  readonly secret: string | null;
-  readonly jwksUrl: string | null;
+  /** The shared secret; or the keys of an issuer. */
+  readonly key: string | TokenKeys;
   readonly issuer: string | null;
   readonly audience: string | null;
 }
@@ -39,6 +46,8 @@ export interface AuthOptions {
 export type Authenticate = (authorization: string | undefined) => Promise<Viewer | null>;
 
 const MAX_TOKEN = 8_192;
+/** Verified tokens that are remembered, some 300 bytes each. */
+const REMEMBERED = 20_000;
 const ASYMMETRIC = [
   'RS256',
   'RS384',
@@ -57,37 +66,56 @@ export function createAuthenticator(options: AuthOptions): Authenticate {
   const rules: JWTVerifyOptions = {
     requiredClaims: ['sub', 'exp'],
     // Named, so that no token can choose "none", or have a public key taken for a shared secret.
-    algorithms: options.secret === null ? ASYMMETRIC : ['HS256'],
+    algorithms: typeof options.key === 'string' ? ['HS256'] : ASYMMETRIC,
     ...(options.issuer === null ? {} : { issuer: options.issuer }),
     ...(options.audience === null ? {} : { audience: options.audience }),
   };
-  const verify = verifier(options, rules);
+  const verify = remembered(options.key, verifier(options.key, rules));
   return async (authorization) => {
     if (authorization === undefined || authorization === '') return null;
     const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization.slice(0, MAX_TOKEN + 1))?.[1];
     if (token === undefined || authorization.length > MAX_TOKEN) {
       throw new InvalidTokenError('The authorization must be "Bearer" and a token.');
     }
-    return viewerOf(await verify(token));
+    return verify(token);
   };
 }
 
-/** The issuer gave no keys: the token may be valid or not. */
-const KEYS_NOT_HAD = new Set([errors.JWKSTimeout.code, errors.JWKSInvalid.code, errors.JOSEError.code]);
+/** Verifies a token once, until it ends or the keys are read anew. By its hash: no token stands in memory. */
+function remembered(
+  key: AuthOptions['key'],
+  verify: (token: string) => Promise<JWTPayload>,
+): (token: string) => Viewer | Promise<Viewer> {
+  const viewers = new LRUCache<string, Viewer>({ max: REMEMBERED });
+  const current = (): object | string | null => (typeof key === 'string' ? key : key.current);
+  let verifiedWith = current();
+  const verifyAnew = async (token: string, name: string): Promise<Viewer> => {
+    const keys = verifiedWith;
+    const viewer = viewerOf(await verify(token));
+    // Keys that were read meanwhile may lack the one of this token.
+    if (keys !== null && keys === current()) viewers.set(name, viewer);
+    return viewer;
+  };
+  return (token) => {
+    const keys = current();
+    if (keys !== verifiedWith) viewers.clear();
+    verifiedWith = keys;
+    const name = hash('sha256', token, 'base64');
+    const known = viewers.get(name);
+    return known !== undefined && known.expiresAt > Date.now() ? known : verifyAnew(token, name);
+  };
+}
 
-function verifier(options: AuthOptions, rules: JWTVerifyOptions): (token: string) => Promise<JWTPayload> {
-  const secret = options.secret === null ? null : new TextEncoder().encode(options.secret);
-  const remote = options.jwksUrl === null ? null : createRemoteJWKSet(new URL(options.jwksUrl));
+function verifier(key: AuthOptions['key'], rules: JWTVerifyOptions): (token: string) => Promise<JWTPayload> {
+  const checkedWith = typeof key === 'string' ? createSecretKey(key, 'utf8') : key.find;
   return async (token) => {
     try {
-      if (secret !== null) return (await jwtVerify(token, secret, rules)).payload;
-      if (remote !== null) return (await jwtVerify(token, remote, rules)).payload;
+      return (await jwtVerify(token, checkedWith, rules)).payload;
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new InvalidTokenError('The token has expired.');
-      if (!(error instanceof errors.JOSEError) || KEYS_NOT_HAD.has(error.code)) throw error;
+      if (!(error instanceof errors.JOSEError)) throw error;
       throw new InvalidTokenError('The token is not valid here.');
     }
-    throw new Error('Neither a secret nor a JWKS URL is configured.');
   };
 }
 

@@ -25,6 +25,7 @@ describe('a notice', () => {
     [{ kind: 'accounts', ids: [uuid(1), uuid(2)], cause: 'INTEREST' }],
     [{ kind: 'rules' }],
     [{ kind: 'alerts', last: 0n }],
+    [{ kind: 'beat', server: uuid(1), beat: 7n }],
   ])('is read as it was written: %p', (notice) => {
     expect(writeNotice('me', notice).map(readNotice)).toEqual([{ from: 'me', notice }]);
   });

@@ -79,7 +79,7 @@ describe('the feed', () => {
     expect(steps.map(({ bitcoin }) => bitcoin)).toEqual(steps.map((_, index) => recorded(index)));
     // 23 s are 230 minutes: 07:50, when USDC is at its lowest.
     const usdc = steps.at(-1)?.quotes.find(({ asset }) => asset === 'USDC');
-    expect(usdc?.price.toFixed(4)).toBe('0.8692');
+    expect(usdc?.price.toFixed()).toMatch(/^0\.8692/);
   });
 
   it('publishes every price with the present instant', async () => {

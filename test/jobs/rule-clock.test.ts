@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { decimal } from '../../src/margin/decimal.js';
 import type { Term } from '../../src/cluster/leadership.js';
 import { RuleClock } from '../../src/jobs/rule-clock.js';
-import type { Database } from '../../src/platform/database.js';
+import type { Database } from '../../src/platform/database/database.js';
 import { createLogger } from '../../src/platform/log.js';
 import { refreshRules } from '../../src/policy/rulebook/rule-events.js';
 import { openTestDatabase } from '../support/services/database.js';

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import { readRows, readRowsAfter, type AccountRow, type HeldRow } from '../../src/ledger/account-rows.js';
 import { AccountTexts, stateOf, textOf, type AccountText } from '../../src/ledger/account-text.js';
-import { accountState, holdingsOf, readHoldings } from '../../src/ledger/records.js';
-import type { Database } from '../../src/platform/database.js';
+import { accountState, holdingsOf } from '../../src/ledger/records.js';
+import type { Database } from '../../src/platform/database/database.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { openTestDatabase } from '../support/services/database.js';
 
@@ -68,7 +68,8 @@ it('finds the same, page by page', async () => {
 });
 
 it('answers what is held in the order of its keys, and unknown accounts not at all', async () => {
-  const holdings = await readHoldings(db, [idOf(1), idOf(9)]);
+  const found = await readRows(db, [idOf(1), idOf(9)]);
+  const holdings = new Map(found.map((row) => [row[0], holdingsOf(row)]));
   expect([...holdings.keys()]).toEqual([idOf(1)]);
   const held = holdings.get(idOf(1));
   expect([...(held?.balances.keys() ?? [])]).toEqual(['BTC', 'ETH', 'USDT', 'Ä"\\1']);

@@ -4,21 +4,24 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import { openAccount, type NewAccount } from '../../src/ledger/accounts.js';
-import type { LedgerParts } from '../../src/ledger/ledger-checks.js';
+import type { ReportingParts } from '../../src/ledger/ledger-checks.js';
 import { chargeInterest } from '../../src/ledger/interest.js';
-import { recordLedgerEntries } from '../../src/ledger/reported-entries.js';
+import { recordLedgerEntries } from '../../src/ledger/reported/entries.js';
 import { setCollateralMode } from '../../src/ledger/settings.js';
 import { decimal } from '../../src/margin/decimal.js';
 import { PriceBoard } from '../../src/market/price-board.js';
 import { createBus } from '../../src/platform/events.js';
+import { Lanes } from '../../src/platform/lanes.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { SERVER_URL, createTestDatabase, type TestDatabase } from '../support/services/database.js';
 
 let database: TestDatabase;
 let closers: (() => Promise<void>)[] = [];
 /** Two processes on PostgreSQL; a PGlite folder has one. */
-let processes: LedgerParts[];
-let parts: LedgerParts;
+let processes: ReportingParts[];
+/** Nothing is in memory: every transaction reads. */
+const hotAccounts: ReportingParts['hotAccounts'] = { holdingsAt: () => null, wrote: () => undefined };
+let parts: ReportingParts;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -26,10 +29,25 @@ beforeAll(async () => {
   for (let each = 0; each < (SERVER_URL === null ? 1 : 2); each++) {
     const { db, close } = await database.open();
     const rulebook = await Rulebook.load(db);
-    processes.push({ db, rulebook, board: new PriceBoard(rulebook, 60_000), bus: createBus() });
+    processes.push({
+      db,
+      rulebook,
+      board: new PriceBoard(rulebook, 60_000),
+      bus: createBus(),
+      lanes: new Lanes(8),
+      hotAccounts,
+    });
     closers = [...closers, close];
   }
-  parts = processes[0] as LedgerParts;
+  parts = processes[0] as ReportingParts;
+  // Long ago: what is credited needs a price that once was, and what is exchanged one that is fresh.
+  const past = Date.parse('2026-01-01T00:00:00Z');
+  for (const { board } of processes) {
+    const quotes = ['BTC', 'USD1'].map((asset) => {
+      return { ...{ asset, source: 'long ago', price: decimal('1') }, ...{ at: past, datedAhead: false } };
+    });
+    board.apply(board.compose(quotes, [], past));
+  }
 });
 
 afterAll(async () => {
@@ -58,7 +76,7 @@ async function postEntry(accountId: string, asset: string, quantity: string, whe
 }
 
 /** All that is due, in batches of two accounts; how many accounts paid. */
-async function charge(now: Date, by: LedgerParts = parts): Promise<number> {
+async function charge(now: Date, by: ReportingParts = parts): Promise<number> {
   let charged = 0;
   for (let after: string | null = null; ;) {
     const batch = await chargeInterest(by, now, after, 2);
@@ -151,7 +169,7 @@ it('is charged once, however many try at the same time', async () => {
   const ids = await Promise.all(Array.from({ length: 5 }, () => account(opened)));
   for (const id of ids) await postEntry(id, 'USDT', '-2000', opened);
   const tries = Array.from({ length: 6 }, (_, index) =>
-    charge(at('20:00:00'), processes[index % processes.length] as LedgerParts),
+    charge(at('20:00:00'), processes[index % processes.length] as ReportingParts),
   );
   expect((await Promise.all(tries)).reduce((sum, charged) => sum + charged, 0)).toBe(5);
   for (const id of ids) {
@@ -189,7 +207,7 @@ it('exchanges once at the end of a catch-up', async () => {
   const id = await account(opened);
   await postEntry(id, 'BTC', '1', opened);
   await postEntry(id, 'USDT', '-9999.95', opened);
-  const quote = { asset: 'BTC', source: 'test', price: decimal('60000'), at: now.getTime() };
+  const quote = { asset: 'BTC', source: 'test', price: decimal('60000'), at: now.getTime(), datedAhead: false };
   parts.board.apply(parts.board.compose([quote], [], now.getTime()));
   expect(await charge(now)).toBe(1);
   // 9,999.9911… after the first hour, 10,000.0322… after the second and 10,000.073389878390026257 after the third; 1 BTC
@@ -265,7 +283,13 @@ it('alerts on the first hour after one without interest, once an account and run
   await postEntry(id, 'BTC', '1', day('12:10:00'));
   await postEntry(id, 'USDT', '3000', day('12:10:00'));
   await charge(day('13:00:00'));
-  const quote = { asset: 'BTC', source: 'test', price: decimal('60000'), at: day('14:00:00').getTime() };
+  const quote = {
+    asset: 'BTC',
+    source: 'test',
+    price: decimal('60000'),
+    at: day('14:00:00').getTime(),
+    datedAhead: false,
+  };
   parts.board.apply(parts.board.compose([quote], [], quote.at));
   await newOutbox();
   const owed = await parts.db.balance.findFirstOrThrow({ where: { accountId: id, assetSymbol: 'USDT' } });

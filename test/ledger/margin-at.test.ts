@@ -7,15 +7,16 @@ import fc from 'fast-check';
 import { createLoaders } from '../../src/api/execution/loaders.js';
 import { openAccount, type NewAccount } from '../../src/ledger/accounts.js';
 import { marginsAt, readHoldingsAt, type PastAccount } from '../../src/ledger/margin-at.js';
-import type { LedgerParts } from '../../src/ledger/ledger-checks.js';
-import { recordFills } from '../../src/ledger/fills.js';
+import type { ReportingParts } from '../../src/ledger/ledger-checks.js';
+import { recordFills } from '../../src/ledger/reported/fills.js';
 import { adjustPositionMargin } from '../../src/ledger/withdrawals.js';
 import { readHoldings, type AccountRecord, type Holdings } from '../../src/ledger/records.js';
-import { recordLedgerEntries } from '../../src/ledger/reported-entries.js';
+import { recordLedgerEntries } from '../../src/ledger/reported/entries.js';
 import { setCollateralMode, setLeverage, setMarginMode, setPositionMode } from '../../src/ledger/settings.js';
 import { decimal } from '../../src/margin/decimal.js';
 import { Prices } from '../../src/market/prices.js';
 import { createBus } from '../../src/platform/events.js';
+import { Lanes } from '../../src/platform/lanes.js';
 import { createLogger } from '../../src/platform/log.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { createTestDatabase, withoutGuards } from '../support/services/database.js';
@@ -25,7 +26,9 @@ const log = createLogger('silent');
 /** When the first prices were published. */
 const START = Date.parse('2026-05-01T09:30:00.000Z');
 
-let parts: LedgerParts;
+/** Nothing is in memory: every transaction reads. */
+const hotAccounts: ReportingParts['hotAccounts'] = { holdingsAt: () => null, wrote: () => undefined };
+let parts: ReportingParts;
 let close: () => Promise<void>;
 const statements: string[] = [];
 
@@ -42,7 +45,7 @@ beforeAll(async () => {
   const quote = { source: 'test', price: decimal('10000'), at: new Date(START) };
   const marks = ['BTC-PERP', 'ETH-PERP'].map((symbol) => ({ ...quote, venue: 'ASCENDEX', instrument: symbol }));
   await prices.publish([{ ...quote, asset: 'BTC' }, { ...quote, asset: 'ETH' }, ...marks]);
-  parts = { db, rulebook, board: prices.board, bus: createBus() };
+  parts = { db, rulebook, board: prices.board, bus: createBus(), lanes: new Lanes(8), hotAccounts };
 });
 
 afterAll(() => close());
@@ -86,7 +89,7 @@ async function fillOne(
 }
 
 const held = async (past: PastAccount): Promise<Holdings | undefined> =>
-  (await readHoldingsAt(parts.db, [past])).get(past);
+  (await readHoldingsAt(parts, [past])).holdings.get(past);
 
 async function usdt(of: AccountRecord, at: number): Promise<string | undefined> {
   return (await held({ account: of, at: new Date(at) }))?.balances.get('USDT')?.toFixed();
@@ -94,6 +97,7 @@ async function usdt(of: AccountRecord, at: number): Promise<string | undefined> 
 
 const marginAt = async (of: AccountRecord, at: number, now: number) => {
   const [answer] = await marginsAt(parts, [{ account: of, at: new Date(at) }], new Date(now));
+  if (answer instanceof Error) throw answer;
   return { reason: answer?.reason, balance: answer?.margin?.report.marginBalance.toFixed() };
 };
 
@@ -181,7 +185,7 @@ it.each([
         /** By instant, what was held at its end. */
         const states = new Map<number, Holdings>();
         const remember = async (): Promise<Holdings> => {
-          const now = (await readHoldings(parts.db, [of.id])).get(of.id) as Holdings;
+          const now = (await readHoldings(parts.db, parts.rulebook, [of.id])).get(of.id) as Holdings;
           states.set(now.account.changedAt.getTime(), now);
           return now;
         };
@@ -200,7 +204,7 @@ it.each([
           { account: of, at: new Date((instants[index + 1] ?? instant + 1e9) - 1) },
         ]);
         statements.length = 0;
-        const found = await readHoldingsAt(parts.db, asked);
+        const { holdings: found } = await readHoldingsAt(parts, asked);
         expect(statements).toHaveLength(1);
         asked.forEach((past, index) => {
           expect(found.get(past)).toEqual(states.get(instants[Math.floor(index / 2)] as number));
@@ -273,14 +277,20 @@ it('distinguishes many accounts and instants in one statement', async () => {
   statements.length = 0;
   const answers = await marginsAt(parts, asked, new Date(START + 3));
   expect(statements).toHaveLength(1);
-  const balances = answers.map(({ margin }) => margin?.report.marginBalance.toFixed());
+  const balances = answers.map((answer) => {
+    if (answer instanceof Error) throw answer;
+    return answer.margin?.report.marginBalance.toFixed();
+  });
   expect(balances).toEqual(accounts.flatMap((_, index) => (index < 10 ? ['1', '1', '1'] : ['1', '11', '11'])));
 });
 
 it('is answered within a request that began before the instant', async () => {
   const of = await account(START);
   await postEntry([of.id], 'USDT', '1', START + 1);
-  const loaders = createLoaders({ ...parts, clock: () => START + 2 }, new Date(START));
+  const loaders = createLoaders(
+    { ...parts, hotAccounts: { read: async () => new Map() }, clock: () => START + 2 },
+    new Date(START),
+  );
   const { margin, reason } = await loaders.marginAt.load({ account: of, at: new Date(START + 2) });
   expect({ balance: margin?.report.marginBalance.toFixed(), reason }).toEqual({ balance: '1', reason: null });
 });

@@ -2,7 +2,7 @@ import { toPlain } from '../../src/margin/decimal.js';
 import type { Market } from '../../src/margin/model.js';
 import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
 import { readNewer } from '../../src/market/price-store.js';
-import type { Database } from '../../src/platform/database.js';
+import type { Database } from '../../src/platform/database/database.js';
 import { withoutGuards } from '../support/services/database.js';
 
 /** As if nothing had ever been published. */
@@ -27,6 +27,23 @@ export async function storedPrices(db: Database, start: number): Promise<string[
       return `mark ${venue}/${instrument} ${source} ${toPlain(price)} ${second(at)}`;
     }),
   ].sort();
+}
+
+/** Does what it is told to with the next statement that stores a round. */
+export function breaking(target: Database): { readonly db: Database; breakNext(how: 'BEFORE' | 'AFTER'): void } {
+  let broken: 'BEFORE' | 'AFTER' | null = null;
+  const store = async (...statement: Parameters<Database['$queryRaw']>): Promise<unknown> => {
+    const how = broken;
+    broken = null;
+    if (how === 'BEFORE') throw new Error('away');
+    const rows = await target.$queryRaw(...statement);
+    if (how === 'AFTER') throw new Error('no answer');
+    return rows;
+  };
+  const proxy = new Proxy(target, {
+    get: (_, name) => (name === '$queryRaw' && broken !== null ? store : (Reflect.get(target, name) as unknown)),
+  });
+  return { db: proxy, breakNext: (how) => (broken = how) };
 }
 
 /** "BTC 60000 stale", "BTCUSDT none": what a snapshot says of these assets and of ASTER's instruments. */

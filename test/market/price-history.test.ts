@@ -6,7 +6,7 @@ import { decimal } from '../../src/margin/decimal.js';
 import { pricesAt, pricesOfBatch } from '../../src/market/price-history.js';
 import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
 import { Prices, type QuoteInput } from '../../src/market/prices.js';
-import type { Database } from '../../src/platform/database.js';
+import type { Database } from '../../src/platform/database/database.js';
 import { createLogger } from '../../src/platform/log.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { openTestDatabase, withoutGuards } from '../support/services/database.js';

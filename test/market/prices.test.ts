@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { decimal, toPlain } from '../../src/margin/decimal.js';
 import { Prices, type PublishResult, type QuoteInput } from '../../src/market/prices.js';
 import type { PriceChanges } from '../../src/market/quote.js';
-import type { Database } from '../../src/platform/database.js';
+import type { Database } from '../../src/platform/database/database.js';
 import { createLogger } from '../../src/platform/log.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { openTestDatabase } from '../support/services/database.js';
@@ -70,7 +70,7 @@ describe('publishing prices', () => {
       btc('60002', { source: 'B' }),
       mark('60010'),
     ]);
-    expect(result).toEqual({ accepted: 3, refusals: [] });
+    expect(result).toEqual({ accepted: 3, ignored: [], refusals: [] });
     const expected = [
       'index BTC 60001 0', // (60,000.000000000000000001 + 60,002) / 2 = 60,001.0000000000000000005: to the even digit
       'mark ASTER/BTCUSDT A 60010 0',
@@ -128,6 +128,7 @@ describe('publishing prices', () => {
     const result = await prices.publish([btc('60000'), btc('1', wrong), mark('60000')]);
     expect(result).toEqual({
       accepted: 2,
+      ignored: [],
       refusals: [{ code, message: expect.any(String) as unknown, field: ['quotes', '1', field] }],
     });
     expect(await stored()).toHaveLength(3);
@@ -139,14 +140,55 @@ describe('publishing prices', () => {
       btc('1000000000000', { at: new Date(NOON + 60_000), source: 'x'.repeat(100) }),
       btc('0.000000000000000001', { asset: 'ETH', at: new Date(0) }),
     ];
-    expect(await prices.publish(edges)).toEqual({ accepted: 2, refusals: [] });
+    expect(await prices.publish(edges)).toEqual({ accepted: 2, ignored: [], refusals: [] });
     expect((await stored()).filter((line) => line.startsWith('quote'))).toHaveLength(2);
+  });
+});
+
+describe('a quote that is dated ahead', () => {
+  it('counts from its receipt, and is outranked by what is received after it', async () => {
+    const prices = await open();
+    const dated = (seconds: number): { at: Date } => ({ at: new Date(NOON + seconds * 1_000) });
+    await prices.publish([btc('150', dated(58)), mark('150', dated(58))]);
+    expect(await stored()).toEqual(['index BTC 150 0', 'mark ASTER/BTCUSDT A 150 0', 'quote BTC A 150 0']);
+    now += 1_000;
+    // Another process, which knows the first quotes from the database alone.
+    const other = await open();
+    const taken = await other.publish([btc('100', dated(-2)), mark('100', dated(-2))]);
+    expect(taken).toEqual({ accepted: 2, ignored: [], refusals: [] });
+    expect(onBoard(other)).toEqual(['index BTC 100 -2', 'mark ASTER/BTCUSDT A 100 -2', 'quote BTC A 100 -2']);
+    expect(await stored()).toEqual(onBoard(other));
+  });
+
+  it('is as old as its receipt', async () => {
+    const prices = await open();
+    await prices.publish([mark('150', { at: new Date(NOON + 58_000) })]);
+    expect(prices.board.markDetail('ASTER', 'BTCUSDT', NOON + 60_001)).toMatchObject({ staleReason: 'AGED' });
+  });
+});
+
+describe('a quote that is older than what is known', () => {
+  it('is named to the caller that sent it, and to no other of the same round', async () => {
+    const prices = await open();
+    await prices.publish([mark('100')]);
+    const old = { at: new Date(NOON - 3_000) };
+    const [first, second] = await Promise.all([
+      prices.publish([btc('1'), mark('90', old)]),
+      prices.publish([btc('2'), btc('3', { source: 'B' })]),
+    ]);
+    expect(first).toMatchObject({
+      ...{ accepted: 1, refusals: [] },
+      ignored: [{ code: 'QUOTE_OUTDATED', field: ['quotes', '1', 'at'] }],
+    });
+    expect(second).toEqual({ accepted: 2, ignored: [], refusals: [] });
+    expect(await prices.publish([mark('90', old)])).toMatchObject({ accepted: 0, ignored: [{}] });
   });
 });
 
 describe('rounds at the same moment', () => {
   it('leave the board and the database equal: the newest wins, of one instant the later call', async () => {
     const prices = await open();
+    now = NOON + 20_000;
     const calls: Promise<PublishResult>[] = [];
     for (let call = 0; call < 60; call++) {
       // Instants go up and down: 0, 7, 14, ... modulo 20, so that 19 s comes three times.
@@ -172,6 +214,7 @@ describe('rounds at the same moment', () => {
   });
 
   it('of two processes leave the newest in the database', async () => {
+    now = NOON + 10_000;
     const [one, other] = await Promise.all([open(), open()]);
     const at = (seconds: number): { at: Date } => ({ at: new Date(NOON + seconds * 1_000) });
     await Promise.all([
@@ -217,8 +260,9 @@ describe('the board', () => {
 
   it('composes anew what has aged out, stores it, and tells', async () => {
     const prices = await open();
-    await prices.publish([btc('60000'), btc('60002', { source: 'B', at: new Date(NOON + 30_000) })]);
-    now += 60_001;
+    now = NOON + 30_000;
+    await prices.publish([btc('60000', { at: new Date(NOON) }), btc('60002', { source: 'B' })]);
+    now += 30_001;
     await prices.refresh();
     expect(await stored()).toContain('index BTC 60002 30');
     expect(heard.slice(1)).toEqual([{ assets: ['BTC', 'BTC-S'], marks: [] }]);

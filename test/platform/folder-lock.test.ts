@@ -136,7 +136,7 @@ describe('the lock of a folder', () => {
     const eight = Array.from({ length: 8 }, startHolder);
     // A pid that no process has: the largest there can be.
     const dead = '4194304 1\n';
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < 50; round++) {
       await writeFile(join(folder, 'plimsoll.lock'), dead);
       const replies = await Promise.all(eight.map((holder) => holder.take(folder)));
       const winners = eight.filter((_holder, index) => replies[index]?.done === true);
@@ -168,7 +168,5 @@ describe('a server', () => {
     } finally {
       await server.kill();
     }
-    const after = await startServerProcess(env);
-    await after.kill();
   });
 });

@@ -19,12 +19,15 @@ const TABLES = [
 ];
 /** What was JSON in a text, and is jsonb. */
 const CONVERTED = ['before', 'after', 'impact'];
-/** What the versions of these have since as those of ratios had it before. */
-const ADDED: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  ['maintenance_schedules', 'margin_policies'].map((table) => [
-    ...[table, ['id', 'applied_at', 'cancelled_at', 'cancelled_by', 'cancel_reason']],
-  ]),
-);
+/** What these have since. */
+const ADDED: Readonly<Record<string, readonly string[]>> = {
+  maintenance_schedules: ['id', 'applied_at', 'cancelled_at', 'cancelled_by', 'cancel_reason'],
+  margin_policies: ['id', 'applied_at', 'cancelled_at', 'cancelled_by', 'cancel_reason'],
+  account_versions: ['written_by'],
+  index_quotes: ['dated_ahead'],
+  mark_prices: ['dated_ahead'],
+  outbox: ['level', 'status'],
+};
 
 /** Every row of every table, as JSON, but for the columns that were converted or added. */
 const ROWS = TABLES.map((table) => {
@@ -114,7 +117,15 @@ it('answers what the former server answered', async () => {
         })),
       },
     });
-    expect(told(await admin.ask<Audited>(query))).toEqual(told(JSON.parse(answer) as Audited));
+    // Ids of what is numbered are sealed since: they tell no counts.
+    const { seal } = app.app.services;
+    const unsealed = (text: string): string =>
+      text.replace(/"id":"([\w-]+)"/g, (own, id: string) => {
+        const open = seal.open('id', id);
+        return open === null ? own : `"id":"${Buffer.from(open).toString('base64url')}"`;
+      });
+    const answered = JSON.parse(unsealed(JSON.stringify(await admin.ask<Audited>(query)))) as Audited;
+    expect(told(answered)).toEqual(told(JSON.parse(answer) as Audited));
   } finally {
     await app.close();
   }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { thinPrices } from '../../src/jobs/price-thinning.js';
-import type { Database } from '../../src/platform/database.js';
+import type { Database } from '../../src/platform/database/database.js';
 import { restoreFormerDatabase, type FormerDatabase } from '../support/services/former-database.js';
 
 let former: FormerDatabase;

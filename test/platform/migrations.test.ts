@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { openDatabase, type Database } from '../../src/platform/database.js';
+import { openDatabase, type Database } from '../../src/platform/database/database.js';
 import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
 import { SERVER_URL, copyTemplate, onServer, urlOf } from '../support/services/database.js';
 
@@ -66,6 +66,14 @@ afterAll(() => rm(folder, { recursive: true }));
 describe('on PGlite', () => {
   it('each migration is applied once, in the order of their names', async () => {
     expect([inOrder, applied]).toEqual([await migrationNames(), []]);
+  });
+
+  it('a process that has applied them can end at once', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const { close } = await openDatabase({ url: null, dataDir: folder, poolSize: 2 });
+    await close();
+    expect(timers()).toBeLessThanOrEqual(before);
   });
 
   it('numbers have room for 30 integer and 18 fraction digits, and instants for milliseconds in UTC', () => {

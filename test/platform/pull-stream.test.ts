@@ -27,6 +27,7 @@ interface Answer {
 it('answers each item when it is taken, and empties an answer when the next one is asked for', async () => {
   const numbers = new Numbers();
   const asked: number[] = [];
+  let left = 0;
   const answers = numbers.mapInPlace<Answer>({
     answer: (item) => {
       asked.push(item);
@@ -34,6 +35,7 @@ it('answers each item when it is taken, and empties an answer when the next one 
       return item % 2 === 0 ? Promise.resolve(answer) : answer;
     },
     release: (used) => void (used.data = null),
+    leave: () => void (left += 1),
   });
   numbers.offer(1);
   numbers.offer(2);
@@ -49,7 +51,10 @@ it('answers each item when it is taken, and empties an answer when the next one 
   expect(seen).toEqual([{ data: null }, { data: null }]);
   numbers.offer(3);
   expect(await waiting).toEqual({ done: false, value: { data: 30 } });
+  expect(left).toBe(0);
   await answers.return?.();
+  await answers.return?.();
+  expect(left).toBe(1);
   expect(await answers.next()).toEqual({ done: true, value: undefined });
 });
 
@@ -63,7 +68,7 @@ it.each([
   ['late', (): Promise<Answer> => Promise.reject(new Error('No answer.'))],
 ])('fails for the reader alone what cannot be answered, %s, and ends', async (_when, answer) => {
   const numbers = new Numbers();
-  const answers = numbers.mapInPlace<Answer>({ answer, release: () => undefined });
+  const answers = numbers.mapInPlace<Answer>({ answer, release: () => undefined, leave: () => undefined });
   const waiting = answers.next();
   expect(() => numbers.offer(1)).not.toThrow();
   await expect(waiting).rejects.toThrow('No answer.');

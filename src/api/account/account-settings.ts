@@ -9,6 +9,7 @@ import type { Refusal } from '../../ledger/ledger-checks.js';
 import { Access, viewerOf } from '../types/access.js';
 import { Cost, TRANSACTION } from '../types/cost.js';
 import { Account } from './account.js';
+import { requireFewAlerts } from './alert-pause.js';
 import { changedAccounts } from './changed-accounts.js';
 import type { Context } from '../execution/context.js';
 import { CollateralMode, MarginMode, PositionMode } from '../types/enums.js';
@@ -174,6 +175,7 @@ async function change(
   make: (own: OwnAccount) => Promise<readonly Refusal[]>,
 ): Promise<Payload> {
   const own = { accountId: localId('Account', input.accountId), owner: viewerOf(context).subject };
+  await requireFewAlerts(own, context);
   const refusals = await make(own);
   if (refusals.length > 0) return { account: null, errors: userErrors(refusals) };
   const [account = null] = await changedAccounts([own.accountId], context);

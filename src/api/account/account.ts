@@ -14,21 +14,20 @@ import {
 } from 'type-graphql';
 
 import { countAccounts, openAccount } from '../../ledger/accounts.js';
-import type { MarginState } from '../../ledger/margin-state.js';
-import type { AccountRecord, Holdings } from '../../ledger/records.js';
+import type { AccountRecord } from '../../ledger/records.js';
 import { worstStatus } from '../../margin/state/assess.js';
 import type { MarginStatus as MarginStatusCode } from '../../margin/model.js';
 import { idsOfStatus, isConfinedQuery } from '../../risk/engine/risk-order.js';
-import { isUuid } from '../../platform/ids.js';
-import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.js';
+import { ANY_ROLE, Access, confinedTo, viewerOf } from '../types/access.js';
 import { ANSWER_ONLY, Cost, TRANSACTION, amountOf, perAccount, type FieldCost } from '../types/cost.js';
 import { Chain } from '../venue/chain.js';
 import type { Context } from '../execution/context.js';
 import { AccountOrder, CollateralMode, MarginStatus, PositionMode } from '../types/enums.js';
 import { globalId, localId } from '../types/global-id.js';
 import { requestOf } from '../execution/idempotent-request.js';
-import { accountPage, riskPage, type AccountPage } from './account-list.js';
+import { accountPage, riskPage, setAsideIn, type AccountPage } from './account-list.js';
 import { MarginSummary, marginSummary } from './margin-summary.js';
+import { accountFrom, marginOf } from './read-account.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT, connectionOf } from '../types/pagination.js';
 import { UserError, userErrors } from '../types/refusals.js';
@@ -83,8 +82,8 @@ export class AccountFilter {
   @Field(() => [MarginStatus], {
     nullable: true,
     description:
-      'One of these statuses (the worst of the cross state and of every isolated position), as the live monitor has ' +
-      'last evaluated it. Null: any.',
+      'One of these statuses (the worst of the cross state and of every isolated position), as the server ' +
+      'has last assessed it. Null: any.',
   })
   status?: readonly MarginStatusCode[] | null;
 }
@@ -183,9 +182,16 @@ export class AccountResolver {
   })
   account(
     @Arg('id', () => ID, { description: 'The global id of the account.' }) id: string,
+    @Arg('atLeastVersion', () => Int, {
+      nullable: true,
+      description:
+        'A version that the caller knows of, such as the one that a mutation of another server has answered. The server ' +
+        'waits for it, at most 2 seconds, and then says SERVICE_UNAVAILABLE. Null: the newest that this server knows.',
+    })
+    atLeastVersion: number | null | undefined,
     @Ctx() context: Context,
   ): Promise<AccountRecord | null> {
-    return visibleAccount(localId('Account', id), context);
+    return accountFrom(localId('Account', id), atLeastVersion ?? 0, context);
   }
 
   @Access(...ANY_ROLE)
@@ -246,28 +252,16 @@ export class AccountConnectionResolver {
   })
   async totalCount(@Root() { query }: AccountPage, @Ctx() { db, loop }: Context): Promise<number | null> {
     if (query.statuses === null) return countAccounts(db, query);
-    const ids = await idsOfStatus(db, loop.accounts, query);
+    const ids = await idsOfStatus(db, loop.allAccounts, query);
     return ids === null ? null : countAccounts(db, { ...query, ids });
   }
-}
 
-/** The account, if it exists and the viewer may see it. */
-export async function visibleAccount(id: string, context: Context): Promise<AccountRecord | null> {
-  if (!isUuid(id)) return null;
-  const holdings = await context.loaders.holdings.load(id);
-  return holdings !== null && maySee(viewerOf(context), holdings.account) ? holdings.account : null;
-}
-
-/** The margin state of an account that is known to exist. */
-export async function marginOf(id: string, { loaders }: Context): Promise<MarginState> {
-  const state = await loaders.margin.load(id);
-  if (state === null) throw new Error(`The account ${id} is missing.`);
-  return state;
-}
-
-/** The holdings of an account that is known to exist, from the same read as its margin state. */
-export async function holdingsOf(id: string, { loaders }: Context): Promise<Holdings> {
-  const holdings = await loaders.holdings.load(id);
-  if (holdings === null) throw new Error(`The account ${id} is missing.`);
-  return holdings;
+  @FieldResolver(() => [ID], {
+    description:
+      'Ids of accounts of the query, whatever their page and status, that this server cannot read or assess at the ' +
+      'moment: they are on no page, and their queries are SERVICE_UNAVAILABLE. At most 100; nearly always empty.',
+  })
+  async setAside(@Root() { query }: AccountPage, @Ctx() context: Context): Promise<string[]> {
+    return (await setAsideIn(context, query)).map(({ id }) => globalId('Account', id));
+  }
 }

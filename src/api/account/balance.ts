@@ -7,11 +7,13 @@ import type { Decimal } from '../../margin/decimal.js';
 import { assetLiquidationPrice } from '../../margin/solve/liquidation-price.js';
 import { maxTransferable } from '../../margin/solve/transferable.js';
 import { yieldIfBusy } from '../../platform/yielding.js';
-import { Account, marginOf } from './account.js';
+import { Account } from './account.js';
+import { marginOf } from './read-account.js';
 import { Asset } from '../venue/asset.js';
 import type { Context } from '../execution/context.js';
 import { Cost } from '../types/cost.js';
 import { LiquidationPrice } from './liquidation-price.js';
+import { badUserInput, type ApiError } from '../types/api-error.js';
 import { DecimalScalar } from '../types/scalars.js';
 
 @ObjectType({ description: 'What an account holds or owes of one asset.', simpleResolvers: true })
@@ -62,16 +64,26 @@ export class AccountBalancesResolver {
   @FieldResolver(() => DecimalScalar, {
     description:
       'What can be taken out of the asset without breaking the initial margin, in units of the asset, rounded down; ' +
-      'unrealised profit cannot leave. 0 when there is nothing, when the asset cannot leave, when a price that it takes ' +
-      'is stale or missing, and for a symbol that no asset has.',
+      'unrealised profit cannot leave. Balances with a stale price count 0. 0 when there is nothing, when the asset ' +
+      'cannot leave, while a debt or a cross position is stale or without a price, and while the asset itself is stale and ' +
+      'something is required. In single-asset mode assets other than USDT leave entirely while nothing is owed in any ' +
+      'asset and the account is neither in LIQUIDATION nor UNPRICED. An unknown asset is BAD_USER_INPUT.',
   })
   async maxTransferable(
     @Root() account: AccountRecord,
     @Arg('asset', () => String, { description: 'Symbol of the asset.' }) asset: string,
     @Ctx() context: Context,
   ): Promise<Decimal> {
+    if (!context.rulebook.assets.has(asset)) throw unknownAsset(asset);
     const { holds, market, policy } = await marginOf(account.id, context);
     await yieldIfBusy();
     return maxTransferable(asset, holds, market, policy);
   }
+}
+
+/** Longest part of an unknown symbol that is repeated. */
+const MAX_SHOWN = 100;
+
+function unknownAsset(symbol: string): ApiError {
+  return badUserInput(`There is no asset ${JSON.stringify(symbol.slice(0, MAX_SHOWN))}.`);
 }

@@ -4,11 +4,12 @@ import type { FillRecord, LedgerEntryRecord } from '../../ledger/history.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { Account } from './account.js';
+import { recordOf } from './read-account.js';
 import { Asset } from '../venue/asset.js';
 import type { Context } from '../execution/context.js';
 import { LedgerKind, PositionSide, TradeSide } from '../types/enums.js';
 import { badUserInput } from '../types/api-error.js';
-import { globalId } from '../types/global-id.js';
+import { sequenceId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
 import {
   AFTER_DESCRIPTION,
@@ -95,13 +96,13 @@ const Fills = connectionOf('Fill', () => Fill, 'fills');
 @Resolver(() => LedgerEntry)
 export class LedgerEntryResolver {
   @FieldResolver(() => ID, { description: ID_DESCRIPTION })
-  id(@Root() entry: LedgerEntryRecord): string {
-    return globalId('LedgerEntry', String(entry.seq));
+  id(@Root() entry: LedgerEntryRecord, @Ctx() { seal }: Context): string {
+    return sequenceId(seal, 'LedgerEntry', entry.seq);
   }
 
   @FieldResolver(() => Account, { description: 'The account whose balance changed.' })
   account(@Root() entry: LedgerEntryRecord, @Ctx() context: Context): Promise<AccountRecord> {
-    return accountOf(entry.accountId, context);
+    return recordOf(entry.accountId, context);
   }
 
   @FieldResolver(() => Asset, { description: 'The asset whose balance changed.' })
@@ -113,13 +114,13 @@ export class LedgerEntryResolver {
 @Resolver(() => Fill)
 export class FillResolver {
   @FieldResolver(() => ID, { description: ID_DESCRIPTION })
-  id(@Root() fill: FillRecord): string {
-    return globalId('Fill', String(fill.seq));
+  id(@Root() fill: FillRecord, @Ctx() { seal }: Context): string {
+    return sequenceId(seal, 'Fill', fill.seq);
   }
 
   @FieldResolver(() => Account, { description: 'The account that traded.' })
   account(@Root() fill: FillRecord, @Ctx() context: Context): Promise<AccountRecord> {
-    return accountOf(fill.accountId, context);
+    return recordOf(fill.accountId, context);
   }
 
   @FieldResolver(() => Instrument, { description: 'What was traded.' })
@@ -138,10 +139,12 @@ export class AccountHistoryResolver {
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Arg('asset', () => String, { nullable: true, description: 'Only of this asset; null: of all.' })
     asset: string | null | undefined,
-    @Ctx() { loaders }: Context,
+    @Ctx() { loaders, seal }: Context,
   ): Promise<Page<LedgerEntryRecord>> {
     refuseNul(asset);
     return pageOf({
+      seal,
+      list: 'ledger',
       first,
       after,
       cursorOf: ({ seq }) => [String(seq)],
@@ -158,10 +161,12 @@ export class AccountHistoryResolver {
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
     @Arg('instrument', () => String, { nullable: true, description: 'Only in this instrument; null: in all.' })
     instrument: string | null | undefined,
-    @Ctx() { loaders }: Context,
+    @Ctx() { loaders, seal }: Context,
   ): Promise<Page<FillRecord>> {
     refuseNul(instrument);
     return pageOf({
+      seal,
+      list: 'fills',
       first,
       after,
       cursorOf: ({ seq }) => [String(seq)],
@@ -173,11 +178,4 @@ export class AccountHistoryResolver {
 
 function refuseNul(filter: string | null | undefined): void {
   if (filter?.includes('\0')) throw badUserInput('A filter cannot contain NUL.');
-}
-
-/** The account of a row that refers to it. */
-async function accountOf(id: string, { loaders }: Context): Promise<AccountRecord> {
-  const holdings = await loaders.holdings.load(id);
-  if (holdings === null) throw new Error(`The account ${id} is missing.`);
-  return holdings.account;
 }

@@ -69,7 +69,9 @@ export class CollateralContributionResolver {
 }
 
 @ObjectType({
-  description: 'The cross-margin state of an account at one instant. Amounts in USDT. The owner, admins, services.',
+  description:
+    'The cross-margin state of an account at one instant. Amounts in USDT, each rounded by itself: in the last digits a ' +
+    'sum may differ from that of its shown parts. The owner, admins, services.',
   simpleResolvers: true,
 })
 export class MarginSummary {
@@ -126,7 +128,7 @@ export class MarginSummary {
   @Field(() => [CollateralContribution], { description: 'One for every balance other than 0, by symbol.' })
   collateral!: readonly Contribution[];
 
-  @Field(() => [String], { description: 'Symbols of the account without a usable price.' })
+  @Field(() => [String], { description: 'Symbols of the account that never had a price.' })
   unpriced!: readonly string[];
 
   @Field(() => [String], { description: 'Symbols of the account whose price is older than the limit.' })

@@ -1,11 +1,10 @@
 /** The fields that positions and simulated positions share: both are positions in a margin state. */
 import { Arg, Ctx, Field, FieldResolver, ObjectType, Resolver, Root, type ClassType } from 'type-graphql';
 
-import type { MarginState } from '../../ledger/margin-state.js';
+import { liquidationPriceOf, type MarginState } from '../../ledger/margin-state.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { PositionReport } from '../../margin/state/assess.js';
 import { roundUp, type Decimal } from '../../margin/decimal.js';
-import { positionLiquidationPrice } from '../../margin/solve/liquidation-price.js';
 import type { Context } from '../execution/context.js';
 import { Cost } from '../types/cost.js';
 import { MarginMode, MarginStatus, PositionSide } from '../types/enums.js';
@@ -116,8 +115,7 @@ export function positionFieldsResolver(type: () => ClassType<PositionFields>): C
       })
       indexFollows: boolean | null | undefined,
     ): LiquidationPrice {
-      const { holds, report, policy } = position.state;
-      return positionLiquidationPrice(position, holds, report, policy, indexFollows ?? false);
+      return liquidationPriceOf(position.state, position, indexFollows ?? false);
     }
   }
   return PositionFieldsResolver;

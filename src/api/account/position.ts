@@ -3,7 +3,8 @@ import { Arg, Ctx, FieldResolver, ID, ObjectType, Resolver, Root } from 'type-gr
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { maxRemovableMargin } from '../../margin/change/isolated.js';
-import { Account, marginOf } from './account.js';
+import { Account } from './account.js';
+import { marginOf } from './read-account.js';
 import type { Context } from '../execution/context.js';
 import { Cost } from '../types/cost.js';
 import { globalId } from '../types/global-id.js';

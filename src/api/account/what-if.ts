@@ -4,12 +4,18 @@ import { Arg, Ctx, Field, FieldResolver, InputType, ObjectType, Resolver, Root }
 import type { AccountRecord } from '../../ledger/records.js';
 import { stressed, whatIf } from '../../ledger/what-if.js';
 import { ONE, ZERO, decimal, type Decimal } from '../../margin/decimal.js';
-import type { CollateralMode as Mode, PositionSide as Side, TradeSide as Trade } from '../../margin/model.js';
+import type {
+  CollateralMode as Mode,
+  MarginMode as InstrumentMode,
+  PositionSide as Side,
+  TradeSide as Trade,
+} from '../../margin/model.js';
 import { yieldIfBusy } from '../../platform/yielding.js';
-import { Account, holdingsOf, marginOf } from './account.js';
+import { Account } from './account.js';
+import { holdingsOf, marginOf } from './read-account.js';
 import type { Context } from '../execution/context.js';
 import { Cost, perItem } from '../types/cost.js';
-import { CollateralMode, PositionSide, TradeSide } from '../types/enums.js';
+import { CollateralMode, MarginMode, PositionSide, TradeSide } from '../types/enums.js';
 import { badUserInput } from '../types/api-error.js';
 import { boundedList } from '../types/lists.js';
 import { MarginSummary, marginSummary } from './margin-summary.js';
@@ -60,12 +66,15 @@ export class SimulatedTransfer {
 }
 
 @InputType({
-  description: "An asset's index price or an instrument's mark price as it might be; it moves only what it names.",
+  description:
+    "An asset's index price or an instrument's mark price as it might be; it moves only what it names. Of two for the " +
+    'same price the last counts.',
 })
 export class SimulatedPrice {
   @Field(() => String, {
     description:
-      "Symbol of an asset other than USDT, or of an instrument of the account's venue. What is priced as the asset follows.",
+      "Symbol of an asset other than USDT, or of an instrument of the account's venue. What is priced as the asset " +
+      'follows; a price for an asset that is priced as another is one for that other.',
   })
   symbol!: string;
 
@@ -82,12 +91,38 @@ export class SimulatedLeverage {
   leverage!: Decimal;
 }
 
+@InputType({ description: 'A margin mode that is not set.' })
+export class SimulatedMarginMode {
+  @Field(() => String, { description: "Symbol of an instrument of the account's venue." })
+  instrument!: string;
+
+  @Field(() => MarginMode, { description: 'What positions in it are to have behind them.' })
+  marginMode!: InstrumentMode;
+}
+
+@InputType({ description: 'Margin that is not moved in or out of an isolated position.' })
+export class SimulatedMargin {
+  @Field(() => String, { description: 'Symbol of the instrument of a position that the account has.' })
+  instrument!: string;
+
+  @Field(() => PositionSide, {
+    nullable: true,
+    description: 'Which side of a hedged account. Null: the one position in the instrument.',
+  })
+  positionSide?: Side | null;
+
+  @Field(() => DecimalScalar, {
+    description: 'In USDT, at most 1e15 either way, not 0. Positive: into the margin; negative: out of it.',
+  })
+  quantity!: Decimal;
+}
+
 const AT_MOST = 'at most 100; null: none.';
 
 @InputType({
   description:
-    'Hypothetical changes, at most 100 in each list. They are applied in this order: mode, leverages, transfers, trades, ' +
-    'and then the prices; within a list in its own.',
+    'Hypothetical changes, at most 100 in each list. They are applied in this order: collateral mode, margin modes, ' +
+    'leverages, transfers, margins, trades, and then the prices; within a list in its own.',
 })
 export class SimulationInput {
   @Field(() => [SimulatedTrade], { nullable: true, defaultValue: [], description: `Trades, ${AT_MOST}` })
@@ -105,6 +140,20 @@ export class SimulationInput {
 
   @Field(() => [SimulatedLeverage], { nullable: true, defaultValue: [], description: `Leverages, ${AT_MOST}` })
   leverages?: SimulatedLeverage[] | null;
+
+  @Field(() => [SimulatedMarginMode], {
+    nullable: true,
+    defaultValue: [],
+    description: `Margin modes of instruments, ${AT_MOST}`,
+  })
+  marginModes?: SimulatedMarginMode[] | null;
+
+  @Field(() => [SimulatedMargin], {
+    nullable: true,
+    defaultValue: [],
+    description: `Margin of isolated positions, before the trades, ${AT_MOST}`,
+  })
+  margins?: SimulatedMargin[] | null;
 
   @Field(() => CollateralMode, { nullable: true, description: 'The mode to switch to. Null: as it is.' })
   collateralMode?: Mode | null;
@@ -144,6 +193,13 @@ export class Simulation {
 
   @Field(() => UserError, { nullable: true, description: 'Of the first change that is refused; null when accepted.' })
   refusal!: UserError | null;
+
+  @Field(() => [String], {
+    description:
+      'Assets and instruments whose stale price a trade passed by only, by symbol: the venue accepts it, at prices that ' +
+      'may be others by now. Empty when there are none.',
+  })
+  stale!: readonly string[];
 }
 
 @ObjectType({ description: 'An account under one shock of prices.', simpleResolvers: true })
@@ -173,10 +229,15 @@ export class WhatIfResolver {
     @Ctx() context: Context,
   ): Promise<Simulation> {
     const trades = boundedList('trades', input.trades ?? []);
+    const margins = boundedList('margins', input.margins ?? []);
     const changes = {
       collateralMode: input.collateralMode ?? null,
+      marginModes: boundedList('marginModes', input.marginModes ?? []),
       leverages: boundedList('leverages', input.leverages ?? []),
       transfers: boundedList('transfers', input.transfers ?? []),
+      margins: margins.map(({ instrument, positionSide, quantity }) => ({
+        ...{ instrument, quantity, positionSide: positionSide ?? null },
+      })),
       trades: trades.map(({ instrument, side, positionSide, size, price, fee }) => ({
         ...{ instrument, side, size },
         ...{ positionSide: positionSide ?? null, price: price ?? null, fee: fee ?? ZERO },
@@ -184,21 +245,23 @@ export class WhatIfResolver {
       prices: boundedList('prices', input.prices ?? []),
     };
     const { settings } = await holdingsOf(account.id, context);
-    const { before, after, refusal } = await whatIf(context, await marginOf(account.id, context), settings, changes);
+    const state = await marginOf(account.id, context);
+    const { before, after, refusal, stale } = await whatIf(context, state, settings, changes);
     return {
       before: marginSummary(before),
       after: marginSummary(after),
       positions: positionsIn(after),
       accepted: refusal === null,
       refusal: refusal === null ? null : (userErrors([refusal])[0] ?? null),
+      stale,
     };
   }
 
   @Cost(perItem(20, 'shocks'), { itemsOf: 'shocks' })
   @FieldResolver(() => [StressPoint], {
     description:
-      'The margin state with the index of every named asset, of what is priced as it, and the marks on it moved by each ' +
-      'shock, in the order asked; nothing is stored.',
+      'The margin state with the index of every named asset, of what is priced as it is, and the marks on these moved by ' +
+      'each shock, in the order asked; nothing is stored.',
   })
   async stress(
     @Root() account: AccountRecord,

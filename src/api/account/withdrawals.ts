@@ -8,6 +8,7 @@ import type { Decimal } from '../../margin/decimal.js';
 import { Access, viewerOf } from '../types/access.js';
 import { Cost, TRANSACTION } from '../types/cost.js';
 import { Account } from './account.js';
+import { requireFewAlerts } from './alert-pause.js';
 import { changedAccounts } from './changed-accounts.js';
 import type { Context } from '../execution/context.js';
 import { localId } from '../types/global-id.js';
@@ -100,6 +101,7 @@ export class WithdrawalsResolver {
     const accountId = localId('Account', input.accountId);
     const { asset, quantity } = input;
     const owner = viewerOf(context).subject;
+    await requireFewAlerts({ accountId, owner }, context);
     const { idempotencyKey, ...asked } = input;
     const request = requestOf('withdraw', idempotencyKey, asked, context);
     const moved = await withdraw(context, { accountId, owner, asset, quantity }, request, context.now);
@@ -122,6 +124,7 @@ export class WithdrawalsResolver {
   ): Promise<AdjustPositionMarginPayload> {
     const ref = positionRef(input.positionId);
     const owner = viewerOf(context).subject;
+    if (input.quantity.isNegative()) await requireFewAlerts({ accountId: ref.accountId, owner }, context);
     const { idempotencyKey, ...asked } = input;
     const request = requestOf('adjustPositionMargin', idempotencyKey, asked, context);
     const own = { ...ref, owner, quantity: input.quantity };

@@ -5,7 +5,7 @@ import { readAuditEntries, type AuditEntry as AuditRecord } from '../../policy/c
 import { Access } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import type { Context } from '../execution/context.js';
-import { globalId, parseGlobalId, storedId } from '../types/global-id.js';
+import { parseGlobalId, sequenceId, storedId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
 import {
   AFTER_DESCRIPTION,
@@ -68,8 +68,8 @@ const Entries = connectionOf('AuditEntry', () => AuditEntry, 'entries of the aud
 @Resolver(() => AuditEntry)
 export class AuditEntryResolver {
   @FieldResolver(() => ID, { description: ID_DESCRIPTION })
-  id(@Root() entry: AuditRecord): string {
-    return globalId('AuditEntry', String(entry.seq));
+  id(@Root() entry: AuditRecord, @Ctx() { seal }: Context): string {
+    return sequenceId(seal, 'AuditEntry', entry.seq);
   }
 
   @FieldResolver(() => ID, {
@@ -100,10 +100,12 @@ export class AuditEntryResolver {
       description: 'Only what was done to this; null: everything. Another id gives an empty list.',
     })
     subject: string | null | undefined,
-    @Ctx() { db }: Context,
+    @Ctx() { db, seal }: Context,
   ): Promise<Page<AuditRecord>> {
     const only = subject == null ? null : subjectOf(subject);
     return pageOf({
+      seal,
+      list: 'audit',
       first,
       after,
       cursorOf: ({ seq }) => [String(seq)],

@@ -1,17 +1,13 @@
-/** Mutations that change collateral ratios and cancel changes. */
-import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
+/** The mutation that changes collateral ratios. */
+import { Arg, Ctx, Field, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
-import { cancelRule } from '../../policy/changes/cancel-rule.js';
 import { collateralRatio } from '../../policy/versions/collateral-ratio.js';
 import { Access } from '../types/access.js';
 import { Cost, TRANSACTION, perAccount, sum } from '../types/cost.js';
-import { CollateralRatio } from '../venue/collateral-ratio.js';
+import { CollateralRatio, CollateralRatioResolver } from '../venue/collateral-ratio.js';
 import { CollateralRatioDraft, draftOf } from './collateral-ratio-draft.js';
 import type { Context } from '../execution/context.js';
-import { parseGlobalId } from '../types/global-id.js';
-import { requestOf } from '../execution/idempotent-request.js';
-import { UserError, userErrors } from '../types/refusals.js';
-import { ChangePayload, KEY_DESCRIPTION, addDatedFields, makeChange, type DatedChange } from './rule-change.js';
+import { ChangePayload, addDatedFields, makeChange, type DatedChange, type RuleKind } from './rule-change.js';
 
 @InputType({
   description:
@@ -38,38 +34,8 @@ export class ChangeCollateralRatioPayload extends ChangePayload {
   collateralRatio!: unknown;
 }
 
-@InputType({ description: 'A version of a collateral ratio that shall not take effect.' })
-export class CancelCollateralRatioInput {
-  @Field(() => ID, { description: 'Of the version; it must be scheduled.' })
-  id!: string;
-
-  @Field(() => String, { description: 'Why, in 1 to 1,000 characters; everybody can read it.' })
-  reason!: string;
-
-  @Field(() => Boolean, {
-    nullable: true,
-    defaultValue: false,
-    description:
-      'Where another version is scheduled after it, that one then follows the one before: passes the guard rails that ' +
-      'stand against that; recorded in the audit. Null: false.',
-  })
-  force?: boolean | null;
-
-  @Field(() => ID, { description: KEY_DESCRIPTION })
-  idempotencyKey!: string;
-}
-
-@ObjectType({ description: 'What became of a cancellation.', simpleResolvers: true })
-export class CancelCollateralRatioPayload {
-  @Field(() => CollateralRatio, { nullable: true, description: 'The version, cancelled; null when it was refused.' })
-  collateralRatio!: unknown;
-
-  @Field(() => [UserError], { description: 'Why it was refused; empty when it was cancelled.' })
-  errors!: readonly UserError[];
-}
-
 @Resolver()
-export class CollateralRatioChanges {
+class CollateralRatioChanges {
   @Access('ADMIN')
   @Cost(sum(TRANSACTION, perAccount('compared')))
   @Mutation(() => ChangeCollateralRatioPayload, {
@@ -93,29 +59,15 @@ export class CollateralRatioChanges {
     );
     return { collateralRatio: version, ...made };
   }
-
-  @Access('ADMIN')
-  @Cost(TRANSACTION)
-  @Mutation(() => CancelCollateralRatioPayload, {
-    description:
-      'Admins. Takes a version back that is scheduled; it stays in the history, cancelled. `cancelRuleChange` does it for ' +
-      'every rule.',
-  })
-  async cancelCollateralRatio(
-    @Arg('input', () => CancelCollateralRatioInput, { description: 'Which one, and why.' })
-    input: CancelCollateralRatioInput,
-    @Ctx() context: Context,
-  ): Promise<CancelCollateralRatioPayload> {
-    const { idempotencyKey, ...rest } = input;
-    const cancellation = { ...rest, force: rest.force ?? false };
-    const parsed = parseGlobalId(cancellation.id);
-    const { version, refusals } = await cancelRule(
-      context,
-      collateralRatio,
-      { ...cancellation, id: parsed?.type === collateralRatio.kind ? parsed.local.join(':') : '' },
-      requestOf('cancelCollateralRatio', idempotencyKey, cancellation, context),
-      context.now,
-    );
-    return { collateralRatio: version, errors: userErrors(refusals) };
-  }
 }
+
+export const KINDS: readonly RuleKind[] = [
+  {
+    rule: collateralRatio,
+    resolvers: [CollateralRatioResolver, CollateralRatioChanges],
+    field: 'collateralRatio',
+    description: 'What one asset shall count.',
+    input: CollateralRatioDraft,
+    draftOf,
+  },
+];

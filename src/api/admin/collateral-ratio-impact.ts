@@ -85,6 +85,14 @@ export class CollateralRatioImpact {
       'do not count.',
   })
   notionalAtRisk!: Decimal;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'Accounts of the venue that could not be read then: they are in none of these numbers. Null for a change of a ' +
+      'release that did not count them.',
+  })
+  setAside!: number | null;
 }
 
 @Resolver(() => CollateralRatioImpact)
@@ -129,7 +137,7 @@ export class CollateralRatioImpactResolver {
     const keys = drafts.map((version) => version.ratioKey);
     const twice = keys.find((key, index) => keys.indexOf(key) !== index);
     if (twice !== undefined) throw badUserInput(`Expected one change of each ratio, got two of ${twice}.`);
-    return answerOf(await impactOf(loop.accounts, loop.snapshot, placesUnder(collateralRatio, drafts, rulebook, now)));
+    return answerOf(await impactOf(loop, placesUnder(collateralRatio, drafts, rulebook, now)));
   }
 }
 

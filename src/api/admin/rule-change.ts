@@ -3,6 +3,7 @@ import { Field, ID, Int, ObjectType, type ClassType } from 'type-graphql';
 
 import { changeRule, type ChangedPlace, type ChangedRule, type Foreseen } from '../../policy/changes/change-rule.js';
 import type { VersionRecord } from '../../policy/versions/rule-version.js';
+import type { AnyRule } from '../../policy/versions/rules.js';
 import type { VersionedRule } from '../../policy/versions/versioned-rule.js';
 import { impactOf } from '../../risk/impact/impact.js';
 import { writeImpact } from '../../risk/impact/impact-record.js';
@@ -12,6 +13,19 @@ import { UserError, userErrors } from '../types/refusals.js';
 import { DateTimeScalar } from '../types/scalars.js';
 import { RuleVersion } from '../venue/rule-version.js';
 import { CollateralRatioImpact, storedImpact, type ImpactAnswer } from './collateral-ratio-impact.js';
+
+/** A kind of rule in the API: what its file says of it in `KINDS`. */
+export interface RuleKind {
+  readonly rule: AnyRule;
+  /** Resolvers of its version type and its mutations. */
+  readonly resolvers: readonly ClassType[];
+  /** Its field of `RuleChangeDraft`. */
+  readonly field: string;
+  readonly description: string;
+  readonly input: ClassType;
+  /** Converts the input of a draft for the rule. */
+  draftOf(input: object): unknown;
+}
 
 /** The fields of every change, beside its draft. */
 export interface DatedChange {
@@ -28,7 +42,7 @@ export const REASON_DESCRIPTION = 'Why, in 1 to 1,000 characters; everybody can 
 
 const FORCE =
   "Passes the policy's guard rails (largest step, a rate beyond half or double, notice of what is stricter, accounts that it " +
-  'would lift to LIQUIDATION); recorded in the audit. Null: false.';
+  'would lift to LIQUIDATION, or of which nobody can tell); recorded in the audit. Null: false.';
 
 /** Gives an input the fields of `DatedChange`. */
 export function addDatedFields(
@@ -111,6 +125,7 @@ export async function makeChange<V extends VersionRecord, D>(
 }
 
 async function foresee(places: readonly ChangedPlace[], { loop }: Context): Promise<Foreseen> {
-  const impact = await impactOf(loop.accounts, loop.snapshot, places);
-  return { record: writeImpact(impact), liquidated: impact.accountsAtRisk, concerned: impact.concerned };
+  const impact = await impactOf(loop, places);
+  const { accountsAtRisk: liquidated, setAside, concerned } = impact;
+  return { record: writeImpact(impact), liquidated, unknown: setAside ?? 0, concerned };
 }

@@ -15,10 +15,9 @@ import {
   PAGE_DEFAULT,
   connectionOf,
   pageOf,
-  sequenceOf,
   type Page,
 } from '../types/pagination.js';
-import { RuleVersion } from '../venue/rule-version.js';
+import { RuleVersion, historyPage } from '../venue/rule-version.js';
 
 const Versions = connectionOf('RuleVersion', () => RuleVersion, 'versions of rules');
 
@@ -40,18 +39,9 @@ export class RuleHistory {
     @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
     first: number | null,
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
-    @Ctx() { rulebook }: Context,
+    @Ctx() { rulebook, seal }: Context,
   ): Promise<Page<VersionRecord>> {
-    const versions = [...versionsBy(id, rulebook)].reverse();
-    return pageOf({
-      first,
-      after,
-      cursorOf: ({ version }) => [String(version)],
-      read: (cursor, limit) => {
-        const before = sequenceOf(cursor);
-        return versions.filter(({ version }) => before === null || version < before).slice(0, limit);
-      },
-    });
+    return historyPage(versionsBy(id, rulebook), seal, first, after);
   }
 
   @Access(...ANY_ROLE)
@@ -67,10 +57,12 @@ export class RuleHistory {
     @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
     first: number | null,
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
-    @Ctx() { rulebook, now }: Context,
+    @Ctx() { rulebook, now, seal }: Context,
   ): Promise<Page<VersionRecord>> {
     const versions = rulebook.scheduled(now, venue ?? undefined);
     return pageOf({
+      seal,
+      list: 'scheduled',
       first,
       after,
       cursorOf: ({ effectiveFrom, kind, id }) => [effectiveFrom.toISOString(), kind, id],

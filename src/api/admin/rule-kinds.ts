@@ -1,62 +1,16 @@
-/** The kinds of rules in the API. Resolvers, the preview of a change and its input follow from this list. */
-import type { ClassType } from 'type-graphql';
+/**
+ * The kinds of rules in the API: of each rule that `versions/rules.ts` lists the file of its name, such as
+ * margin-policy-changes.ts of MarginPolicy. Resolvers, the preview of a change and its input follow from them.
+ */
+import { RULES, type AnyRule } from '../../policy/versions/rules.js';
+import type { RuleKind } from './rule-change.js';
 
-import { collateralRatio } from '../../policy/versions/collateral-ratio.js';
-import { maintenanceTiers } from '../../policy/versions/maintenance-tiers.js';
-import { interestRate, marginPolicy } from '../../policy/versions/margin-policy.js';
-import type { AnyRule } from '../../policy/versions/rules.js';
-import { CollateralRatioResolver } from '../venue/collateral-ratio.js';
-import { MaintenanceTiersResolver } from '../venue/maintenance-tiers.js';
-import { MarginPolicyResolver } from '../venue/margin-policy.js';
-import { CollateralRatioChanges } from './collateral-ratio-changes.js';
-import { CollateralRatioDraft, draftOf } from './collateral-ratio-draft.js';
-import { MaintenanceChanges, MaintenanceTiersDraft, tiersDraftOf } from './maintenance-changes.js';
-import { InterestRateDraft, MarginPolicyDraft, PolicyChanges, policyDraftOf } from './policy-changes.js';
+export const RULE_KINDS: readonly RuleKind[] = (await Promise.all(RULES.map(kindsOf))).flat();
 
-interface RuleKind {
-  readonly rule: AnyRule;
-  /** Resolvers of its version type and its mutations. */
-  readonly resolvers: readonly ClassType[];
-  /** Its field of `RuleChangeDraft`. */
-  readonly field: string;
-  readonly description: string;
-  readonly input: ClassType;
-  /** Converts the input of a draft for the rule. */
-  draftOf(input: object): unknown;
+/** Without such a file no server starts. */
+async function kindsOf({ kind }: AnyRule): Promise<readonly RuleKind[]> {
+  const name = kind.replaceAll(/\B[A-Z]/g, '-$&').toLowerCase();
+  const { KINDS } = (await import(`./${name}-changes.js`)) as { readonly KINDS?: readonly RuleKind[] };
+  if (KINDS === undefined) throw new Error(`${name}-changes.ts exports no KINDS.`);
+  return KINDS;
 }
-
-export const RULE_KINDS: readonly RuleKind[] = [
-  {
-    rule: collateralRatio,
-    resolvers: [CollateralRatioResolver, CollateralRatioChanges],
-    field: 'collateralRatio',
-    description: 'What one asset shall count.',
-    input: CollateralRatioDraft,
-    draftOf,
-  },
-  {
-    rule: marginPolicy,
-    resolvers: [MarginPolicyResolver, PolicyChanges],
-    field: 'marginPolicy',
-    description: "What a venue's margin policy shall say.",
-    input: MarginPolicyDraft,
-    draftOf: policyDraftOf,
-  },
-  {
-    rule: interestRate,
-    // Those of the policy: interest is a part of it.
-    resolvers: [],
-    field: 'interestRate',
-    description: 'What a debt in one asset shall cost.',
-    input: InterestRateDraft,
-    draftOf: (input) => input,
-  },
-  {
-    rule: maintenanceTiers,
-    resolvers: [MaintenanceTiersResolver, MaintenanceChanges],
-    field: 'maintenanceTiers',
-    description: 'Maintenance tiers that an instrument shall have.',
-    input: MaintenanceTiersDraft,
-    draftOf: tiersDraftOf,
-  },
-];

@@ -38,7 +38,7 @@ export class RulePreview {
     const drafted = draftedVersion(rule, draft, rulebook, now);
     if ('refusals' in drafted) throw badUserInput(drafted.refusals[0]?.message ?? 'The draft could not be made.');
     const places = placesUnder(rule, [drafted.version], rulebook, now);
-    return answerOf(await impactOf(loop.accounts, loop.snapshot, places));
+    return answerOf(await impactOf(loop, places));
   }
 }
 

@@ -2,28 +2,25 @@
  * Checks an operation before it is executed: transport, variables, introspection, cost. Work under an idempotency key
  * that was used before is not charged again.
  */
-import {
-  NoSchemaIntrospectionCustomRule,
-  OperationTypeNode,
-  getOperationAST,
-  getVariableValues,
-  validate,
-  type GraphQLError,
-  type GraphQLSchema,
-} from 'graphql';
+import { OperationTypeNode, type DocumentNode, type GraphQLError } from 'graphql';
 
 import type { Viewer } from '../../platform/tokens.js';
 import { ApiError, badUserInput } from '../types/api-error.js';
 import type { CostBudget } from './cost-budget.js';
-import { costOf, type OperationCost } from './cost.js';
+import type { OperationCost } from '../documents/cost.js';
 import { coded } from './errors.js';
+import type { Variables } from '../documents/field-arguments.js';
 import type { Limits } from './limits.js';
 import type { Client, Operation } from './operation.js';
+import type { PreparedDocument, PreparedOperation } from '../documents/prepared-document.js';
 
-export const MAX_ERRORS = 20;
-
-/** The cost charged for an operation, or the errors that refuse it. */
-export type Admitted = number | readonly GraphQLError[];
+/** What is executed, and the cost charged for it. */
+export interface Admitted {
+  readonly cost: number;
+  readonly operation: PreparedOperation;
+  /** Coerced. */
+  readonly variables: Variables;
+}
 
 /** The client whose budget pays. Null, for the venue's own systems: they write as fast as their market moves. */
 function payerOf({ viewer, address }: Client): string | null {
@@ -42,10 +39,16 @@ export interface AdmissionOptions {
   readonly usedKeys: (viewer: string, keys: readonly string[]) => Promise<ReadonlySet<string>>;
 }
 
-/** Returns the cost, which is then already taken from the budget. */
-export type Admit = (operation: Operation, allowed: readonly OperationTypeNode[]) => Promise<Admitted>;
+/** The cost is then already taken from the budget. Otherwise the errors that refuse the operation. */
+export type Admit = (
+  operation: Operation,
+  allowed: readonly OperationTypeNode[],
+) => Promise<Admitted | readonly GraphQLError[]>;
 
-export function createAdmission(schema: GraphQLSchema, options: AdmissionOptions): Admit {
+export function createAdmission(
+  prepare: (document: DocumentNode) => PreparedDocument,
+  options: AdmissionOptions,
+): Admit {
   const { limits, budget, accounts, usedKeys } = options;
 
   /** Leaves out the cost of work that was done under the same key before. */
@@ -56,14 +59,21 @@ export function createAdmission(schema: GraphQLSchema, options: AdmissionOptions
     return keyed.reduce((charge, { key, work }) => (used.has(key) ? charge - work : charge), total);
   };
 
-  return async (operation, allowed) => {
-    const problems = check(schema, operation, allowed);
-    if (problems.length > 0) return problems;
-    const hidden = introspectionProblems(schema, operation, options.introspection);
-    if (hidden.length > 0) return hidden;
-    const { document, operationName, variables, client } = operation;
-    const basis = { viewer: client.viewer, accounts: accounts() };
-    const cost = costOf(schema, document, operationName, variables ?? {}, basis);
+  return async (asked, allowed) => {
+    const { client } = asked;
+    const document = prepare(asked.document);
+    const operation = document.operationOf(asked.operationName);
+    if (operation === null) return [operationNotNamed()];
+    const kind = operation.node.operation;
+    if (!allowed.includes(kind)) return [notSupported(kind)];
+    // Only HTTP serves mutations: over the other transports an operation can get lost without an error.
+    if (kind === OperationTypeNode.MUTATION && asked.transport !== 'http') return [notSupported(kind)];
+    const { coerced: variables, errors } = operation.coerce(asked.variables);
+    if (variables === undefined) return errors.map((error) => coded(error, 'BAD_USER_INPUT'));
+    // Not part of validation: its result is kept by document, and who may introspect depends on the client.
+    const hidden = mayIntrospect(client, options.introspection) ? null : document.introspectionProblem;
+    if (hidden !== null) return [coded(hidden, 'GRAPHQL_VALIDATION_FAILED')];
+    const cost = operation.costOf(variables, { viewer: client.viewer, accounts: accounts() });
     if (cost === null) return [tooDear(null, limits)];
     let charge: number;
     try {
@@ -74,40 +84,13 @@ export function createAdmission(schema: GraphQLSchema, options: AdmissionOptions
     }
     if (charge > limits.cost) return [tooDear(charge, limits)];
     const payer = payerOf(client);
-    if (payer === null) return charge;
-    const wait = await budget.spend(payer, charge);
-    return wait === null ? charge : [spent(charge, wait, limits)];
+    const wait = payer === null ? null : await budget.spend(payer, charge);
+    return wait === null ? { cost: charge, operation, variables } : [spent(charge, wait, limits)];
   };
 }
 
-function check(
-  schema: GraphQLSchema,
-  operation: Operation,
-  allowed: readonly OperationTypeNode[],
-): readonly GraphQLError[] {
-  const node = getOperationAST(operation.document, operation.operationName ?? undefined);
-  if (node == null) return [operationNotNamed()];
-  if (!allowed.includes(node.operation)) return [notSupported(node.operation)];
-  // Only HTTP serves mutations: over the other transports an operation can get lost without an error.
-  if (node.operation === OperationTypeNode.MUTATION && operation.transport !== 'http') {
-    return [notSupported(node.operation)];
-  }
-  const variables = getVariableValues(schema, node.variableDefinitions ?? [], operation.variables ?? {}, {
-    maxErrors: MAX_ERRORS,
-  });
-  return variables.errors?.map((error) => coded(error, 'BAD_USER_INPUT')) ?? [];
-}
-
-/** Not part of validation: its result is cached by document, and introspection depends on the client. */
-function introspectionProblems(
-  schema: GraphQLSchema,
-  { document, client }: Operation,
-  allowed: AdmissionOptions['introspection'],
-): readonly GraphQLError[] {
-  if (allowed === 'all' || (allowed === 'tokens' && client.viewer !== null)) return [];
-  // One error is enough: they all say the same.
-  const [problem] = validate(schema, document, [NoSchemaIntrospectionCustomRule]);
-  return problem === undefined ? [] : [coded(problem, 'GRAPHQL_VALIDATION_FAILED')];
+function mayIntrospect({ viewer }: Client, allowed: AdmissionOptions['introspection']): boolean {
+  return allowed === 'all' || (allowed === 'tokens' && viewer !== null);
 }
 
 export function operationNotNamed(): ApiError {

@@ -3,9 +3,14 @@ import { randomUUID } from 'node:crypto';
 
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 
-import { isTooLarge, isUnavailable } from '../../platform/database.js';
+import { AccountsBusyError } from '../../ledger/ledger-checks.js';
+import { UnreadableAccountError } from '../../ledger/records.js';
+import { NotRecordedError, isTooLarge, isUnavailable } from '../../platform/database/database-errors.js';
+import { TooManyWritesError } from '../../platform/lanes.js';
 import type { Logger } from '../../platform/log.js';
+import { AccountsLoadingError } from '../../risk/engine/account-cache.js';
 import { ApiError, type ErrorCode } from '../types/api-error.js';
+import { globalId } from '../types/global-id.js';
 
 const MAX_MESSAGE = 1_000;
 /** Characters kept at the end of a long message, which says what was expected. */
@@ -33,15 +38,34 @@ export function withoutHttp(error: GraphQLError): GraphQLError {
  */
 export function masked(error: GraphQLError, log: Logger): GraphQLError {
   const { originalError } = error;
-  const meant = originalError === undefined || originalError === null || originalError instanceof GraphQLError;
-  const message = presentable(error.message);
-  if (meant) {
+  const telling = tellable(originalError);
+  if (telling !== null) return copy(error, telling.message, telling.extensions);
+  if (originalError instanceof AccountsLoadingError) {
+    return copy(error, originalError.message, { code: 'SERVICE_UNAVAILABLE' });
+  }
+  if (isMeant(originalError)) {
     // GraphQL's own errors of execution, such as null for a non-null argument, have no code.
     const extensions = { code: 'BAD_USER_INPUT', ...error.extensions };
-    return copy(error, message, extensions);
+    return copy(error, presentable(error.message), extensions);
   }
   const hidden = unexpected(originalError, log, error.path);
   return copy(error, hidden.message, hidden.extensions);
+}
+
+/** Whether the same operation may succeed shortly: the server or its database was at fault, and not the request. */
+export function mayPass(errors: readonly GraphQLError[]): boolean {
+  return errors.some(
+    ({ originalError, extensions }) => !isMeant(originalError) || extensions['code'] === 'SERVICE_UNAVAILABLE',
+  );
+}
+
+/** Whether nothing failed but accounts that this server cannot read. */
+export function areOfSetAside(errors: readonly GraphQLError[]): boolean {
+  return errors.every(({ originalError }) => originalError instanceof UnreadableAccountError);
+}
+
+function isMeant(originalError: Error | null | undefined): boolean {
+  return originalError === undefined || originalError === null || originalError instanceof GraphQLError;
 }
 
 /** GraphQL's own error with the code of the contract. The error thrown by a scalar is dropped. */
@@ -65,8 +89,46 @@ export function unexpected(error: unknown, log: Logger, path?: GraphQLError['pat
   return new ApiError(code, message, undefined, { extensions: { id } });
 }
 
+/** Failures that are no defect, and that a log line for each request would not explain better. */
+function tellable(error: unknown): ApiError | null {
+  if (error instanceof UnreadableAccountError) return accountSetAside(error);
+  if (error instanceof AccountsBusyError) return accountsBusy(error);
+  if (error instanceof TooManyWritesError) {
+    const message = `${error.most} of your writes run or wait here already, and this one did nothing. Send it again when they are answered.`;
+    return new ApiError('RATE_LIMITED', message, undefined, { extensions: { retryAfter: 1 } });
+  }
+  return null;
+}
+
+/** Accounts that one message names. */
+const MAX_NAMED = 5;
+
+function accountsBusy({ accountIds }: AccountsBusyError): ApiError {
+  const named = accountIds.slice(0, MAX_NAMED).map((id) => globalId('Account', id));
+  const more = accountIds.length - named.length;
+  if (more > 0) named.push(`${more} more`);
+  const accounts = `the account${accountIds.length === 1 ? '' : 's'} ${named.join(', ')}`;
+  return new ApiError(
+    'SERVICE_UNAVAILABLE',
+    `Other work holds ${accounts}, and nothing was recorded; try again shortly.`,
+  );
+}
+
+/** The loop logs such an account once, and not each request for it. */
+function accountSetAside({ accountId }: UnreadableAccountError): ApiError {
+  const id = globalId('Account', accountId);
+  const message =
+    `The account ${id} cannot be read by this server at the moment, and nothing of it was changed; ` +
+    'try again shortly. All other accounts are served.';
+  return new ApiError('SERVICE_UNAVAILABLE', message);
+}
+
 /** The client's error for a failure of the database; null: the failure is not a known one. */
 function codeOf(error: unknown): readonly [ErrorCode, string] | null {
+  if (error instanceof NotRecordedError) {
+    const message = 'Other work holds what this needs, and nothing was recorded; try again shortly.';
+    return ['SERVICE_UNAVAILABLE', message];
+  }
   if (isUnavailable(error)) {
     return ['SERVICE_UNAVAILABLE', 'The service cannot answer at the moment; try again shortly.'];
   }

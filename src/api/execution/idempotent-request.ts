@@ -8,16 +8,9 @@ export function requestOf(mutation: string, key: string, input: object, context:
   return { viewer: viewerOf(context).subject, key, mutation, input: plainInput(input) };
 }
 
-/** The key of a mutation; null: it takes none. */
-export function keyIn(args: Readonly<Record<string, unknown>>): string | null {
-  const input = args['input'] as { readonly idempotencyKey?: unknown } | null | undefined;
-  const key = input?.idempotencyKey;
-  return typeof key === 'string' ? key : null;
-}
-
 /** An input as plain data, in which equal inputs are equal: decimals and instants as text, what was left out left out. */
 function plainInput(input: unknown): unknown {
-  if (Decimal.isDecimal(input)) return toPlain(input);
+  if (input instanceof Decimal) return toPlain(input);
   if (input instanceof Date) return input.toISOString();
   if (Array.isArray(input)) return input.map(plainInput);
   if (typeof input === 'object' && input !== null) {

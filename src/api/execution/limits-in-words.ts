@@ -6,7 +6,14 @@ import type { Limits } from './limits.js';
 export function limitsInWords(limits: Limits): string {
   const { bodyBytes, serviceBodyBytes, tokens, depth, aliases, rootFields, directives, cost } = limits;
   const { read, compared } = ACCOUNTS_PER_UNIT;
-  const { costPerMinute, operationSeconds, connectionsPerViewer, operationsPerSocket, messagesPerSecond } = limits;
+  const {
+    costPerMinute,
+    operationSeconds,
+    writesPerViewer,
+    connectionsPerViewer,
+    operationsPerSocket,
+    messagesPerSecond,
+  } = limits;
   return `The margin state of trading portfolios.
 
 Limits, as they are by default, the same over HTTP, WebSocket and server-sent events; more is LIMIT_EXCEEDED where nothing
@@ -14,7 +21,7 @@ else is said:
 - a body of ${bodyBytes} bytes, of SERVICE ${serviceBodyBytes};
 - a document of ${tokens} tokens (GRAPHQL_PARSE_FAILED), ${depth} fields in depth, ${aliases} aliases and repeated fields, ${rootFields} root
   fields and ${directives} directives;
-- a cost of ${cost} for one operation, told in \`extensions.cost\` of its answer: 1 for every scalar; 20 for a margin state,
+- a cost of ${cost} for one operation, said in \`extensions.cost\` of its answer: 1 for every scalar; 20 for a margin state,
   a liquidation price, or what can be taken out; 50 for a simulation, times its changes, and for a past state; 20 for
   every shock of a stress test; all of it times the sizes of the lists that it is in: the number of ids or items asked
   for, or \`first\`, or 10;
@@ -25,6 +32,7 @@ else is said:
 - a cost of ${costPerMinute} for one viewer in a minute, but for SERVICE (RATE_LIMITED, with the seconds to wait in
   \`extensions.retryAfter\`; over HTTP status 429 with Retry-After); a subscription is paid for once, when it is opened;
 - ${operationSeconds} seconds for an operation (SERVICE_UNAVAILABLE; a mutation may take effect all the same);
+- ${writesPerViewer} writes of one trader at work, and ten times as many behind them (RATE_LIMITED);
 - ${connectionsPerViewer} WebSockets and event streams of one viewer, ${operationsPerSocket} operations at a time and ${messagesPerSecond} messages a second
   on a WebSocket.`;
 }

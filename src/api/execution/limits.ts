@@ -46,9 +46,25 @@ const BOUNDS = {
       'Cost of one viewer in a minute, counted in Redis where there is one (more: RATE_LIMITED, 429 with `Retry-After`). ' +
       'SERVICE has no such bound. Callers without a token are counted by address. The work of a used idempotency key is free.',
   },
+  writesPerViewer: {
+    ...{ fallback: 8, least: 1, most: 10_000 },
+    what:
+      'Writes of one trader that run at this process, or wait behind others of their account. Ten times as many may wait ' +
+      'behind these (more: RATE_LIMITED).',
+  },
+  alertsPerHour: {
+    ...{ fallback: 200, least: 1, most: 1_000_000 },
+    what:
+      'Alerts of one account within an hour, whatever made them. Then changes by its owner that can make more are refused ' +
+      '(RATE_LIMITED), but for added margin.',
+  },
   operationSeconds: {
     ...{ fallback: 15, least: 0.1, most: 3_600 },
     what: 'For the answer to an operation (longer: SERVICE_UNAVAILABLE, 503). A mutation may take effect all the same.',
+  },
+  eventSeconds: {
+    ...{ fallback: 30, least: 0.1, most: 3_600 },
+    what: 'For which an event of a subscription is tried again while its fields fail (longer: the stream ends with the error).',
   },
   connections: {
     ...{ fallback: 20_000, least: 1, most: 1_000_000 },

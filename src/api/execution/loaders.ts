@@ -15,9 +15,16 @@ import {
 } from '../../ledger/history.js';
 import { marginState, type MarginState } from '../../ledger/margin-state.js';
 import { platformUsed } from '../../ledger/platform-caps.js';
-import { readHoldings, type Holdings } from '../../ledger/records.js';
+import type { Holdings } from '../../ledger/records.js';
 import { decimal, type Decimal } from '../../margin/decimal.js';
-import { readAlertPages, readAlerts, type AlertPage, type AlertRecord } from '../../risk/alerts/alert-records.js';
+import {
+  readAlertPages,
+  readAlerts,
+  readLastAlert,
+  type AlertPage,
+  type AlertRecord,
+} from '../../risk/alerts/alert-records.js';
+import type { HotAccounts } from '../../risk/engine/hot-accounts.js';
 import { yieldIfBusy } from '../../platform/yielding.js';
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
 
@@ -33,18 +40,23 @@ export interface Loaders {
   readonly fill: DataLoader<bigint, FillRecord | null>;
   readonly alertPage: DataLoader<AlertPage, AlertRecord[]>;
   readonly alert: DataLoader<bigint, AlertRecord | null>;
+  /** The number of the last alert, read once. */
+  readonly lastAlert: () => Promise<bigint>;
   /** By account id. */
   readonly alertRules: DataLoader<string, AlertRuleRecord[]>;
   readonly alertRule: DataLoader<string, AlertRuleRecord | null>;
 }
 
+type LoaderParts = LedgerParts & { readonly clock: () => number; readonly hotAccounts: Pick<HotAccounts, 'read'> };
+
 /** @param now when the request began; what it computes itself, such as an impact, may be of a later instant */
-export function createLoaders(parts: LedgerParts & { readonly clock: () => number }, now: Date): Loaders {
-  const { db, rulebook, board, clock } = parts;
+export function createLoaders(parts: LoaderParts, now: Date): Loaders {
+  const { db, rulebook, board, clock, hotAccounts } = parts;
   const holdings = new DataLoader<string, Holdings | null>(async (ids) => {
-    const found = await readHoldings(db, ids);
+    const found = await hotAccounts.read(ids);
     return ids.map((id) => found.get(id) ?? null);
   });
+  let lastAlert: Promise<bigint> | null = null;
   return {
     holdings,
     margin: new DataLoader(async (ids) => {
@@ -56,9 +68,12 @@ export function createLoaders(parts: LedgerParts & { readonly clock: () => numbe
       }
       return states;
     }),
-    marginAt: new DataLoader((asked) => marginsAt(parts, asked, new Date(Math.max(clock(), now.getTime()))), {
-      cacheKeyFn: ({ account, at }) => `${account.id} ${at.getTime()}`,
-    }),
+    marginAt: new DataLoader<PastAccount, MarginAt, string>(
+      (asked) => marginsAt(parts, asked, new Date(Math.max(clock(), now.getTime()))),
+      {
+        cacheKeyFn: ({ account, at }) => `${account.id} ${at.getTime()}`,
+      },
+    ),
     platformUsed: new DataLoader(async (versions) => {
       const used = await platformUsed(db, versions);
       return versions.map(({ id }) => decimal(used.get(id) ?? 0));
@@ -78,6 +93,7 @@ export function createLoaders(parts: LedgerParts & { readonly clock: () => numbe
       const found = new Map((await readAlerts(db, seqs)).map((alert) => [alert.seq, alert]));
       return seqs.map((seq) => found.get(seq) ?? null);
     }),
+    lastAlert: () => (lastAlert ??= readLastAlert(db)),
     alertRules: new DataLoader(async (accountIds) => {
       const found = await readAlertRulesOf(db, accountIds);
       return accountIds.map((id) => found.filter(({ accountId }) => accountId === id));

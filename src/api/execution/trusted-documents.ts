@@ -28,28 +28,36 @@ export interface TrustedDocuments {
 /** Untrusted texts that are logged at most, each once. */
 const MAX_LOGGED = 1_000;
 
-/** Id to text. Throws with what was expected where the file is no manifest. */
+/** The file cannot be used; the message says what was expected, and what came. */
+export class TrustedDocumentsError extends Error {
+  constructor(problem: string, cause?: unknown) {
+    super(`TRUSTED_DOCUMENTS: ${problem}`, { cause });
+    this.name = 'TrustedDocumentsError';
+  }
+}
+
+/** Id to text. Throws TrustedDocumentsError where the file is no manifest. */
 export async function readManifest(file: string): Promise<ReadonlyMap<string, string>> {
   const expected = 'expected the persisted-documents.json of graphql-codegen: an object of ids and texts';
   const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new Error(`TRUSTED_DOCUMENTS: ${file} cannot be read (${error.message}).`);
+    throw new TrustedDocumentsError(`${file} cannot be read (${error.message}).`);
   });
   let given: unknown;
   try {
     given = JSON.parse(text);
   } catch (cause) {
-    throw new Error(`TRUSTED_DOCUMENTS: ${expected}; ${file} is no JSON.`, { cause });
+    throw new TrustedDocumentsError(`${expected}; ${file} is no JSON.`, cause);
   }
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new Error(`TRUSTED_DOCUMENTS: ${expected}; ${file} holds something else.`);
+    throw new TrustedDocumentsError(`${expected}; ${file} holds something else.`);
   }
   const documents = new Map<string, string>();
   for (const [id, document] of Object.entries(given)) {
-    if (typeof document !== 'string') throw new Error(`TRUSTED_DOCUMENTS: ${expected}; "${id}" in ${file} is no text.`);
+    if (typeof document !== 'string') throw new TrustedDocumentsError(`${expected}; "${id}" in ${file} is no text.`);
     try {
       parse(document);
     } catch (cause) {
-      throw new Error(`TRUSTED_DOCUMENTS: "${id}" in ${file} cannot be parsed: ${(cause as Error).message}`, { cause });
+      throw new TrustedDocumentsError(`"${id}" in ${file} cannot be parsed: ${(cause as Error).message}`, cause);
     }
     documents.set(id, document);
   }
@@ -80,12 +88,12 @@ export function createTrustedDocuments(
 ): TrustedDocuments {
   // Documents that differ only in ignored characters, such as white space, are the same.
   const trusted = new Set([...manifest.values()].map(stripIgnoredCharacters));
-  const told = new Set<string>();
+  const logged = new Set<string>();
 
   const logOnce = (text: string): void => {
     const document = text.slice(0, 500);
-    if (told.size >= MAX_LOGGED || told.has(document)) return;
-    told.add(document);
+    if (logged.size >= MAX_LOGGED || logged.has(document)) return;
+    logged.add(document);
     log.warn({ document }, 'A document was executed that is not in the manifest.');
   };
 

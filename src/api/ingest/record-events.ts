@@ -1,10 +1,9 @@
 /** Mutations by which the venue's own systems report prices, fills and transfers. */
-import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
+import { Arg, Ctx, Field, FieldResolver, ID, InputType, Int, Mutation, ObjectType, Resolver, Root } from 'type-graphql';
 
-import type { BatchResult } from '../../ledger/ledger-checks.js';
-import { recordFills } from '../../ledger/fills.js';
+import { recordFills, type FillsResult } from '../../ledger/reported/fills.js';
 import type { AccountRecord } from '../../ledger/records.js';
-import { recordTransfers } from '../../ledger/transfers.js';
+import { recordTransfers } from '../../ledger/reported/transfers.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import { Access } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
@@ -17,6 +16,7 @@ import { MAX_BATCH, boundedList } from '../types/lists.js';
 import { Position, positionsOf, type AccountPosition } from '../account/position.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+import { RecordedBatch, countsOf } from './recorded-batch.js';
 
 @InputType({
   description: 'What one source says of one price: either of an `asset`, or of an `instrument` of a `venue`.',
@@ -37,22 +37,33 @@ export class QuoteInput {
   @Field(() => String, { description: 'Who says so, in 1 to 100 characters.' })
   source!: string;
 
-  @Field(() => DateTimeScalar, { description: 'When it held; at most a minute ahead of this server.' })
+  @Field(() => DateTimeScalar, {
+    description:
+      'When it held; at most a minute ahead of this server. Of two quotes the later one counts, by this instant but not ' +
+      'later than it was received, then by receipt. One dated ahead is outranked by whatever is received after it.',
+  })
   at!: Date;
 }
 
-@InputType({ description: 'One round of quotes.' })
+@InputType({ description: 'One batch of quotes.' })
 export class PublishPricesInput {
   @Field(() => [QuoteInput], { description: 'At most 1,000.' })
   quotes!: QuoteInput[];
 }
 
-@ObjectType({ description: 'What became of a round of quotes.', simpleResolvers: true })
+@ObjectType({ description: 'What became of a batch of quotes.', simpleResolvers: true })
 export class PublishPricesPayload {
   @Field(() => Int, {
-    description: 'How many were taken. One that is older than the newest of its source is taken, and changes no price.',
+    description: 'How many were taken: neither ignored nor refused.',
   })
   accepted!: number;
+
+  @Field(() => [UserError], {
+    description:
+      'One for each quote that changes nothing, with its path: a newer one of its source, or of its mark, is known. ' +
+      'There is nothing to be sent again.',
+  })
+  ignored!: readonly UserError[];
 
   @Field(() => [UserError], { description: 'One for each quote that was refused, with its path.' })
   errors!: readonly UserError[];
@@ -102,13 +113,7 @@ export class RecordFillsInput {
 }
 
 @ObjectType({ description: 'What became of a batch of fills.', simpleResolvers: true })
-export class RecordFillsPayload {
-  @Field(() => Int, { description: 'How many are recorded now.' })
-  recorded!: number;
-
-  @Field(() => Int, { description: 'How many were recorded before, with the same content.' })
-  alreadyKnown!: number;
-
+export class RecordFillsPayload extends RecordedBatch {
   @Field(() => [Position], {
     description: 'The open positions in the instruments of the fills that were taken or known.',
   })
@@ -116,6 +121,27 @@ export class RecordFillsPayload {
 
   @Field(() => [UserError], { description: 'One for each fill that was refused, with its path.' })
   errors!: readonly UserError[];
+}
+
+/** Positions are computed only for those who ask for them. */
+type RecordedFills = Omit<RecordFillsPayload, 'positions'> & { readonly recordedFills: FillsResult };
+
+@Resolver(() => RecordFillsPayload)
+export class RecordFillsPayloadResolver {
+  @FieldResolver()
+  async positions(
+    @Root() { recordedFills: { standing, holdings } }: RecordedFills,
+    @Ctx() context: Context,
+  ): Promise<AccountPosition[]> {
+    const wanted = new Map<string, Set<string>>();
+    for (const { accountId, instrument } of standing) {
+      wanted.set(accountId, (wanted.get(accountId) ?? new Set()).add(instrument));
+    }
+    const accountIds = [...wanted.keys()];
+    await changedAccounts(accountIds, context, holdings);
+    const positions = await Promise.all(accountIds.map((id) => positionsOf(id, context)));
+    return positions.flat().filter(({ account, instrument }) => wanted.get(account.id)?.has(instrument) === true);
+  }
 }
 
 @InputType({ description: 'A movement of money that began elsewhere.' })
@@ -145,13 +171,7 @@ export class RecordTransfersInput {
 }
 
 @ObjectType({ description: 'What became of a batch of transfers.', simpleResolvers: true })
-export class RecordTransfersPayload {
-  @Field(() => Int, { description: 'How many are recorded now.' })
-  recorded!: number;
-
-  @Field(() => Int, { description: 'How many were recorded before, with the same content.' })
-  alreadyKnown!: number;
-
+export class RecordTransfersPayload extends RecordedBatch {
   @Field(() => [Account], { description: 'The accounts that changed now.' })
   accounts!: readonly AccountRecord[];
 
@@ -178,8 +198,8 @@ export class RecordEventsResolver {
       venue: quote.venue ?? null,
       instrument: quote.instrument ?? null,
     }));
-    const { accepted, refusals } = await prices.publish(quotes);
-    return { accepted, errors: userErrors(refusals) };
+    const { accepted, ignored, refusals } = await prices.publish(quotes);
+    return { accepted, ignored: userErrors(ignored), errors: userErrors(refusals) };
   }
 
   @Access('SERVICE')
@@ -193,22 +213,15 @@ export class RecordEventsResolver {
   async recordFills(
     @Arg('input', () => RecordFillsInput, { description: 'The fills.' }) input: RecordFillsInput,
     @Ctx() context: Context,
-  ): Promise<RecordFillsPayload> {
+  ): Promise<RecordedFills> {
     const fills = boundedList('fills', input.fills, MAX_BATCH).map((fill) => ({
       ...fill,
       accountId: localId('Account', fill.accountId),
       positionSide: fill.positionSide ?? null,
       fee: fill.fee ?? ZERO,
     }));
-    const result = await recordFills(context, fills, context.now);
-    const wanted = new Set(result.positions.map(({ accountId, instrument }) => `${accountId}/${instrument}`));
-    const accountIds = [...new Set(result.positions.map(({ accountId }) => accountId))];
-    await changedAccounts(accountIds, context);
-    const positions = await Promise.all(accountIds.map((id) => positionsOf(id, context)));
-    return {
-      ...counts(result),
-      positions: positions.flat().filter(({ account, instrument }) => wanted.has(`${account.id}/${instrument}`)),
-    };
+    const recorded = await recordFills(context, fills, context.now);
+    return { ...countsOf(recorded), recordedFills: recorded };
   }
 
   @Access('SERVICE')
@@ -228,14 +241,6 @@ export class RecordEventsResolver {
       accountId: localId('Account', transfer.accountId),
     }));
     const result = await recordTransfers(context, transfers, context.now);
-    return { ...counts(result), accounts: await changedAccounts(result.changed, context) };
+    return { ...countsOf(result), accounts: await changedAccounts(result.changed, context, result.holdings) };
   }
-}
-
-function counts(result: BatchResult): { recorded: number; alreadyKnown: number; errors: UserError[] } {
-  return {
-    recorded: result.recorded,
-    alreadyKnown: result.alreadyKnown,
-    errors: userErrors(result.refusals),
-  };
 }

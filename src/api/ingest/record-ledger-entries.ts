@@ -1,8 +1,8 @@
 /** The mutation by which the venue's own systems report other ledger entries. */
-import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
+import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
 import type { AccountRecord } from '../../ledger/records.js';
-import { recordLedgerEntries } from '../../ledger/reported-entries.js';
+import { recordLedgerEntries } from '../../ledger/reported/entries.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { Access } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
@@ -13,8 +13,9 @@ import { LedgerKind } from '../types/enums.js';
 import { localId } from '../types/global-id.js';
 import { MAX_BATCH, boundedList } from '../types/lists.js';
 import { positionRef } from '../account/position-ref.js';
-import { UserError, userErrors } from '../types/refusals.js';
+import { UserError } from '../types/refusals.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+import { RecordedBatch, countsOf } from './recorded-batch.js';
 
 @InputType({ description: 'Something that the venue has booked.' })
 export class LedgerEntryInput {
@@ -54,13 +55,7 @@ export class RecordLedgerEntriesInput {
 }
 
 @ObjectType({ description: 'What became of a batch of entries.', simpleResolvers: true })
-export class RecordLedgerEntriesPayload {
-  @Field(() => Int, { description: 'How many are recorded now.' })
-  recorded!: number;
-
-  @Field(() => Int, { description: 'How many were recorded before, with the same content.' })
-  alreadyKnown!: number;
-
+export class RecordLedgerEntriesPayload extends RecordedBatch {
   @Field(() => [Account], { description: 'The accounts that changed now.' })
   accounts!: readonly AccountRecord[];
 
@@ -87,7 +82,8 @@ export class RecordLedgerEntriesResolver {
       accountId: localId('Account', entry.accountId),
       position: positionId == null ? null : positionRef(positionId),
     }));
-    const { recorded, alreadyKnown, refusals, changed } = await recordLedgerEntries(context, entries, context.now);
-    return { recorded, alreadyKnown, accounts: await changedAccounts(changed, context), errors: userErrors(refusals) };
+    const result = await recordLedgerEntries(context, entries, context.now);
+    const accounts = await changedAccounts(result.changed, context, result.holdings);
+    return { ...countsOf(result), accounts };
   }
 }

@@ -6,7 +6,9 @@ import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { Access, viewerOf } from '../types/access.js';
 import { Cost, TRANSACTION } from '../types/cost.js';
-import { Account, holdingsOf } from '../account/account.js';
+import { Account } from '../account/account.js';
+import { recordOf } from '../account/read-account.js';
+import { requireFewAlerts } from '../account/alert-pause.js';
 import type { Context } from '../execution/context.js';
 import { globalId, localId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
@@ -77,7 +79,7 @@ export class RemoveAlertRuleInput {
 
 @ObjectType({ description: 'What became of the removal of an alert rule.', simpleResolvers: true })
 export class RemoveAlertRulePayload {
-  @Field(() => ID, { nullable: true, description: 'Of the rule that is no more; null when it was refused.' })
+  @Field(() => ID, { nullable: true, description: 'Of the removed rule; null when it was refused.' })
   removedId!: string | null;
 
   @Field(() => [UserError], { description: 'Why it was refused; empty when it was removed.' })
@@ -93,7 +95,7 @@ export class AlertRuleResolver {
 
   @FieldResolver(() => Account, { description: 'The account that it watches.' })
   async account(@Root() rule: AlertRuleRecord, @Ctx() context: Context): Promise<AccountRecord> {
-    return (await holdingsOf(rule.accountId, context)).account;
+    return recordOf(rule.accountId, context);
   }
 
   @Access('TRADER')
@@ -101,7 +103,8 @@ export class AlertRuleResolver {
   @Mutation(() => SetAlertRulePayload, {
     description:
       `Traders, on their own accounts. Adds a rule, at most ${MAX_RULES} an account, else LIMIT_EXCEEDED; one with the ` +
-      'same numbers that is there already is answered as it is. A rule whose ratio is reached already fires at once.',
+      'same numbers that is there already is answered as it is. A rule whose ratio is reached already fires at once. ' +
+      'RATE_LIMITED while the account has had too many alerts within an hour, 200 by default.',
   })
   async setAlertRule(
     @Arg('input', () => SetAlertRuleInput, { description: 'The rule.' }) input: SetAlertRuleInput,
@@ -113,6 +116,7 @@ export class AlertRuleResolver {
       marginRatio: input.marginRatio,
       rearmBelow: input.rearmBelow ?? null,
     };
+    await requireFewAlerts(own, context);
     const { ruleId, refusal } = await setAlertRule(context, own, context.now);
     if (ruleId === null) return { rule: null, errors: userErrors(refusal === null ? [] : [refusal]) };
     // Drops what the request's loader read before the mutation.

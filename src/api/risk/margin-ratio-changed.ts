@@ -1,11 +1,10 @@
 import { Arg, Field, FieldResolver, ID, Int, ObjectType, Resolver, Root, Subscription } from 'type-graphql';
 
-import type { AccountRecord } from '../../ledger/records.js';
+import { UnreadableAccountError, type AccountRecord } from '../../ledger/records.js';
 import { decimal, type Decimal } from '../../margin/decimal.js';
-import { EmptyStream } from '../../platform/pull-stream.js';
 import type { MarginUpdate } from '../../risk/streams/watch-stream.js';
 import { isUuid } from '../../platform/ids.js';
-import { ANY_ROLE, Access, maySee, viewerOf } from '../types/access.js';
+import { ANY_ROLE, Access, maySee, viewerOf, watchesNothing } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import type { Context } from '../execution/context.js';
@@ -22,7 +21,7 @@ import { DecimalScalar } from '../types/scalars.js';
 export class MarginRatioChange {
   @Field(() => MarginStatus, {
     nullable: true,
-    description: 'The `margin.status` that this stream said last; null in the first state of the account.',
+    description: 'The `margin.status` that this stream sent last; null in the first state of the account.',
   })
   previousStatus!: string | null;
 
@@ -62,7 +61,7 @@ export class MarginRatioChangedResolver {
   @Cost(ANSWER_ONLY)
   @Subscription(() => MarginRatioChange, {
     description:
-      'Any role; accounts that the viewer may not see are passed over. First the state of each account as it is ' +
+      'Any role; accounts that the viewer may not see are left out, and BAD_USER_INPUT says that there are no others. First the state of each account as it is ' +
       '(SNAPSHOT), then its full state again whenever the ratio or that of an isolated position has moved by ' +
       '`minChange`, the status of either has changed, or a price that it takes has become stale or fresh again. States ' +
       'in between may be skipped; the last one never is.',
@@ -93,8 +92,10 @@ async function watch(args: WatchArgs, context: Context): Promise<AsyncIterable<M
   const viewer = viewerOf(context);
   const found = await context.loaders.holdings.loadMany(wanted);
   const visible = found.flatMap((held) => {
+    if (held instanceof UnreadableAccountError && !maySee(viewer, held)) return [];
     if (held instanceof Error) throw held;
     return held !== null && maySee(viewer, held.account) ? [held.account.id] : [];
   });
-  return visible.length === 0 ? new EmptyStream<MarginUpdate>() : context.loop.watch(visible, minChange);
+  if (visible.length === 0) throw watchesNothing();
+  return context.loop.watch(visible, minChange);
 }

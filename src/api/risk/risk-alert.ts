@@ -8,15 +8,17 @@ import { roundUp, type Decimal } from '../../margin/decimal.js';
 import type { AlertRecord } from '../../risk/alerts/alert-records.js';
 import type { SentAlert } from '../../risk/alerts/alert-stream.js';
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
-import { Account, holdingsOf } from '../account/account.js';
+import { Account } from '../account/account.js';
+import { recordOf } from '../account/read-account.js';
+import { writeAlertCursor } from './alert-cursor.js';
 import { AlertRule } from './alert-rule.js';
 import { CollateralRatio } from '../venue/collateral-ratio.js';
 import type { Context } from '../execution/context.js';
 import { MarginStatus, PositionSide, RiskAlertKind } from '../types/enums.js';
-import { globalId } from '../types/global-id.js';
+import { sequenceId } from '../types/global-id.js';
 import { LedgerEntry } from '../account/history.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
-import { connectionOf, writeCursor } from '../types/pagination.js';
+import { connectionOf } from '../types/pagination.js';
 import { Position, positionsOf, type AccountPosition } from '../account/position.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 import { Instrument } from '../venue/venue.js';
@@ -67,20 +69,20 @@ export const Alerts = connectionOf('RiskAlert', () => RiskAlert, 'alerts');
 @Resolver(() => RiskAlert)
 export class RiskAlertResolver {
   @FieldResolver(() => ID, { description: ID_DESCRIPTION })
-  id(@Root() { seq }: SentAlert): string {
-    return globalId('RiskAlert', String(seq));
+  id(@Root() { seq }: SentAlert, @Ctx() { seal }: Context): string {
+    return sequenceId(seal, 'RiskAlert', seq);
   }
 
   @FieldResolver(() => String, {
     description: 'Its place in the sequence of alerts, where to go on from: `riskAlerts(after:)`.',
   })
-  cursor(@Root() { seq }: SentAlert): string {
-    return writeCursor([String(seq)]);
+  cursor(@Root() { seq }: SentAlert, @Ctx() { seal }: Context): string {
+    return writeAlertCursor(seal, seq);
   }
 
   @FieldResolver(() => Account, { description: 'The account that it is about.' })
   async account(@Root() { accountId }: SentAlert, @Ctx() context: Context): Promise<AccountRecord> {
-    return (await holdingsOf(accountId, context)).account;
+    return recordOf(accountId, context);
   }
 
   @FieldResolver(() => Instrument, {

@@ -17,27 +17,21 @@ import {
 
 import { readAccounts, type AccountRecord } from '../../ledger/records.js';
 import { acknowledgeAlert, findAlerts, type AlertRecord } from '../../risk/alerts/alert-records.js';
+import type { CursorProblem } from '../../risk/alerts/alert-feed.js';
 import type { SentAlert } from '../../risk/alerts/alert-stream.js';
-import { EmptyStream } from '../../platform/pull-stream.js';
 import { isUuid } from '../../platform/ids.js';
-import { ANY_ROLE, Access, confinedTo, maySee, viewerOf } from '../types/access.js';
+import { ANY_ROLE, Access, confinedTo, maySee, viewerOf, watchesNothing } from '../types/access.js';
 import { ANSWER_ONLY, Cost, TRANSACTION } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import type { Context } from '../execution/context.js';
 import { RiskAlertKind } from '../types/enums.js';
-import { badUserInput } from '../types/api-error.js';
-import { localId, sequenceId } from '../types/global-id.js';
+import { ApiError, badUserInput } from '../types/api-error.js';
+import { localId, sequenceOfId } from '../types/global-id.js';
 import { MAX_LIST } from '../types/lists.js';
-import {
-  AFTER_DESCRIPTION,
-  FIRST_DESCRIPTION,
-  PAGE_DEFAULT,
-  pageOf,
-  readCursor,
-  sequenceOf,
-  type Page,
-} from '../types/pagination.js';
+import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT } from '../types/pagination.js';
 import { UserError, userErrors } from '../types/refusals.js';
+import { readAlertCursor, writeAlertCursor } from './alert-cursor.js';
+import { alertPage, type AlertsPage } from './alert-page.js';
 import { Alerts, RiskAlert } from './risk-alert.js';
 
 @InputType({ description: 'An alert that was seen.' })
@@ -60,6 +54,7 @@ export class AcknowledgeRiskAlertPayload {
 const ACCOUNT_IDS =
   `Only of these accounts, from 1 to ${MAX_LIST}; those that the viewer may not see are passed over. Null: of all that ` +
   'the viewer may see.';
+const WATCHED_IDS = `${ACCOUNT_IDS} If the viewer may see none of them, the subscription is refused with BAD_USER_INPUT.`;
 
 @Resolver()
 export class RiskAlertsResolver {
@@ -82,19 +77,14 @@ export class RiskAlertsResolver {
     })
     kinds: (keyof typeof RiskAlertKind)[] | null | undefined,
     @Ctx() context: Context,
-  ): Promise<Page<AlertRecord>> {
+  ): Promise<AlertsPage> {
     if (kinds?.length === 0) throw badUserInput('Expected at least one kind in `kinds`, or null for all.');
     const filter = {
       owner: confinedTo(viewerOf(context)),
       accountIds: accountIds == null ? null : localAccountIds(accountIds),
       kinds: kinds == null ? null : [...new Set(kinds)],
     };
-    return pageOf({
-      first,
-      after,
-      cursorOf: ({ seq }) => [String(seq)],
-      read: (cursor, limit) => findAlerts(context.db, filter, sequenceOf(cursor), limit),
-    });
+    return alertPage(context, first, after, (before, limit) => findAlerts(context.db, filter, before, limit));
   }
 
   @Access('TRADER')
@@ -106,7 +96,7 @@ export class RiskAlertsResolver {
     @Arg('input', () => AcknowledgeRiskAlertInput, { description: 'Which alert.' }) input: AcknowledgeRiskAlertInput,
     @Ctx() context: Context,
   ): Promise<AcknowledgeRiskAlertPayload> {
-    const seq = sequenceId(localId('RiskAlert', input.id));
+    const seq = sequenceOfId(context.seal, 'RiskAlert', input.id);
     const refusal = await acknowledgeAlert(context.db, { seq, owner: viewerOf(context).subject }, context.now);
     if (seq === null || refusal !== null) return { alert: null, errors: userErrors(refusal === null ? [] : [refusal]) };
     // Drops what the request's loader read before the mutation.
@@ -122,18 +112,20 @@ export class RiskAlertStreamResolver {
     description:
       'Alerts in order, none skipped and none twice: those after the cursor first, then live. Any role; of the accounts ' +
       'that the viewer may see, those that are opened later too. After a lost connection, subscribe again with the ' +
-      '`cursor` of the last alert that was handled.',
+      '`cursor` of the last alert that was handled. An alert whose fields cannot be read is not passed over: the stream ' +
+      'waits for it, and ends with an error if that takes too long.',
     subscribe: ({ args, context }) => listen(args as ListenArgs, context as Context),
   })
   riskAlerts(
     @Root() alert: SentAlert,
-    @Arg('accountIds', () => [ID], { nullable: true, description: ACCOUNT_IDS })
+    @Arg('accountIds', () => [ID], { nullable: true, description: WATCHED_IDS })
     _accountIds: string[] | null | undefined,
     @Arg('after', () => String, {
       nullable: true,
       description:
-        'A cursor of an alert: the stream begins after it. One beyond the last alert that is stored is BAD_USER_INPUT. ' +
-        'Null: live only.',
+        'A cursor of an alert, or a `liveCursor`: the stream begins after it. One after which alerts are no longer kept is ' +
+        'CURSOR_EXPIRED; one beyond the last alert that is stored is BAD_USER_INPUT. Null: live only. The header ' +
+        '`Last-Event-ID` of a request for server-sent events goes before it.',
     })
     _after: string | null | undefined,
   ): SentAlert {
@@ -148,18 +140,35 @@ interface ListenArgs {
 
 async function listen(args: ListenArgs, context: Context): Promise<AsyncIterable<SentAlert>> {
   const viewer = viewerOf(context);
-  const after = args.after == null ? null : sequenceOf(readCursor(args.after));
+  const { seal } = context;
+  // What a client sends by itself when it connects again is newer than the arguments of its first request.
+  const cursor = context.lastEventId ?? args.after ?? null;
+  const after = cursor === null ? null : readAlertCursor(seal, cursor).seq;
   const wanted = args.accountIds == null ? null : localAccountIds(args.accountIds);
   const found = wanted === null ? null : await readAccounts(context.db, wanted);
   const accountIds = found?.filter((account) => maySee(viewer, account)).map(({ id }) => id) ?? null;
-  if (accountIds?.length === 0) return new EmptyStream<SentAlert>();
+  if (accountIds?.length === 0) throw watchesNothing();
   const stream = await context.alertFeed.stream({ owner: confinedTo(viewer), accountIds, after });
-  if (stream !== null) return stream;
-  throw badUserInput(
-    'The cursor lies beyond the last alert that is stored: it is of another server, or the database was put back to an ' +
-      'earlier state since. Read `riskAlerts` for what is stored, and subscribe with a cursor from there.',
-  );
+  if (typeof stream === 'string') throw PROBLEMS[stream]();
+  stream.places = {
+    start: writeAlertCursor(seal, stream.startsAfter),
+    of: ({ seq }) => writeAlertCursor(seal, seq),
+  };
+  return stream;
 }
+
+const PROBLEMS: Record<CursorProblem, () => ApiError> = {
+  BEYOND: () =>
+    badUserInput(
+      'The cursor lies beyond the last alert that is stored: the database was put back to an earlier state since. Read ' +
+        '`riskAlerts` for what is stored, and subscribe with its `liveCursor`.',
+    ),
+  EXPIRED: () =>
+    new ApiError(
+      'CURSOR_EXPIRED',
+      'Alerts after the cursor are no longer kept. Read `riskAlerts` for what is, and subscribe with its `liveCursor`.',
+    ),
+};
 
 function localAccountIds(ids: readonly string[]): string[] {
   if (ids.length < 1 || ids.length > MAX_LIST) {
@@ -176,13 +185,10 @@ export class AccountAlertsResolver {
     @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
     first: number | null,
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
-    @Ctx() { loaders }: Context,
-  ): Promise<Page<AlertRecord>> {
-    return pageOf({
-      first,
-      after,
-      cursorOf: ({ seq }) => [String(seq)],
-      read: (cursor, limit) => loaders.alertPage.load({ accountId: account.id, before: sequenceOf(cursor), limit }),
-    });
+    @Ctx() context: Context,
+  ): Promise<AlertsPage> {
+    return alertPage(context, first, after, (before, limit) =>
+      context.loaders.alertPage.load({ accountId: account.id, before, limit }),
+    );
   }
 }

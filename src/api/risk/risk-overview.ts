@@ -2,7 +2,7 @@
 import { Arg, Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver, Root } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';
-import { overviewOf, type AssetTotal as Total } from '../../risk/impact/overview.js';
+import type { AssetTotal as Total } from '../../risk/impact/holding-totals.js';
 import { Access } from '../types/access.js';
 import { Cost, perAccount } from '../types/cost.js';
 import { Asset } from '../venue/asset.js';
@@ -35,7 +35,10 @@ export class AssetTotal {
   collateralValue!: Decimal;
 }
 
-@ObjectType({ description: 'The venue at a glance. Admins.', simpleResolvers: true })
+@ObjectType({
+  description: 'The venue at a glance: exact counts and sums at the prices of one instant. Admins.',
+  simpleResolvers: true,
+})
 export class RiskOverview {
   @Field(() => DateTimeScalar, { description: 'The instant of the prices.' })
   asOf!: Date;
@@ -44,6 +47,11 @@ export class RiskOverview {
     description: 'All statuses, from calm to lost, as the live monitor last evaluated them.',
   })
   accounts!: readonly StatusCount[];
+
+  @Field(() => Int, {
+    description: 'Accounts of the venue that this server cannot read at the moment: they are in none of these numbers.',
+  })
+  setAside!: number;
 
   @Field(() => DecimalScalar, {
     description:
@@ -86,7 +94,11 @@ export class RiskOverviewResolver {
     @Ctx() { loop, rulebook }: Context,
   ): Promise<RiskOverview> {
     if (!rulebook.venues.has(venue)) throw badUserInput('There is no such venue.');
-    const overview = await overviewOf(loop.accounts, loop.snapshot, venue);
-    return { ...overview, assets: overview.assets.map((total) => ({ ...total, venue, asOf: overview.asOf })) };
+    const overview = await loop.allAccounts.overviews.of(loop.snapshot, venue);
+    return {
+      ...overview,
+      setAside: loop.setAside.unreadableAt(venue),
+      assets: overview.assets.map((total) => ({ ...total, venue, asOf: overview.asOf })),
+    };
   }
 }

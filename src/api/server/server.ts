@@ -1,5 +1,5 @@
 /** The HTTP, WebSocket and event stream face of the pipeline: routes, health, and the pages for people. */
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { Transform, type Readable } from 'node:stream';
 
 import { ApolloServer } from '@apollo/server';
@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
 
 import { InvalidTokenError, type Authenticate, type Viewer } from '../../platform/tokens.js';
-import { Connections } from './sockets.js';
+import type { Connections } from './sockets.js';
 import { createContext, type Services } from '../execution/context.js';
 import { presentable } from '../execution/errors.js';
 import { ApiError } from '../types/api-error.js';
@@ -34,6 +34,7 @@ export interface ServerOptions {
   readonly pipeline: Pipeline;
   readonly authenticate: Authenticate;
   readonly limits: Limits;
+  readonly connections: Connections;
   /** Further origins whose pages may use the API, such as "https://app.example". */
   readonly origins: readonly string[];
   readonly site: SiteOptions;
@@ -77,7 +78,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     return reply.code(readiness.status === 'unavailable' ? 503 : 200).send(readiness);
   });
 
-  const parts = { ...options, connections: new Connections(limits), unread: new UnreadWatch(limits) };
+  const parts = { ...options, unread: new UnreadWatch(limits) };
   const streams = serveEventStreams(app, identify, parts);
   const sockets = serveWebSocket(app.server, parts);
   let draining = false;
@@ -93,7 +94,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   // Must run first: the server waits for its connections to end, and these are among them.
   app.addHook('preClose', async () => {
     draining = true;
-    setTimeout(() => app.server.closeAllConnections(), limits.drainSeconds * 1_000).unref();
+    const tooLate = setTimeout(() => app.server.closeAllConnections(), limits.drainSeconds * 1_000);
+    app.server.once('close', () => clearTimeout(tooLate));
     // Browsers and pools connect ahead of their requests; Node does not count such a connection as idle.
     for (const socket of opened) if (socket.bytesRead === 0) socket.destroy();
     streams.close();
@@ -127,6 +129,7 @@ function createApollo({ pipeline, services, limits }: ServerOptions): ApolloServ
       stop: async () => undefined,
     },
     parseOptions: { maxTokens: limits.tokens },
+    documentStore: pipeline.documents,
     // The pipeline decides who may introspect.
     introspection: true,
     // Pages of other origins can only send simple requests without a preflight, and those are refused.
@@ -204,4 +207,10 @@ function inWordsOfTheContract(formatted: GraphQLFormattedError): GraphQLFormatte
     message: presentable(formatted.message),
     extensions: { ...formatted.extensions, code: renamed },
   };
+}
+
+/** Such as "http://127.0.0.1:4000", once it listens. */
+export function urlOf(server: FastifyInstance): string {
+  const { address, port } = server.server.address() as AddressInfo;
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

@@ -41,6 +41,8 @@ const FILES: Record<string, { readonly file: string; readonly type: string }> = 
   '/page/ready-tabs.js': { file: join(PAGES, 'ready-tabs.js'), type: SCRIPT },
   '/page/graphiql-frame.css': { file: join(PAGES, 'graphiql-frame.css'), type: STYLE },
   '/page/page.css': { file: join(PAGES, 'page.css'), type: STYLE },
+  '/page/board.css': { file: join(PAGES, 'board.css'), type: STYLE },
+  '/page/narrow.css': { file: join(PAGES, 'narrow.css'), type: STYLE },
   '/page/react.js': { file: fileOf('react', 'umd', 'react.production.min.js'), type: SCRIPT },
   '/page/react-dom.js': { file: fileOf('react-dom', 'umd', 'react-dom.production.min.js'), type: SCRIPT },
   '/page/graphiql.js': { file: fileOf('graphiql', 'graphiql.min.js'), type: SCRIPT },

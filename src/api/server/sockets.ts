@@ -12,6 +12,10 @@ export class Connections {
     return this.total >= this.limits.connections;
   }
 
+  get count(): number {
+    return this.total;
+  }
+
   /** Counts one more of the process. Returns a function that releases it. */
   open(): () => void {
     this.total += 1;

@@ -13,8 +13,10 @@ import type { ExecutionResult } from 'graphql';
 import { OperationTypeNode, getOperationAST } from 'graphql';
 import { print } from 'graphql-sse';
 
+import { PullStream } from '../../platform/pull-stream.js';
 import { createContext } from '../execution/context.js';
 import { withoutHttp } from '../execution/errors.js';
+import type { EventResult } from '../execution/event-answers.js';
 import { ApiError } from '../types/api-error.js';
 import type { Operation } from '../execution/operation.js';
 import type { Pipeline } from '../execution/pipeline.js';
@@ -121,12 +123,14 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 async function start(
   { query, operationName, variables }: Params,
-  { client }: FastifyRequest,
+  { client, headers }: FastifyRequest,
   { pipeline, services }: StreamParts,
-): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
+): Promise<PullStream<EventResult> | ExecutionResult> {
   const { document, errors } = pipeline.read(query, operationName);
   if (errors !== null) return { errors };
-  const context: Operation['context'] = (patience) => createContext(services, client.viewer, patience);
+  const given = headers['last-event-id'];
+  const lastEventId = typeof given === 'string' && given !== '' ? given : null;
+  const context: Operation['context'] = (patience) => createContext(services, client.viewer, patience, lastEventId);
   const operation: Operation = { document, operationName, variables, transport: 'sse', client, context };
   const kind = getOperationAST(document, operationName)?.operation;
   return kind === OperationTypeNode.SUBSCRIPTION ? pipeline.subscribe(operation) : pipeline.run(operation);
@@ -134,13 +138,13 @@ async function start(
 
 /** Sends events until the stream ends, the client goes, the token ends, or the server stops. */
 async function stream(
-  result: AsyncIterableIterator<ExecutionResult> | ExecutionResult,
+  result: PullStream<EventResult> | ExecutionResult,
   { client: { viewer }, raw: { socket } }: FastifyRequest,
   reply: FastifyReply,
   { services, unread, limits }: StreamParts,
   open: Set<(reason: ApiError) => void>,
 ): Promise<void> {
-  const events = Symbol.asyncIterator in result ? result : null;
+  const events = result instanceof PullStream ? result : null;
   const response = reply.raw;
   reply.hijack();
   response.on('error', (error) => services.log.debug({ err: error }, 'An event stream failed.'));
@@ -153,15 +157,18 @@ async function stream(
   });
   // Some browsers open the stream only at the first byte.
   response.write(HEARTBEAT);
+  // No event, but clients take the id: one that is cut off before the first event loses nothing.
+  const start = events?.places?.start;
+  if (start !== undefined) response.write(`id: ${start}\n\n`);
 
   const last: ApiError[] = [];
   const end = (reason: ApiError): void => {
     last.push(reason);
-    void events?.return?.();
+    void events?.return();
   };
   open.add(end);
-  response.once('close', () => void events?.return?.());
-  if (response.destroyed) await events?.return?.();
+  response.once('close', () => void events?.return());
+  if (response.destroyed) await events?.return();
   const heartbeat = setInterval(() => {
     if (!response.writableNeedDrain) response.write(HEARTBEAT);
   }, limits.heartbeatSeconds * 1_000).unref();
@@ -189,10 +196,11 @@ async function stream(
 }
 
 /** Resolves when there is room for the next event, or the client has gone. */
-async function send(response: ServerResponse, { errors, ...result }: ExecutionResult): Promise<void> {
+async function send(response: ServerResponse, { errors, eventId, ...result }: EventResult): Promise<void> {
   if (response.destroyed) return;
   const shown = errors === undefined ? result : { ...result, errors: errors.map(withoutHttp) };
-  if (response.write(print({ event: 'next', data: shown }))) return;
+  const id = eventId === undefined ? '' : `id: ${eventId}\n`;
+  if (response.write(id + print({ event: 'next', data: shown }))) return;
   const gone = new AbortController();
   const left = (): void => gone.abort();
   response.once('close', left);

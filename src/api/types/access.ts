@@ -78,6 +78,12 @@ export function viewerOf(context: Asking): Viewer {
   return context.viewer;
 }
 
+/** For a subscription of accounts of which the viewer may see none, whether they exist or not. */
+export function watchesNothing(): ApiError {
+  const message = 'The viewer may see none of the accounts in `accountIds`: the subscription would watch nothing.';
+  return new ApiError('BAD_USER_INPUT', message);
+}
+
 /** The owner whose accounts the viewer is confined to; null: all accounts. */
 export function confinedTo(viewer: Viewer): string | null {
   return viewer.roles.includes('ADMIN') || viewer.roles.includes('SERVICE') ? null : viewer.subject;

@@ -122,7 +122,7 @@ register(MarginChangeCause, 'MarginChangeCause', 'Why a margin state is pushed.'
   COLLATERAL_RATIO: 'A collateral ratio of its venue and chain has taken effect.',
   POLICY: 'Other rules of its venue have taken effect.',
   INTEREST: 'Interest was booked.',
-  RESYNC: 'News may have been lost for a while, and this is the state as it is.',
+  RESYNC: 'Changes may not have been noticed for a while: this is the state as it is now.',
 });
 register(StaleReason, 'StaleReason', 'Why a price is stale: the last one goes on being used.', {
   AGED: 'No source has a quote that is fresh.',
@@ -164,6 +164,7 @@ register(RiskAlertKind, 'RiskAlertKind', 'What an alert is about.', {
 register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.', {
   ACCOUNT_NOT_FOUND: 'There is no such account, or it is not the viewer’s to see.',
   VENUE_NOT_FOUND: 'There is no such venue.',
+  QUOTE_OUTDATED: 'A newer quote of the same source, or of the same mark, is known.',
   CHAIN_NOT_FOUND: 'The venue has no such chain, needs one, or has none.',
   ASSET_NOT_FOUND: 'There is no such asset.',
   INSTRUMENT_NOT_FOUND: 'There is no such instrument at that venue.',

@@ -3,6 +3,7 @@ import { Field, ObjectType, type ClassType } from 'type-graphql';
 
 import { badUserInput } from './api-error.js';
 import { MAX_LIST } from './lists.js';
+import type { Seal } from './seal.js';
 
 export const PAGE_DEFAULT = 20;
 export const FIRST_DESCRIPTION = `How many at most, from 1 to ${MAX_LIST}; anything else is BAD_USER_INPUT. Null: ${PAGE_DEFAULT}.`;
@@ -35,6 +36,9 @@ export interface Page<T> {
 }
 
 interface PageRequest<T, C> {
+  readonly seal: Seal;
+  /** Names the list; a cursor leads on in its own list only. */
+  readonly list: string;
   /** Null: `PAGE_DEFAULT`. */
   readonly first: number | null;
   readonly after: string | null | undefined;
@@ -43,15 +47,15 @@ interface PageRequest<T, C> {
   readonly read: (after: C | null, limit: number) => Promise<readonly T[]> | readonly T[];
 }
 
-/** A page of a list whose cursors are tuples of texts; a malformed cursor is BAD_USER_INPUT. */
+/** A page of a list whose cursors are tuples of texts; a cursor that this list did not give out is BAD_USER_INPUT. */
 export async function pageOf<T, C extends readonly string[]>(request: PageRequest<T, C>): Promise<Page<T>> {
-  const { after, cursorOf, read } = request;
+  const { seal, list, after, cursorOf, read } = request;
   const first = request.first ?? PAGE_DEFAULT;
   if (first < 1 || first > MAX_LIST) throw badUserInput(`Expected \`first\` from 1 to ${MAX_LIST}, got ${first}.`);
-  const start = after == null ? null : (readCursor(after) as unknown as C);
+  const start = after == null ? null : (openCursor(seal, list, after) as unknown as C);
   // One item more than requested shows whether there is a next page.
   const items = await read(start, first + 1);
-  const edges = items.slice(0, first).map((node) => ({ cursor: writeCursor(cursorOf(node)), node }));
+  const edges = items.slice(0, first).map((node) => ({ cursor: sealCursor(seal, list, cursorOf(node)), node }));
   return {
     edges,
     nodes: edges.map((edge) => edge.node),
@@ -64,27 +68,20 @@ export async function pageOf<T, C extends readonly string[]>(request: PageReques
   };
 }
 
-export function writeCursor(parts: readonly string[]): string {
-  return Buffer.from(JSON.stringify(parts)).toString('base64url');
+export function sealCursor(seal: Seal, list: string, parts: readonly string[]): string {
+  return seal.seal(`cursor of ${list}`, JSON.stringify(parts));
 }
 
-export function readCursor(cursor: string): string[] {
-  try {
-    const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    const isText = (part: unknown): part is string => typeof part === 'string' && !part.includes('\0');
-    if (Array.isArray(parts) && parts.length > 0 && parts.every(isText)) return parts;
-  } catch {
-    // Falls through to the same refusal as for any other text that is no cursor.
-  }
-  throw badUserInput('Expected a cursor that an earlier page gave out.');
+export function openCursor(seal: Seal, list: string, cursor: string): readonly string[] {
+  const text = seal.open(`cursor of ${list}`, cursor);
+  if (text === null) throw badUserInput('Expected a cursor that an earlier page of this list gave out.');
+  // What opens was sealed by `sealCursor`.
+  return JSON.parse(text) as readonly string[];
 }
 
 /** A cursor that is one number of a sequence. */
 export function sequenceOf(cursor: readonly string[] | null): bigint | null {
-  if (cursor === null) return null;
-  const [text = ''] = cursor;
-  if (!/^\d{1,18}$/.test(text)) throw badUserInput('Expected a cursor that an earlier page of this list gave out.');
-  return BigInt(text);
+  return cursor === null ? null : BigInt(cursor[0] ?? '0');
 }
 
 /** Of an interface. */

@@ -1,6 +1,6 @@
 import { Field, ObjectType } from 'type-graphql';
 
-import type { Decimal } from '../../margin/decimal.js';
+import { roundUp, type Decimal } from '../../margin/decimal.js';
 import type { RefusalOf } from '../../margin/refusal.js';
 import { ErrorCode } from './enums.js';
 import { DecimalScalar } from './scalars.js';
@@ -15,13 +15,14 @@ export class UserError {
 
   @Field(() => DecimalScalar, {
     nullable: true,
-    description: 'What it would take, in the unit of the field at fault; null where it is no matter of quantity.',
+    description:
+      'What it would take, in the unit of the field at fault, rounded up; null where it is no matter of quantity.',
   })
   required!: Decimal | null;
 
   @Field(() => DecimalScalar, {
     nullable: true,
-    description: 'What there is, in the same unit; null where it is no matter of quantity.',
+    description: 'What there is, in the same unit, rounded down; null where it is no matter of quantity.',
   })
   available!: Decimal | null;
 
@@ -37,7 +38,7 @@ export function userErrors(refusals: readonly RefusalOf<keyof typeof ErrorCode>[
   return refusals.map(({ code, message, field, required, available }) => ({
     code,
     message,
-    required: required ?? null,
+    required: required === undefined ? null : roundUp(required),
     available: available ?? null,
     field: field === undefined ? null : ['input', ...field],
   }));

@@ -28,7 +28,8 @@ export const DecimalScalar = new GraphQLScalarType<Decimal, string>({
   description:
     'Exact decimal, always a string in plain notation such as "-12.5". It matches ' +
     '-?(0|[1-9][0-9]{0,29})([.][0-9]{1,18})?; JSON numbers are refused. Answers carry no trailing zeros and no -0, and ' +
-    'are rounded once, to 18 fraction digits: requirements and margin ratios up, everything else towards minus infinity.',
+    'are rounded once, to 18 fraction digits: requirements and margin ratios up, liquidation prices towards the present ' +
+    'price, everything else towards minus infinity. So parts may differ from their total in the last digits.',
   // Resolvers round the fields that are rounded up, so those stay the same here.
   serialize: (value) => toPlain(roundDown(value as Decimal)),
   parseValue: readDecimal,

@@ -19,7 +19,7 @@ export class CollateralRatioChangedResolver {
   @Subscription(() => CollateralRatio, {
     description:
       'Any role. A version when it is scheduled, when it takes effect, and when it is cancelled: its `status` says which. ' +
-      'A client that reads slowly is told how each version stands by then. An unknown code stays silent.',
+      'A client that reads slowly is sent each version as it stands by then. An unknown code has no events.',
     subscribe: ({ args, context }) => {
       const { venue, chain } = args as WatchArgs;
       return (context as Context).ratioFeed.watch({ venue: venue ?? null, chain: chain ?? null });

@@ -8,16 +8,9 @@ import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Asset } from './asset.js';
 import { CollateralRatio } from './collateral-ratio.js';
 import type { Context } from '../execution/context.js';
-import {
-  AFTER_DESCRIPTION,
-  FIRST_DESCRIPTION,
-  PAGE_DEFAULT,
-  connectionOf,
-  pageOf,
-  sequenceOf,
-  type Page,
-} from '../types/pagination.js';
+import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT, connectionOf, type Page } from '../types/pagination.js';
 import { DateTimeScalar } from '../types/scalars.js';
+import { historyPage } from './rule-version.js';
 
 const Ratios = connectionOf('CollateralRatio', () => CollateralRatio, 'versions of a collateral ratio');
 
@@ -64,18 +57,9 @@ export class CollateralRatioQueries {
     @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
     first: number | null,
     @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
-    @Ctx() { rulebook }: Context,
+    @Ctx() { rulebook, seal }: Context,
   ): Promise<Page<RatioVersion>> {
-    const versions = [...rulebook.ratioVersions(venue, chain ?? null, asset)].reverse();
-    return pageOf({
-      first,
-      after,
-      cursorOf: ({ version }) => [String(version)],
-      read: (cursor, limit) => {
-        const before = sequenceOf(cursor);
-        return versions.filter(({ version }) => before === null || version < before).slice(0, limit);
-      },
-    });
+    return historyPage(rulebook.ratioVersions(venue, chain ?? null, asset), seal, first, after);
   }
 
   @Access(...ANY_ROLE)

@@ -1,4 +1,5 @@
 /** The fields that the versions of all kinds of rules share. `api/admin` adds the impact. */
+import type { Seal } from '../types/seal.js';
 import { Ctx, Field, FieldResolver, ID, Int, InterfaceType, Resolver, Root } from 'type-graphql';
 
 import { statusOf, type VersionRecord } from '../../policy/versions/rule-version.js';
@@ -6,6 +7,7 @@ import type { Context } from '../execution/context.js';
 import { CollateralRatioStatus } from '../types/enums.js';
 import { storedId } from '../types/global-id.js';
 import { ID_DESCRIPTION } from '../types/node.js';
+import { pageOf, sequenceOf, type Page } from '../types/pagination.js';
 import { DateTimeScalar } from '../types/scalars.js';
 
 @InterfaceType({
@@ -53,4 +55,25 @@ export class RuleVersionResolver {
   changedBy(@Root() version: VersionRecord, @Ctx() { viewer }: Context): string | null {
     return viewer?.roles.includes('ADMIN') === true ? version.changedBy : null;
   }
+}
+
+/** A page of the versions of one rule, newest first. @param versions oldest first */
+export function historyPage<V extends VersionRecord>(
+  versions: readonly V[],
+  seal: Seal,
+  first: number | null,
+  after: string | null | undefined,
+): Promise<Page<V>> {
+  const newestFirst = [...versions].reverse();
+  return pageOf({
+    seal,
+    list: 'versions',
+    first,
+    after,
+    cursorOf: ({ version }) => [String(version)],
+    read: (cursor, limit) => {
+      const before = sequenceOf(cursor);
+      return newestFirst.filter(({ version }) => before === null || version < before).slice(0, limit);
+    },
+  });
 }

@@ -1,7 +1,7 @@
 /**
  * How much leverage an instrument may have (rules: 7; source: 004, section V).
  */
-import { checkInitialMargin } from './acceptance.js';
+import { checkInitialMargin, coverOfIsolated, isolatedNotCovered } from './acceptance.js';
 import { assessMargin } from '../state/assess.js';
 import { pieceAt } from '../curve.js';
 import { ONE, ZERO, decimal, max, min, type Decimal } from '../decimal.js';
@@ -38,18 +38,22 @@ export function withLeverage(account: AccountState, instrument: string, leverage
 }
 
 /**
- * Why the leverage may not be set (rules: 7); null: it may. It is a whole number from 1 to `maxLeverage`. With a cross
- * position: the margin balance covers the new total initial margin, or that does not rise. Isolated: margin +
- * min(0, PnL) covers the position's new initial margin, and no margin moves. Refused with LEVERAGE_OUT_OF_RANGE,
- * PRICE_UNAVAILABLE or INSUFFICIENT_MARGIN.
+ * Why the leverage may not be set (rules: 7); null: it may. What is set already always may be. Otherwise it is a whole
+ * number from 1 to `maxLeverage`. With a cross position: the margin balance covers the new total initial margin, or that
+ * does not rise. Isolated, no margin moves; it may rise, and falls only while margin + min(0, PnL) covers the position's
+ * new initial margin. Refused with LEVERAGE_OUT_OF_RANGE, PRICE_UNAVAILABLE or INSUFFICIENT_MARGIN.
+ *
+ * @param present the leverage that is set
  */
 export function checkLeverage(
   rules: InstrumentRules,
   leverage: Decimal,
+  present: Decimal,
   account: AccountState,
   market: Market,
   policy: Policy,
 ): Refusal | null {
+  if (leverage.eq(present)) return null;
   const most = maxLeverage(rules, account, market);
   if (!leverage.isInteger() || leverage.lt(ONE) || leverage.gt(most)) {
     const message = `Leverage is a whole number from 1 to ${most.toFixed()}, the maximum for the present notional.`;
@@ -60,13 +64,11 @@ export function checkLeverage(
   if (positions.some(({ markPrice }) => markPrice === null)) {
     return refuse('PRICE_UNAVAILABLE', `${rules.symbol} has a position and no mark price.`);
   }
-  for (const { marginMode, isolatedMargin, unrealizedPnl, initialMargin } of positions) {
-    if (marginMode === 'CROSS' || unrealizedPnl === null || initialMargin === null) continue;
-    const covered = isolatedMargin.plus(min(ZERO, unrealizedPnl));
-    if (covered.lt(initialMargin)) {
-      const message = 'The margin of the isolated position, less its loss, would not cover its initial margin.';
-      return refuseAmount('INSUFFICIENT_MARGIN', message, initialMargin, covered);
-    }
+  for (const position of leverage.gt(present) ? [] : positions) {
+    const { marginMode, initialMargin } = position;
+    const covered = coverOfIsolated(position);
+    if (marginMode === 'CROSS' || covered === null || initialMargin === null) continue;
+    if (covered.lt(initialMargin)) return isolatedNotCovered(initialMargin, covered);
   }
   const before = assessMargin(account, market, policy);
   return after.initialMargin.lte(before.initialMargin) ? null : checkInitialMargin(after);

@@ -14,6 +14,7 @@ import {
   type Policy,
 } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
+import { checkCredits } from './unpriced.js';
 
 /** Isolated margin is allowed in single-asset mode, and in multi-asset mode where the policy says so (rules: 6). */
 export function allowsIsolated(mode: CollateralMode, policy: Policy): boolean {
@@ -21,15 +22,19 @@ export function allowsIsolated(mode: CollateralMode, policy: Policy): boolean {
 }
 
 /**
- * The margin mode of an instrument changes only while it has no position (rules: 7); null: it may. Refused with
- * ISOLATED_NOT_ALLOWED or MARGIN_MODE_LOCKED.
+ * The margin mode of an instrument changes only while it has no position (rules: 7); null: it may, as may what is set
+ * already. Refused with ISOLATED_NOT_ALLOWED or MARGIN_MODE_LOCKED.
+ *
+ * @param present the mode that is set
  */
 export function checkMarginMode(
   instrument: string,
   mode: MarginMode,
+  present: MarginMode,
   account: AccountState,
   policy: Policy,
 ): Refusal | null {
+  if (mode === present) return null;
   if (mode === 'ISOLATED' && !allowsIsolated(account.collateralMode, policy)) {
     return refuse('ISOLATED_NOT_ALLOWED', 'This venue has no isolated margin in multi-asset mode.');
   }
@@ -47,9 +52,9 @@ export function checkPositionMode(account: AccountState): Refusal | null {
 
 /**
  * Why the collateral mode may not change (rules: 7); null: it may. To multi-asset: not while an isolated position stands
- * where that mode has none. To single-asset: not while anything but USDT is owed, nor when the margin balance would not
- * cover the initial margin. Refused with COLLATERAL_MODE_LOCKED, INSUFFICIENT_MARGIN, or PRICE_UNAVAILABLE while the mark
- * of a cross position is stale.
+ * where that mode has none, nor while a balance would begin to count that never had a price. To single-asset: not while
+ * anything but USDT is owed, nor when the margin balance would not cover the initial margin. Refused with
+ * COLLATERAL_MODE_LOCKED, INSUFFICIENT_MARGIN, or PRICE_UNAVAILABLE: also while the mark of a cross position is stale.
  */
 export function checkCollateralMode(
   mode: CollateralMode,
@@ -60,7 +65,7 @@ export function checkCollateralMode(
   if (mode === account.collateralMode) return null;
   if (mode === 'MULTI_ASSET') {
     const isolated = account.positions.find(({ marginMode }) => marginMode === 'ISOLATED');
-    if (isolated === undefined || allowsIsolated(mode, policy)) return null;
+    if (isolated === undefined || allowsIsolated(mode, policy)) return checkCredits(account, mode, market, policy);
     const message = `Multi-asset mode has no isolated margin here: close the isolated position in ${isolated.instrument} first.`;
     return refuse('COLLATERAL_MODE_LOCKED', message);
   }

@@ -2,14 +2,11 @@
  * What an account would be after changes that are not made (rules: 14). Every step uses the rule and the arithmetic of
  * the real change, so that both give the same numbers.
  */
-import { checkTrade } from './acceptance.js';
-import { withBalanceChanges, withPositions } from '../state/account.js';
 import { assessMargin, type MarginReport } from '../state/assess.js';
-import { autoExchange } from './auto-exchange.js';
-import { ZERO, type Decimal } from '../decimal.js';
-import { applyFill } from './fill.js';
-import { checkLeverage, startingLeverage, withLeverage } from './leverage.js';
-import { allowsIsolated, checkCollateralMode } from './modes.js';
+import { pricedBy } from '../state/collateral.js';
+import type { Decimal } from '../decimal.js';
+import { startingLeverage } from './leverage.js';
+import { allowsIsolated, checkMarginMode } from './modes.js';
 import {
   SETTLEMENT_ASSET,
   type AccountState,
@@ -17,38 +14,36 @@ import {
   type MarginMode,
   type Market,
   type Policy,
-  type PositionSide,
-  type TradeSide,
 } from '../model.js';
-import { checkPlatformCaps } from './platform-cap.js';
 import { refuse, within, type Refusal } from '../refusal.js';
-import { checkTransferOut } from '../solve/transferable.js';
+import {
+  adjustMargin,
+  isApplied,
+  makeTrade,
+  setLeverage,
+  switchMode,
+  transfer,
+  type InstrumentSetting,
+  type SimulatedMargin,
+  type SimulatedTrade,
+  type Step,
+  type Terms,
+} from './simulation-steps.js';
 
 export interface SimulatedChanges {
   /** Null: as it is. */
   readonly collateralMode: CollateralMode | null;
+  readonly marginModes: readonly { readonly instrument: string; readonly marginMode: MarginMode }[];
   readonly leverages: readonly { readonly instrument: string; readonly leverage: Decimal }[];
   /** Negative: out. */
   readonly transfers: readonly { readonly asset: string; readonly quantity: Decimal }[];
+  readonly margins: readonly SimulatedMargin[];
   readonly trades: readonly SimulatedTrade[];
-  /** An asset's index price or an instrument's mark price; each moves only what it names. */
+  /**
+   * An asset's index price or an instrument's mark price; each moves only what it names. That of an asset which is
+   * priced as another is one for that other. Of two for the same price the last counts.
+   */
   readonly prices: readonly { readonly symbol: string; readonly price: Decimal }[];
-}
-
-export interface SimulatedTrade {
-  readonly instrument: string;
-  readonly side: TradeSide;
-  readonly positionSide: PositionSide | null;
-  readonly size: Decimal;
-  /** Null: the present mark price. */
-  readonly price: Decimal | null;
-  readonly fee: Decimal;
-}
-
-/** What an account has set for an instrument. */
-export interface InstrumentSetting {
-  readonly leverage: Decimal;
-  readonly marginMode: MarginMode;
 }
 
 /** What a step takes beyond account, market and policy. */
@@ -62,23 +57,19 @@ export interface SimulationContext {
 export interface Simulation {
   readonly before: MarginReport;
   readonly after: MarginReport;
-  /** The account, the market and the policy that `after` is the report of. */
+  /** The account and the market that `after` is the report of. */
   readonly account: AccountState;
   readonly market: Market;
-  readonly policy: Policy;
   /** Of the first step that its own rule refuses, at present prices; null: the venue would accept all of it. */
   readonly refusal: Refusal | null;
-}
-
-/** One step: the account after it, and why it would be refused. */
-interface Step {
-  readonly account: AccountState;
-  readonly refusal: Refusal | null;
+  /** Symbols whose stale price a trade passed by only; by code point. */
+  readonly stale: readonly string[];
 }
 
 /**
- * Applies, in this order: mode, leverages, transfers, trades, prices (rules: 14). A step refused for want of margin or
- * balance is applied all the same, so that `after` shows what it comes to. Any other refused step is left out.
+ * Applies, in this order: modes (of the collateral, of instruments), leverages, transfers, isolated margin, trades,
+ * prices (rules: 14). A step refused for want of margin or balance is applied all the same, so that `after` shows what
+ * it comes to. Any other refused step is left out.
  */
 export function simulate(
   account: AccountState,
@@ -102,163 +93,128 @@ export function* simulation(
   policy: Policy,
   context: SimulationContext,
 ): Generator<undefined, Simulation> {
-  const before = assessMargin(account, market, policy);
-  const settings = new Map(context.settings);
-  let current = account;
-  let refusal: Refusal | null = null;
-  const take = (step: Step, field: readonly string[]): void => {
-    current = step.account;
-    if (step.refusal !== null) refusal ??= within(field, step.refusal);
-  };
-
-  const { collateralMode, leverages, transfers, trades } = changes;
-  if (collateralMode !== null) {
-    take(switchMode(current, collateralMode, market, policy, context), ['collateralMode']);
-    if (!allowsIsolated(current.collateralMode, policy)) {
-      for (const [instrument, setting] of settings) settings.set(instrument, { ...setting, marginMode: 'CROSS' });
-    }
+  const trial = new Trial(account, { market, policy, platformRoom: context.platformRoom }, context.settings);
+  const { collateralMode, marginModes, leverages, transfers, margins, trades, prices } = changes;
+  if (collateralMode !== null) trial.switchMode(collateralMode);
+  for (const [index, { instrument, marginMode }] of marginModes.entries()) {
+    trial.setMarginMode(instrument, marginMode, ['marginModes', `${index}`]);
   }
   for (const [index, { instrument, leverage }] of leverages.entries()) {
     yield;
-    const step = setLeverage(current, instrument, leverage, market, policy);
-    take(step, ['leverages', `${index}`]);
-    if (isApplied(step.refusal)) {
-      settings.set(instrument, { marginMode: 'CROSS', ...settings.get(instrument), leverage });
-    }
+    trial.setLeverage(instrument, leverage, ['leverages', `${index}`]);
   }
   for (const [index, { asset, quantity }] of transfers.entries()) {
     yield;
-    take(transfer(account, current, asset, quantity, market, policy, context), ['transfers', `${index}`]);
+    trial.transfer(asset, quantity, ['transfers', `${index}`]);
+  }
+  for (const [index, margin] of margins.entries()) {
+    yield;
+    trial.adjustMargin(margin, ['margins', `${index}`]);
   }
   for (const [index, trade] of trades.entries()) {
     yield;
-    take(makeTrade(current, trade, settings.get(trade.instrument), market, policy), ['trades', `${index}`]);
+    trial.makeTrade(trade, ['trades', `${index}`]);
   }
-  const moved = withPrices(market, policy, changes.prices);
-  changes.prices.forEach(({ symbol }, index) => {
-    take({ account: current, refusal: checkSymbol(symbol, policy) }, ['prices', `${index}`]);
-  });
-  return {
-    before,
-    after: assessMargin(current, moved.market, moved.policy),
-    account: current,
-    ...moved,
-    refusal,
-  };
+  prices.forEach(({ symbol }, index) => trial.checkSymbol(symbol, ['prices', `${index}`]));
+  return trial.end(withPrices(market, policy, prices));
 }
 
-/** A lack of margin or balance has a result to show; what is impossible has none. */
-function isApplied(refusal: Refusal | null): boolean {
-  return refusal === null || refusal.code === 'INSUFFICIENT_MARGIN' || refusal.code === 'INSUFFICIENT_BALANCE';
-}
+/** The account and its settings from step to step. */
+class Trial {
+  private readonly before: MarginReport;
+  private account: AccountState;
+  private readonly settings: Map<string, InstrumentSetting>;
+  private refusal: Refusal | null = null;
+  private readonly stale = new Set<string>();
 
-function step(before: AccountState, after: AccountState, refusal: Refusal | null): Step {
-  return { account: isApplied(refusal) ? after : before, refusal };
-}
-
-function exchanged(account: AccountState, market: Market, policy: Policy): AccountState {
-  return withBalanceChanges(account, autoExchange(account, market, policy));
-}
-
-function switchMode(
-  account: AccountState,
-  collateralMode: CollateralMode,
-  market: Market,
-  policy: Policy,
-  context: SimulationContext,
-): Step {
-  const after = { ...account, collateralMode };
-  const refusal =
-    checkCollateralMode(collateralMode, account, market, policy) ??
-    checkPlatformCaps(account, after, policy.collateralRatios, context.platformRoom);
-  return step(account, collateralMode === account.collateralMode ? account : exchanged(after, market, policy), refusal);
-}
-
-function setLeverage(
-  account: AccountState,
-  instrument: string,
-  leverage: Decimal,
-  market: Market,
-  policy: Policy,
-): Step {
-  const rules = policy.instruments.get(instrument);
-  if (rules === undefined) return { account, refusal: unknownInstrument(instrument) };
-  return step(
-    account,
-    withLeverage(account, instrument, leverage),
-    checkLeverage(rules, leverage, account, market, policy),
-  );
-}
-
-function transfer(
-  start: AccountState,
-  account: AccountState,
-  asset: string,
-  quantity: Decimal,
-  market: Market,
-  policy: Policy,
-  context: SimulationContext,
-): Step {
-  if (!policy.assets.has(asset)) return { account, refusal: refuse('ASSET_NOT_FOUND', `There is no asset ${asset}.`) };
-  const after = withBalanceChanges(account, [{ asset, quantity, kind: 'TRANSFER' }]);
-  const refusal = quantity.lt(ZERO)
-    ? checkTransferOut(asset, quantity.negated(), account, market, policy)
-    : // The room is what was left at the start: earlier steps have used some of it up.
-      checkPlatformCaps(start, after, policy.collateralRatios, context.platformRoom);
-  return step(account, after, refusal);
-}
-
-function makeTrade(
-  account: AccountState,
-  trade: SimulatedTrade,
-  setting: InstrumentSetting | undefined,
-  market: Market,
-  policy: Policy,
-): Step {
-  const rules = policy.instruments.get(trade.instrument);
-  if (rules === undefined) return { account, refusal: unknownInstrument(trade.instrument) };
-  const price = trade.price ?? market.mark(trade.instrument)?.price;
-  if (price === undefined) {
-    return { account, refusal: refuse('PRICE_UNAVAILABLE', `${trade.instrument} has no mark price to trade at.`) };
+  constructor(
+    private readonly start: AccountState,
+    private readonly terms: Terms,
+    settings: ReadonlyMap<string, InstrumentSetting>,
+  ) {
+    this.before = assessMargin(start, terms.market, terms.policy);
+    this.account = start;
+    this.settings = new Map(settings);
   }
-  const { leverage, marginMode } = setting ?? { leverage: startingLeverage(rules), marginMode: 'CROSS' as const };
-  const effect = applyFill(account, { ...trade, price, leverage, marginMode });
-  if (effect.refusal !== null) return { account, refusal: effect.refusal };
-  const filled = withBalanceChanges(withPositions(account, effect.positions), effect.changes);
-  const after = exchanged(filled, market, policy);
-  return step(account, after, checkTrade(account, after, market, policy));
-}
 
-function unknownInstrument(symbol: string): Refusal {
-  return refuse('INSTRUMENT_NOT_FOUND', `This venue has no instrument ${symbol}.`);
+  switchMode(mode: CollateralMode): void {
+    this.take(switchMode(this.account, mode, this.terms), ['collateralMode']);
+    if (allowsIsolated(this.account.collateralMode, this.terms.policy)) return;
+    for (const [name, setting] of this.settings) this.settings.set(name, { ...setting, marginMode: 'CROSS' });
+  }
+
+  setMarginMode(instrument: string, marginMode: MarginMode, field: readonly string[]): void {
+    const setting = this.settingOf(instrument, field);
+    if (setting === null) return;
+    const refusal = checkMarginMode(instrument, marginMode, setting.marginMode, this.account, this.terms.policy);
+    this.take({ account: this.account, refusal }, field);
+    if (refusal === null) this.settings.set(instrument, { ...setting, marginMode });
+  }
+
+  setLeverage(instrument: string, leverage: Decimal, field: readonly string[]): void {
+    const setting = this.settingOf(instrument, field);
+    const rules = this.terms.policy.instruments.get(instrument);
+    if (setting === null || rules === undefined) return;
+    const step = setLeverage(this.account, rules, leverage, setting.leverage, this.terms);
+    this.take(step, field);
+    if (isApplied(step.refusal)) this.settings.set(instrument, { ...setting, leverage });
+  }
+
+  transfer(asset: string, quantity: Decimal, field: readonly string[]): void {
+    this.take(transfer(this.start, this.account, asset, quantity, this.terms), field);
+  }
+
+  adjustMargin(margin: SimulatedMargin, field: readonly string[]): void {
+    this.take(adjustMargin(this.account, margin, this.terms), field);
+  }
+
+  makeTrade(trade: SimulatedTrade, field: readonly string[]): void {
+    const setting = this.settingOf(trade.instrument, field);
+    if (setting !== null) this.take(makeTrade(this.account, trade, setting, this.terms), field);
+  }
+
+  checkSymbol(symbol: string, field: readonly string[]): void {
+    this.take({ account: this.account, refusal: checkSymbol(symbol, this.terms.policy) }, field);
+  }
+
+  /** @param market after all steps */
+  end(market: Market): Simulation {
+    const { before, account, refusal } = this;
+    const after = assessMargin(account, market, this.terms.policy);
+    return { before, after, account, market, refusal, stale: [...this.stale].sort() };
+  }
+
+  private take({ account, refusal, stale }: Step, field: readonly string[]): void {
+    this.account = account;
+    if (refusal !== null) this.refusal ??= within(field, refusal);
+    for (const symbol of stale ?? []) this.stale.add(symbol);
+  }
+
+  /** Null, and refused: there is no such instrument. */
+  private settingOf(instrument: string, field: readonly string[]): InstrumentSetting | null {
+    const rules = this.terms.policy.instruments.get(instrument);
+    if (rules !== undefined) {
+      return this.settings.get(instrument) ?? { leverage: startingLeverage(rules), marginMode: 'CROSS' };
+    }
+    const refusal = refuse('INSTRUMENT_NOT_FOUND', `This venue has no instrument ${instrument}.`);
+    this.take({ account: this.account, refusal }, field);
+    return null;
+  }
 }
 
 function checkSymbol(symbol: string, policy: Policy): Refusal | null {
-  if (symbol === SETTLEMENT_ASSET) return refuse('INVALID_INPUT', 'USDT is the measure of all prices: it is always 1.');
+  if (policy.assets.has(symbol) && pricedBy(symbol, policy) === SETTLEMENT_ASSET) {
+    return refuse('INVALID_INPUT', 'USDT is the measure of all prices: it is always 1.');
+  }
   if (policy.assets.has(symbol) || policy.instruments.has(symbol)) return null;
   return refuse('ASSET_NOT_FOUND', `There is neither an asset nor an instrument ${symbol}.`);
 }
 
-/**
- * The market with the named prices in place of its own; they are fresh. An asset that is priced as another takes a
- * price named for it, and follows the other where none is.
- */
-function withPrices(
-  market: Market,
-  policy: Policy,
-  prices: SimulatedChanges['prices'],
-): { market: Market; policy: Policy } {
-  const named = new Map(prices.map(({ symbol, price }) => [symbol, { price, stale: false }]));
-  const assets = new Map(policy.assets);
-  for (const symbol of named.keys()) {
-    const rules = assets.get(symbol);
-    if (rules !== undefined) assets.set(symbol, { ...rules, pricedAs: null });
-  }
+/** The market with the named prices in place of its own; they are fresh. */
+function withPrices(market: Market, policy: Policy, prices: SimulatedChanges['prices']): Market {
+  const named = new Map(prices.map(({ symbol, price }) => [pricedBy(symbol, policy), { price, stale: false }]));
   return {
-    market: {
-      index: (asset) => named.get(asset) ?? market.index(asset),
-      mark: (instrument) => named.get(instrument) ?? market.mark(instrument),
-    },
-    policy: { ...policy, assets },
+    index: (asset) => named.get(asset) ?? market.index(asset),
+    mark: (instrument) => named.get(instrument) ?? market.mark(instrument),
   };
 }

@@ -3,22 +3,12 @@
  * Margin balance less maintenance margin is piecewise linear in the factor by which the price moves. It bends where a
  * tier begins and jumps where FLAT tiers do. The bounds are where it falls below 0, exactly.
  */
-import type { MarginReport, PositionReport } from '../state/assess.js';
+import { isolatedMarginBalance, type MarginReport, type PositionReport } from '../state/assess.js';
 import { indexPrice, pricedBy, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
-import { collateralCurve, countedAmount, maintenanceCurve } from '../curve.js';
-import { ONE, ZERO, decimal, quotientDown, quotientUp, type Decimal } from '../decimal.js';
+import { collateralCurve, countedAmount, debtRate, maintenanceCurve } from '../curve.js';
+import { ONE, ZERO, decimal, quotientDown, quotientUp, type Decimal, type Fraction } from '../decimal.js';
 import { SETTLEMENT_ASSET, type AccountState, type MarginStatus, type Market, type Policy } from '../model.js';
-import {
-  add,
-  along,
-  constant,
-  firstBelowZeroOverOne,
-  lastBelowZeroUnderOne,
-  negated,
-  straight,
-  type Fraction,
-  type Piecewise,
-} from './piecewise.js';
+import { Piecewise } from './piecewise.js';
 
 export type NoLiquidationPrice = 'NO_EXPOSURE' | 'NOT_REACHABLE' | 'UNPRICED' | 'ALREADY_LIQUIDATABLE';
 
@@ -32,7 +22,7 @@ export interface LiquidationPrice {
 }
 
 /** In USDT. A liquidation price from here on is not reachable. */
-const OUT_OF_REACH: Decimal = decimal(10).pow(30);
+const OUT_OF_REACH: Decimal = decimal('1e30');
 
 /**
  * The mark price of a position's instrument at which it would be liquidated (rules: 9), in USDT, rounded at 18 digits
@@ -52,7 +42,9 @@ export function positionLiquidationPrice(
   const reason = withoutPrice(position.status);
   if (reason !== null || position.markPrice === null) return none(reason ?? 'UNPRICED');
   if (position.marginMode === 'ISOLATED') {
-    return nearest(add([constant(position.isolatedMargin), ofPosition(position, policy)]), position.markPrice);
+    const line = new Piecewise(isolatedMarginBalance(position).minus(position.maintenanceMargin ?? ZERO));
+    addPosition(line, position, policy);
+    return nearest(line, position.markPrice);
   }
   const moving = report.positions.filter(
     ({ instrument, marginMode }) => instrument === position.instrument && marginMode === 'CROSS',
@@ -104,45 +96,36 @@ function surplus(
   report: MarginReport,
   policy: Policy,
 ): Piecewise {
-  const moving = [
-    ...positions.map((position) => ofPosition(position, policy)),
-    ...balances.map((balance) => ofBalance(balance, account, policy)),
-  ];
-  let fixed = report.marginBalance.minus(report.maintenanceMargin);
-  for (const { unrealizedPnl, maintenanceMargin } of positions) {
-    fixed = fixed.minus(unrealizedPnl ?? ZERO).plus(maintenanceMargin ?? ZERO);
-  }
-  for (const { collateralValue, quantity } of balances) {
-    const debtMargin = quantity.lt(ZERO) ? collateralValue.times(policy.debtMarginRate) : ZERO;
-    fixed = fixed.minus(collateralValue).minus(debtMargin);
-  }
-  return add([constant(fixed), ...moving]);
+  const line = new Piecewise(report.marginBalance.minus(report.maintenanceMargin));
+  for (const position of positions) addPosition(line, position, policy);
+  for (const balance of balances) addBalance(line, balance, account, policy);
+  return line;
 }
 
 /** Unrealised PnL less maintenance margin, when the mark is multiplied by t. */
-function ofPosition({ instrument, side, notional, cost }: PositionReport, policy: Policy): Piecewise {
-  const value = notional ?? ZERO;
-  const pnl = side === 'LONG' ? straight(value, cost.negated()) : straight(value.negated(), cost);
-  const tiers = policy.instruments.get(instrument)?.tiers ?? [];
-  return add([pnl, negated(along(maintenanceCurve(tiers, policy), value))]);
+function addPosition(line: Piecewise, { instrument, side, notional }: PositionReport, policy: Policy): void {
+  const tiers = policy.instruments.get(instrument)?.tiers;
+  if (notional === null || tiers === undefined) return;
+  line.addProportional(side === 'LONG' ? notional : notional.negated());
+  line.subtractCurve(maintenanceCurve(tiers, policy), notional);
 }
 
 /** What a balance counts, less the margin asked for a debt, when its index price is multiplied by t. */
-function ofBalance(balance: CollateralContribution, account: AccountState, policy: Policy): Piecewise {
+function addBalance(line: Piecewise, balance: CollateralContribution, account: AccountState, policy: Policy): void {
   const { asset, quantity, indexPrice: price, collateralValue } = balance;
-  if (price === null) return constant(ZERO);
-  if (quantity.lt(ZERO)) return straight(collateralValue.times(policy.debtMarginRate.plus(ONE)), ZERO);
+  if (price === null) return;
+  if (quantity.lt(ZERO)) return line.addProportional(collateralValue.times(debtRate(policy).plus(ONE)));
   const table = collateralTableOf(asset, account.collateralMode, policy);
   const amount = table === null ? ZERO : countedAmount(quantity, price, table);
   // Tiers in coins do not bend when the price moves; nothing counted stays nothing.
-  if (table === null || table.tierUnit === 'QUANTITY' || amount.isZero()) return straight(collateralValue, ZERO);
-  return along(collateralCurve(table).segments, amount);
+  if (table === null || table.tierUnit === 'QUANTITY' || amount.isZero()) return line.addProportional(collateralValue);
+  line.addCurve(collateralCurve(table).segments, amount);
 }
 
 /** The bounds around the present price, and which of them is nearer. */
 function nearest(line: Piecewise, present: Decimal): LiquidationPrice {
-  const below = lastBelowZeroUnderOne(line);
-  const first = firstBelowZeroOverOne(line);
+  const below = line.lastBelowZeroUnderOne();
+  const first = line.firstBelowZeroOverOne();
   const above = first !== null && isReachable(first, present) ? first : null;
   const lower = below === null ? null : quotientUp(below.dividend.times(present), below.divisor);
   const higher = above === null ? null : quotientDown(above.dividend.times(present), above.divisor);

@@ -1,138 +1,129 @@
 /**
  * Functions of t > 0 made of straight pieces, which may jump where a piece begins, and where they fall below 0 around
- * t = 1 (rules: 9). Exact: breakpoints and roots are fractions, compared by cross-multiplication.
+ * t = 1 (rules: 9). Exact. Such a function is known by its value at t = 1 and by the parts of it that move; the search
+ * goes outwards from there.
  */
-import type { Segment } from '../curve.js';
-import { ONE, ZERO, type Decimal } from '../decimal.js';
+import { pieceAt, type Segment } from '../curve.js';
+import { Fraction, ONE, ZERO, type Decimal } from '../decimal.js';
 
-/** dividend / divisor; the divisor is greater than 0. */
-export interface Fraction {
-  readonly dividend: Decimal;
-  readonly divisor: Decimal;
-}
+const HERE: Fraction = new Fraction(ONE, ONE);
+const MINUS_ONE: Decimal = ONE.negated();
 
-/** slope x t + intercept; from each kink on (the kink included) with what the kink adds. */
-export interface Piecewise {
+/** slope x t + intercept */
+interface Line {
   readonly slope: Decimal;
   readonly intercept: Decimal;
-  readonly kinks: readonly Kink[];
 }
 
-export interface Kink {
-  /** Greater than 0. */
+/** What is added to the line at `at` and beyond. */
+interface Kink extends Line {
   readonly at: Fraction;
-  readonly slope: Decimal;
-  readonly intercept: Decimal;
 }
 
-interface Stretch {
-  readonly from: Fraction;
-  /** Null: without end. */
-  readonly to: Fraction | null;
-  readonly slope: Decimal;
-  readonly intercept: Decimal;
+export class Piecewise {
+  /** Of the piece that holds t = 1, or begins there. */
+  private slope = ZERO;
+  /** At t = 1 and below it; above it. */
+  private readonly kinksBelow: Kink[] = [];
+  private readonly kinksAbove: Kink[] = [];
+
+  /** @param present the value at t = 1, of all that moves and all that does not */
+  constructor(private readonly present: Decimal) {}
+
+  /** A part that moves in proportion to t. */
+  addProportional(presentValue: Decimal): void {
+    this.slope = this.slope.plus(presentValue);
+  }
+
+  /**
+   * A part that is a curve of the rules at amount x t.
+   *
+   * @param segments contiguous from 0
+   * @param amount the amount at t = 1, greater than 0
+   */
+  addCurve(segments: readonly Segment[], amount: Decimal): void {
+    this.take(segments, amount, ONE);
+  }
+
+  /** The same, where the curve counts against. */
+  subtractCurve(segments: readonly Segment[], amount: Decimal): void {
+    this.take(segments, amount, MINUS_ONE);
+  }
+
+  /** The supremum of the t < 1 where the function is below 0; null where there is none. */
+  lastBelowZeroUnderOne(): Fraction | null {
+    let line = this.lineHere();
+    let to = HERE;
+    for (const kink of this.kinksBelow.sort((a, b) => b.at.cmp(a.at))) {
+      const bound = kink.at.cmp(to) < 0 ? lastBelowZero(line, kink.at, to) : null;
+      if (bound !== null) return bound;
+      line = { slope: line.slope.minus(kink.slope), intercept: line.intercept.minus(kink.intercept) };
+      to = kink.at;
+    }
+    return lastBelowZero(line, null, to);
+  }
+
+  /** The infimum of the t > 1 where the function is below 0; null where there is none. */
+  firstBelowZeroOverOne(): Fraction | null {
+    let line = this.lineHere();
+    let from = HERE;
+    for (const kink of this.kinksAbove.sort((a, b) => a.at.cmp(b.at))) {
+      const bound = from.cmp(kink.at) < 0 ? firstBelowZero(line, from, kink.at) : null;
+      if (bound !== null) return bound;
+      line = { slope: line.slope.plus(kink.slope), intercept: line.intercept.plus(kink.intercept) };
+      from = kink.at;
+    }
+    return firstBelowZero(line, from, null);
+  }
+
+  private lineHere(): Line {
+    return { slope: this.slope, intercept: this.present.minus(this.slope) };
+  }
+
+  private take(segments: readonly Segment[], amount: Decimal, sign: Decimal): void {
+    const signed = amount.times(sign);
+    this.slope = this.slope.plus(pieceAt(segments, amount).slope.times(signed));
+    for (const { floor, slope, intercept } of bendsOf(segments)) {
+      const at = new Fraction(floor, amount);
+      const kinks = at.cmp(HERE) > 0 ? this.kinksAbove : this.kinksBelow;
+      kinks.push({ at, slope: slope.times(signed), intercept: intercept.times(sign) });
+    }
+  }
 }
 
-const START: Fraction = { dividend: ZERO, divisor: ONE };
-const HERE: Fraction = { dividend: ONE, divisor: ONE };
-
-/** One piece without end. */
-export function straight(slope: Decimal, intercept: Decimal): Piecewise {
-  return { slope, intercept, kinks: [] };
+/** What a curve changes by at the floor of a segment. */
+interface Bend extends Line {
+  readonly floor: Decimal;
 }
 
-/** The same value at every t. */
-export function constant(value: Decimal): Piecewise {
-  return straight(ZERO, value);
-}
+const bends = new WeakMap<readonly Segment[], readonly Bend[]>();
 
-/**
- * A curve of the rules at amount x t, as a function of t.
- *
- * @param segments contiguous from 0; none: 0 everywhere
- * @param amount the amount at t = 1, greater than 0 unless there is only one segment
- */
-export function along(segments: readonly Segment[], amount: Decimal): Piecewise {
-  const [first, ...later] = segments;
-  if (first === undefined) return constant(ZERO);
-  let before = first;
-  const kinks = later.map((segment): Kink => {
-    const slope = segment.slope.minus(before.slope).times(amount);
-    const intercept = segment.intercept.minus(before.intercept);
-    before = segment;
-    return { at: { dividend: segment.floor, divisor: amount }, slope, intercept };
+/** Of all segments but the first, remembered by their array, which all positions of an instrument share. */
+function bendsOf(segments: readonly Segment[]): readonly Bend[] {
+  const known = bends.get(segments);
+  if (known !== undefined) return known;
+  const found = segments.slice(1).map(({ floor, slope, intercept }, index) => {
+    const before = segments[index] as Segment;
+    return { floor, slope: slope.minus(before.slope), intercept: intercept.minus(before.intercept) };
   });
-  return { slope: first.slope.times(amount), intercept: first.intercept, kinks };
+  bends.set(segments, found);
+  return found;
 }
 
-/** The function times -1. */
-export function negated({ slope, intercept, kinks }: Piecewise): Piecewise {
-  const turned = kinks.map((kink) => ({ ...kink, slope: kink.slope.negated(), intercept: kink.intercept.negated() }));
-  return { slope: slope.negated(), intercept: intercept.negated(), kinks: turned };
+/** The supremum of the t between from and to where the line is below 0. From null: from 0 on. */
+function lastBelowZero({ slope, intercept }: Line, from: Fraction | null, to: Fraction): Fraction | null {
+  if (to.isBelowZero(slope, intercept)) return to;
+  // Not below 0 at its end: only a line that rises to there can be below 0 before.
+  if (!slope.gt(ZERO) || !intercept.isNegative()) return null;
+  const root = new Fraction(intercept.negated(), slope);
+  return from === null || root.cmp(from) > 0 ? root : null;
 }
 
-/** The sum of functions; none: 0 everywhere. */
-export function add(parts: readonly Piecewise[]): Piecewise {
-  let slope = ZERO;
-  let intercept = ZERO;
-  for (const part of parts) {
-    slope = slope.plus(part.slope);
-    intercept = intercept.plus(part.intercept);
-  }
-  return { slope, intercept, kinks: parts.flatMap(({ kinks }) => kinks) };
-}
-
-/** The supremum of the t < 1 where the function is below 0; null where there is none. */
-export function lastBelowZeroUnderOne(line: Piecewise): Fraction | null {
-  for (const stretch of stretches(line).reverse()) {
-    if (compare(stretch.from, HERE) >= 0) continue;
-    const to = stretch.to === null || compare(stretch.to, HERE) > 0 ? HERE : stretch.to;
-    if (valueAt(to, stretch).lt(ZERO)) return to;
-    // Not below 0 at its end: only a piece that rises to there can be below 0 before.
-    const root = stretch.slope.gt(ZERO) ? rootOf(stretch) : null;
-    if (root !== null && compare(root, stretch.from) > 0) return root;
-  }
-  return null;
-}
-
-/** The infimum of the t > 1 where the function is below 0; null where there is none. */
-export function firstBelowZeroOverOne(line: Piecewise): Fraction | null {
-  for (const stretch of stretches(line)) {
-    if (stretch.to !== null && compare(stretch.to, HERE) <= 0) continue;
-    const from = compare(stretch.from, HERE) < 0 ? HERE : stretch.from;
-    if (valueAt(from, stretch).lt(ZERO)) return from;
-    // Not below 0 at its start: only a piece that falls from there can be below 0 later.
-    const root = stretch.slope.lt(ZERO) ? rootOf(stretch) : null;
-    if (root !== null && (stretch.to === null || compare(root, stretch.to) < 0)) return root;
-  }
-  return null;
-}
-
-/** Below 0 where a < b, above 0 where a > b. */
-export function compare(a: Fraction, b: Fraction): number {
-  return a.dividend.times(b.divisor).cmp(b.dividend.times(a.divisor));
-}
-
-/** The pieces in order, those without length left out. */
-function stretches(line: Piecewise): Stretch[] {
-  const kinks = [...line.kinks].sort((a, b) => compare(a.at, b.at));
-  const pieces: Stretch[] = [];
-  let { slope, intercept } = line;
-  let from = START;
-  for (const kink of kinks) {
-    if (compare(from, kink.at) < 0) pieces.push({ from, to: kink.at, slope, intercept });
-    from = kink.at;
-    slope = slope.plus(kink.slope);
-    intercept = intercept.plus(kink.intercept);
-  }
-  return [...pieces, { from, to: null, slope, intercept }];
-}
-
-/** The value times the fraction's divisor, which keeps its sign. */
-function valueAt({ dividend, divisor }: Fraction, { slope, intercept }: Stretch): Decimal {
-  return slope.times(dividend).plus(intercept.times(divisor));
-}
-
-function rootOf({ slope, intercept }: Stretch): Fraction {
-  return { dividend: slope.lt(ZERO) ? intercept : intercept.negated(), divisor: slope.abs() };
+/** The infimum of the t between from and to where the line is below 0. To null: without end. */
+function firstBelowZero({ slope, intercept }: Line, from: Fraction, to: Fraction | null): Fraction | null {
+  if (from.isBelowZero(slope, intercept)) return from;
+  // Not below 0 at its start: only a line that falls from there can be below 0 later.
+  if (!slope.isNegative()) return null;
+  const root = new Fraction(intercept, slope.negated());
+  return to === null || root.cmp(to) < 0 ? root : null;
 }

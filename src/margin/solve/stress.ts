@@ -2,14 +2,14 @@
  * The margin state under a shock of prices (rules: 14).
  */
 import { assessMargin, type MarginReport } from '../state/assess.js';
-import { indexPrice, pricedBy } from '../state/collateral.js';
+import { pricedBy } from '../state/collateral.js';
 import { ONE, type Decimal } from '../decimal.js';
 import { SETTLEMENT_ASSET, type AccountState, type Market, type Policy, type PriceState } from '../model.js';
 
 /**
  * The report for every shock, in their order (rules: 14), rounded as `assessMargin` rounds. The index of the named
- * assets, of what is priced as them, and marks on these are multiplied by 1 + shock. Everything else stays, and USDT
- * never moves.
+ * assets, of what is priced as they are, and marks on these are multiplied by 1 + shock: a shock for an asset that is
+ * priced as another is one for that other (rules: 9). Everything else stays, and USDT never moves.
  *
  * @param shocks from -1 (everything worthless) on
  * @param assets null: all but USDT
@@ -21,22 +21,16 @@ export function stress(
   shocks: readonly Decimal[],
   assets: readonly string[] | null,
 ): MarginReport[] {
-  const named = assets === null ? null : new Set(assets);
+  const named = assets === null ? null : new Set(assets.map((asset) => pricedBy(asset, policy)));
   const moves = (asset: string): boolean => {
     const priced = pricedBy(asset, policy);
-    if (priced === SETTLEMENT_ASSET) return false;
-    return named === null || named.has(asset) || named.has(priced);
-  };
-  // What is priced as another may move without it: for this question each asset has its own price.
-  const separate: Policy = {
-    ...policy,
-    assets: new Map(Array.from(policy.assets, ([asset, rules]) => [asset, { ...rules, pricedAs: null }])),
+    return priced !== SETTLEMENT_ASSET && (named === null || named.has(priced));
   };
   return shocks.map((shock) => {
     const factor = ONE.plus(shock);
     const shocked: Market = {
       index(asset) {
-        const price = indexPrice(asset, market, policy);
+        const price = market.index(asset);
         return moves(asset) ? times(price, factor) : price;
       },
       mark(instrument) {
@@ -45,7 +39,7 @@ export function stress(
         return base !== undefined && moves(base) ? times(price, factor) : price;
       },
     };
-    return assessMargin(account, shocked, separate);
+    return assessMargin(account, shocked, policy);
   });
 }
 

@@ -3,35 +3,38 @@
  */
 import { assessMargin, type MarginReport } from '../state/assess.js';
 import { balanceOf } from '../state/account.js';
-import { indexPrice, collateralTableOf } from '../state/collateral.js';
+import { collateralTableOf, type CollateralContribution } from '../state/collateral.js';
 import { collateralCurve, unitValue, valueAt } from '../curve.js';
-import { ZERO, max, min, quotientDown, type Decimal } from '../decimal.js';
-import { SETTLEMENT_ASSET, type AccountState, type CollateralTable, type Market, type Policy } from '../model.js';
+import { ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
+import {
+  SETTLEMENT_ASSET,
+  type AccountState,
+  type CollateralMode,
+  type CollateralTable,
+  type Market,
+  type Policy,
+} from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 /**
  * The largest quantity of the asset that can be taken out, rounded down at 18 digits (rules: 8). With it gone, collateral
- * + min(0, PnL of cross positions) still covers the initial margin: unrealised profit cannot leave. 0 when that fails
- * already, when the asset is not transferable, and when a price that it takes is stale or missing.
+ * + min(0, PnL of cross positions) still covers the initial margin: unrealised profit cannot leave. Positive balances
+ * with a stale price count 0. 0 when that fails already, when the asset is not transferable, when it is stale itself and
+ * something is required, and when a debt or a cross position is stale or unpriced.
  *
- * In single-asset mode assets other than USDT count nothing and leave entirely while no USDT is owed (003).
+ * In single-asset mode assets other than USDT count nothing. They leave entirely while nothing is owed in any asset and
+ * the account is neither in LIQUIDATION nor UNPRICED (003).
  */
 export function maxTransferable(asset: string, account: AccountState, market: Market, policy: Policy): Decimal {
   if (policy.assets.get(asset)?.transferable === false) return ZERO;
   const balance = balanceOf(account, asset);
   if (!balance.gt(ZERO)) return ZERO;
   const report = assessMargin(account, market, policy);
-  if (lacksPrices(asset, account, report, policy)) return ZERO;
-  if (leavesFreely(asset, account)) return balanceOf(account, SETTLEMENT_ASSET).lt(ZERO) ? ZERO : balance;
-
-  const counted = report.collateral.find((contribution) => contribution.asset === asset)?.collateralValue ?? ZERO;
-  const others = report.collateralValue.minus(counted).plus(min(ZERO, report.unrealizedPnl));
-  const needed = report.initialMargin.minus(others);
-  if (!needed.gt(ZERO)) return balance;
-  const price = indexPrice(asset, market, policy);
-  const table = collateralTableOf(asset, account.collateralMode, policy);
-  if (counted.lt(needed) || price === null || table === null) return ZERO;
-  return beyond(needed, balance, price.price, table);
+  if (report.status === 'UNPRICED') return ZERO;
+  if (leavesFreely(asset, account)) return owes(report) || report.status === 'LIQUIDATION' ? ZERO : balance;
+  if (staleLiabilities(report, market).length > 0) return ZERO;
+  if (isStale(asset, report) && !report.initialMargin.isZero()) return ZERO;
+  return covered(asset, balance, freshOnly(report), report, account.collateralMode, policy);
 }
 
 /**
@@ -54,13 +57,13 @@ export function checkTransferOut(
   if (quantity.gt(balance)) {
     return refuseAmount('INSUFFICIENT_BALANCE', `There is less ${asset} than that.`, quantity, balance);
   }
-  const report = assessMargin(account, market, policy);
-  if (lacksPrices(asset, account, report, policy)) {
-    const symbols = [...new Set([...report.unpriced, ...report.stale])].join(', ');
-    return refuse('PRICE_UNAVAILABLE', `A fresh price is needed and missing: ${symbols}.`);
-  }
   const most = maxTransferable(asset, account, market, policy);
   if (quantity.lte(most)) return null;
+  const report = assessMargin(account, market, policy);
+  const lacking = lackingPrices(asset, quantity, balance, account, report, market, policy);
+  if (lacking.length > 0) {
+    return refuse('PRICE_UNAVAILABLE', `A fresh price is needed and missing: ${lacking.join(', ')}.`);
+  }
   return refuseAmount('INSUFFICIENT_MARGIN', `The rest would not cover the initial margin.`, quantity, most);
 }
 
@@ -69,25 +72,71 @@ function leavesFreely(asset: string, account: AccountState): boolean {
   return account.collateralMode === 'SINGLE_ASSET' && asset !== SETTLEMENT_ASSET;
 }
 
-/**
- * Whether a price that the answer takes is stale or missing. Without a debt and without a cross position nothing is
- * required, whatever the prices are.
- */
-function lacksPrices(asset: string, account: AccountState, report: MarginReport, policy: Policy): boolean {
-  if (report.status === 'UNPRICED') return true;
-  if (leavesFreely(asset, account)) return false;
-  const crossed = report.positions.filter(({ marginMode }) => marginMode === 'CROSS');
-  const debts = report.collateral.some(({ quantity }) => quantity.lt(ZERO));
-  if (crossed.length === 0 && !debts) return false;
-  const stale = new Set(report.stale);
-  return (
-    crossed.some(({ instrument }) => stale.has(instrument)) ||
-    report.collateral.some(
-      (balance) =>
-        balance.stale &&
-        (balance.quantity.lt(ZERO) || collateralTableOf(balance.asset, account.collateralMode, policy) !== null),
-    )
+function owes({ collateral }: MarginReport): boolean {
+  return collateral.some(({ quantity }) => quantity.lt(ZERO));
+}
+
+/** Symbols of debts and cross positions whose price is stale: nobody knows what has to stay. */
+export function staleLiabilities({ collateral, positions }: MarginReport, market: Market): string[] {
+  const debts = collateral.filter(({ quantity, stale }) => stale && quantity.lt(ZERO));
+  const crossed = positions.filter(
+    ({ instrument, marginMode }) => marginMode === 'CROSS' && market.mark(instrument)?.stale === true,
   );
+  return [...debts.map(({ asset }) => asset), ...crossed.map(({ instrument }) => instrument)];
+}
+
+function isStale(asset: string, { collateral }: MarginReport): boolean {
+  return collateral.some((balance) => balance.asset === asset && balance.stale);
+}
+
+/** The report's contributions, of which positive ones with a stale price count 0. */
+function freshOnly({ collateral }: MarginReport): readonly Counted[] {
+  return collateral.map((balance) =>
+    balance.stale && balance.quantity.gt(ZERO) ? { ...balance, collateralValue: ZERO } : balance,
+  );
+}
+
+type Counted = Pick<CollateralContribution, 'asset' | 'indexPrice' | 'collateralValue'>;
+
+/** How much of the balance can go, while the rest of what is counted covers the initial margin. */
+function covered(
+  asset: string,
+  balance: Decimal,
+  counted: readonly Counted[],
+  { unrealizedPnl, initialMargin }: MarginReport,
+  mode: CollateralMode,
+  policy: Policy,
+): Decimal {
+  const own = counted.find((contribution) => contribution.asset === asset);
+  const ownValue = own?.collateralValue ?? ZERO;
+  const collateral = sum(counted.map(({ collateralValue }) => collateralValue));
+  const others = collateral.minus(ownValue).plus(min(ZERO, unrealizedPnl));
+  const needed = initialMargin.minus(others);
+  if (!needed.gt(ZERO)) return balance;
+  const table = collateralTableOf(asset, mode, policy);
+  if (ownValue.lt(needed) || own === undefined || own.indexPrice === null || table === null) return ZERO;
+  return beyond(needed, balance, own.indexPrice, table);
+}
+
+/** Symbols whose fresh price would let the refused quantity go, as far as prices are why it may not; by code point. */
+function lackingPrices(
+  asset: string,
+  quantity: Decimal,
+  balance: Decimal,
+  account: AccountState,
+  report: MarginReport,
+  market: Market,
+  policy: Policy,
+): string[] {
+  if (report.status === 'UNPRICED') return [...report.unpriced];
+  if (leavesFreely(asset, account)) return [];
+  const liabilities = staleLiabilities(report, market);
+  if (liabilities.length > 0) return [...new Set(liabilities)].sort();
+  if (quantity.gt(covered(asset, balance, report.collateral, report, account.collateralMode, policy))) return [];
+  const missing = report.collateral.filter(
+    (each) => each.stale && (each.asset === asset || !each.collateralValue.isZero()),
+  );
+  return missing.map((each) => each.asset).sort();
 }
 
 /**

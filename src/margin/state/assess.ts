@@ -2,7 +2,8 @@
  * The margin state of an account (rules: 3 to 6). Queries, simulations, alerts, previews and margin-at all call
  * `assessMargin`, so that there is one number and never two.
  */
-import { assessBalance, collateralTableOf, type CollateralContribution } from './collateral.js';
+import { assessBalance, countsUnpricedAbove, type CollateralContribution } from './collateral.js';
+import { debtRate } from '../curve.js';
 import { ZERO, max, quotientDown, type Decimal } from '../decimal.js';
 import type { AccountState, Market, MarginStatus, Policy, PositionState } from '../model.js';
 import { requirement, type Requirement } from './requirement.js';
@@ -66,7 +67,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
   let debts = ZERO;
   /** A debt or a cross position has no price: nothing can be promised. */
   let unknown = false;
-  /** A positive balance that would count has no price: the margin balance is a lower bound. */
+  /** A positive balance that would count for more than 0 has no price: the margin balance is a lower bound. */
   let lowerBound = false;
   const collateral: CollateralContribution[] = [];
   for (const balance of account.balances) {
@@ -77,7 +78,9 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     if (contribution.value === null) {
       unpriced.add(balance.asset);
       if (balance.quantity.isNegative()) unknown = true;
-      else if (collateralTableOf(balance.asset, account.collateralMode, policy) !== null) lowerBound = true;
+      else if (isAbove(balance.quantity, countsUnpricedAbove(balance.asset, account.collateralMode, policy))) {
+        lowerBound = true;
+      }
       continue;
     }
     walletValue = walletValue.plus(contribution.value);
@@ -85,7 +88,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     if (balance.quantity.isNegative()) debts = debts.minus(contribution.value);
   }
 
-  const debtMargin = debts.times(policy.debtMarginRate);
+  const debtMargin = debts.times(debtRate(policy));
   let unrealizedPnl = ZERO;
   let initialMargin = debtMargin;
   let maintenanceMargin = debtMargin;
@@ -128,6 +131,10 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     unpriced: [...unpriced].sort(),
     stale: [...stale].sort(),
   };
+}
+
+function isAbove(quantity: Decimal, threshold: Decimal | null): boolean {
+  return threshold !== null && quantity.gt(threshold);
 }
 
 /** The worst of the cross state and of every isolated position (rules: 5 and 6). */

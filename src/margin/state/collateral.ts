@@ -1,7 +1,7 @@
 /**
  * What balances count as collateral (rules: 3; sources: 000, 001, 003 and 004).
  */
-import { AT_PAR, collateralCurve, countedAmount, unitValue } from '../curve.js';
+import { AT_PAR, collateralCurve, countedAmount, countsAbove, unitValue } from '../curve.js';
 import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
 import {
   SETTLEMENT_ASSET,
@@ -61,6 +61,16 @@ export function pricedBy(asset: string, policy: Policy): string {
 export function collateralTableOf(asset: string, mode: CollateralMode, policy: Policy): CollateralTable | null {
   if (mode === 'SINGLE_ASSET') return asset === SETTLEMENT_ASSET ? AT_PAR : null;
   return policy.collateralRatios.get(asset) ?? (asset === SETTLEMENT_ASSET ? AT_PAR : null);
+}
+
+/**
+ * Coins above which a positive balance of the asset that never had a price would count for more than 0, so that the
+ * margin balance is a lower bound (rules: 2); null: none would.
+ */
+export function countsUnpricedAbove(asset: string, mode: CollateralMode, policy: Policy): Decimal | null {
+  const table = collateralTableOf(asset, mode, policy);
+  if (table === null) return null;
+  return table.countsUnpricedAbove === undefined ? countsAbove(table) : table.countsUnpricedAbove;
 }
 
 /**

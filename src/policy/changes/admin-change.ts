@@ -1,7 +1,7 @@
 /** Common part of all changes by admins: one effect a key, and an audit entry for each change, made or refused. */
 import type { Refusal } from '../versions/refusal.js';
 import type { Bus } from '../../platform/events.js';
-import type { Database, Transaction } from '../../platform/database.js';
+import type { Database, Transaction } from '../../platform/database/database.js';
 import { doOnce, type IdempotentRequest } from '../../platform/idempotency.js';
 import type { Audit } from './audit.js';
 import { keyReused, problemOfKey } from '../versions/problems.js';

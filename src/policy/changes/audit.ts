@@ -2,7 +2,7 @@
  * Who changed which rule, or tried to, when and why. The entry of a change is written in the change's transaction, that
  * of a refusal in its own. The database refuses to change or delete an entry.
  */
-import type { Database, Transaction } from '../../platform/database.js';
+import type { Database, Transaction } from '../../platform/database/database.js';
 import { jsonTextOf, storedJson } from '../../platform/stored-json.js';
 import { isStorable } from '../../platform/text.js';
 

@@ -1,7 +1,7 @@
 /** Changes a rule of any kind by a new version, never by an edit. The API decides who may do it. */
 import type { Policy } from '../../margin/model.js';
 import type { Refusal } from '../versions/refusal.js';
-import type { Transaction } from '../../platform/database.js';
+import type { Transaction } from '../../platform/database/database.js';
 import type { IdempotentRequest } from '../../platform/idempotency.js';
 import { uuidv7 } from '../../platform/ids.js';
 import { emitRule } from '../rulebook/rule-events.js';
@@ -12,7 +12,7 @@ import { storeCancellation } from '../versions/version-rows.js';
 import type { Breach, RuleName, VersionedRule } from '../versions/versioned-rule.js';
 import { changeOnce, lockRule, type AdminParts } from './admin-change.js';
 import { effectOf, overtakenBy, problemOfVersion } from './effective.js';
-import { breachesOf, guardRailRefusal, liquidationBreach } from './guard-rails.js';
+import { breachesOf, guardRailRefusal, liquidationBreaches } from './guard-rails.js';
 
 /** The policy of one venue on one chain after the change. */
 export interface ChangedPlace {
@@ -27,6 +27,8 @@ export interface Foreseen {
   readonly record: string;
   /** The number of accounts that the change would bring into LIQUIDATION. */
   readonly liquidated: number;
+  /** The number of accounts of which nobody knows it, since they are set aside. */
+  readonly unknown: number;
   /** Accounts to alert when the change is scheduled. */
   readonly concerned: readonly string[];
 }
@@ -76,7 +78,7 @@ export async function changeRule<V extends VersionRecord, D>(
     const foreseen = (await change.foresee?.(placesUnder(rule, [plan.version], rulebook, now))) ?? null;
     const found = [
       ...plan.breaches,
-      ...(rule.guardsLiquidation && foreseen !== null ? liquidationBreach(foreseen.liquidated) : []),
+      ...(rule.guardsLiquidation && foreseen !== null ? liquidationBreaches(foreseen) : []),
     ];
     const refusal = change.force ? null : guardRailRefusal(found);
     if (refusal !== null) return { refusals: [refusal] };

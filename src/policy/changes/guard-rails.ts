@@ -26,16 +26,27 @@ export function breachesOf<V extends VersionRecord, D>(
   const notice = quotientDown(decimal(noticeMs), HOUR_MS);
   const required = decimal(rails.guardMinNoticeHours);
   if (notice.gte(required) || !rule.isStricter(followed, next)) return found;
-  const hours = notice.toDecimalPlaces(3).toFixed();
+  const hours = Math.trunc(noticeMs / 3_600) / 1_000;
   const message = `it makes a rule stricter with ${hours} hours of notice, and takes ${rails.guardMinNoticeHours}`;
   return [...found, { message, field: 'effectiveFrom', required, available: notice }];
 }
 
-/** @param accounts the number that the change would bring into LIQUIDATION */
-export function liquidationBreach(accounts: number): Breach[] {
-  if (accounts === 0) return [];
-  const message = `it would lift ${accounts} ${accounts === 1 ? 'account' : 'accounts'} to LIQUIDATION`;
-  return [{ message, field: null }];
+/** @param foreseen accounts that the change would bring into LIQUIDATION, and those of which nobody knows it */
+export function liquidationBreaches(foreseen: { readonly liquidated: number; readonly unknown: number }): Breach[] {
+  const { liquidated, unknown } = foreseen;
+  const found: Breach[] = [];
+  if (liquidated > 0) {
+    found.push({ message: `it would lift ${accountsOf(liquidated)} to LIQUIDATION`, field: null });
+  }
+  if (unknown > 0) {
+    const message = `${accountsOf(unknown)} of the venue cannot be read, so that nobody can tell what becomes of them`;
+    found.push({ message, field: null });
+  }
+  return found;
+}
+
+function accountsOf(count: number): string {
+  return `${count} ${count === 1 ? 'account' : 'accounts'}`;
 }
 
 /** One refusal that names all breaches. Its field and quantities are those of the first breach. */

@@ -3,18 +3,24 @@
  * is added to a stored rule only if it is later than the newest one, in number and in time.
  */
 import { toPlain, type Decimal } from '../../margin/decimal.js';
-import { transact, type Database, type Transaction } from '../../platform/database.js';
+import { readDatabaseClock } from '../../platform/clock.js';
+import { transact, type Database, type Transaction } from '../../platform/database/database.js';
 import { uuidv7 } from '../../platform/ids.js';
+import { readReferenceMark } from '../rulebook/reference-rows.js';
 import { parameterRow } from '../versions/policy-parameters.js';
 import type { AssetData, ReferenceData, VenueData } from './reference-model.js';
 
 /** Lock for storing reference data: two processes that start at once must not both find a version missing. */
 const LOCK = 7_465_001;
 
-/** Runs in one transaction. Versions that other processes have stored meanwhile are kept. */
-export async function storeReferenceData(db: Database, data: ReferenceData): Promise<void> {
-  await transact(db, async (tx) => {
+/**
+ * Runs in one transaction. Versions that other processes have stored meanwhile are kept. Returns whether anything is
+ * new, so that running servers are to read it.
+ */
+export async function storeReferenceData(db: Database, data: ReferenceData): Promise<boolean> {
+  return transact(db, async (tx) => {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
+    const before = await readReferenceMark(tx);
     await tx.$executeRaw`
       INSERT INTO chains (code, name)
       SELECT * FROM unnest(${column(data.chains, 'code')}::text[], ${column(data.chains, 'name')}::text[])
@@ -28,9 +34,11 @@ export async function storeReferenceData(db: Database, data: ReferenceData): Pro
       data: data.venues.flatMap(({ code, chains }) => chains.map((chainCode) => ({ venueCode: code, chainCode }))),
       skipDuplicates: true,
     });
-    await storePolicies(tx, data.venues);
-    await storeInstruments(tx, data.venues);
-    await storeRatios(tx, data.venues);
+    const createdAt = new Date(await readDatabaseClock(tx));
+    const policies = await storePolicies(tx, data.venues, createdAt);
+    const tables = await storeInstruments(tx, data.venues, createdAt);
+    const ratios = await storeRatios(tx, data.venues, createdAt);
+    return policies + tables + ratios > 0 || (await readReferenceMark(tx)) !== before;
   });
 }
 
@@ -44,7 +52,8 @@ async function storeAssets(tx: Transaction, assets: readonly AssetData[]): Promi
       transferable = excluded.transferable, convertible = excluded.convertible`;
 }
 
-async function storePolicies(tx: Transaction, venues: readonly VenueData[]): Promise<void> {
+/** Returns how many versions are new. */
+async function storePolicies(tx: Transaction, venues: readonly VenueData[], createdAt: Date): Promise<number> {
   const stored = await tx.marginPolicy.findMany({ select: { venueCode: true, version: true, effectiveFrom: true } });
   const isNew = laterThan(stored, (row) => row.venueCode);
   const added = venues.flatMap(({ code, policies }) =>
@@ -55,6 +64,7 @@ async function storePolicies(tx: Transaction, venues: readonly VenueData[]): Pro
       ...policy,
       ...parameterRow(policy),
       id: uuidv7(),
+      createdAt,
       guardMaxStep: toPlain(policy.guardMaxStep),
     })),
   });
@@ -71,9 +81,11 @@ async function storePolicies(tx: Transaction, venues: readonly VenueData[]): Pro
       autoExchange.map(({ asset, balance }) => ({ venueCode, version, assetSymbol: asset, balance: toPlain(balance) })),
     ),
   });
+  return added.length;
 }
 
-async function storeInstruments(tx: Transaction, venues: readonly VenueData[]): Promise<void> {
+/** Returns how many versions are new. */
+async function storeInstruments(tx: Transaction, venues: readonly VenueData[], createdAt: Date): Promise<number> {
   const instruments = venues.flatMap(({ code, instruments }) =>
     instruments.map((instrument) => ({ venueCode: code, ...instrument, maxLeverage: toPlain(instrument.maxLeverage) })),
   );
@@ -95,7 +107,7 @@ async function storeInstruments(tx: Transaction, venues: readonly VenueData[]): 
       .map((schedule) => ({ venueCode, instrument: symbol, ...schedule })),
   );
   await tx.maintenanceSchedule.createMany({
-    data: added.map(({ tiers: _, ...schedule }) => ({ ...schedule, id: uuidv7() })),
+    data: added.map(({ tiers: _, ...schedule }) => ({ ...schedule, id: uuidv7(), createdAt })),
   });
   await tx.maintenanceTier.createMany({
     data: added.flatMap(({ venueCode, instrument, version, tiers }) =>
@@ -106,13 +118,17 @@ async function storeInstruments(tx: Transaction, venues: readonly VenueData[]): 
       })),
     ),
   });
+  return added.length;
 }
 
-async function storeRatios(tx: Transaction, venues: readonly VenueData[]): Promise<void> {
+/** Returns how many versions are new. */
+async function storeRatios(tx: Transaction, venues: readonly VenueData[], createdAt: Date): Promise<number> {
   const stored = await tx.collateralRatio.findMany({ select: { ratioKey: true, version: true, effectiveFrom: true } });
   const isNew = laterThan(stored, (row) => row.ratioKey);
   const added = venues.flatMap(({ code, ratios }) =>
-    ratios.filter((ratio) => isNew(ratio.key, ratio)).map((ratio) => ({ id: uuidv7(), venueCode: code, ...ratio })),
+    ratios
+      .filter((ratio) => isNew(ratio.key, ratio))
+      .map((ratio) => ({ id: uuidv7(), createdAt, venueCode: code, ...ratio })),
   );
   await tx.collateralRatio.createMany({
     data: added.map(({ key, chain, asset, tiers: _, ...ratio }) => ({
@@ -128,6 +144,7 @@ async function storeRatios(tx: Transaction, venues: readonly VenueData[]): Promi
       })),
     ),
   });
+  return added.length;
 }
 
 interface Dated {

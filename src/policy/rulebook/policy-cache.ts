@@ -32,6 +32,11 @@ export class PolicyCache {
     return made.policy;
   }
 
+  /** Forgets all policies. */
+  clear(): void {
+    this.cached.clear();
+  }
+
   /**
    * A version was added or cancelled. Policies from its instant on are dropped; those before it only get another end.
    *

@@ -3,23 +3,25 @@
  * are never edited, so the rulebook knows the rules in force at any instant, past or future. A scheduled version takes
  * effect by its instant alone.
  */
-import { decimal } from '../../margin/decimal.js';
 import type { MaintenanceTier, Policy } from '../../margin/model.js';
-import type { Database } from '../../platform/database.js';
+import type { Database } from '../../platform/database/database.js';
 import { maintenanceTiers, tiersUnder } from '../versions/maintenance-tiers.js';
 import { marginPolicy } from '../versions/margin-policy.js';
 import { instrumentKey, MAINTENANCE_TIERS, MARGIN_POLICY } from '../versions/policy-version.js';
 import type { MaintenanceVersion, PolicyVersion } from '../versions/policy-version.js';
 import { COLLATERAL_RATIO, ratioKey, type RatioVersion } from '../versions/ratio-version.js';
-import type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from '../versions/rule-records.js';
-import { inForce, type VersionRecord } from '../versions/rule-version.js';
+import type { InstrumentRecord } from '../versions/rule-records.js';
+import { inEffect, inForce, type VersionRecord } from '../versions/rule-version.js';
 import { RULES, compareInTime, policyOf, ruleOf } from '../versions/rules.js';
 import { countVersions } from '../versions/version-rows.js';
 import type { VersionedRule } from '../versions/versioned-rule.js';
 import { PolicyCache } from './policy-cache.js';
-import { VersionShelf } from './version-shelf.js';
+import { readReference, readReferenceMark, type ReferenceRecords, type RuleNews } from './reference-rows.js';
+import { VersionShelf, areBehind } from './version-shelf.js';
 
 export type { AssetRecord, ChainRecord, InstrumentRecord, VenueRecord } from '../versions/rule-records.js';
+
+const TABLES = RULES.map(({ table }) => table);
 
 export class Rulebook {
   private readonly cache = new PolicyCache();
@@ -27,39 +29,33 @@ export class Rulebook {
   private readonly shelves = new Map(RULES.map((rule) => [rule.kind, new VersionShelf(rule)]));
 
   private constructor(
-    readonly venues: ReadonlyMap<string, VenueRecord>,
-    readonly chains: ReadonlyMap<string, ChainRecord>,
-    readonly assets: ReadonlyMap<string, AssetRecord>,
-    /** By venue, then symbol. */
-    readonly instruments: ReadonlyMap<string, ReadonlyMap<string, InstrumentRecord>>,
+    private reference: ReferenceRecords,
+    /** Of these records; see `readReferenceMark`. */
+    private mark: string,
   ) {}
 
   static async load(db: Database): Promise<Rulebook> {
-    const [venues, chains, assets, instruments] = await Promise.all([
-      db.venue.findMany({ include: { chains: true }, orderBy: { code: 'asc' } }),
-      db.chain.findMany(),
-      db.asset.findMany(),
-      db.instrument.findMany(),
-    ]);
-    const rulebook = new Rulebook(
-      byKey(
-        venues.map((row) => ({ ...row, chains: row.chains.map((link) => link.chainCode).sort() })),
-        (row) => row.code,
-      ),
-      byKey(chains, (row) => row.code),
-      byKey(assets, (row) => row.symbol),
-      new Map(
-        [...grouped(instruments, (row) => row.venueCode)].map(([venue, rows]) => [
-          venue,
-          byKey(
-            rows.map((row) => ({ ...row, venue, maxLeverage: decimal(row.maxLeverage.toFixed()) })),
-            (row) => row.symbol,
-          ),
-        ]),
-      ),
-    );
+    const mark = await readReferenceMark(db);
+    const rulebook = new Rulebook(await readReference(db), mark);
     for (const rule of RULES) for (const version of await rule.read(db)) rulebook.add(version);
     return rulebook;
+  }
+
+  get venues(): ReferenceRecords['venues'] {
+    return this.reference.venues;
+  }
+
+  get chains(): ReferenceRecords['chains'] {
+    return this.reference.chains;
+  }
+
+  get assets(): ReferenceRecords['assets'] {
+    return this.reference.assets;
+  }
+
+  /** By venue, then symbol. */
+  get instruments(): ReferenceRecords['instruments'] {
+    return this.reference.instruments;
   }
 
   instrument(venue: string, symbol: string): InstrumentRecord | null {
@@ -156,20 +152,46 @@ export class Rulebook {
     return true;
   }
 
-  /** Reads versions that other processes have stored since, by one statement if there is none. Returns the new ones. */
-  async refresh(db: Database): Promise<VersionRecord[]> {
-    const counts = await countVersions(
-      db,
-      RULES.map(({ table }) => table),
-    );
-    const news: VersionRecord[] = [];
+  /** Reads what other processes have stored since, by two statements if there is none. Returns what is new. */
+  async refresh(db: Database): Promise<RuleNews> {
+    const mark = await readReferenceMark(db);
+    const reference = mark === this.mark ? null : await readReference(db);
+    const counts = await countVersions(db, TABLES);
+    const changed: VersionRecord[] = [];
     for (const { kind, table } of RULES) {
       const count = counts.find((each) => each.table === table);
       if (count === undefined) throw new Error(`Expected a count of ${table}, got none.`);
-      const changed = (await this.shelves.get(kind)?.changed(db, count)) ?? [];
-      news.push(...changed.filter((version) => this.add(version)));
+      changed.push(...((await this.shelves.get(kind)?.changed(db, count)) ?? []));
     }
-    return news;
+    // At once: nobody sees an instrument without its tiers, or a venue without its policy.
+    const known = reference === null ? [] : this.setReference(reference, mark);
+    const news = changed.filter((version) => this.add(version));
+    return { versions: [...known, ...news], hasReference: reference !== null };
+  }
+
+  /** Whether it has what the database has not: the database went back. */
+  async isAhead(db: Database): Promise<boolean> {
+    const known = [...this.shelves.values()].map((shelf) => shelf.counts());
+    return areBehind(await countVersions(db, TABLES), known);
+  }
+
+  /** Reads everything anew. Returns the newest version of each rule that is not as it was. */
+  async reload(db: Database): Promise<RuleNews> {
+    const mark = await readReferenceMark(db);
+    const reference = await readReference(db);
+    const read = await Promise.all(RULES.map(async (rule) => ({ kind: rule.kind, versions: await rule.read(db) })));
+    this.setReference(reference, mark);
+    const versions = read.flatMap(({ kind, versions: all }) => this.shelf(kind).replace(all, this));
+    return { versions, hasReference: true };
+  }
+
+  /** Returns versions of which this process did not know the venue, asset or instrument before. */
+  private setReference(reference: ReferenceRecords, mark: string): VersionRecord[] {
+    this.reference = reference;
+    this.mark = mark;
+    this.cache.clear();
+    const unknown = [...this.shelves.values()].flatMap((shelf) => shelf.unknown);
+    return unknown.filter((version) => this.add(version));
   }
 
   /** Every version that was not cancelled. */
@@ -220,7 +242,10 @@ export class Rulebook {
     const holding = <V extends VersionRecord, D>(rule: VersionedRule<V, D>): V[] =>
       this.holding(rule, venue, chain, at, instead);
     const policy = holding(marginPolicy).at(-1) ?? this.policyVersion(venue, at);
-    return policyOf(policy, this.assets, [...(this.instruments.get(venue)?.values() ?? [])], holding);
+    const instruments = [...(this.instruments.get(venue)?.values() ?? [])];
+    return policyOf(policy, this.assets, instruments, holding, ({ asset }) =>
+      inEffect(this.ratioVersions(venue, chain, asset), at),
+    );
   }
 
   /** The versions of this kind in force at the place, followed by those that shall replace one of them. */
@@ -268,18 +293,4 @@ function versionAt<V extends VersionRecord, D>(
   at: Date,
 ): V | null {
   return inForce(versions, at) ?? (holdsBeforeFirst ? (versions[0] ?? null) : null);
-}
-
-function byKey<T>(rows: readonly T[], key: (row: T) => string): Map<string, T> {
-  return new Map(rows.map((row) => [key(row), row]));
-}
-
-function grouped<T>(rows: readonly T[], key: (row: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const row of rows) {
-    const group = groups.get(key(row));
-    if (group === undefined) groups.set(key(row), [row]);
-    else group.push(row);
-  }
-  return groups;
 }

@@ -1,4 +1,6 @@
 /** The collateral ratio of an asset on one chain of one venue, as a rule that admins change (rules: 3). */
+import { countsAbove } from '../../margin/curve.js';
+import { max, type Decimal } from '../../margin/decimal.js';
 import type { CollateralTable, Policy } from '../../margin/model.js';
 import { problemsOfDraft, ratioFieldOf, rulesOfDraft, type RatioDraft } from './ratio-draft.js';
 import { isCut, ratioBreaches } from './ratio-guard-rails.js';
@@ -47,7 +49,32 @@ export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
     ratioBreaches(followed, next, rails, draft === null ? null : ratioFieldOf(draft)),
 };
 
-/** @param holding those of one venue and chain; of one asset the last counts */
-export function ratiosOfPolicy(holding: readonly RatioVersion[]): Policy['collateralRatios'] {
-  return new Map(holding.map((version): [string, CollateralTable] => [version.asset, version]));
+/**
+ * @param holding those of one venue and chain; of one asset the last counts
+ * @param historyOf what held of the same ratio until then, oldest first
+ */
+export function ratiosOfPolicy(
+  holding: readonly RatioVersion[],
+  historyOf: (version: RatioVersion) => readonly RatioVersion[],
+): Policy['collateralRatios'] {
+  return new Map(
+    holding.map((version): [string, CollateralTable] => {
+      const above = unpricedAbove([...historyOf(version).filter(({ id }) => id !== version.id), version]);
+      return [version.asset, { ...version, countsUnpricedAbove: above }];
+    }),
+  );
+}
+
+/**
+ * Coins above which a balance counts while it never had a price (rules: 2). A change of a ratio makes none begin to
+ * count: a grain of it would hide a liquidation. So a ratio that an admin adds counts from the first price on, and one
+ * that is raised counts before it only what it counted.
+ */
+function unpricedAbove([first, ...later]: readonly RatioVersion[]): Decimal | null {
+  let above = first === undefined || first.changedBy !== null ? null : countsAbove(first);
+  for (const version of later) {
+    const own = countsAbove(version);
+    above = above === null || own === null ? null : max(above, own);
+  }
+  return above;
 }

@@ -1,6 +1,6 @@
 /** The versions of policies and of maintenance tiers in the database. */
 import { decimal, toPlain } from '../../margin/decimal.js';
-import type { Database, Transaction } from '../../platform/database.js';
+import type { Database, Transaction } from '../../platform/database/database.js';
 import { parameterRow, parametersBy } from './policy-parameters.js';
 import { MAINTENANCE_TIERS, MARGIN_POLICY, type MaintenanceVersion, type PolicyVersion } from './policy-version.js';
 import { headOf, headRow } from './version-rows.js';

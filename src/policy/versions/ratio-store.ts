@@ -1,6 +1,6 @@
 /** The versions of collateral ratios in the database. */
 import { decimal, toPlain } from '../../margin/decimal.js';
-import type { Database, Transaction } from '../../platform/database.js';
+import type { Database, Transaction } from '../../platform/database/database.js';
 import { addToOutbox } from '../../platform/outbox.js';
 import { COLLATERAL_RATIO, type RatioVersion } from './ratio-version.js';
 import { headOf, headRow } from './version-rows.js';

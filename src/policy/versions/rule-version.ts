@@ -43,6 +43,13 @@ export function inForce<T extends Dated>(versions: readonly T[], at: Date): T | 
   return found;
 }
 
+/** The versions that have taken effect and were not cancelled, in the order in which they did. */
+export function inEffect<T extends Dated>(versions: readonly T[], at: Date): T[] {
+  return versions
+    .filter(({ effectiveFrom, cancelledAt }) => effectiveFrom <= at && (cancelledAt ?? null) === null)
+    .sort((a, b) => (precedes(a, b) ? -1 : 1));
+}
+
 /** The version that takes effect last: the one in force, unless others are scheduled. Null where none stands. */
 export function latest<T extends Dated>(versions: readonly T[]): T | null {
   return inForce(versions, END_OF_TIME);

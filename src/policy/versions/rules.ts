@@ -4,6 +4,7 @@ import { collateralRatio, ratiosOfPolicy } from './collateral-ratio.js';
 import { instrumentsOfPolicy, maintenanceTiers } from './maintenance-tiers.js';
 import { marginPolicy } from './margin-policy.js';
 import type { PolicyVersion } from './policy-version.js';
+import type { RatioVersion } from './ratio-version.js';
 import type { AssetRecord, InstrumentRecord } from './rule-records.js';
 import type { VersionRecord } from './rule-version.js';
 import type { VersionedRule } from './versioned-rule.js';
@@ -16,17 +17,19 @@ export const RULES: readonly AnyRule[] = [collateralRatio, marginPolicy, mainten
  * The policy of one venue on one chain.
  *
  * @param holding the versions of a kind that hold there
+ * @param historyOf the ratios that held there before, oldest first
  */
 export function policyOf(
   policy: PolicyVersion,
   assets: ReadonlyMap<string, AssetRecord>,
   instruments: readonly InstrumentRecord[],
   holding: <V extends VersionRecord, D>(rule: VersionedRule<V, D>) => readonly V[],
+  historyOf: (ratio: RatioVersion) => readonly RatioVersion[],
 ): Policy {
   return {
     ...policy,
     assets,
-    collateralRatios: ratiosOfPolicy(holding(collateralRatio)),
+    collateralRatios: ratiosOfPolicy(holding(collateralRatio), historyOf),
     instruments: instrumentsOfPolicy(instruments, holding(maintenanceTiers), policy.maintenanceMethod),
   };
 }

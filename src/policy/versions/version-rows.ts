@@ -1,6 +1,6 @@
 /** The columns that every table of versions has, by the same names. */
 import { Prisma } from '../../platform/prisma/client.js';
-import type { Database, Transaction } from '../../platform/database.js';
+import type { Database, Transaction } from '../../platform/database/database.js';
 import { jsonTextOf, storedJsonText } from '../../platform/stored-json.js';
 import type { VersionRecord } from './rule-version.js';
 

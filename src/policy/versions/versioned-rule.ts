@@ -4,7 +4,7 @@
  */
 import type { Decimal } from '../../margin/decimal.js';
 import type { PolicyCode, Refusal } from './refusal.js';
-import type { Database, Transaction } from '../../platform/database.js';
+import type { Database, Transaction } from '../../platform/database/database.js';
 import type { GuardRails, PolicyVersion } from './policy-version.js';
 import type { AssetRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
 import type { VersionRecord } from './rule-version.js';
@@ -28,7 +28,7 @@ export interface VersionedRule<V extends VersionRecord, D> {
   keyOf(version: V): string;
   /** The chain whose accounts it concerns, null where the venue has none; undefined: those of all chains. */
   chainOf(version: V): string | null | undefined;
-  /** False: this process does not know the version's venue, asset or instrument until it restarts. */
+  /** False: this process does not know the version's venue, asset or instrument yet. */
   isKnown(version: V, known: KnownRules): boolean;
 
   /** By rule, oldest version first: all, those of one rule, or those with these ids. */

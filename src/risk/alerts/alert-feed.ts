@@ -3,15 +3,21 @@
  * streams that they concern. Events and notices only say when to read. One that is lost, doubled or late costs a second
  * at most, and no alert.
  */
+import type { LostStatus } from '../../platform/outbox.js';
 import type { Parts } from '../../platform/parts.js';
-import { readAlertsAfter, readLastAlert, type AlertFilter, type AlertRecord } from './alert-records.js';
+import { firstKeptAlert, readAlertsAfter, readLastAlert, type AlertFilter, type AlertRecord } from './alert-records.js';
 import { AlertRing } from './alert-ring.js';
+import { storeLostStatuses } from './alert-store.js';
 import { AlertStream, type AlertSource } from './alert-stream.js';
+import { nameOf } from './margin-units.js';
 
 export interface AlertStreamRequest extends AlertFilter {
   /** The alerts after this number first, then live; null: live only. */
   readonly after: bigint | null;
 }
+
+/** Beyond the last alert; or alerts after it are no longer kept. */
+export type CursorProblem = 'BEYOND' | 'EXPIRED';
 
 const EVERYTHING: AlertFilter = { owner: null, accountIds: null };
 /** Alerts kept in memory. */
@@ -41,7 +47,11 @@ export class AlertFeed {
   private poll: NodeJS.Timeout | null = null;
   private closed = false;
 
-  constructor(private readonly parts: Pick<Parts, 'db' | 'bus' | 'log'>) {
+  /** @param recheck looks whether the database went back; resolves when everything was read anew */
+  constructor(
+    private readonly parts: Pick<Parts, 'db' | 'bus' | 'log'>,
+    private readonly recheck: () => Promise<void> = async () => undefined,
+  ) {
     this.source = {
       ring: this.ring,
       pageSize: PAGE,
@@ -55,15 +65,40 @@ export class AlertFeed {
 
   /**
    * Alerts of the accounts stored from this call on, or after a number; each once, in order. The caller must have
-   * checked that the viewer may see the accounts. Null: no alert has the number yet.
+   * checked that the viewer may see the accounts.
    */
-  async stream({ owner, accountIds, after }: AlertStreamRequest): Promise<AlertStream | null> {
-    const last = await this.lastAlert();
-    if (after !== null && after > last) return null;
+  async stream({ owner, accountIds, after }: AlertStreamRequest): Promise<AlertStream | CursorProblem> {
+    let last = await this.lastAlert();
+    if (last < this.ring.through || (after !== null && after > last)) {
+      // The database may have gone back just now: numbers leap when that is found.
+      await this.recheck();
+      last = await this.lastAlert();
+    }
+    if (after !== null && after > last) return 'BEYOND';
+    // What follows the ring's beginning is in memory.
+    const isInMemory = after === null || after >= this.ring.from;
+    if (!isInMemory && after + 1n < (await firstKeptAlert(this.parts.db))) return 'EXPIRED';
     const stream = new AlertStream({ owner, accountIds }, after ?? last, this.source);
     if (this.closed) await stream.return();
     else this.remember(stream);
     return stream;
+  }
+
+  /**
+   * Another history of the database has begun. Alerts after the last one that both share are lost: they are sent no
+   * more, and where one said a status that is no longer true, the leader says it anew. Streams go on, since numbers of
+   * the new history lie beyond all of the lost one.
+   */
+  async takeHistory(shared: bigint, at: Date): Promise<void> {
+    const lost = new Map<string, LostStatus>();
+    for (const { kind, accountId, instrument, side, status } of this.ring.after(shared)) {
+      const unit = nameOf(instrument, side);
+      if (kind === 'STATUS_CHANGED') lost.set(`${accountId} ${unit}`, { accountId, unit, status });
+    }
+    await storeLostStatuses(this.parts.db, shared, [...lost.values()], at);
+    this.ring.reset(shared);
+    for (const stream of this.streams) stream.forgetPage();
+    this.look();
   }
 
   /** Ends all streams. */
@@ -114,15 +149,14 @@ export class AlertFeed {
   private async read(): Promise<bigint> {
     const { ring } = this;
     const last = await readLastAlert(this.parts.db);
-    if (last < ring.through) this.startAnew(last);
-    // Without subscribers the ring falls behind; a client that comes back soon is served from memory all the same.
-    if (this.streams.size === 0 && ring.through + BigInt(BATCH) < last) ring.reset(last - BigInt(BATCH));
+    // The database went back, which every server finds within a second.
+    if (last < ring.through) return last;
+    if (this.streams.size === 0 && ring.through < last) await this.skip(last);
     while (ring.through < last) {
-      const alerts = await readAlertsAfter(this.parts.db, EVERYTHING, {
-        after: ring.through,
-        through: last,
-        limit: BATCH,
-      });
+      const after = ring.through;
+      const alerts = await readAlertsAfter(this.parts.db, EVERYTHING, { after, through: last, limit: BATCH });
+      // Another history has begun meanwhile: what lies between is not in the ring any more.
+      if (ring.through !== after) continue;
       ring.append(alerts, alerts.length < BATCH ? last : (alerts.at(-1)?.seq ?? last));
       for (const alert of alerts) this.wake(alert);
     }
@@ -130,12 +164,14 @@ export class AlertFeed {
   }
 
   /**
-   * The database was put back to an earlier state: numbers are given a second time, and positions of streams are void.
+   * Without subscribers the ring falls behind; a client that comes back soon is served from memory all the same. The
+   * ring must not seem to hold what is no longer kept.
    */
-  private startAnew(last: bigint): void {
-    this.parts.log.warn({ was: String(this.ring.through), is: String(last) }, 'The last alert has gone back.');
-    this.ring.reset(last);
-    this.endStreams();
+  private async skip(last: bigint): Promise<void> {
+    const kept = (await firstKeptAlert(this.parts.db)) - 1n;
+    const recent = last - BigInt(BATCH);
+    const from = kept > recent ? kept : recent;
+    if (this.ring.through < from) this.ring.reset(from);
   }
 
   private wake(alert: AlertRecord): void {

@@ -2,13 +2,13 @@
 import { decimal, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus, PositionSide } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
-import type { Database } from '../../platform/database.js';
+import type { Database } from '../../platform/database/database.js';
 import { Prisma } from '../../platform/prisma/client.js';
 import type { RiskAlertKind } from '../../platform/prisma/enums.js';
 import type { Refusal } from './refusal.js';
 
 export interface AlertRecord {
-  /** From 1, without gaps, in the order of storing. */
+  /** In the order of storing; without gaps within one history of the database. */
   readonly seq: bigint;
   readonly accountId: string;
   /** Of the account; never changes. */
@@ -42,8 +42,8 @@ export interface AlertFilter {
 /** One page of an account's alerts. */
 export interface AlertPage {
   readonly accountId: string;
-  /** Number of the last alert seen; null: from the newest on. */
-  readonly before: bigint | null;
+  /** Alerts with lower numbers. */
+  readonly before: bigint;
   readonly limit: number;
 }
 
@@ -63,13 +63,17 @@ const COLUMNS = Prisma.sql`
   alert.ratio_id::text AS "ratioId", alert.effective_at AS "effectiveAt", alert.entries::text[] AS entries, alert.at,
   alert.acknowledged_at AS "acknowledgedAt"`;
 
-/** Above every alert number. */
-const END = 10n ** 18n;
-
 /** The number of the last stored alert; 0: there is none. */
 export async function readLastAlert(db: Database): Promise<bigint> {
   const [row] = await db.$queryRaw<{ last: bigint }[]>`SELECT last_alert AS last FROM duty WHERE id = 1`;
   return row?.last ?? 0n;
+}
+
+/** The lowest number of an alert that is kept; if none is, the number of the next one. */
+export async function firstKeptAlert(db: Database): Promise<bigint> {
+  const [row] = await db.$queryRaw<{ first: bigint }[]>`
+    SELECT coalesce((SELECT min(seq) FROM risk_alerts), last_alert + 1) AS first FROM duty WHERE id = 1`;
+  return row?.first ?? 1n;
 }
 
 /** Up to `limit` alerts with numbers above `after`, up to `through`, oldest first. */
@@ -81,15 +85,15 @@ export async function readAlertsAfter(
   return select(db, filter, Prisma.sql`seq > ${after} AND seq <= ${through}`, Prisma.sql`ASC`, limit);
 }
 
-/** Up to `limit` alerts below `before`, newest first; null: from the newest on, and of all kinds. */
+/** Up to `limit` alerts below `before`, newest first. Kinds null: of all. */
 export async function findAlerts(
   db: Database,
   filter: AlertFilter & { readonly kinds: readonly RiskAlertKind[] | null },
-  before: bigint | null,
+  before: bigint,
   limit: number,
 ): Promise<AlertRecord[]> {
   const ofKinds = filter.kinds === null ? Prisma.empty : Prisma.sql`AND kind::text = ANY(${[...filter.kinds]}::text[])`;
-  return select(db, filter, Prisma.sql`seq < ${before ?? END} ${ofKinds}`, Prisma.sql`DESC`, limit);
+  return select(db, filter, Prisma.sql`seq < ${before} ${ofKinds}`, Prisma.sql`DESC`, limit);
 }
 
 async function select(
@@ -123,7 +127,7 @@ export async function readAlertPages(db: Database, pages: readonly AlertPage[]):
     pages.map(({ accountId, before, limit }, number) => ({
       number,
       of: accountId,
-      before: String(before ?? END),
+      before: String(before),
       most: limit,
     })),
   );

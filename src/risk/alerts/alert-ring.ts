@@ -32,6 +32,11 @@ export class AlertRing {
     this.start = excess.at(-1)?.seq ?? this.start;
   }
 
+  /** All alerts above the number. */
+  after(number: bigint): readonly AlertRecord[] {
+    return this.alerts.slice(this.indexAfter(number));
+  }
+
   /** The first alert above the number that satisfies the condition, or null. */
   firstAfter(number: bigint, satisfies: (alert: AlertRecord) => boolean): AlertRecord | null {
     for (let index = this.indexAfter(number); index < this.alerts.length; index++) {

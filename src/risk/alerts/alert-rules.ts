@@ -1,12 +1,11 @@
 /** Margin ratios at which traders want to be alerted. */
 import { decimal, toPlain, type Decimal } from '../../margin/decimal.js';
 import { refuse } from '../../margin/refusal.js';
-import { transact, type Database, type Transaction } from '../../platform/database.js';
+import { transact, type Database, type Transaction } from '../../platform/database/database.js';
 import { isUuid, uuidv7 } from '../../platform/ids.js';
 import { addToOutbox } from '../../platform/outbox.js';
-import type { Parts } from '../../platform/parts.js';
-import { accountNotFound, lookAgain } from '../../ledger/ledger-checks.js';
-import { lockRows } from '../../ledger/locked-accounts.js';
+import { accountNotFound, inOwnLane, lookAgain, type LedgerParts } from '../../ledger/ledger-checks.js';
+import { lockRows } from '../../ledger/account-rows.js';
 import type { OwnAccount } from '../../ledger/owner-commands.js';
 import { defaultRearmBelow } from './alert-machine.js';
 import type { Refusal } from './refusal.js';
@@ -20,6 +19,8 @@ export interface AlertRuleRecord {
   readonly rearmBelow: Decimal;
 }
 
+type RuleParts = Pick<LedgerParts, 'db' | 'bus' | 'lanes'>;
+
 /** Rules of one account. */
 export const MAX_RULES = 20;
 /** A margin ratio of 1 is liquidation, but a trader may want alerts far beyond. */
@@ -30,15 +31,16 @@ export const MAX_RULE_RATIO: Decimal = decimal(1_000);
  * 0.95 of the ratio, to the nearest at 18 digits, ties to the even digit (rules: 13).
  */
 export async function setAlertRule(
-  { db, bus }: Pick<Parts, 'db' | 'bus'>,
+  parts: RuleParts,
   own: OwnAccount & { readonly marginRatio: Decimal; readonly rearmBelow: Decimal | null },
   now: Date,
 ): Promise<{ readonly ruleId: string | null; readonly refusal: Refusal | null }> {
+  const { db, bus } = parts;
   const { accountId, owner, marginRatio } = own;
   const rearmBelow = own.rearmBelow ?? defaultRearmBelow(marginRatio);
   const problem = problemOfRatios(marginRatio, rearmBelow);
   if (problem !== null) return { ruleId: null, refusal: problem };
-  const { ruleId, refusal, isNew } = await transact(db, async (tx) => {
+  const add = async (tx: Transaction): Promise<AddedRule> => {
     // Locked, lest concurrent requests exceed the maximum together.
     if (!isUuid(accountId) || (await lockRows(tx, [accountId], owner)).length === 0)
       return refused(accountNotFound(['accountId']));
@@ -56,25 +58,32 @@ export async function setAlertRule(
     // The leader then evaluates the account: a rule whose ratio is already reached fires at once.
     await addToOutbox(tx, [{ accountId, kind: 'CHANGED' }], now);
     return { ruleId: id, refusal: null, isNew: true };
-  }).catch(lookAgain(bus, [own]));
+  };
+  const { ruleId, refusal, isNew } = await inOwnLane(parts, own, (wait) =>
+    transact(db, add, wait).catch(lookAgain(bus, [own])),
+  );
   if (isNew) bus.emit('accounts', { ids: [accountId], cause: 'ACCOUNT' });
   return { ruleId, refusal };
 }
 
 /** Removes a rule of the owner; alerts that it fired stay, without the rule. */
 export async function removeAlertRule(
-  { db, bus }: Pick<Parts, 'db' | 'bus'>,
+  parts: RuleParts,
   { ruleId, owner }: { readonly ruleId: string; readonly owner: string },
   now: Date,
 ): Promise<Refusal | null> {
+  const { db, bus } = parts;
   const [rule] = isUuid(ruleId) ? await readAlertRules(db, [ruleId]) : [];
   if (rule === undefined) return noSuchRule();
   const { accountId } = rule;
-  const isRemoved = await transact(db, async (tx) => {
+  const remove = async (tx: Transaction): Promise<boolean> => {
     const removed = await tx.alertRule.deleteMany({ where: { id: ruleId, account: { owner } } });
     if (removed.count > 0) await addToOutbox(tx, [{ accountId, kind: 'CHANGED' }], now);
     return removed.count > 0;
-  }).catch(lookAgain(bus, [rule]));
+  };
+  const isRemoved = await inOwnLane(parts, { accountId, owner }, (wait) =>
+    transact(db, remove, wait).catch(lookAgain(bus, [rule])),
+  );
   if (!isRemoved) return noSuchRule();
   bus.emit('accounts', { ids: [accountId], cause: 'ACCOUNT' });
   return null;
@@ -106,7 +115,13 @@ function problemOfRatios(marginRatio: Decimal, rearmBelow: Decimal): Refusal | n
   return refuse('INVALID_INPUT', message, ['rearmBelow']);
 }
 
-function refused(refusal: Refusal): { ruleId: null; refusal: Refusal; isNew: false } {
+interface AddedRule {
+  readonly ruleId: string | null;
+  readonly refusal: Refusal | null;
+  readonly isNew: boolean;
+}
+
+function refused(refusal: Refusal): AddedRule {
   return { ruleId: null, refusal, isNew: false };
 }
 

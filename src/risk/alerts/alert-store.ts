@@ -5,11 +5,14 @@
 import { decimal } from '../../margin/decimal.js';
 import type { MarginStatus, PositionSide } from '../../margin/model.js';
 import { takingOfPriceBatch } from '../../market/price-store.js';
-import { transact, type Database, type Transaction } from '../../platform/database.js';
-import { outboxDeletion } from '../../platform/outbox.js';
+import { columnOf } from '../../platform/database/columns.js';
+import { transact, type Database, type Transaction } from '../../platform/database/database.js';
+import { addLostStatuses, outboxDeletion, type LostStatus } from '../../platform/outbox.js';
 import type { RiskAlertKind } from '../../platform/prisma/enums.js';
-import { holdTerm, type LeadershipState, type Term } from '../../cluster/leadership.js';
+import { holdTerm, holds, type LeadershipState, type Term } from '../../cluster/leadership.js';
 import type { AlertRule, MachineState } from './alert-machine.js';
+import { shared, type AccountStates } from './account-states.js';
+import { positionOf } from './margin-units.js';
 
 /** An alert that has no number yet. */
 export interface NewAlert {
@@ -62,7 +65,7 @@ export async function readLeadership(db: Database, term: Term): Promise<Leadersh
 export async function takePriceBatch(db: Database, term: Term, priceSeq: bigint): Promise<void> {
   if (!term.ended.aborted) {
     const taken = await db.$executeRaw`
-      WITH held AS (UPDATE duty SET taken_round = ${priceSeq} WHERE id = 1 AND term = ${term.number} RETURNING id)
+      WITH held AS (UPDATE duty SET taken_round = ${priceSeq} WHERE ${holds(term)} RETURNING id)
       ${takingOfPriceBatch(priceSeq)} AND EXISTS (SELECT FROM held)`;
     if (taken === 1) return;
   }
@@ -74,8 +77,8 @@ export async function takePriceBatch(db: Database, term: Term, priceSeq: bigint)
 }
 
 /** By account, then by margin unit; those without a row are left out. */
-export async function readStates(db: Database): Promise<Map<string, Map<string, MachineState>>> {
-  const states = new Map<string, Map<string, MachineState>>();
+export async function readStates(db: Database): Promise<Map<string, AccountStates>> {
+  const states = new Map<string, AccountStates>();
   for (let after = { accountId: FIRST, level: '' }; ;) {
     const rows: { accountId: string; level: string; status: MarginStatus; fired: string[] }[] = await db.$queryRaw`
       SELECT account_id::text AS "accountId", level, status::text AS status, fired::text[] AS fired
@@ -83,14 +86,14 @@ export async function readStates(db: Database): Promise<Map<string, Map<string, 
       WHERE (account_id, level) > (${after.accountId}::uuid, ${after.level})
       ORDER BY account_id, level LIMIT ${PAGE}`;
     for (const { accountId, level, status, fired } of rows) {
-      const own = states.get(accountId) ?? new Map<string, MachineState>();
-      states.set(accountId, own.set(level, { status, fired }));
+      states.set(accountId, shared(new Map([...(states.get(accountId) ?? []), [level, { status, fired }]])));
     }
     if (rows.length < PAGE) return states;
     after = rows.at(-1) ?? after;
   }
 }
 
+type RulesOfAccounts = Record<'rules', Map<string, AlertRule[]>> & Record<'versions', Map<string, number>>;
 interface RuleRow {
   readonly id: string;
   readonly accountId: string;
@@ -112,13 +115,15 @@ export async function readAllRules(db: Database): Promise<Map<string, AlertRule[
   }
 }
 
-/** As `readAllRules`, of some accounts. */
-export async function readRules(db: Database, accountIds: readonly string[]): Promise<Map<string, AlertRule[]>> {
-  const rows = await db.$queryRaw<RuleRow[]>`
-    SELECT id::text AS id, account_id::text AS "accountId",
+/** As `readAllRules`, of some accounts, and their versions. */
+export async function readRules(db: Database, accountIds: readonly string[]): Promise<RulesOfAccounts> {
+  const rows = await db.$queryRaw<(RuleRow & { readonly version: number })[]>`/* prepared */
+    SELECT alert_rules.id::text AS id, accounts.id::text AS "accountId", version,
       margin_ratio::text AS "marginRatio", rearm_below::text AS "rearmBelow"
-    FROM alert_rules WHERE account_id = ANY(${[...accountIds]}::uuid[])`;
-  return rulesByAccount(rows);
+    FROM accounts LEFT JOIN alert_rules ON account_id = accounts.id
+    WHERE accounts.id = ANY(${columnOf(accountIds, (id) => id)}::uuid[])`;
+  const versions = new Map(rows.map(({ accountId, version }) => [accountId, version]));
+  return { rules: rulesByAccount(rows.filter(({ id }) => id !== null)), versions };
 }
 
 function rulesByAccount(rows: readonly RuleRow[]): Map<string, AlertRule[]> {
@@ -136,38 +141,74 @@ function rulesByAccount(rows: readonly RuleRow[]): Map<string, AlertRule[]> {
  * Stores a chunk exactly once, however often it is tried. `lastAlert` is the number of the last alert before the chunk.
  * Only the leader numbers alerts. If the row is ahead by the chunk's alerts, an earlier try was committed and its
  * answer lost. All else in a chunk may be written twice.
+ *
+ * Returns accounts of the chunk whose rows somebody has locked, even against references. Then nothing is stored.
  */
 export async function storeChunk(
   db: Database,
   term: Term,
   chunk: Chunk,
   { lastAlert, at }: { readonly lastAlert: bigint; readonly at: Date },
-): Promise<void> {
+): Promise<readonly string[]> {
   const last = lastAlert + BigInt(chunk.alerts.length);
-  if (chunk.alerts.length + chunk.states.length === 0 && (await isDone(db, term, chunk, lastAlert))) return;
-  await transact(db, async (tx) => {
+  if (chunk.alerts.length + chunk.states.length === 0 && (await isDone(db, term, chunk, lastAlert))) return [];
+  return transact(db, async (tx) => {
     const leadership = await holdTerm(tx, term);
-    if (leadership.lastAlert === last && last > lastAlert) return;
+    if (leadership.lastAlert === last && last > lastAlert) return [];
     if (leadership.lastAlert !== lastAlert) {
       throw new Error(
         `Expected the last alert to be ${lastAlert}; it is ${leadership.lastAlert}. Alerts have another writer.`,
       );
     }
-    await lockAccounts(tx, chunk);
+    const held = await lockAccounts(tx, chunk);
+    if (held.length > 0) return held;
     await writeAlerts(tx, chunk.alerts, lastAlert, at);
     await writeStates(tx, chunk.states);
     if (chunk.outbox.length > 0) await tx.$executeRaw(outboxDeletion(chunk.outbox));
     await tx.$executeRaw`
       UPDATE duty SET last_alert = ${last}, done_round = COALESCE(${chunk.doneSeq}::bigint, done_round) WHERE id = 1`;
+    return [];
+  });
+}
+
+/**
+ * Statuses that were alerted in a lost history, after the last alert that it shares with this one. A unit of which the
+ * new history has an alert is told already. Safe to repeat, and for several servers at once.
+ */
+export async function storeLostStatuses(
+  db: Database,
+  shared: bigint,
+  lost: readonly LostStatus[],
+  at: Date,
+): Promise<void> {
+  if (lost.length === 0) return;
+  await transact(db, async (tx) => {
+    // No alert is being stored meanwhile.
+    await tx.$queryRaw`SELECT FROM duty WHERE id = 1 FOR UPDATE`;
+    const rows = lost.map(({ accountId, unit }, place) => ({ place, id: accountId, unit, ...positionOf(unit) }));
+    const untold = await tx.$queryRaw<{ place: number }[]>`
+      SELECT place FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        AS lost(place int, id uuid, instrument text, side "PositionSide")
+      JOIN accounts USING (id)
+      WHERE NOT EXISTS (
+        SELECT FROM risk_alerts
+        WHERE account_id = id AND seq > ${shared} AND kind = 'STATUS_CHANGED'
+          AND risk_alerts.instrument IS NOT DISTINCT FROM lost.instrument
+          AND risk_alerts.side IS NOT DISTINCT FROM lost.side)`;
+    await addLostStatuses(
+      tx,
+      untold.flatMap(({ place }) => lost[place] ?? []),
+      at,
+    );
   });
 }
 
 /** A chunk without alerts and states takes one statement. False: the transaction must find out what is wrong. */
 async function isDone(db: Database, term: Term, { outbox, doneSeq }: Chunk, lastAlert: bigint): Promise<boolean> {
   if (term.ended.aborted) return false;
-  const held = await db.$executeRaw`
+  const held = await db.$executeRaw`/* prepared */
     WITH held AS (
-      SELECT id FROM duty WHERE id = 1 AND term = ${term.number} AND last_alert = ${lastAlert} FOR UPDATE
+      SELECT id FROM duty WHERE ${holds(term)} AND last_alert = ${lastAlert} FOR UPDATE
     ), gone AS (
       ${outboxDeletion(outbox)} AND EXISTS (SELECT FROM held)
     )
@@ -176,13 +217,16 @@ async function isDone(db: Database, term: Term, { outbox, doneSeq }: Chunk, last
 }
 
 /**
- * Foreign keys would lock the accounts one by one. Lock them in id order, as every transaction does, lest two wait for
- * each other.
+ * Locks the accounts as foreign keys would, which would wait for each of them. Returns those that somebody else has
+ * locked so that they cannot be referred to; no transaction of a server does.
  */
-async function lockAccounts(tx: Transaction, { alerts, states }: Chunk): Promise<void> {
+async function lockAccounts(tx: Transaction, { alerts, states }: Chunk): Promise<string[]> {
   const ids = [...new Set([...alerts, ...states].map(({ accountId }) => accountId))];
-  if (ids.length === 0) return;
-  await tx.$queryRaw`SELECT FROM accounts WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR KEY SHARE`;
+  if (ids.length === 0) return [];
+  const rows = await tx.$queryRaw<{ id: string }[]>`
+    SELECT id::text AS id FROM accounts WHERE id = ANY(${ids}::uuid[]) ORDER BY accounts.id FOR KEY SHARE SKIP LOCKED`;
+  const locked = new Set(rows.map(({ id }) => id));
+  return ids.filter((id) => !locked.has(id));
 }
 
 async function writeAlerts(tx: Transaction, alerts: readonly NewAlert[], lastAlert: bigint, at: Date): Promise<void> {
@@ -245,4 +289,12 @@ async function writeStates(tx: Transaction, states: readonly NewState[]): Promis
       DELETE FROM alert_states USING jsonb_to_recordset(${JSON.stringify(gone)}::jsonb) AS gone(account_id uuid, level text)
       WHERE alert_states.account_id = gone.account_id AND alert_states.level = gone.level`;
   }
+}
+
+/** Deletes alerts from before the instant, and returns how many: of the oldest `limit`, since only those can be it. */
+export async function pruneAlerts(db: Database, before: Date, limit: number): Promise<number> {
+  return db.$executeRaw`
+    DELETE FROM risk_alerts WHERE seq IN (
+      SELECT seq FROM (SELECT seq, at FROM risk_alerts ORDER BY seq LIMIT ${limit}) AS oldest
+      WHERE at < ${before}::timestamptz)`;
 }

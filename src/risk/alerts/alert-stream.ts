@@ -34,21 +34,34 @@ export class AlertStream extends PullStream<SentAlert> {
   /** While a page is read; aborted when the reader has left. */
   private reading: AbortController | null = null;
 
+  private position: bigint;
+
   constructor(
     readonly filter: AlertFilter,
-    private position: bigint,
+    /** The number of the alert before the first one that it sends. */
+    readonly startsAfter: bigint,
     private readonly source: AlertSource,
   ) {
     super();
+    this.position = startsAfter;
     this.accountIds = filter.accountIds === null ? null : new Set(filter.accountIds);
   }
 
-  /** An alert that concerns this stream is in the ring. */
+  /** An alert that concerns this stream is in the ring. It may have been there before: the ring is filled anew. */
   wake({ seq }: AlertRecord): void {
-    if (!this.isUpToDate) return;
+    if (!this.isUpToDate || seq <= this.position) return;
     this.isUpToDate = false;
     // Alerts before this one did not concern the stream.
     this.position = seq - 1n;
+    this.handOver();
+  }
+
+  /** What was read and not handed over is of a history that is lost. */
+  forgetPage(): void {
+    const [first] = this.page;
+    if (first !== undefined) this.position = first.seq - 1n;
+    this.page = [];
+    this.isUpToDate = false;
     this.handOver();
   }
 

@@ -4,8 +4,12 @@
  * storing, the machines stay, and the next leader evaluates the same price batch again. If it dies afterwards, nothing
  * is left to fire.
  *
- * A cycle: `startBatch`, `evaluated` for each account that was assessed, `endBatch`. Machines in memory advance only
- * after the database has their states.
+ * A cycle: `startBatch`, `take`, `evaluated` for each account that was assessed, `endBatch`. What has fired is stored in
+ * portions: by `storePortion` while the cycle goes on, and the rest by `endBatch`. Machines in memory advance only after
+ * the database has their states. The price batch counts as done with the last portion: if the process dies before, its
+ * successor evaluates the batch again, at which what is stored fires no more.
+ *
+ * Memory: the portion that is being stored, and what is collected meanwhile. The loop waits when that is a portion, too.
  */
 import type { Decimal } from '../../margin/decimal.js';
 import type { Policy } from '../../margin/model.js';
@@ -23,21 +27,28 @@ import {
 } from './alert-store.js';
 import { closedUnit, type UnitStates } from './margin-units.js';
 import { CALM, alertBoundaries, close, step, type AlertRule } from './alert-machine.js';
-import { AlertBatch, type AccountStates, type Portion } from './alert-batch.js';
+import { AlertBatch } from './alert-batch.js';
+import { shared, type AccountStates } from './account-states.js';
+import { portionOf, without, type AccountWork, type Portion } from './alert-portion.js';
 
 type Needed = Pick<Parts, 'db' | 'log' | 'bus'>;
 
 /** Outbox rows of one cycle; the others wait for the next. */
 const OUTBOX_ROWS = 5_000;
-/** Alerts of one transaction. */
-const CHUNK = 5_000;
-/** An account that could not be evaluated is tried again after this pause, which doubles each time. */
-const FIRST_PAUSE_MS = 500;
-const MAX_PAUSE_MS = 10_000;
+/** Alerts of one transaction. The client of the database keeps the text of its last hundred statements. */
+const CHUNK = 1_000;
+/** Of the first one that a long cycle stores: it is stored soon. */
+const FIRST_CHUNK = 250;
 
 const NO_STATES: AccountStates = new Map();
 const NO_RULES: readonly AlertRule[] = [];
 const NOBODY: ReadonlySet<string> = new Set();
+
+interface Storing extends Portion {
+  readonly at: Date;
+  /** The cycle ends with it. */
+  readonly isLast: boolean;
+}
 
 export class AlertWriter {
   /**
@@ -49,10 +60,16 @@ export class AlertWriter {
   private doneSeq: bigint;
   private lastAlert: bigint;
   private batch: AlertBatch | null = null;
-  /** Portions still to be stored of a cycle that is ending. */
-  private ending: { readonly at: Date; readonly portions: Portion[] } | null = null;
-  /** Accounts that could not be evaluated, whose outbox rows wait. */
-  private readonly postponed = new Map<string, { readonly until: number; readonly pauseMs: number }>();
+  /** The portion that is being stored. After a failure it is tried again as it is. */
+  private storing: Storing | null = null;
+  /** The cycle is ending: at the instant of its alerts, with accounts that were not evaluated. */
+  private ending: { readonly at: Date; readonly unevaluated: ReadonlySet<string> } | null = null;
+  /** Whether the cycle has stored a portion. */
+  private hasStored = false;
+  /** What could not be stored in this cycle, by account: somebody has locked its row. */
+  private held = new Map<string, AccountWork>();
+  /** The same of the cycle before. It goes on in this one. */
+  private pending: ReadonlyMap<string, AccountWork> = new Map();
   /** For accounts without rules, by policy. */
   private readonly statusBoundaries = new WeakMap<Policy, readonly Decimal[]>();
 
@@ -83,21 +100,14 @@ export class AlertWriter {
   }
 
   /** Accounts with machines that are not calm, and those with rules. */
-  accounts(): Iterable<string> {
-    return new Set([...this.states.keys(), ...this.rules.keys()]);
+  *accounts(): Iterable<string> {
+    yield* this.states.keys();
+    for (const id of this.rules.keys()) if (!this.states.has(id)) yield id;
   }
 
   /** Accounts with outbox rows in this cycle: rows stay in the outbox until their account is evaluated. */
   named(): ReadonlySet<string> {
     return this.batch?.named ?? NOBODY;
-  }
-
-  /** Milliseconds until postponed outbox rows are due again; null: none are postponed. */
-  get retryInMs(): number | null {
-    if (this.postponed.size === 0) return null;
-    let next = Infinity;
-    for (const { until } of this.postponed.values()) next = Math.min(next, until);
-    return Math.max(0, Math.ceil(next - performance.now()));
   }
 
   /**
@@ -113,114 +123,166 @@ export class AlertWriter {
   }
 
   /**
-   * Takes a price batch, or the last one again if only accounts have changed. Returns the accounts that must be read
-   * anew and evaluated in this cycle. May be called again for a cycle that could not go on: what was collected stays.
+   * Returns the accounts that must be evaluated in this cycle, each at this version or a newer one. May be called again
+   * for a cycle that could not go on: what was collected stays.
+   *
+   * @param waiting accounts whose outbox rows wait, since they cannot be evaluated now
    */
-  async startBatch(priceSeq: bigint): Promise<readonly string[]> {
-    if (this.ending !== null) throw new Error('The cycle before is not stored yet: endBatch must succeed first.');
+  async startBatch(waiting: readonly string[] = []): Promise<ReadonlyMap<string, number>> {
+    if (this.ending !== null || this.storing !== null) {
+      throw new Error('The cycle before is not stored yet: endBatch must succeed first.');
+    }
+    const { db } = this.parts;
+    // Rows of some accounts are in their work already.
+    const known = [...waiting, ...this.pending.keys(), ...this.held.keys(), ...(this.batch?.withOutbox() ?? [])];
+    const outbox = await readOutbox(db, OUTBOX_ROWS, known);
+    const ids = [...new Set(outbox.map(({ accountId }) => accountId))];
+    // Read after the outbox, so that rules and versions of the outbox rows are there.
+    const found = ids.length === 0 ? null : await readRules(db, ids);
+    for (const id of ids) {
+      const rules = found?.rules.get(id);
+      if (rules === undefined) this.rules.delete(id);
+      else this.rules.set(id, rules);
+    }
+    this.batch ??= new AlertBatch(this.onOverflow, [...this.pending.values()]);
+    this.batch.start(outbox);
+    return new Map(ids.map((id) => [id, found?.versions.get(id) ?? 0]));
+  }
+
+  /**
+   * Takes the price batch at which all of this cycle is evaluated, or the last one again if only accounts have changed.
+   * Call it right before: a batch that was taken is evaluated, by this leader or by the next.
+   */
+  async take(priceSeq: bigint): Promise<void> {
+    if (this.batch === null) throw new Error('No batch is under way: startBatch comes first.');
     if (priceSeq < this.takenSeq) {
       throw new RangeError(
         `Price batch ${this.takenSeq} was taken already, ${priceSeq} is older: catch up with the prices first.`,
       );
     }
-    const { db } = this.parts;
-    const outbox = await readOutbox(db, OUTBOX_ROWS, this.resting());
     if (priceSeq > this.takenSeq) {
-      await takePriceBatch(db, this.term, priceSeq);
+      await takePriceBatch(this.parts.db, this.term, priceSeq);
       this.takenSeq = priceSeq;
     }
-    const ids = [...new Set(outbox.map(({ accountId }) => accountId))];
-    if (ids.length > 0) {
-      // Read after the outbox, so that rules of the outbox rows are there.
-      const found = await readRules(db, ids);
-      for (const id of ids) {
-        const rules = found.get(id);
-        if (rules === undefined) this.rules.delete(id);
-        else this.rules.set(id, rules);
-      }
-    }
-    this.batch ??= new AlertBatch((account, amount) => {
-      this.parts.log.error({ account, amount }, 'An amount is too large for an alert; the largest one stands for it.');
-    });
-    this.batch.start(priceSeq, outbox);
-    return ids;
+    this.batch.priceSeq = priceSeq;
   }
 
   /** Steps the machines of an account that was assessed at the prices of this cycle. */
   evaluated(accountId: string, unitStates: UnitStates, policy: Policy): void {
     const { batch } = this;
     if (batch === null || this.ending !== null) throw new Error('No batch is under way: startBatch comes first.');
-    const stored = this.states.get(accountId) ?? NO_STATES;
-    const states = batch.statesOf(accountId) ?? stored;
+    const held = this.held.get(accountId);
+    // It goes on where it stands, and is tried again.
+    if (held !== undefined && this.held.delete(accountId)) batch.putBack(held);
+    const before = this.statesOf(accountId);
+    const states = batch.statesOf(accountId) ?? before;
     const rules = this.rules.get(accountId) ?? NO_RULES;
-    const [cross] = unitStates;
-    batch.setCross(accountId, cross);
+    batch.setUnits(accountId, unitStates);
     for (const unitState of unitStates) {
-      const before = states.get(unitState.name) ?? CALM;
-      const { state, crossings } = step(before, unitState, policy, rules);
-      if (state !== before) batch.change(accountId, unitState, state, crossings, stored);
+      const state = states.get(unitState.name) ?? CALM;
+      const next = step(state, unitState, policy, rules);
+      if (next.state !== state) batch.change(accountId, unitState, next.state, next.crossings, before);
     }
     for (const [name, state] of states) {
       if (unitStates.some((unitState) => unitState.name === name)) continue;
-      batch.change(accountId, closedUnit(name), null, close(state), stored);
+      batch.change(accountId, closedUnit(name), null, close(state), before);
     }
+  }
+
+  /** Whether so much has been collected that a portion should be stored before more is evaluated. */
+  get isFull(): boolean {
+    const limit = this.hasStored ? this.chunk : Math.min(this.chunk, FIRST_CHUNK);
+    return this.batch !== null && this.batch.weight >= limit;
   }
 
   /**
-   * Stores the alerts and states of the cycle; `asOf` is the instant of the alerts. After a failure, call again: it
-   * goes on where the database stands, and stores nothing twice.
+   * Stores a portion of what was collected so far; more may be evaluated meanwhile. One call at a time, and none beside
+   * `endBatch`. After a failure, call again.
    */
-  async endBatch(asOf: Date): Promise<void> {
-    const { db } = this.parts;
-    this.ending ??= { at: asOf, portions: this.portions() };
-    const { at, portions } = this.ending;
-    for (let next = portions[0]; next !== undefined; next = portions[0]) {
-      const { chunk } = next;
-      if (!this.isStored(chunk)) await storeChunk(db, this.term, chunk, { lastAlert: this.lastAlert, at });
-      portions.shift();
-      this.advance(next);
-    }
+  async storePortion(asOf: Date): Promise<void> {
+    if (this.batch === null) throw new Error('No batch is under way: startBatch comes first.');
+    await this.storeNext(this.batch, asOf);
+  }
+
+  /**
+   * Stores the rest of the alerts and states of the cycle; `asOf` is the instant of the alerts. After a failure, call
+   * again: it goes on where the database stands, and stores nothing twice. Returns the accounts with outbox rows that
+   * were not evaluated: their rows stay.
+   */
+  async endBatch(asOf: Date): Promise<readonly string[]> {
+    const { batch } = this;
+    if (batch === null) throw new Error('No batch is under way: startBatch comes first.');
+    this.ending ??= { at: asOf, unevaluated: batch.finish((account) => this.statesOf(account)) };
+    const { at, unevaluated } = this.ending;
+    while (!(await this.storeNext(batch, at)));
+    this.reportPending(this.held);
+    this.pending = this.held;
+    this.held = new Map();
     this.batch = null;
     this.ending = null;
+    this.hasStored = false;
+    return [...unevaluated];
   }
 
-  private portions(): Portion[] {
-    if (this.batch === null) throw new Error('No batch is under way: startBatch comes first.');
-    const { named } = this.batch;
-    const { portions, unevaluated } = this.batch.outcome(
-      this.chunk,
-      (account) => this.states.get(account) ?? NO_STATES,
-    );
-    for (const account of named) {
-      if (unevaluated.has(account)) this.postpone(account);
-      else this.postponed.delete(account);
+  /** Of the machines of an account, without what is collected and not taken. */
+  private statesOf(accountId: string): AccountStates {
+    return this.storing?.work.get(accountId)?.states ?? this.states.get(accountId) ?? NO_STATES;
+  }
+
+  /** Returns whether it was the last portion of the cycle. */
+  private async storeNext(batch: AlertBatch, at: Date): Promise<boolean> {
+    this.storing ??= this.takePortion(batch, at);
+    for (;;) {
+      const portion: Storing = this.storing;
+      const locked = await this.store(portion);
+      if (locked.length === 0) {
+        this.advance(portion);
+        this.storing = null;
+        this.hasStored = true;
+        return portion.isLast;
+      }
+      for (const id of locked) this.keep(batch, portion.work.get(id));
+      this.storing = { ...portion, ...without(portion, locked) };
     }
-    return portions;
   }
 
-  private postpone(account: string): void {
-    const before = this.postponed.get(account);
-    const pauseMs = before === undefined ? FIRST_PAUSE_MS : Math.min(MAX_PAUSE_MS, 2 * before.pauseMs);
-    this.postponed.set(account, { until: performance.now() + pauseMs, pauseMs });
-    this.parts.log.error({ account, pauseMs }, 'An account could not be assessed; its alerts wait until it can be.');
+  private takePortion(batch: AlertBatch, at: Date): Storing {
+    const work = batch.take(this.ending === null && !this.hasStored ? Math.min(this.chunk, FIRST_CHUNK) : this.chunk);
+    const isLast = this.ending !== null && batch.isEmpty;
+    return { ...portionOf(work, isLast && this.held.size === 0 ? batch.priceSeq : null), at, isLast };
   }
 
-  /** Postponed accounts whose pause is not over. */
-  private resting(): string[] {
-    const now = performance.now();
-    return [...this.postponed].filter(([, { until }]) => until > now).map(([account]) => account);
+  /** An account is locked: its work goes on in the next cycle, or with what was collected of it meanwhile. */
+  private keep(batch: AlertBatch, work: AccountWork | undefined): void {
+    if (work === undefined) return;
+    const { accountId } = work;
+    if (batch.statesOf(accountId) === null) this.held.set(accountId, work);
+    else batch.putBack(work);
+  }
+
+  private async store({ chunk, at }: Storing): Promise<readonly string[]> {
+    if (this.isStored(chunk)) return [];
+    return storeChunk(this.parts.db, this.term, chunk, { lastAlert: this.lastAlert, at });
   }
 
   /** The database has everything in it. */
   private isStored({ alerts, states, outbox, doneSeq }: Chunk): boolean {
-    return alerts.length + states.length + outbox.length === 0 && doneSeq === this.doneSeq;
+    return alerts.length + states.length + outbox.length === 0 && (doneSeq === null || doneSeq === this.doneSeq);
   }
+
+  private reportPending(pending: ReadonlyMap<string, AccountWork>): void {
+    const accounts = [...pending.keys()].filter((id) => !this.pending.has(id));
+    if (accounts.length > 0) this.parts.log.warn({ accounts }, 'Alerts wait: their accounts are locked.');
+  }
+
+  private readonly onOverflow = (account: string, amount: string): void =>
+    this.parts.log.error({ account, amount }, 'An amount is too large for an alert; the largest one stands for it.');
 
   /** Call when the database has the portion. */
   private advance({ chunk, work }: Portion): void {
-    for (const { accountId, states } of work) {
+    for (const { accountId, states } of work.values()) {
       if (states.size === 0) this.states.delete(accountId);
-      else this.states.set(accountId, states);
+      else this.states.set(accountId, shared(states));
     }
     this.doneSeq = chunk.doneSeq ?? this.doneSeq;
     if (chunk.alerts.length === 0) return;

@@ -41,6 +41,11 @@ export function closedUnit(name: string): UnitState {
   return { name, status: 'NO_EXPOSURE', marginRatio: null, marginBalance: ZERO, maintenanceMargin: ZERO };
 }
 
+/** The name of the unit of an isolated position; nulls: of the cross account. */
+export function nameOf(instrument: string | null, side: PositionSide | null): string {
+  return instrument === null || side === null ? CROSS : positionKey(instrument, side);
+}
+
 /** The isolated position of a margin unit; nulls: the cross account. */
 export function positionOf(name: string): { readonly instrument: string | null; readonly side: PositionSide | null } {
   if (name === CROSS) return { instrument: null, side: null };

@@ -30,8 +30,7 @@ import { digitsOf } from './exact-sum.js';
 import type { RuleColumns } from './rule-columns.js';
 
 /** In place of a status: not known. */
-export const NOT_ASSESSED = MARGIN_STATUSES.length;
-const HEALTHY = MARGIN_STATUSES.indexOf('HEALTHY');
+const NOT_ASSESSED = MARGIN_STATUSES.length;
 
 export class AccountColumns {
   readonly units = new UnitColumns();
@@ -40,6 +39,8 @@ export class AccountColumns {
   private readonly ids = new AccountIds();
   /** By number of a price: the margin units that it values. */
   private readonly holders: Bitmap[] = [];
+  /** Rises whenever an account is put or removed, or a unit settled. */
+  changes = 0;
 
   constructor(readonly rules: RuleColumns) {}
 
@@ -60,6 +61,7 @@ export class AccountColumns {
    */
   put(id: string, ruleSet: number, account: AccountText, version: number): number[] {
     const [mode, , balances, open] = account;
+    this.changes += 1;
     const known = this.ids.find(id);
     const cross = known ?? this.units.take();
     if (known === null) {
@@ -87,6 +89,7 @@ export class AccountColumns {
   remove(id: string): void {
     const cross = this.ids.find(id);
     if (cross === null) return;
+    this.changes += 1;
     this.empty(cross);
     this.ids.delete(id);
     this.units.release(cross);
@@ -123,19 +126,9 @@ export class AccountColumns {
     return this.units.halves[unit * UNIT_HALVES + RULE_SET] as number;
   }
 
-  /** Adds to `dirty` every unit that was settled with a status worse than HEALTHY, or not settled. */
-  addUneasy(dirty: Bitmap): void {
-    const { account, halves, end } = this.units;
-    for (let unit = 0; unit < end; unit++) {
-      const status = halves[unit * UNIT_HALVES + STATUS] as number;
-      if (account[unit] === FREE || status <= HEALTHY) continue;
-      this.wake(unit);
-      dirty.add(unit);
-    }
-  }
-
   /** Stores the status of an assessed unit, and the range in which it may sleep. */
   settle(unit: number, { status, low, high }: QuietRange): void {
+    this.changes += 1;
     this.units.halves[unit * UNIT_HALVES + STATUS] = MARGIN_STATUSES.indexOf(status);
     this.units.quietRanges[unit * QUIET_RANGE] = low;
     this.units.quietRanges[unit * QUIET_RANGE + 1] = high;
@@ -177,12 +170,28 @@ export class AccountColumns {
 
   /** Adds every unit of a rule set to `dirty`. `wake`: its thresholds have changed, so no unit may sleep on. */
   addRuleSet(ruleSet: number, dirty: Bitmap, wake: boolean): void {
-    const { account, halves, end } = this.units;
-    for (let unit = 0; unit < end; unit++) {
-      if (halves[unit * UNIT_HALVES + RULE_SET] !== ruleSet || account[unit] === FREE) continue;
+    this.forEachUnitOf(ruleSet, (unit) => {
       dirty.add(unit);
       if (wake) this.wake(unit);
+    });
+  }
+
+  /** Makes a change by which items of the rule set take other prices. */
+  reprice(ruleSet: number, change: () => void): void {
+    this.forEachUnitOf(ruleSet, (unit) => this.forEachPrice(unit, (price) => this.holders[price]?.delete(unit)));
+    change();
+    this.forEachUnitOf(ruleSet, (unit) => this.hold(unit));
+  }
+
+  private forEachUnitOf(ruleSet: number, visit: (unit: number) => void): void {
+    const { account, halves, end } = this.units;
+    for (let unit = 0; unit < end; unit++) {
+      if (halves[unit * UNIT_HALVES + RULE_SET] === ruleSet && account[unit] !== FREE) visit(unit);
     }
+  }
+
+  private hold(unit: number): void {
+    this.forEachPrice(unit, (price) => (this.holders[price] ??= new Bitmap()).add(unit));
   }
 
   private chain(cross: number): number[] {
@@ -228,20 +237,21 @@ export class AccountColumns {
     }
     const firstPosition = positions.take(open.length);
     open.forEach((position, index) => {
-      const [instrument, side, plain] = position;
+      const [instrument, side, plain, cost] = position;
       const size = Number(plain);
       positions.row[firstPosition + index] = rules.instrumentRow(ruleSet, instrument);
       const amounts = (firstPosition + index) * POSITION_AMOUNTS;
       positions.amounts[amounts] = side === 'LONG' ? size : -size;
       positions.amounts[amounts + 1] = offsetOf(position);
       positions.digits[firstPosition + index] = digitsOf(plain, size);
+      positions.costDigits[firstPosition + index] = digitsOf(cost, Number(cost));
     });
     units.words[unit * UNIT_WORDS + FIRST_HOLDING] = firstHolding;
     units.words[unit * UNIT_WORDS + FIRST_POSITION] = firstPosition;
     units.halves.set([heldAssets, open.length, ruleSet, NOT_ASSESSED], unit * UNIT_HALVES + HOLDINGS);
     units.account[unit] = cross;
     this.wake(unit);
-    this.forEachPrice(unit, (price) => (this.holders[price] ??= new Bitmap()).add(unit));
+    this.hold(unit);
   }
 
   private forEachPrice(unit: number, visit: (price: number) => void): void {

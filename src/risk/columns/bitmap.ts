@@ -20,9 +20,21 @@ export class Bitmap {
     this.words[word] = (this.words[word] as number) | (1 << (bit & 31));
   }
 
+  has(bit: number): boolean {
+    return (((this.words[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 1;
+  }
+
   delete(bit: number): void {
     const word = bit >>> 5;
     if (word < this.words.length) this.words[word] = (this.words[word] as number) & ~(1 << (bit & 31));
+  }
+
+  hasAtLeast(count: number): boolean {
+    let left = count;
+    for (let word = 0; word < this.words.length && left > 0; word++) {
+      for (let bits = this.words[word] as number; bits !== 0; bits &= bits - 1) left -= 1;
+    }
+    return left <= 0;
   }
 
   addAll(other: Bitmap): void {

@@ -155,14 +155,17 @@ export class PositionColumns extends ItemColumns {
   amounts = new Float64Array(0);
   /** `digitsOf` the exact size. */
   digits = new Uint8Array(0);
+  /** Of a cross position: `digitsOf` its cost. */
+  costDigits = new Uint8Array(0);
 
   get bytes(): number {
-    return this.row.byteLength + this.amounts.byteLength + this.digits.byteLength;
+    return this.row.byteLength + this.amounts.byteLength + this.digits.byteLength + this.costDigits.byteLength;
   }
 
   protected override grow(needed: number): void {
     super.grow(needed);
     this.digits = grown(this.digits, this.row.length);
+    this.costDigits = grown(this.costDigits, this.row.length);
     this.amounts = grown(this.amounts, this.row.length * POSITION_AMOUNTS);
   }
 }

@@ -3,7 +3,7 @@
  * hundredths and so on. While that number is below 2^51, the float next to the decimal determines it. Whole numbers are
  * added without error.
  */
-import { decimal, type Decimal } from '../../margin/decimal.js';
+import { ZERO, decimal, type Decimal } from '../../margin/decimal.js';
 
 /** In place of a number of digits: the float does not determine the decimal. */
 export const INEXACT = 255;
@@ -30,9 +30,20 @@ export class ExactSum {
   /** By number of digits: the sum below 2^52, and the carry. */
   private readonly small = new Float64Array(MAX_DIGITS + 1);
   private readonly carried: bigint[] = Array.from({ length: MAX_DIGITS + 1 }, () => 0n);
+  /** Of those that their floats do not determine. */
+  private others = ZERO;
 
-  /** `digits` must not be INEXACT. */
-  add(float: number, digits: number): void {
+  /**
+   * Adds a decimal: its float, and `digitsOf` it.
+   *
+   * @param exact the decimal itself; needed where `digits` may be INEXACT, and called only then
+   */
+  add(float: number, digits: number, exact?: () => Decimal): void {
+    if (digits === INEXACT) {
+      if (exact === undefined) throw new Error('Expected the exact decimal, which its float does not determine.');
+      this.others = this.others.plus(exact());
+      return;
+    }
     const whole = Math.round(float * (POWERS[digits] as number));
     const sum = (this.small[digits] as number) + whole;
     if (Math.abs(sum) < 2 ** 52) {
@@ -44,7 +55,7 @@ export class ExactSum {
   }
 
   get total(): Decimal {
-    let total = decimal(0);
+    let total = this.others;
     this.carried.forEach((carried, digits) => {
       const whole = carried + BigInt(this.small[digits] as number);
       if (whole !== 0n) total = total.plus(decimal(`${whole}e-${digits}`));

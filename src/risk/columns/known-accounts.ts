@@ -11,6 +11,8 @@ export interface RuleSet {
 
 export interface KnownAccounts {
   readonly columns: AccountColumns;
+  /** By number in the columns: the rules in force. */
+  readonly ruleSets: readonly RuleSet[];
   /** Exact amounts of the account with this cross unit. */
   stateAt(cross: number): AccountState;
   ruleSetAt(cross: number): RuleSet;

@@ -2,7 +2,7 @@
  * The prefilter: which margin units may have crossed something since they were last assessed exactly. It may name a
  * unit needlessly. It never omits one whose status, or side of a boundary, `assessMargin` would now find changed.
  */
-import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
+import { MARGIN_STATUSES, type MarginStatus, type Policy } from '../../margin/model.js';
 import type { AccountColumns } from './account-columns.js';
 import {
   UNIT_HALVES,
@@ -123,12 +123,16 @@ export function settleCalm(columns: AccountColumns, units: Uint32Array, count: n
   return left;
 }
 
-/**
- * The status that a unit surely has by its interval and flags; null: it must be assessed. `thresholds` are those of
- * WARNING and of MARGIN_CALL, by the policy.
- */
+/** The ratios from which a policy has WARNING, and MARGIN_CALL. */
+export type Thresholds = readonly [warning: number, marginCall: number];
+
+export function thresholdsOf({ warningRatio, marginCallRatio }: Policy): Thresholds {
+  return [warningRatio.toNumber(), marginCallRatio.toNumber()];
+}
+
+/** The status that a unit surely has by its interval and flags; null: it must be assessed. */
 export function sureStatus(
-  thresholds: readonly [number, number],
+  thresholds: Thresholds,
   known: number,
   lowestBalance: number,
   highestBalance: number,

@@ -3,9 +3,9 @@
  * Each asset (in one collateral mode) and each instrument of a rule set has a row. So an item of an account only names
  * its row. Rows keep their numbers when a policy changes; their contents are overwritten.
  */
-import { COUNTS_NOTHING, collateralCurve, maintenanceCurve } from '../../margin/curve.js';
+import { COUNTS_NOTHING, collateralCurve, debtRate, maintenanceCurve } from '../../margin/curve.js';
 import type { MaintenanceSegment, Segment } from '../../margin/curve.js';
-import { pricedBy, collateralTableOf } from '../../margin/state/collateral.js';
+import { pricedBy, collateralTableOf, countsUnpricedAbove } from '../../margin/state/collateral.js';
 import type { Decimal } from '../../margin/decimal.js';
 import type { CollateralMode, Policy } from '../../margin/model.js';
 import { statusBoundaries } from '../../margin/state/status.js';
@@ -42,8 +42,11 @@ export class RuleColumns {
   userCap = new Float64Array(0);
   /** 1: the tiers are in coins; 0: in USDT. */
   inCoins = new Uint8Array(0);
-  /** 1: a positive quantity counts, so a missing price matters. */
-  counts = new Uint8Array(0);
+  /**
+   * Coins from which a missing price matters, because a quantity above counts; Infinity: it never does. A quantity of
+   * exactly so many counts nothing, yet its float may be that of a larger one.
+   */
+  countsFrom = new Float64Array(0);
   collateralTiers = new Float64Array(0);
 
   // --- By row of an instrument ---
@@ -53,7 +56,7 @@ export class RuleColumns {
   maintenanceTiers = new Float64Array(0);
 
   // --- By rule set ---
-  debtMarginRate = new Float64Array(0);
+  debtRate = new Float64Array(0);
   /** No maintenance margin, nor any step of its sum, is larger than this times notional (or debt). */
   maintenanceScale = new Float64Array(0);
   /** Surely below every ratio at which something happens. */
@@ -73,6 +76,17 @@ export class RuleColumns {
    * affect the copy.
    */
   copyWith(ruleSet: number, policy: Policy): RuleColumns {
+    const copy = this.copy();
+    const { venue, collateral, instruments } = this.rules(ruleSet);
+    copy.debtRate[ruleSet] = debtRate(policy).toNumber();
+    copy.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
+    for (const { row, mode, asset } of collateral.values()) copy.writeCollateral(row, asset, mode, policy);
+    for (const [instrument, row] of instruments) copy.writeInstrument(row, venue, instrument, policy);
+    return copy;
+  }
+
+  /** A copy at the prices and rules of this moment, which values units. Later changes do not affect it. */
+  copy(): RuleColumns {
     const copy = new RuleColumns(this.prices.copy());
     const { collateralRoom, maintenanceRoom } = copy;
     for (const [name, column] of Object.entries(this)) {
@@ -83,11 +97,6 @@ export class RuleColumns {
     // Rows added later are not in the copy: a value by them is NaN.
     copy.collateralPrice = copy.collateralPrice.subarray(0, this.collateralRows);
     copy.instrumentPrice = copy.instrumentPrice.subarray(0, this.instrumentRows);
-    const { collateral, instruments } = this.rules(ruleSet);
-    copy.debtMarginRate[ruleSet] = policy.debtMarginRate.toNumber();
-    copy.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
-    for (const { row, mode, asset } of collateral.values()) copy.writeCollateral(row, asset, mode, policy);
-    for (const [instrument, row] of instruments) copy.writeInstrument(row, instrument, policy);
     return copy;
   }
 
@@ -117,17 +126,30 @@ export class RuleColumns {
     const thresholdsChanged = before === undefined || !haveSameThresholds(before.policy, policy);
     const rules = this.rules(ruleSet);
     rules.policy = policy;
-    if (ruleSet >= this.debtMarginRate.length) {
-      this.debtMarginRate = grown(this.debtMarginRate, ruleSet + 1);
+    if (ruleSet >= this.debtRate.length) {
+      this.debtRate = grown(this.debtRate, ruleSet + 1);
       this.maintenanceScale = grown(this.maintenanceScale, ruleSet + 1);
       this.calmBelow = grown(this.calmBelow, ruleSet + 1);
     }
     this.calmBelow[ruleSet] = Math.min(...boundaries.map((boundary) => boundary.toNumber())) * (1 - NEAR);
-    this.debtMarginRate[ruleSet] = policy.debtMarginRate.toNumber();
+    this.debtRate[ruleSet] = debtRate(policy).toNumber();
     this.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
     for (const { row, mode, asset } of rules.collateral.values()) this.writeCollateral(row, asset, mode, policy);
-    for (const [instrument, row] of rules.instruments) this.writeInstrument(row, instrument, policy);
+    for (const [instrument, row] of rules.instruments) this.writeInstrument(row, venue, instrument, policy);
     return { ruleSet, thresholdsChanged };
+  }
+
+  /** Whether an item of the rule set takes another price under this policy: its asset or instrument was changed or added. */
+  movesPrices(ruleSet: number, policy: Policy): boolean {
+    const { venue, collateral, instruments } = this.rules(ruleSet);
+    return (
+      [...collateral.values()].some(
+        ({ row, asset }) => this.collateralPrice[row] !== this.prices.ofAsset(pricedBy(asset, policy)),
+      ) ||
+      [...instruments].some(
+        ([instrument, row]) => this.instrumentPrice[row] !== this.priceOf(venue, instrument, policy),
+      )
+    );
   }
 
   collateralRow(ruleSet: number, mode: CollateralMode, asset: string): number {
@@ -141,9 +163,8 @@ export class RuleColumns {
       this.collateralTier = grown(this.collateralTier, row + 1);
       this.userCap = grown(this.userCap, row + 1);
       this.inCoins = grown(this.inCoins, row + 1);
-      this.counts = grown(this.counts, row + 1);
+      this.countsFrom = grown(this.countsFrom, row + 1);
     }
-    this.collateralPrice[row] = this.prices.ofAsset(pricedBy(asset, policy));
     collateral.set(key, { row, mode, asset });
     this.writeCollateral(row, asset, mode, policy);
     return row;
@@ -159,11 +180,7 @@ export class RuleColumns {
       this.maintenanceTier = grown(this.maintenanceTier, row + 1);
     }
     rules.instruments.set(instrument, row);
-    // Without rules it is valued as without a price, until the process starts again.
-    this.instrumentPrice[row] = rules.policy.instruments.has(instrument)
-      ? this.prices.ofInstrument(rules.venue, instrument)
-      : this.prices.never;
-    this.writeInstrument(row, instrument, rules.policy);
+    this.writeInstrument(row, rules.venue, instrument, rules.policy);
     return row;
   }
 
@@ -179,6 +196,11 @@ export class RuleColumns {
     throw new Error(`The rule set ${ruleSet} has no instrument in row ${row}.`);
   }
 
+  /** An instrument without rules is valued as without a price. */
+  private priceOf(venue: string, instrument: string, policy: Policy): number {
+    return policy.instruments.has(instrument) ? this.prices.ofInstrument(venue, instrument) : this.prices.never;
+  }
+
   private rules(ruleSet: number): RuleSet {
     const rules = this.ruleSets[ruleSet];
     if (rules === undefined) throw new Error(`There is no rule set ${ruleSet}.`);
@@ -186,9 +208,7 @@ export class RuleColumns {
   }
 
   private writeCollateral(row: number, asset: string, mode: CollateralMode, policy: Policy): void {
-    if (this.collateralPrice[row] !== this.prices.ofAsset(pricedBy(asset, policy))) {
-      throw new Error(`${asset} takes the price of another asset than before.`);
-    }
+    this.collateralPrice[row] = this.prices.ofAsset(pricedBy(asset, policy));
     const table = collateralTableOf(asset, mode, policy);
     const { segments } = table === null ? COUNTS_NOTHING : collateralCurve(table);
     const tiers = collateralNumbers(segments);
@@ -200,13 +220,12 @@ export class RuleColumns {
     this.collateralTier[row] = first;
     this.userCap[row] = table === null ? 0 : (table.userCap?.toNumber() ?? Infinity);
     this.inCoins[row] = table?.tierUnit === 'QUANTITY' ? 1 : 0;
-    this.counts[row] = table === null ? 0 : 1;
+    this.countsFrom[row] = countsUnpricedAbove(asset, mode, policy)?.toNumber() ?? Infinity;
   }
 
-  private writeInstrument(row: number, instrument: string, policy: Policy): void {
+  private writeInstrument(row: number, venue: string, instrument: string, policy: Policy): void {
     const rules = policy.instruments.get(instrument);
-    const hadRules = this.instrumentPrice[row] !== this.prices.never;
-    if ((rules !== undefined) !== hadRules) throw new Error(`The rules of ${instrument} came or went.`);
+    this.instrumentPrice[row] = this.priceOf(venue, instrument, policy);
     const tiers = maintenanceNumbers(maintenanceCurve(rules?.tiers ?? [], policy));
     const first = this.maintenanceRoom.place(row, tiers.length);
     if (first + tiers.length > this.maintenanceTiers.length) {
@@ -259,9 +278,9 @@ function maintenanceNumbers(segments: readonly MaintenanceSegment[]): number[] {
   });
 }
 
-/** The largest of (slope + |intercept| / floor) and of the debt margin rate. */
+/** The largest of (slope + |intercept| / floor) and of the rate of debts. */
 function scaleOf(policy: Policy): number {
-  let scale = policy.debtMarginRate.toNumber();
+  let scale = debtRate(policy).toNumber();
   for (const { tiers } of policy.instruments.values()) {
     for (const { floor, slope, intercept } of maintenanceCurve(tiers, policy)) {
       const constant = intercept.isZero() ? 0 : intercept.abs().toNumber() / floor.toNumber();

@@ -35,6 +35,11 @@
  * of it times scale. Adding up n terms: (n - 1)u. So |error| <= (2n + 8) u x scale x (notionals + debts), plus the
  * widening.
  *
+ * *The flags* UNKNOWN, REQUIRES and OWES are exact: the float of a quantity has its sign. LOWER_BOUND is set for every
+ * unpriced balance that counts for more than 0 and may be set for one that does not: quantity > threshold exactly gives
+ * quantity >= threshold in floats, since rounding keeps order. Needlessly set it wakes a unit and lets none sleep, since
+ * each use of it only forbids a conclusion (`maySleep`).
+ *
  * Both are taken with 2n + 24: at least 16u of the magnitudes are slack, for the second order, for the rounding of the
  * bound and of the interval's ends themselves, for the three operations with which `prefilter.ts` compares them, and for
  * engines that read a decimal of more than 20 digits a hair less than correctly, which ECMAScript allows.
@@ -56,7 +61,7 @@ const UNIT_ROUNDOFF = 2 ** -53;
 
 /** A debt or a position has no price: nothing is sure. */
 export const UNKNOWN = 1;
-/** A positive balance that would count has no price: the margin balance is without it. */
+/** A positive balance that may count for more than 0 has no price: the margin balance is without it. */
 export const LOWER_BOUND = 2;
 /** There is a position, or a debt for which the policy requires margin. */
 export const REQUIRES = 4;
@@ -85,8 +90,8 @@ export function valueUnits(
   const { words, halves } = columns.units;
   const { row: holdingRow, quantity: quantities } = columns.holdings;
   const { row: positionRow, amounts } = columns.positions;
-  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, counts } = columns.rules;
-  const { instrumentPrice, maintenanceTier, maintenanceTiers, debtMarginRate, maintenanceScale } = columns.rules;
+  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, countsFrom } = columns.rules;
+  const { instrumentPrice, maintenanceTier, maintenanceTiers, debtRate, maintenanceScale } = columns.rules;
   const { values: prices } = columns.rules.prices;
 
   for (let index = from; index < to; index++) {
@@ -105,7 +110,7 @@ export function valueUnits(
       const price = prices[collateralPrice[row] as number] as number;
       if (Number.isNaN(price)) {
         if (quantity < 0) known |= UNKNOWN | OWES;
-        else if (counts[row] === 1) known |= LOWER_BOUND;
+        else if (quantity >= (countsFrom[row] as number)) known |= LOWER_BOUND;
         continue;
       }
       if (quantity < 0) {
@@ -159,7 +164,7 @@ export function valueUnits(
 
     if (debts > 0) {
       known |= OWES;
-      const rate = debtMarginRate[rules] as number;
+      const rate = debtRate[rules] as number;
       if (rate > 0) {
         known |= REQUIRES;
         maintenance += debts * rate;

@@ -9,25 +9,46 @@ import {
   type AccountRow,
   type AccountVersion,
 } from '../../ledger/account-rows.js';
-import { AccountTexts } from '../../ledger/account-text.js';
-import { holdingsOf, type Holdings } from '../../ledger/records.js';
+import { AccountTexts, textOf, type AccountText } from '../../ledger/account-text.js';
+import {
+  accountState,
+  holdingsOf,
+  problemOfRow,
+  UnreadableAccountError,
+  type AccountRecord,
+  type Holdings,
+} from '../../ledger/records.js';
 import type { AccountState, Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
-import type { Database } from '../../platform/database.js';
+import type { Database } from '../../platform/database/database.js';
 import { Slice } from '../../platform/yielding.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { alertBoundaries } from '../alerts/alert-machine.js';
-import type { Bitmap } from '../columns/bitmap.js';
+import { Bitmap } from '../columns/bitmap.js';
 import { AccountColumns } from '../columns/account-columns.js';
 import type { KnownAccounts, RuleSet } from '../columns/known-accounts.js';
 import { PackedAccounts } from '../columns/packed-accounts.js';
 import { PriceColumn } from '../columns/price-column.js';
 import { RuleColumns } from '../columns/rule-columns.js';
+import { Overviews } from '../impact/overview.js';
+import type { SetAside } from './set-aside.js';
 
 /** Accounts of one statement: PGlite blocks the event loop while it answers. At start nobody waits for it. */
 const PAGE = 500;
 const FIRST_PAGE = 1_000;
 const VERSIONS = 10_000;
+
+/** Whoever looks at all accounts must wait: they are still being read. */
+export class AccountsLoadingError extends Error {
+  /** @param read how many are there so far */
+  constructor(read: number) {
+    super(
+      `This server is starting: ${read} accounts are read. What looks at all of them is answered when all are; try again ` +
+        'shortly. An account, its changes and its streams are served.',
+    );
+    this.name = 'AccountsLoadingError';
+  }
+}
 
 export interface RuleChange extends RuleSet {
   readonly cause: 'COLLATERAL_RATIO' | 'POLICY';
@@ -36,14 +57,15 @@ export interface RuleChange extends RuleSet {
 export class AccountCache implements KnownAccounts {
   readonly prices = new PriceColumn();
   readonly columns = new AccountColumns(new RuleColumns(this.prices));
+  readonly ruleSets: RuleSet[] = [];
+  readonly overviews = new Overviews(this);
   private readonly exact = new PackedAccounts();
   private readonly texts: AccountTexts;
-  /** By number. */
-  private readonly ruleSets: RuleSet[] = [];
 
   constructor(
     private readonly db: Database,
     private readonly rulebook: Rulebook,
+    private readonly setAside: SetAside,
   ) {
     this.texts = new AccountTexts(rulebook);
   }
@@ -60,6 +82,33 @@ export class AccountCache implements KnownAccounts {
   /** Reads every account that is missing here or older; `onPage` is called with the number read so far. */
   async load(at: Date, onPage: (accounts: number) => void): Promise<void> {
     let read = 0;
+    await this.readAll((page) => {
+      for (const row of page) this.put(row, at);
+      read += page.length;
+      onPage(read);
+    });
+  }
+
+  /**
+   * Takes every account as the database has it, after that went back: a version that was lost may have been given
+   * again. Accounts that the database has not are removed.
+   */
+  async reload(at: Date): Promise<void> {
+    const { columns, setAside } = this;
+    for (const id of setAside.ids) setAside.release(id);
+    const kept = new Bitmap();
+    await this.readAll((page) => {
+      for (const row of page) {
+        this.put(row, at, true);
+        for (const unit of columns.unitsOf(row[0])) kept.add(unit);
+      }
+    });
+    for (let unit = 0; unit < columns.units.end; unit++) {
+      if (columns.crossOf(unit) === unit && !kept.has(unit)) this.forget(columns.accountOf(unit));
+    }
+  }
+
+  private async readAll(take: (page: readonly AccountRow[]) => void): Promise<void> {
     // The database reads the next page while this one is stored here.
     let next = readRowsAfter(this.db, null, FIRST_PAGE);
     const slice = new Slice();
@@ -71,23 +120,31 @@ export class AccountCache implements KnownAccounts {
         // Awaited later; without this a failure until then would count as unhandled.
         next.catch(() => undefined);
       }
-      for (const row of page) this.put(row, at);
-      read += page.length;
-      onPage(read);
+      take(page);
       if (last === null) return;
       if (slice.isOver) await slice.yield();
     }
   }
 
-  /** Reads these accounts anew; unknown ids are left out. */
-  async read(ids: readonly string[], at: Date): Promise<Map<string, Holdings>> {
+  /**
+   * Reads these accounts anew; unknown ids are left out, and those that cannot be read are set aside.
+   *
+   * @param written versions that this process has committed, which are taken as they are, unless a newer one is held
+   */
+  async read(ids: readonly string[], at: Date, written: ReadonlyMap<string, Holdings>): Promise<Map<string, Holdings>> {
     const found = new Map<string, Holdings>();
     const slice = new Slice();
-    for (let from = 0; from < ids.length; from += PAGE) {
+    for (const [id, holdings] of written) {
       if (slice.isOver) await slice.yield();
-      for (const row of await readRows(this.db, ids.slice(from, from + PAGE))) {
-        found.set(row[0], holdingsOf(row));
-        this.put(row, at);
+      if ((this.columns.versionOf(id) ?? 0) > holdings.account.version) continue;
+      this.putHoldings(holdings, at);
+      found.set(id, holdings);
+    }
+    const unread = ids.filter((id) => !found.has(id));
+    for (let from = 0; from < unread.length; from += PAGE) {
+      if (slice.isOver) await slice.yield();
+      for (const row of await readRows(this.db, unread.slice(from, from + PAGE))) {
+        if (this.put(row, at)) found.set(row[0], holdingsOf(row));
       }
     }
     return found;
@@ -128,13 +185,24 @@ export class AccountCache implements KnownAccounts {
     this.ruleSets.forEach(({ venue, chain, policy: before }, number) => {
       const policy = this.rulebook.policy(venue, chain, at);
       if (policy === before) return;
-      const { thresholdsChanged } = this.columns.rules.setPolicy(venue, chain, policy, alertBoundaries(policy, []));
+      const thresholdsChanged = this.setPolicy(number, venue, chain, policy);
       this.ruleSets[number] = { venue, chain, policy };
       this.columns.addRuleSet(number, dirty, thresholdsChanged);
       const cause = haveSameRatios(before, policy) ? 'POLICY' : 'COLLATERAL_RATIO';
       changed.push({ venue, chain, policy, cause });
     });
+    if (changed.length > 0) this.overviews.changed();
     return changed;
+  }
+
+  private setPolicy(number: number, venue: string, chain: string | null, policy: Policy): boolean {
+    const { columns } = this;
+    const set = (): boolean =>
+      columns.rules.setPolicy(venue, chain, policy, alertBoundaries(policy, [])).thresholdsChanged;
+    if (!columns.rules.movesPrices(number, policy)) return set();
+    columns.reprice(number, set);
+    // Quiet ranges are of other prices.
+    return true;
   }
 
   /** Takes over the prices and marks affected accounts dirty. Returns the prices that became stale, or fresh again. */
@@ -146,15 +214,66 @@ export class AccountCache implements KnownAccounts {
       mark: (venue, instrument) => markets.get(venue)?.mark(instrument) ?? null,
     });
     for (const price of moved) this.columns.addHolders(price, dirty);
+    if (moved.length > 0) this.overviews.changed();
     return aged;
   }
 
-  /** Adds or replaces an account, unless the version held is as new. */
-  put([id, version, venue, chain, , , , , held]: AccountRow, at: Date): void {
-    if ((this.columns.versionOf(id) ?? 0) >= version) return;
-    const text = this.texts.of(venue, held);
-    const [cross = 0] = this.columns.put(id, this.ruleSetOf(venue, chain, at), text, version);
-    this.exact.set(cross, text);
+  /**
+   * Adds or replaces an account, unless the version held is as new. False: it cannot be read. It is set aside then, and
+   * the version held is forgotten, since nothing of it is true any more.
+   *
+   * @param anew whatever version is held
+   */
+  put(row: AccountRow, at: Date, anew = false): boolean {
+    const [id, version, venue, chain, , , , , held] = row;
+    if (!anew && (this.columns.versionOf(id) ?? 0) > version) return true;
+    try {
+      const problem = problemOfRow(row, this.rulebook);
+      if (problem !== null) throw new UnreadableAccountError(row, problem);
+      if (!anew && this.columns.versionOf(id) === version) return true;
+      this.store({ id, version, venue, chain }, this.texts.of(venue, held), at);
+      return true;
+    } catch (error) {
+      this.setAside.add(id, error);
+      this.forget(id);
+      return false;
+    }
+  }
+
+  /** The same of what this process has read before, and changed. */
+  private putHoldings(holdings: Holdings, at: Date): void {
+    const { account } = holdings;
+    if ((this.columns.versionOf(account.id) ?? 0) >= account.version) return;
+    this.store(account, textOf(accountState(holdings, this.rulebook)), at);
+  }
+
+  private store(
+    { id, version, venue, chain }: Pick<AccountRecord, 'id' | 'version' | 'venue' | 'chain'>,
+    text: AccountText,
+    at: Date,
+  ): void {
+    const ruleSet = this.ruleSetOf(venue, chain, at);
+    this.overviews.leaves(id);
+    try {
+      const [cross = 0] = this.columns.put(id, ruleSet, text, version);
+      this.exact.set(cross, text);
+      this.overviews.enters(id);
+    } catch (error) {
+      // It is in no overview any more, and must not leave them twice.
+      this.drop(id);
+      throw error;
+    }
+  }
+
+  private forget(id: string): void {
+    this.overviews.leaves(id);
+    this.drop(id);
+  }
+
+  private drop(id: string): void {
+    const [cross] = this.columns.unitsOf(id);
+    if (cross !== undefined) this.exact.delete(cross);
+    this.columns.remove(id);
   }
 
   private ruleSetOf(venue: string, chain: string | null, at: Date): number {

@@ -1,22 +1,25 @@
 /**
  * The evaluation of accounts at one set of prices: the prefilter says which may have crossed something, and those are
- * assessed exactly. What comes of it goes to the alert writer and to the watchers.
+ * assessed exactly. What comes of it goes to the alert writer and to the watchers. Where prices move many accounts, the
+ * watched ones come first, and then the worst of the others.
  */
 import type { Decimal } from '../../margin/decimal.js';
 import type { Market, Policy } from '../../margin/model.js';
 import { assessMargin } from '../../margin/state/assess.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
-import type { Logger } from '../../platform/log.js';
 import { Slice } from '../../platform/yielding.js';
 import { alertBoundaries } from '../alerts/alert-machine.js';
 import type { AlertWriter } from '../alerts/alert-writer.js';
 import { unitStatesOf, type UnitState, type UnitStates } from '../alerts/margin-units.js';
 import { Bitmap } from '../columns/bitmap.js';
 import { FREE } from '../columns/columns.js';
-import { prefilter, settleCalm } from '../columns/prefilter.js';
+import { prefilter, settleCalm, thresholdsOf, type Thresholds } from '../columns/prefilter.js';
 import { quietRangeOf } from '../columns/quiet-range.js';
+import { SEVERITIES, severitiesOf } from '../columns/severity.js';
 import type { WatchStream } from '../streams/watch-stream.js';
 import type { AccountCache } from './account-cache.js';
+import type { Portions } from './portions.js';
+import type { SetAside } from './set-aside.js';
 import type { Watchers } from './watchers.js';
 
 /** Prices of a cycle, and whether watchers are sent the results. */
@@ -30,17 +33,29 @@ export interface Pricing {
 /** Margin units of one call of the prefilter. */
 const BATCH = 2_048;
 
+/** An evaluation that is under way. */
+interface Run {
+  readonly pricing: Pricing;
+  readonly portions: Portions;
+  readonly slice: Slice;
+  /** Cross units of the accounts that were assessed: one assessment is for all units of an account. */
+  readonly assessed: Bitmap;
+}
+
 export class Evaluator {
   private readonly dirty = new Bitmap();
   private readonly units = new Uint32Array(BATCH);
   private readonly awake = new Uint32Array(BATCH);
+  private readonly severities = new Uint8Array(BATCH);
   /** Every account must be evaluated, even in its quiet range: at the start, and when a term begins. */
   private everything = true;
 
   constructor(
     private readonly accounts: AccountCache,
     private readonly watchers: Watchers,
-    private readonly log: Logger,
+    private readonly setAside: SetAside,
+    /** Ends an evaluation that is under way. */
+    private readonly signal: AbortSignal,
   ) {}
 
   /** The next evaluation looks at every account. */
@@ -65,35 +80,96 @@ export class Evaluator {
     }
   }
 
-  /** Takes the rules and prices over, and assesses every account that may have crossed something. */
-  async evaluate(pricing: Pricing, alertWriter: AlertWriter | null): Promise<void> {
-    const { accounts, dirty, units, awake } = this;
+  /**
+   * Takes the rules and prices over, and assesses every account that may have crossed something. If alerts cannot be
+   * stored any more, it throws that at the end, after the watchers were sent their states.
+   */
+  async evaluate(pricing: Pricing, portions: Portions): Promise<void> {
+    const { accounts, dirty } = this;
     for (const change of accounts.takeRules(pricing.snapshot.asOf, dirty)) this.watchers.explain(change);
     this.wakeWatchersOf(accounts.takePrices(pricing.snapshot, dirty));
-    const slice = new Slice();
+    const run = { pricing, portions, slice: new Slice(), assessed: new Bitmap() };
+    const { alertWriter } = portions;
     if (this.everything) {
       this.everything = false;
-      await this.settleAll(slice);
-      for (const id of alertWriter?.accounts() ?? []) this.wakeAccount(id);
+      await this.settleAll(run.slice);
+      for (const id of alertWriter?.accounts() ?? []) {
+        this.wakeAccount(id);
+        if (run.slice.isOver) await run.slice.yield();
+      }
       // A calm unit may still differ from what its watchers were sent last.
       for (const id of this.watchers.ids) this.wakeAccount(id);
     }
     // After every step that settles accounts: even a calm account must be evaluated, or its outbox rows would make no
     // alerts.
     for (const id of alertWriter?.named() ?? []) this.wakeAccount(id);
+    try {
+      // Where one call of the prefilter takes all, nobody waits for others.
+      if (pricing.forWatchers && dirty.hasAtLeast(BATCH)) await this.assessWatched(run);
+      for (const queue of await this.wokenOf(run)) await this.assessAll(queue, run);
+    } finally {
+      await portions.end();
+    }
+  }
+
+  private async assessWatched(run: Run): Promise<void> {
+    const { dirty, units } = this;
+    const { columns } = this.accounts;
+    let count = 0;
+    const judge = async (): Promise<void> => {
+      const woken = prefilter(columns, units, count, this.awake);
+      count = 0;
+      await this.assessAll(
+        Array.from(this.awake.subarray(0, woken), (unit) => columns.crossOf(unit)),
+        run,
+      );
+    };
+    for (const id of this.watchers.ids) {
+      for (const unit of columns.unitsOf(id)) {
+        if (!dirty.has(unit)) continue;
+        dirty.delete(unit);
+        units[count++] = unit;
+        if (count === units.length) await judge();
+      }
+    }
+    await judge();
+  }
+
+  /** Cross units of the accounts that must be assessed, by how bad they are. */
+  private async wokenOf({ slice }: Run): Promise<number[][]> {
+    const { dirty, units, awake, severities } = this;
+    const { columns } = this.accounts;
+    const queues = Array.from({ length: SEVERITIES }, (): number[] => []);
+    const thresholds: Thresholds[] = [];
+    const thresholdsIn = (ruleSet: number): Thresholds => (thresholds[ruleSet] ??= this.thresholdsIn(ruleSet));
     for (;;) {
       const count = dirty.take(units);
-      if (count === 0) break;
-      const woken = prefilter(accounts.columns, units, count, awake);
-      // One assessment settles all units of an account.
-      const crosses = new Set<number>();
-      for (let index = 0; index < woken; index++) crosses.add(accounts.columns.crossOf(awake[index] as number));
-      // A replaced account may have left dirty bits of units that are free now.
-      crosses.delete(FREE);
-      for (const cross of crosses) {
-        this.assess(cross, pricing, alertWriter);
-        if (slice.isOver) await slice.yield();
+      if (count === 0) return queues;
+      const woken = prefilter(columns, units, count, awake);
+      severitiesOf(columns, awake, woken, thresholdsIn, severities);
+      for (let index = 0; index < woken; index++) {
+        queues[severities[index] as number]?.push(columns.crossOf(awake[index] as number));
       }
+      if (slice.isOver) await slice.yield();
+    }
+  }
+
+  private thresholdsIn(ruleSet: number): Thresholds {
+    const rules = this.accounts.ruleSets[ruleSet];
+    if (rules === undefined) throw new Error(`Expected the rules of set ${ruleSet}, got none.`);
+    return thresholdsOf(rules.policy);
+  }
+
+  private async assessAll(crosses: readonly number[], { pricing, portions, slice, assessed }: Run): Promise<void> {
+    const { columns } = this.accounts;
+    for (const cross of crosses) {
+      this.signal.throwIfAborted();
+      // A replaced account may have left dirty bits of units that are free now, or another's.
+      if (cross === FREE || columns.crossOf(cross) !== cross || assessed.has(cross)) continue;
+      assessed.add(cross);
+      this.assess(cross, pricing, portions.alertWriter);
+      const handedOver = portions.handOver();
+      if (handedOver !== null) await handedOver;
       if (slice.isOver) await slice.yield();
     }
   }
@@ -134,9 +210,9 @@ export class Evaluator {
       this.settle(cross, id, unitStates, alertWriter?.boundariesOf(id, policy) ?? boundariesOf(policy), [
         ...(watched?.streams ?? []),
       ]);
+      this.setAside.release(id);
     } catch (error) {
-      // One account that cannot be assessed must not hold up the others.
-      this.log.error({ err: error, account: id }, 'An account could not be assessed.');
+      this.setAside.add(id, error, watched?.cause);
     }
   }
 

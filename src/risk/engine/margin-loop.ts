@@ -8,13 +8,17 @@ import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { Prices } from '../../market/prices.js';
 import type { Events } from '../../platform/events.js';
 import type { Parts } from '../../platform/parts.js';
-import { retry, sleep } from '../../platform/retry.js';
+import { sleep } from '../../platform/retry.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { LeadershipLostError } from '../../cluster/leadership.js';
 import type { AlertWriter } from '../alerts/alert-writer.js';
-import type { ChangeCause, WatchStream } from '../streams/watch-stream.js';
-import { AccountCache } from './account-cache.js';
+import type { WatchStream } from '../streams/watch-stream.js';
+import { AccountCache, AccountsLoadingError } from './account-cache.js';
+import { ChangedAccounts } from './changed-accounts.js';
+import { CyclePace } from './cycle-pace.js';
+import { CycleWork } from './cycle-work.js';
 import { Evaluator, pricingOf, type Pricing } from './evaluator.js';
+import { SetAside } from './set-aside.js';
 import { Watchers } from './watchers.js';
 
 const RETRY_MS = 500;
@@ -22,34 +26,46 @@ const PROGRESS_MS = 5_000;
 
 export class MarginLoop {
   readonly accounts: AccountCache;
+  readonly setAside: SetAside;
+  readonly pace: CyclePace;
   private readonly watchers: Watchers;
-  /** Accounts that must be read anew, and why. */
-  private changed = new Map<string, ChangeCause>();
+  readonly changed = new ChangedAccounts();
   private readonly evaluator: Evaluator;
+  private readonly work: CycleWork;
   private alertWriter: AlertWriter | null = null;
   /** The alert writer whose predecessors' work is finished. */
   private takenOver: AlertWriter | null = null;
   private evaluatedAt: PriceSnapshot | null = null;
   private resyncing = false;
+  /** Accounts that the start has read so far; null: it has read all, or has not begun. */
+  private read: number | null = null;
+  /** The database went back. Held: everything else is being read anew; nothing is evaluated. Then all accounts are. */
+  private recovery: 'HELD' | 'ACCOUNTS' | null = null;
   private isDue = false;
   private running: Promise<void> | null = null;
-  private alertRetry: NodeJS.Timeout | undefined;
+  private retryTimer: NodeJS.Timeout | undefined;
   private readonly closing = new AbortController();
 
   constructor(
     private readonly parts: Pick<Parts, 'db' | 'bus' | 'log'> & {
       readonly rulebook: Rulebook;
       readonly prices: Prices;
+      /** Hears how long each cycle took, in milliseconds. */
+      readonly onCycle?: (milliseconds: number) => void;
     },
   ) {
-    this.accounts = new AccountCache(parts.db, parts.rulebook);
+    this.setAside = new SetAside(parts.log);
+    this.accounts = new AccountCache(parts.db, parts.rulebook, this.setAside);
+    this.pace = new CyclePace(parts.onCycle);
     this.watchers = new Watchers(parts.rulebook);
-    this.evaluator = new Evaluator(this.accounts, this.watchers, parts.log);
+    this.evaluator = new Evaluator(this.accounts, this.watchers, this.setAside, this.closing.signal);
+    this.work = new CycleWork(parts, this.changed, this.setAside, this.closing.signal);
     const { bus } = parts;
     bus.on('prices', () => this.wake());
     bus.on('accounts', (event) => this.onAccounts(event));
     bus.on('collateralRatio', () => this.wake());
     bus.on('policy', () => this.wake());
+    bus.on('reference', () => this.onReference());
     bus.on('resync', () => this.onResync());
   }
 
@@ -58,15 +74,31 @@ export class MarginLoop {
     const { prices, log } = this.parts;
     const started = Date.now();
     let loggedAt = started;
+    this.read = 0;
     await this.accounts.load(prices.snapshot().asOf, (accounts) => {
+      this.read = accounts;
       if (Date.now() - loggedAt < PROGRESS_MS) return;
       loggedAt = Date.now();
       log.info({ accounts }, 'Accounts are being read.');
     });
+    this.read = null;
+    // A cycle meanwhile has settled only what was there.
+    this.evaluator.wakeEverything();
     this.wake();
     await this.idle();
     const accounts = this.accounts.size;
     if (accounts > 0) log.info({ accounts, milliseconds: Date.now() - started }, 'Accounts are read and evaluated.');
+  }
+
+  /** How many accounts the start has read so far; null: all. */
+  get progress(): number | null {
+    return this.read;
+  }
+
+  /** For whoever looks at all accounts. Throws AccountsLoadingError while the start reads them. */
+  get allAccounts(): AccountCache {
+    if (this.read !== null) throw new AccountsLoadingError(this.read);
+    return this.accounts;
   }
 
   /**
@@ -77,7 +109,7 @@ export class MarginLoop {
     const stream = this.watchers.open(accountIds, minChange);
     // PRICE, the weakest cause: the new stream reports its first state as SNAPSHOT, and other streams of the account
     // get nothing new.
-    for (const id of accountIds) this.addChanged(id, 'PRICE');
+    for (const id of accountIds) this.changed.add(id, 'PRICE');
     this.wake();
     return stream;
   }
@@ -88,10 +120,39 @@ export class MarginLoop {
     this.wake();
   }
 
+  /** The database went back. Nothing is evaluated from when this resolves until `reload`. */
+  async hold(): Promise<void> {
+    this.recovery = 'HELD';
+    this.changed.forgetWritten();
+    await this.idle();
+  }
+
+  /** Rules and prices are read anew. Accounts follow before anything is evaluated; watchers are sent RESYNC. */
+  reload(): void {
+    this.recovery = 'ACCOUNTS';
+    this.wake();
+  }
+
+  get isReloading(): boolean {
+    return this.recovery !== null;
+  }
+
+  /** The version held of an account; null: none is, or something says that the database has another. */
+  currentVersion(id: string): number | null {
+    const isOld = this.read !== null || this.recovery !== null || this.resyncing || this.changed.has(id);
+    return isOld ? null : this.accounts.columns.versionOf(id);
+  }
+
+  /** These accounts are behind the database. */
+  readAnew(ids: readonly string[]): void {
+    this.onAccounts({ ids, cause: 'ACCOUNT' });
+  }
+
   /** There may be work. */
   wake(): void {
     this.isDue = true;
-    if (this.running === null && !this.isClosed) this.running = this.run().finally(() => (this.running = null));
+    this.pace.due();
+    if (this.running === null && this.mayRun) this.running = this.run().finally(() => (this.running = null));
   }
 
   /** Resolves when all work that was known at the call is done. */
@@ -101,7 +162,7 @@ export class MarginLoop {
 
   async close(): Promise<void> {
     this.closing.abort();
-    clearTimeout(this.alertRetry);
+    clearTimeout(this.retryTimer);
     this.watchers.close();
     await this.running;
   }
@@ -110,8 +171,17 @@ export class MarginLoop {
     return this.closing.signal.aborted;
   }
 
-  private onAccounts({ ids, cause }: Events['accounts'][0]): void {
-    for (const id of ids) this.addChanged(id, cause);
+  private get mayRun(): boolean {
+    return !this.isClosed && this.recovery !== 'HELD';
+  }
+
+  private onAccounts({ ids, cause, isHeld }: Events['accounts'][0]): void {
+    for (const id of ids) this.changed.add(id, cause, isHeld);
+    this.wake();
+  }
+
+  private onReference(): void {
+    this.setAside.tryAll();
     this.wake();
   }
 
@@ -120,16 +190,13 @@ export class MarginLoop {
     this.wake();
   }
 
-  /** The first cause stays until the account is assessed, except that any cause replaces PRICE. */
-  private addChanged(id: string, cause: ChangeCause): void {
-    if ((this.changed.get(id) ?? 'PRICE') === 'PRICE') this.changed.set(id, cause);
-  }
-
   private async run(): Promise<void> {
-    while (this.isDue && !this.isClosed) {
+    while (this.isDue && this.mayRun) {
       this.isDue = false;
       try {
+        this.pace.begin();
         await this.cycle();
+        this.pace.end();
       } catch (error) {
         if (this.isClosed) return;
         this.isDue = true;
@@ -145,18 +212,26 @@ export class MarginLoop {
 
   private async cycle(): Promise<void> {
     const { prices } = this.parts;
-    const { alertWriter } = this;
+    const { alertWriter, work } = this;
+    if (this.recovery === 'ACCOUNTS') await this.reloadAccounts();
     if (alertWriter !== null && alertWriter !== this.takenOver) await this.takeOver(alertWriter);
-    let snapshot = prices.snapshot();
-    const left = await this.startCycle(alertWriter, snapshot.seq);
-    await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
-    // The accounts may be newer than the snapshot by now. If the prices are the same, use the later instant.
-    const later = prices.snapshot();
-    if (later.seq === snapshot.seq) snapshot = later;
+    const before = prices.snapshot();
+    const left = await work.startBatch(alertWriter);
+    const read = await work.insist(this.onUnread, () => this.readChanged(before.asOf));
+    const snapshot = read ? await work.pricesAfter() : before;
+    await work.take(alertWriter, snapshot.seq);
     await this.evaluate(pricingOf(snapshot, true), alertWriter);
-    await this.endCycle(alertWriter, snapshot.asOf);
+    await work.endBatch(alertWriter, snapshot.asOf);
     // The outbox may hold more than one cycle takes.
     if (left > 0) this.isDue = true;
+    this.endSettingAside();
+  }
+
+  private async reloadAccounts(): Promise<void> {
+    await this.work.insist(this.onUnread, () => this.accounts.reload(this.parts.prices.snapshot().asOf));
+    this.changed.resync(this.watchers.ids);
+    this.evaluator.wakeEverything();
+    this.recovery = null;
   }
 
   /**
@@ -170,76 +245,47 @@ export class MarginLoop {
     if (priceSeq !== null) {
       const snapshot = await prices.snapshotOf(priceSeq);
       if (snapshot === null) throw new Error(`The prices of batch ${priceSeq} are not kept.`);
-      await this.startCycle(alertWriter, priceSeq);
-      await this.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
+      await this.work.startBatch(alertWriter);
+      await this.work.insist(this.onUnread, () => this.readChanged(snapshot.asOf));
+      await this.work.take(alertWriter, priceSeq);
       this.evaluator.wakeEverything();
       await this.evaluate(pricingOf(snapshot, false), alertWriter);
-      await this.endCycle(alertWriter, snapshot.asOf);
+      await this.work.endBatch(alertWriter, snapshot.asOf);
     }
     this.evaluator.wakeEverything();
     this.takenOver = alertWriter;
   }
 
-  /** Returns how many accounts with outbox rows there are. */
-  private async startCycle(alertWriter: AlertWriter | null, priceSeq: bigint): Promise<number> {
-    if (alertWriter === null) return 0;
-    const left = await this.insist(
-      (err) => this.parts.log.error({ err }, 'A price batch could not be taken; trying again.'),
-      () => alertWriter.startBatch(priceSeq),
-    );
-    // No event named these: their process died between commit and event, or Redis was away.
-    const unnoticed = left.filter((id) => !this.changed.has(id));
-    if (unnoticed.length > 0) this.parts.bus.emit('accounts', { ids: unnoticed, cause: 'ACCOUNT' });
-    return left.length;
-  }
-
-  private async endCycle(alertWriter: AlertWriter | null, asOf: Date): Promise<void> {
-    if (alertWriter === null) return;
-    await this.insist(
-      (err) => this.parts.log.error({ err }, 'Alerts could not be stored; trying again.'),
-      () => alertWriter.endBatch(asOf),
-    );
-    clearTimeout(this.alertRetry);
-    const { retryInMs } = alertWriter;
-    if (retryInMs !== null && !this.isClosed) this.alertRetry = setTimeout(() => this.wake(), retryInMs);
-  }
-
-  /** A cycle that began must end: a price batch that was taken is evaluated, however long the database is away. */
-  private insist<T>(onFailure: (err: unknown) => void, work: () => Promise<T>): Promise<T> {
-    return retry(work, {
-      pause: RETRY_MS,
-      signal: this.closing.signal,
-      onError: (error) => {
-        if (error instanceof LeadershipLostError) throw error;
-        onFailure(error);
-      },
-    });
+  /** Reports what was set aside in this cycle, and sees to it that it is tried again. */
+  private endSettingAside(): void {
+    const { setAside } = this;
+    // Outbox rows of an account that was set aside are read by the next cycle.
+    if (setAside.report() > 0 && this.alertWriter !== null) this.isDue = true;
+    clearTimeout(this.retryTimer);
+    const { dueInMs } = setAside;
+    if (dueInMs !== null && !this.isClosed) this.retryTimer = setTimeout(() => this.wake(), dueInMs);
   }
 
   private readonly onUnread = (err: unknown): void =>
     this.parts.log.error({ err }, 'Accounts could not be read; trying again.');
 
-  private async readChanged(at: Date): Promise<void> {
+  /** Returns whether there was any. */
+  private async readChanged(at: Date): Promise<boolean> {
     if (this.resyncing) {
-      for (const id of await this.accounts.outdated()) this.addChanged(id, 'RESYNC');
-      for (const id of this.watchers.ids) this.changed.set(id, 'RESYNC');
+      for (const id of await this.accounts.outdated()) this.changed.add(id, 'RESYNC');
+      this.changed.resync(this.watchers.ids);
       this.resyncing = false;
     }
-    const batch = this.changed;
-    if (batch.size === 0) return;
-    this.changed = new Map();
-    const watched = new Map([...batch.keys()].map((id) => [id, this.watchers.of(id)]));
-    try {
-      const found = await this.accounts.read([...batch.keys()], at);
+    for (const [id, cause] of this.setAside.due()) this.changed.add(id, cause);
+    return this.changed.readAll(async (batch, written) => {
+      const watched = new Map([...batch.keys()].map((id) => [id, this.watchers.of(id)]));
+      const found = await this.accounts.read([...batch.keys()], at, written);
       for (const [id, cause] of batch) {
         const holdings = found.get(id);
         if (holdings !== undefined) this.watchers.hold(id, watched.get(id), holdings, cause);
         this.evaluator.wakeAccount(id);
       }
-    } catch (error) {
-      for (const [id, cause] of batch) this.addChanged(id, cause);
-      throw error;
-    }
+    });
   }
 
   /** The prices of the last evaluation, which are those of the columns. */
@@ -249,6 +295,6 @@ export class MarginLoop {
 
   private evaluate(pricing: Pricing, alertWriter: AlertWriter | null): Promise<void> {
     this.evaluatedAt = pricing.snapshot;
-    return this.evaluator.evaluate(pricing, alertWriter);
+    return this.evaluator.evaluate(pricing, this.work.portions(alertWriter, pricing.snapshot.asOf));
   }
 }

@@ -5,7 +5,7 @@
 import { accountIds, findAccounts, type AccountQuery } from '../../ledger/accounts.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
-import type { Database } from '../../platform/database.js';
+import type { Database } from '../../platform/database/database.js';
 import { Slice } from '../../platform/yielding.js';
 import type { AccountCache } from './account-cache.js';
 import { FIRST_HOLDING, FREE, HOLDINGS, UNIT_HALVES, UNIT_WORDS } from '../columns/columns.js';

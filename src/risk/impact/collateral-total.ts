@@ -11,10 +11,11 @@ import { ExactSum, INEXACT } from '../columns/exact-sum.js';
 /** An amount in floats that is farther than this from an edge (relative) is on the same side as the exact one. */
 const NEAR = 2 ** -48;
 
-/** A segment of the collateral curve with its ends as floats, and the accounts whose amounts are in it. */
+/** A segment of the collateral curve, and the accounts whose amounts are in it. */
 interface Line {
-  readonly floor: number;
-  readonly cap: number;
+  /** A quantity in floats between these two is surely in the segment, and below the limit of one account. */
+  readonly surelyAbove: number;
+  readonly surelyBelow: number;
   readonly slope: Decimal;
   readonly intercept: Decimal;
   accounts: number;
@@ -24,11 +25,12 @@ interface Line {
 export class CollateralTotal {
   private readonly lines: readonly Line[];
   private readonly inCoins: boolean;
-  private readonly userCap: number;
   /** Null: no price, or accepted nowhere; the asset counts nothing. */
   private readonly price: Decimal | null;
-  private readonly priceFloat: number;
+  private readonly surelyCapped: number;
   private capped = 0;
+  /** Of what is in no line. */
+  private readonly rest = new ExactSum();
   private oneByOne = ZERO;
 
   constructor(
@@ -40,37 +42,42 @@ export class CollateralTotal {
     const table = collateralTableOf(asset, mode, policy);
     const { indexPrice } = this.assess(ZERO);
     this.price = table === null ? null : indexPrice;
-    this.priceFloat = this.price?.toNumber() ?? NaN;
     this.inCoins = table?.tierUnit === 'QUANTITY';
-    this.userCap = table?.userCap?.toNumber() ?? Infinity;
+    const unit = this.inCoins ? 1 : (this.price?.toNumber() ?? NaN);
+    const userCap = table?.userCap?.toNumber() ?? Infinity;
+    this.surelyCapped = this.price === null ? Infinity : userCap * (1 + NEAR);
     const { segments } = table === null ? COUNTS_NOTHING : collateralCurve(table);
-    this.lines = segments.map(lineOf);
+    this.lines = this.price === null ? [] : segments.map((segment) => lineOf(segment, unit, userCap));
   }
 
   /**
    * Adds a positive quantity: its float, and `digitsOf` it.
    *
    * @param exact the quantity itself; called if the float does not determine it
+   * @param times -1 takes away what was added before
    */
-  add(float: number, digits: number, exact: () => Decimal): void {
-    if (this.price === null) return;
-    if (float > this.userCap * (1 + NEAR)) {
-      this.capped += 1;
-      return;
+  add(float: number, digits: number, exact: () => Decimal, times: 1 | -1 = 1): void {
+    if (digits !== INEXACT) {
+      for (const line of this.lines) {
+        if (!(float < line.surelyBelow)) continue;
+        if (!(float > line.surelyAbove)) break;
+        line.accounts += times;
+        line.quantity.add(times * float, digits);
+        return;
+      }
     }
-    const amount = this.inCoins ? float : float * this.priceFloat;
-    const line = this.lines.find(({ cap }) => amount < cap);
-    const isSure =
-      line !== undefined &&
-      float < this.userCap * (1 - NEAR) &&
-      amount < line.cap * (1 - NEAR) &&
-      (line.floor === 0 || amount > line.floor * (1 + NEAR));
-    if (!isSure || digits === INEXACT) {
-      this.oneByOne = this.oneByOne.plus(this.assess(exact()).collateralValue);
-      return;
+    this.rest.add(times * float, digits, () => exact().times(times));
+    if (float > this.surelyCapped) this.capped += times;
+    else if (this.price !== null) {
+      this.oneByOne = this.oneByOne.plus(this.assess(exact()).collateralValue.times(times));
     }
-    line.accounts += 1;
-    line.quantity.add(float, digits);
+  }
+
+  /** All that was added, in units of the asset. */
+  get quantity(): Decimal {
+    let quantity = this.rest.total;
+    for (const line of this.lines) quantity = quantity.plus(line.quantity.total);
+    return quantity;
   }
 
   /** In USDT. */
@@ -92,7 +99,12 @@ export class CollateralTotal {
   }
 }
 
-function lineOf({ floor, cap, slope, intercept }: Segment): Line {
-  const ends = { floor: floor.toNumber(), cap: cap === null ? Infinity : cap.toNumber() };
-  return { ...ends, slope, intercept, accounts: 0, quantity: new ExactSum() };
+/** @param unit what a coin is in the units of the curve; quotients by it are off by less than `NEAR`, too */
+function lineOf({ floor, cap, slope, intercept }: Segment, unit: number, userCap: number): Line {
+  const end = Math.min(cap === null ? Infinity : cap.toNumber() / unit, userCap);
+  return {
+    surelyAbove: floor.isZero() ? 0 : (floor.toNumber() / unit) * (1 + NEAR),
+    surelyBelow: end * (1 - NEAR),
+    ...{ slope, intercept, accounts: 0, quantity: new ExactSum() },
+  };
 }

@@ -55,6 +55,8 @@ export interface Impact {
   readonly notionalAtRisk: Decimal;
   /** Up to 100 accounts, each by its touched unit with the highest margin ratio after; the highest first. */
   readonly worst: readonly AccountImpact[];
+  /** Accounts of these venues that cannot be read now: they are in none of these numbers. Null: not counted then. */
+  readonly setAside: number | null;
   /** Accounts with a unit whose status would change, or whose ratio would rise by more than 5 %. */
   readonly concerned: readonly string[];
 }

@@ -5,7 +5,7 @@ import type { Slice } from '../../platform/yielding.js';
 import { positionOf, unitStatesOf, type UnitState, type UnitStates } from '../alerts/margin-units.js';
 import { grown } from '../columns/growth.js';
 import type { KnownAccounts } from '../columns/known-accounts.js';
-import { sureStatus } from '../columns/prefilter.js';
+import { sureStatus, thresholdsOf, type Thresholds } from '../columns/prefilter.js';
 import { INTERVAL_STRIDE, UNKNOWN, valueUnits, type Columns } from '../columns/valuation.js';
 import { addMove, type AccountImpact, type Moves } from './impact-model.js';
 import { Ranking } from './ranking.js';
@@ -49,7 +49,7 @@ export class ImpactOnPlace {
   private readonly ruleSet: number;
   private readonly policies: readonly [before: Policy, after: Policy];
   private readonly columns: readonly [before: Columns, after: Columns];
-  private readonly thresholds: readonly [before: readonly [number, number], after: readonly [number, number]];
+  private readonly thresholds: readonly [before: Thresholds, after: Thresholds];
   /** Touched units of whole accounts, one account after the other. */
   private batch = new Uint32Array(2 * BATCH);
   private assessed: Assessed | null = null;
@@ -208,10 +208,6 @@ export class ImpactOnPlace {
 
 function hasRatio(status: MarginStatus): boolean {
   return status !== 'UNPRICED' && status !== 'NO_EXPOSURE';
-}
-
-function thresholdsOf({ warningRatio, marginCallRatio }: Policy): readonly [number, number] {
-  return [warningRatio.toNumber(), marginCallRatio.toNumber()];
 }
 
 /** Of an interval under the changed policy. */

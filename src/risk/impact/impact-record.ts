@@ -13,7 +13,7 @@ export interface ImpactRecord extends Omit<Impact, 'worst' | 'concerned'> {
   readonly worst: readonly string[];
 }
 
-/** As JSON. Sums are rounded once, at 18 digits: collateral down; requirements and notional at risk up. */
+/** As JSON. Sums are rounded once, at 18 digits, as they are answered: requirements up, everything else down. */
 export function writeImpact({ worst, ...impact }: Omit<Impact, 'concerned'>): string {
   return JSON.stringify({
     asOf: impact.asOf,
@@ -25,7 +25,8 @@ export function writeImpact({ worst, ...impact }: Omit<Impact, 'concerned'>): st
     collateralValueAfter: toPlain(roundDown(impact.collateralValueAfter)),
     maintenanceMarginBefore: toPlain(roundUp(impact.maintenanceMarginBefore)),
     maintenanceMarginAfter: toPlain(roundUp(impact.maintenanceMarginAfter)),
-    notionalAtRisk: toPlain(roundUp(impact.notionalAtRisk)),
+    notionalAtRisk: toPlain(roundDown(impact.notionalAtRisk)),
+    setAside: impact.setAside,
     worst: worst.map(({ accountId }) => accountId),
   });
 }
@@ -40,6 +41,7 @@ interface Stored extends Pick<ImpactRecord, 'accountsAffected' | 'transitions' |
   readonly isolatedTransitions?: ImpactRecord['isolatedTransitions'];
   readonly maintenanceMarginBefore?: string;
   readonly maintenanceMarginAfter?: string;
+  readonly setAside?: number;
 }
 
 export function readImpact(text: string): ImpactRecord {
@@ -59,6 +61,7 @@ export function readImpact(text: string): ImpactRecord {
     maintenanceMarginBefore: before === undefined ? ZERO : decimal(before),
     maintenanceMarginAfter: after === undefined ? ZERO : decimal(after),
     notionalAtRisk: decimal(read.notionalAtRisk),
+    setAside: read.setAside ?? null,
     worst: read.worst,
   };
 }

@@ -20,31 +20,36 @@ export interface ChangedPlace {
   readonly policy: Policy;
 }
 
+/** All accounts as the margin loop holds them. Prices are those of the accounts' columns. */
+export interface HeldAccounts {
+  readonly allAccounts: KnownAccounts;
+  readonly snapshot: PriceSnapshot;
+  readonly setAside: { unreadableAt(venue: string): number };
+}
+
 /**
- * The impact of all changes together, against the rules under which the accounts are held now. Prices are those of the
- * snapshot, which must be those of the accounts' columns. Places without accounts change nothing.
+ * The impact of all changes together, against the rules under which the accounts are held now. Places without accounts
+ * change nothing.
  */
-export async function impactOf(
-  accounts: KnownAccounts,
-  snapshot: PriceSnapshot,
-  places: readonly ChangedPlace[],
-): Promise<Impact> {
+export async function impactOf(held: HeldAccounts, places: readonly ChangedPlace[]): Promise<Impact> {
+  const { allAccounts: accounts, snapshot } = held;
   const parts = [];
   for (const { venue, chain, policy } of places) {
     const place = accounts.placeOf(venue, chain);
     if (place !== null) parts.push(new ImpactOnPlace(accounts, place, snapshot.marketOf(venue), policy));
   }
   for (const part of parts) await part.run(new Slice());
-  return joined(snapshot.asOf, parts);
+  const venues = new Set(places.map(({ venue }) => venue));
+  const setAside = [...venues].reduce((sum, venue) => sum + held.setAside.unreadableAt(venue), 0);
+  return { ...joined(parts), asOf: snapshot.asOf, setAside };
 }
 
-function joined(asOf: Date, parts: readonly ImpactOnPlace[]): Impact {
+function joined(parts: readonly ImpactOnPlace[]): Omit<Impact, 'asOf' | 'setAside'> {
   const sum = (amountOf: (part: ImpactOnPlace) => Decimal): Decimal =>
     parts.reduce((total, part) => total.plus(amountOf(part)), ZERO);
   const count = (numberOf: (part: ImpactOnPlace) => number): number =>
     parts.reduce((total, part) => total + numberOf(part), 0);
   return {
-    asOf,
     accountsAffected: count((part) => part.accountsAffected),
     accountsAtRisk: count((part) => part.accountsAtRisk),
     collateralValueBefore: sum((part) => part.totals.collateralValues[0]),

@@ -78,7 +78,6 @@ export class MaintenanceTotal {
 /** Debts in one asset. Without a price they add nothing. */
 export class DebtTotal {
   private readonly owed = new ExactSum();
-  private oneByOne = ZERO;
   private readonly price: Decimal;
 
   constructor(asset: string, market: Market, policy: Policy) {
@@ -87,12 +86,11 @@ export class DebtTotal {
 
   /** Adds a debt, as a positive number: its float, `digitsOf` the exact one, and the exact one. */
   add(float: number, digits: number, exact: () => Decimal): void {
-    if (digits === INEXACT) this.oneByOne = this.oneByOne.plus(exact());
-    else this.owed.add(float, digits);
+    this.owed.add(float, digits, exact);
   }
 
   /** Of the debts themselves, in USDT. */
   get value(): Decimal {
-    return this.owed.total.plus(this.oneByOne).times(this.price);
+    return this.owed.total.times(this.price);
   }
 }

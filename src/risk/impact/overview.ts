@@ -1,23 +1,17 @@
-/** The overview of a venue: statuses of its accounts, their shortfall, and what they hold and owe of each asset. */
-import { assessMargin } from '../../margin/state/assess.js';
-import { ZERO, type Decimal } from '../../margin/decimal.js';
+/**
+ * The overview of a venue: statuses of its accounts, their shortfall, and what they hold and owe of each asset. All
+ * numbers are exact, at the prices of one moment. What is added up is kept until a price, a rule, a status or an account
+ * has changed.
+ */
+import type { Decimal } from '../../margin/decimal.js';
 import { MARGIN_STATUSES, type MarginStatus } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
-import type { KnownAccounts } from '../columns/known-accounts.js';
-import { UNIT_HALVES, UNIT_WORDS, FIRST_HOLDING, HOLDINGS } from '../columns/columns.js';
-import { ExactSum, INEXACT } from '../columns/exact-sum.js';
 import { Slice } from '../../platform/yielding.js';
-import { CollateralTotal } from './collateral-total.js';
-
-export interface AssetTotal {
-  readonly asset: string;
-  readonly chain: string | null;
-  /** In units of the asset: the sum of positive balances, and the sum of debts as a positive number. */
-  readonly held: Decimal;
-  readonly owed: Decimal;
-  /** Collateral value of the positive balances, in USDT. */
-  readonly collateralValue: Decimal;
-}
+import { STATUS, UNIT_HALVES } from '../columns/columns.js';
+import type { KnownAccounts } from '../columns/known-accounts.js';
+import type { RuleColumns } from '../columns/rule-columns.js';
+import { HoldingTotals, type AssetTotal } from './holding-totals.js';
+import { ShortfallTotal } from './shortfall-total.js';
 
 export interface Overview {
   readonly asOf: Date;
@@ -29,86 +23,122 @@ export interface Overview {
   readonly assets: readonly AssetTotal[];
 }
 
-/** Sums of one asset in one collateral mode on one chain. */
-interface Sums {
-  readonly asset: string;
-  readonly chain: string | null;
-  readonly held: ExactSum;
-  readonly owed: ExactSum;
-  readonly counted: CollateralTotal;
-  /** Sum of quantities that their floats do not determine. */
-  heldOneByOne: Decimal;
-  owedOneByOne: Decimal;
+/** All accounts at the prices and rules of one moment. */
+interface Moment {
+  readonly snapshot: PriceSnapshot;
+  /** With the policies of then. */
+  readonly known: KnownAccounts;
+  readonly rules: RuleColumns;
+  readonly totals: HoldingTotals;
+  readonly added: Promise<void>;
 }
 
-/** Prices are those of the snapshot, which must be those of the columns. */
-export async function overviewOf(known: KnownAccounts, snapshot: PriceSnapshot, venue: string): Promise<Overview> {
-  const { columns } = known;
-  const market = snapshot.marketOf(venue);
-  const counts = new Map<MarginStatus, number>(MARGIN_STATUSES.map((status) => [status, 0]));
-  const sums = new Map<number, Sums>();
-  let shortfall = ZERO;
-  const slice = new Slice();
-  for (let cross = 0; cross < columns.units.end; cross++) {
-    if (cross % 256 === 0 && slice.isOver) await slice.yield();
-    if (columns.crossOf(cross) !== cross || known.ruleSetAt(cross).venue !== venue) continue;
-    const status = columns.worstStatusOf(cross);
-    if (status !== null) counts.set(status, (counts.get(status) ?? 0) + 1);
-    if (columns.statusOf(cross) === 'LIQUIDATION') {
-      const report = assessMargin(known.stateAt(cross), market, known.ruleSetAt(cross).policy);
-      if (report.status === 'LIQUIDATION') {
-        shortfall = shortfall.plus(report.maintenanceMargin).minus(report.marginBalance);
-      }
-    }
-    addHoldings(known, cross, sums, snapshot);
+type Statuses = Pick<Overview, 'accounts' | 'shortfall'>;
+
+const BATCH = 256;
+const LIQUIDATION = MARGIN_STATUSES.indexOf('LIQUIDATION');
+
+export class Overviews {
+  private moment: Moment | null = null;
+  /** Prices or rules have changed since. */
+  private isPast = false;
+  /** By venue, with the number of changes of the columns and the moment for which it holds. */
+  private readonly counted = new Map<string, { changes: number; moment: Moment; statuses: Promise<Statuses> }>();
+
+  constructor(private readonly known: KnownAccounts) {}
+
+  /** Call when prices or rules of the columns have changed. */
+  changed(): void {
+    this.isPast = true;
   }
+
+  /** Call right before an account changes or is removed. */
+  leaves(id: string): void {
+    const cross = this.crossOf(id);
+    if (cross !== undefined) this.moment?.totals.subtract(cross);
+  }
+
+  /** Call right after an account has changed or is new. */
+  enters(id: string): void {
+    const cross = this.crossOf(id);
+    if (cross !== undefined) this.moment?.totals.add(cross);
+  }
+
+  private crossOf(id: string): number | undefined {
+    // Before anybody has asked, nothing is added up.
+    return this.moment === null ? undefined : this.known.columns.unitsOf(id)[0];
+  }
+
+  /** @param snapshot its prices must be those of the columns */
+  async of(snapshot: PriceSnapshot, venue: string): Promise<Overview> {
+    const moment = this.momentOf(snapshot);
+    await moment.added;
+    const statuses = await this.statusesOf(moment, venue);
+    // Prices of a later moment may have come in the meantime: then this is as of the former.
+    const { asOf } = moment === this.moment && !this.isPast ? snapshot : moment.snapshot;
+    return { asOf, ...statuses, assets: moment.totals.of(venue) };
+  }
+
+  private momentOf(snapshot: PriceSnapshot): Moment {
+    if (this.moment !== null && !this.isPast) return this.moment;
+    const known = withPoliciesOfNow(this.known);
+    const totals = new HoldingTotals(known, snapshot);
+    this.isPast = false;
+    const added = totals.addAll().catch((error: unknown) => {
+      this.isPast = true;
+      throw error;
+    });
+    this.moment = { snapshot, known, rules: known.columns.rules.copy(), totals, added };
+    return this.moment;
+  }
+
+  private statusesOf(moment: Moment, venue: string): Promise<Statuses> {
+    const { changes } = this.known.columns;
+    const before = this.counted.get(venue);
+    if (before?.changes === changes && before.moment === moment) return before.statuses;
+    const statuses = this.count(moment, venue).catch((error: unknown) => {
+      this.counted.delete(venue);
+      throw error;
+    });
+    this.counted.set(venue, { changes, moment, statuses });
+    return statuses;
+  }
+
+  private async count({ known, snapshot, rules }: Moment, venue: string): Promise<Statuses> {
+    const { units } = known.columns;
+    const counts = MARGIN_STATUSES.map(() => 0);
+    const shortfall = new ShortfallTotal(known, snapshot, rules);
+    const isOfVenue: boolean[] = [];
+    const slice = new Slice();
+    for (let cross = 0; cross < units.end; cross++) {
+      if (cross % BATCH === 0 && slice.isOver) await slice.yield();
+      if (units.account[cross] !== cross) continue;
+      if (!(isOfVenue[known.columns.ruleSetOf(cross)] ??= known.ruleSetAt(cross).venue === venue)) continue;
+      const own = units.halves[cross * UNIT_HALVES + STATUS] as number;
+      const worst = units.next[cross] === 0 ? own : worstOf(known, cross);
+      if (worst < counts.length) counts[worst] = (counts[worst] ?? 0) + 1;
+      if (own === LIQUIDATION) shortfall.add(cross);
+    }
+    const accounts = MARGIN_STATUSES.map((status, index) => ({ status, accounts: counts[index] ?? 0 }));
+    return { accounts, shortfall: shortfall.value };
+  }
+}
+
+/** Rules that take effect later do not concern it; accounts that come or change later do. */
+function withPoliciesOfNow(known: KnownAccounts): KnownAccounts {
+  const { columns } = known;
+  const ruleSets = [...known.ruleSets];
   return {
-    asOf: snapshot.asOf,
-    accounts: [...counts].map(([status, accounts]) => ({ status, accounts })),
-    shortfall,
-    assets: totalsOf(sums.values()),
+    columns,
+    ruleSets,
+    stateAt: (cross) => known.stateAt(cross),
+    ruleSetAt: (cross) => ruleSets[columns.ruleSetOf(cross)] ?? known.ruleSetAt(cross),
+    placeOf: (venue, chain) => known.placeOf(venue, chain),
   };
 }
 
-function addHoldings(known: KnownAccounts, cross: number, sums: Map<number, Sums>, snapshot: PriceSnapshot): void {
-  const { units, holdings } = known.columns;
-  const first = units.words[cross * UNIT_WORDS + FIRST_HOLDING] as number;
-  const end = first + (units.halves[cross * UNIT_HALVES + HOLDINGS] as number);
-  for (let item = first; item < end; item++) {
-    const row = holdings.row[item] as number;
-    const exact = (): Decimal => known.stateAt(cross).balances[item - first]?.quantity ?? ZERO;
-    let sum = sums.get(row);
-    if (sum === undefined) sums.set(row, (sum = sumsOf(known, cross, row, snapshot)));
-    const quantity = holdings.quantity[item] as number;
-    const digits = holdings.digits[item] as number;
-    if (quantity > 0) sum.counted.add(quantity, digits, exact);
-    if (digits !== INEXACT) (quantity > 0 ? sum.held : sum.owed).add(Math.abs(quantity), digits);
-    else if (quantity > 0) sum.heldOneByOne = sum.heldOneByOne.plus(exact());
-    else sum.owedOneByOne = sum.owedOneByOne.minus(exact());
-  }
-}
-
-function sumsOf(known: KnownAccounts, cross: number, row: number, snapshot: PriceSnapshot): Sums {
-  const { venue, chain, policy } = known.ruleSetAt(cross);
-  const { asset, mode } = known.columns.rules.assetAt(known.columns.ruleSetOf(cross), row);
-  const counted = new CollateralTotal(asset, mode, snapshot.marketOf(venue), policy);
-  const [held, owed] = [new ExactSum(), new ExactSum()];
-  return { asset, chain, held, owed, counted, heldOneByOne: ZERO, owedOneByOne: ZERO };
-}
-
-/** Both collateral modes of an asset together. */
-function totalsOf(sums: Iterable<Sums>): AssetTotal[] {
-  const totals = new Map<string, AssetTotal>();
-  for (const { asset, chain, held, owed, counted, heldOneByOne, owedOneByOne } of sums) {
-    const key = `${asset}\0${chain ?? ''}`;
-    const before = totals.get(key) ?? { asset, chain, held: ZERO, owed: ZERO, collateralValue: ZERO };
-    totals.set(key, {
-      asset,
-      chain,
-      held: before.held.plus(held.total).plus(heldOneByOne),
-      owed: before.owed.plus(owed.total).plus(owedOneByOne),
-      collateralValue: before.collateralValue.plus(counted.value),
-    });
-  }
-  return [...totals].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, total]) => total);
+/** The index of the worst status of an account with isolated positions; beyond the last: none is known. */
+function worstOf({ columns }: KnownAccounts, cross: number): number {
+  const status = columns.worstStatusOf(cross);
+  return status === null ? MARGIN_STATUSES.length : MARGIN_STATUSES.indexOf(status);
 }

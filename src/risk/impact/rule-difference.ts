@@ -1,4 +1,5 @@
 /** The difference of two policies of one place, as far as it touches the margin state of an account. */
+import { debtRate } from '../../margin/curve.js';
 import type { CollateralTable, InstrumentRules, Policy } from '../../margin/model.js';
 
 export interface RuleDifference {
@@ -15,6 +16,7 @@ export interface RuleDifference {
 }
 
 export function differenceOf(before: Policy, after: Policy): RuleDifference {
+  const [rateBefore, rateAfter] = [debtRate(before), debtRate(after)];
   return {
     assets: keysThatDiffer(before.collateralRatios, after.collateralRatios, isSameVersion),
     instruments: keysThatDiffer(
@@ -24,12 +26,12 @@ export function differenceOf(before: Policy, after: Policy): RuleDifference {
         ? haveSameTiers
         : () => false,
     ),
-    debtMargin: !before.debtMarginRate.eq(after.debtMarginRate),
+    debtMargin: !rateBefore.eq(rateAfter),
     statuses:
       before.liquidatesAtEquality !== after.liquidatesAtEquality ||
       !before.warningRatio.eq(after.warningRatio) ||
       !before.marginCallRatio.eq(after.marginCallRatio),
-    debtsRequire: !before.debtMarginRate.isZero() || !after.debtMarginRate.isZero(),
+    debtsRequire: !rateBefore.isZero() || !rateAfter.isZero(),
   };
 }
 

@@ -1,7 +1,8 @@
 /** Balances, debts and positions that a change of rules touches, with their totals before and after. */
+import { debtRate } from '../../margin/curve.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { Market, Policy } from '../../margin/model.js';
-import { ExactSum, INEXACT } from '../columns/exact-sum.js';
+import { ExactSum } from '../columns/exact-sum.js';
 import {
   FIRST_HOLDING,
   FIRST_POSITION,
@@ -29,7 +30,6 @@ export class TouchedItems {
   private readonly maintenance = new Map<number, Pair<MaintenanceTotal> | null>();
   private readonly debts = new Map<number, DebtTotal>();
   private readonly sizesAtRisk = new Map<number, ExactSum>();
-  private atRiskOneByOne = ZERO;
 
   constructor(
     private readonly accounts: KnownAccounts,
@@ -58,15 +58,10 @@ export class TouchedItems {
     const end = first + (units.halves[unit * UNIT_HALVES + POSITIONS] as number);
     for (let item = first; item < end; item++) {
       const row = positions.row[item] as number;
-      const digits = positions.digits[item] as number;
-      if (digits === INEXACT) {
-        const notional = this.sizeOf(unit, item - first).times(this.markOf(row));
-        this.atRiskOneByOne = this.atRiskOneByOne.plus(notional);
-        continue;
-      }
       let sizes = this.sizesAtRisk.get(row);
       if (sizes === undefined) this.sizesAtRisk.set(row, (sizes = new ExactSum()));
-      sizes.add(Math.abs(positions.amounts[item * POSITION_AMOUNTS] as number), digits);
+      const size = Math.abs(positions.amounts[item * POSITION_AMOUNTS] as number);
+      sizes.add(size, positions.digits[item] as number, () => this.sizeOf(unit, item - first));
     }
   }
 
@@ -78,11 +73,11 @@ export class TouchedItems {
     const [before, after] = sumsOf(this.maintenance.values());
     const owed = [...this.debts.values()].reduce((sum, { value }) => sum.plus(value), ZERO);
     const [rulesBefore, rulesAfter] = this.policies;
-    return [before.plus(owed.times(rulesBefore.debtMarginRate)), after.plus(owed.times(rulesAfter.debtMarginRate))];
+    return [before.plus(owed.times(debtRate(rulesBefore))), after.plus(owed.times(debtRate(rulesAfter)))];
   }
 
   get notionalAtRisk(): Decimal {
-    let notional = this.atRiskOneByOne;
+    let notional = ZERO;
     for (const [row, sizes] of this.sizesAtRisk) notional = notional.plus(sizes.total.times(this.markOf(row)));
     return notional;
   }

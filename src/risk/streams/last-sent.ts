@@ -1,12 +1,11 @@
 /**
  * What a stream remembers of the state that it last sent of an account. Overwritten in place: new objects for every
- * subscriber at every tick outlive the young generation, and collecting them is the largest cost of a push.
+ * subscriber at every tick outlive the young generation, and collecting them costs more than the push.
  */
 import type { MarginState } from '../../ledger/margin-state.js';
-import type { Decimal } from '../../margin/decimal.js';
+import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus, Policy } from '../../margin/model.js';
 import type { UnitState, UnitStates } from '../alerts/margin-units.js';
-import { MutableDecimal } from './mutable-decimal.js';
 
 export class LastSent {
   private unitStates: readonly LastSentUnit[] = [];
@@ -54,26 +53,21 @@ export class LastSent {
 /** The last sent state of one margin unit. */
 class LastSentUnit {
   private status: MarginStatus | null = null;
-  private hasRatio = false;
-  private readonly ratio = new MutableDecimal();
+  marginRatio: Decimal | null = null;
 
   constructor(readonly name: string) {}
 
   keep({ status, marginRatio }: UnitState): void {
     this.status = status;
-    this.hasRatio = marginRatio !== null;
-    if (marginRatio !== null) this.ratio.keep(marginRatio);
+    this.marginRatio = marginRatio;
   }
 
   hasMoved({ status, marginRatio }: UnitState, minChange: Decimal): boolean {
+    if (status !== this.status) return true;
     // The status says why there is no ratio: nothing is required, the balance is not positive, or a price is missing.
-    if (status !== this.status || (marginRatio !== null) !== this.hasRatio) return true;
-    if (marginRatio === null || this.ratio.equals(marginRatio)) return false;
-    return minChange.isZero() || marginRatio.minus(this.ratio.value).abs().gte(minChange);
-  }
-
-  get marginRatio(): Decimal | null {
-    return this.hasRatio ? this.ratio.value : null;
+    if (marginRatio === null || this.marginRatio === null) return marginRatio !== this.marginRatio;
+    const change = marginRatio.minus(this.marginRatio).abs();
+    return !change.isZero() && change.gte(minChange);
   }
 }
 
@@ -81,25 +75,25 @@ class LastSentUnit {
 class Basis {
   private version = 0;
   private policy: Policy | null = null;
-  private readonly walletValue = new MutableDecimal();
-  private readonly marginBalance = new MutableDecimal();
-  private readonly maintenanceMargin = new MutableDecimal();
+  private walletValue = ZERO;
+  private marginBalance = ZERO;
+  private maintenanceMargin = ZERO;
 
   keep({ account, policy, report }: MarginState): void {
     this.version = account.version;
     this.policy = policy;
-    this.walletValue.keep(report.walletValue);
-    this.marginBalance.keep(report.marginBalance);
-    this.maintenanceMargin.keep(report.maintenanceMargin);
+    this.walletValue = report.walletValue;
+    this.marginBalance = report.marginBalance;
+    this.maintenanceMargin = report.maintenanceMargin;
   }
 
   differsFrom({ account, policy, report }: MarginState): boolean {
     return (
       this.version !== account.version ||
       this.policy !== policy ||
-      !this.walletValue.equals(report.walletValue) ||
-      !this.marginBalance.equals(report.marginBalance) ||
-      !this.maintenanceMargin.equals(report.maintenanceMargin)
+      !this.walletValue.eq(report.walletValue) ||
+      !this.marginBalance.eq(report.marginBalance) ||
+      !this.maintenanceMargin.eq(report.maintenanceMargin)
     );
   }
 }

@@ -14,6 +14,7 @@ import {
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { fingerprint } from '../../support/calls/fingerprint.js';
+import { globalIdOf } from '../../support/calls/global-ids.js';
 import { openAccount } from '../../support/calls/venue-system.js';
 
 const DAY = 24 * 3_600_000;
@@ -129,7 +130,7 @@ describe('a change that is made', () => {
     expect((await auditLog(admin, { subject: id, after: page.pageInfo.endCursor ?? '' })).nodes).toEqual(
       nodes.slice(2),
     );
-    for (const other of ['x', Buffer.from('Account:x').toString('base64url')]) {
+    for (const other of ['x', globalIdOf('Account', 'x')]) {
       expect((await auditLog(admin, { subject: other })).nodes).toEqual([]);
     }
   });

@@ -1,13 +1,13 @@
-/** Interest, maintenance tiers and policies that admins change: versions with their instants, and what they come to. */
+/** Interest and policies that admins change: versions with their instants, and what they come to. */
 import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { auditLog, govern, type AdminMutation, type AdminOutcome } from '../../support/calls/admin-calls.js';
+import { auditLog, codesOf, govern, type AdminMutation, type AdminOutcome } from '../../support/calls/admin-calls.js';
 import { readAccount } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
-import { fingerprint } from '../../support/calls/fingerprint.js';
+import { unchanged } from '../../support/calls/fingerprint.js';
 import { ledgerOf } from '../../support/calls/trader-calls.js';
 import {
   fill,
@@ -35,8 +35,6 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-const codes = ({ errors }: AdminOutcome): string[] => errors.map(({ code }) => code);
-
 async function policyOf(venue: string, at: string | null = null): Promise<Record<string, unknown>> {
   const query = `query ($at: DateTime) { venues { code policy(at: $at) { version effectiveFrom liquidatesAtEquality
     maintenanceMethod liquidationFeeRate warningRatio marginCallRatio isolatedInMultiAsset debtMarginRate
@@ -47,19 +45,6 @@ async function policyOf(venue: string, at: string | null = null): Promise<Record
 
 async function newest(venue: string): Promise<number> {
   return Number((await policyOf(venue, '9999-01-01T00:00:00Z'))['version']);
-}
-
-async function tiersOf(
-  venue: string,
-  symbol: string,
-  at: string | null = null,
-): Promise<{ id: string; tiersVersion: number; tiers: object[] }> {
-  const query = `query ($venue: String, $symbols: [String!], $at: DateTime) { instruments(venue: $venue, symbols: $symbols) {
-    id tiersVersion tiers(at: $at) { tier floor cap maintenanceRate maintenanceAmount maxLeverage } } }`;
-  type Found = { instruments: { id: string; tiersVersion: number; tiers: object[] }[] };
-  const [found] = (await admin.ask<Found>(query, { venue, symbols: [symbol], at })).instruments;
-  if (found === undefined) throw new Error(`There is no ${symbol}.`);
-  return found;
 }
 
 async function change(
@@ -83,13 +68,6 @@ async function pass(milliseconds: number): Promise<void> {
   }
 }
 
-async function unchanged<T>(work: () => Promise<T>): Promise<T> {
-  const before = await fingerprint(app.app.services.db);
-  const answer = await work();
-  expect(await fingerprint(app.app.services.db)).toEqual(before);
-  return answer;
-}
-
 describe('a margin policy', () => {
   it('carries along what a change leaves out, and is in force from its instant on', async () => {
     const before = await policyOf('ASTER');
@@ -111,8 +89,8 @@ describe('a margin policy', () => {
       ['changeMarginPolicy', { warningRatio: '0.7', effectiveFrom }],
       ['changeInterestRate', { asset: 'USDT', hourlyRate: '0', freeThreshold: '0', effectiveFrom: later(HOUR) }],
     ] as const) {
-      const refused = await unchanged(() => change(name, { venue: 'ASTER', ...input }));
-      expect([refused.policy, codes(refused)]).toEqual([null, ['EFFECTIVE_OUT_OF_ORDER']]);
+      const refused = await unchanged(app, () => change(name, { venue: 'ASTER', ...input }));
+      expect([refused.policy, codesOf(refused)]).toEqual([null, ['EFFECTIVE_OUT_OF_ORDER']]);
       expect(refused.errors[0]?.message).toContain(`Version 3 takes effect at ${effectiveFrom}`);
     }
     await pass(DAY);
@@ -130,7 +108,7 @@ describe('a margin policy', () => {
     const before = (await state()) as { margin: { status: string } };
     expect(before.margin.status).toBe('HEALTHY');
     const changed = await change('changeMarginPolicy', { venue: 'ASCENDEX', liquidationFeeRate: '0.1', force: true });
-    expect(codes(changed)).toEqual([]);
+    expect(codesOf(changed)).toEqual([]);
     expect(await state()).toMatchObject({ margin: { status: 'WARNING', policyVersion: expectedVersion + 1 } });
   });
 
@@ -191,7 +169,7 @@ describe('a margin policy', () => {
     ['no reason', { reason: '' }, 'INVALID_INPUT', ['reason']],
     ['no key', { idempotencyKey: '' }, 'INVALID_INPUT', ['idempotencyKey']],
   ])('is refused with %s', async (_what, choice, code, field) => {
-    const { policy, errors } = await unchanged(() => change('changeMarginPolicy', { venue: 'ASTER', ...choice }));
+    const { policy, errors } = await unchanged(app, () => change('changeMarginPolicy', { venue: 'ASTER', ...choice }));
     expect(policy).toBeNull();
     expect(errors.map((error) => [error.code, error.field])).toEqual([[code, ['input', ...field]]]);
   });
@@ -201,7 +179,7 @@ describe('a margin policy', () => {
     const expectedVersion = await newest('BITGET');
     const input = { venue: 'BITGET', debtMarginRate: '0.01', force: true, expectedVersion };
     const outcomes = await Promise.all([admin, second].map((api) => govern(api, 'changeMarginPolicy', input)));
-    expect(outcomes.map(codes).sort()).toEqual([[], ['VERSION_CONFLICT']]);
+    expect(outcomes.map(codesOf).sort()).toEqual([[], ['VERSION_CONFLICT']]);
     expect(outcomes.flatMap(({ errors }) => errors)[0]?.message).toContain(
       `The newest version is ${expectedVersion + 1}`,
     );
@@ -210,8 +188,8 @@ describe('a margin policy', () => {
     const same = await Promise.all([1, 2, 3, 4].map(() => govern(admin, 'changeMarginPolicy', keyed)));
     expect(same).toEqual(same.map(() => same[0]));
     expect(await newest('BITGET')).toBe(expectedVersion + 2);
-    const other = await unchanged(() => govern(admin, 'changeMarginPolicy', { ...keyed, debtMarginRate: '0.02' }));
-    expect(codes(other)).toEqual(['IDEMPOTENCY_KEY_REUSED']);
+    const other = await unchanged(app, () => govern(admin, 'changeMarginPolicy', { ...keyed, debtMarginRate: '0.02' }));
+    expect(codesOf(other)).toEqual(['IDEMPOTENCY_KEY_REUSED']);
   });
 });
 
@@ -266,130 +244,15 @@ describe('an interest rate', () => {
     ['an instant in the past', { effectiveFrom: later(-1) }, 'EFFECTIVE_IN_THE_PAST', ['effectiveFrom']],
   ])('is refused with %s', async (_what, choice, code, field) => {
     const input = { venue: 'ASTER', asset: 'USDT', hourlyRate: '0.1', freeThreshold: '1', ...choice };
-    const { policy, errors } = await unchanged(() => change('changeInterestRate', input));
+    const { policy, errors } = await unchanged(app, () => change('changeInterestRate', input));
     expect(policy).toBeNull();
     expect(errors.map((error) => [error.code, error.field])).toEqual([[code, ['input', ...field]]]);
   });
 });
 
-describe('maintenance tiers', () => {
-  const tier = (floor: string, cap: string | null, rate = '0.01', maxLeverage = '50'): object => ({
-    ...{ floor, cap, maintenanceRate: rate, maxLeverage },
-  });
-
-  it('have the amounts that floors and rates give, from their instant on', async () => {
-    const { tiersVersion: expectedVersion, tiers: before } = await tiersOf('ASTER', 'BTCUSDT');
-    const tiers = [tier('0', '1000', '0.01'), tier('1000', '5000', '0.025'), tier('5000', null, '0.05', '10')];
-    const effectiveFrom = later(DAY);
-    const input = { venue: 'ASTER', instrument: 'BTCUSDT', tiers, expectedVersion, effectiveFrom, force: true };
-    const changed = await govern(admin, 'changeMaintenanceTiers', input);
-    expect(changed).toMatchObject({ instrument: { tiersVersion: expectedVersion + 1, tiers: before }, errors: [] });
-    expect((await tiersOf('ASTER', 'BTCUSDT', effectiveFrom)).tiers).toMatchObject([
-      { tier: 1, floor: '0', cap: '1000', maintenanceAmount: '0' },
-      // 1,000 x 0.015, and 5,000 x 0.025 more.
-      { tier: 2, floor: '1000', cap: '5000', maintenanceAmount: '15' },
-      { tier: 3, floor: '5000', cap: null, maintenanceAmount: '140', maxLeverage: '10' },
-    ]);
-    const early = { ...input, expectedVersion: expectedVersion + 1, effectiveFrom: later(HOUR) };
-    expect(codes(await unchanged(() => govern(admin, 'changeMaintenanceTiers', early)))).toEqual([
-      'EFFECTIVE_OUT_OF_ORDER',
-    ]);
-    const state = async (): Promise<unknown> => {
-      const id = await openAccount(service, { venue: 'ASTER', chain: 'ETHEREUM', collateralMode: 'SINGLE_ASSET' });
-      await publishPrices(service, { 'ASTER/BTCUSDT': '10000' }, { at: later(0) });
-      await recordTransfers(service, transfer(id, 'USDT', '10000'));
-      await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '1', '10000'));
-      return readAccount(service, id, 'margin { maintenanceMargin }');
-    };
-    expect(await state()).toEqual({ margin: { maintenanceMargin: '40' } });
-    await pass(DAY);
-    // 10,000 x 0.05 - 140
-    expect(await state()).toEqual({ margin: { maintenanceMargin: '360' } });
-  });
-
-  it('of a flat venue have none, and are named by the id of the instrument or by a symbol of one venue', async () => {
-    const { id, tiersVersion } = await tiersOf('ASCENDEX', 'ETH-PERP');
-    const tiers = [tier('0', '1000', '0.01'), tier('1000', null, '0.025')];
-    for (const [index, instrument] of [id, 'ETH-PERP'].entries()) {
-      const input = { instrument, tiers, expectedVersion: tiersVersion + index, force: true };
-      expect(await govern(admin, 'changeMaintenanceTiers', input)).toMatchObject({
-        instrument: {
-          ...{ symbol: 'ETH-PERP', venue: { code: 'ASCENDEX' } },
-          tiers: [{ maintenanceAmount: '0' }, { maintenanceAmount: '0' }],
-        },
-        errors: [],
-      });
-    }
-  });
-
-  it('are refused where it is not clear of which instrument', async () => {
-    const { id } = await tiersOf('BITGET', 'BTCUSDT');
-    for (const [input, code] of [
-      [{ instrument: 'BTCUSDT' }, 'INVALID_INPUT'],
-      [{ instrument: 'NOPE' }, 'INSTRUMENT_NOT_FOUND'],
-      [{ instrument: 'BTCUSDT', venue: 'ASCENDEX' }, 'INSTRUMENT_NOT_FOUND'],
-      [{ instrument: id, venue: 'ASTER' }, 'INSTRUMENT_NOT_FOUND'],
-    ] as const) {
-      const outcome = await unchanged(() =>
-        govern(admin, 'changeMaintenanceTiers', { ...input, tiers: [tier('0', null)], expectedVersion: 1 }),
-      );
-      expect([outcome.instrument, outcome.errors.map((error) => [error.code, error.field])]).toEqual([
-        null,
-        [[code, ['input', 'instrument']]],
-      ]);
-    }
-  });
-
-  it.each<[string, object[], string[]]>([
-    ['a gap', [tier('0', '10'), tier('11', null)], ['1', 'floor']],
-    ['an overlap', [tier('0', '10'), tier('9', null)], ['1', 'floor']],
-    ['no beginning at 0', [tier('1', null)], ['0', 'floor']],
-    ['none at all', [], []],
-    ['1,000 of them', Array.from({ length: 1_000 }, (_none, floor) => tier(`${floor}`, `${floor + 1}`)), []],
-    ['a rate of 0', [tier('0', null, '0')], ['0', 'maintenanceRate']],
-    ['a negative rate', [tier('0', null, '-0.1')], ['0', 'maintenanceRate']],
-    ['leverage below 1', [tier('0', null, '0.01', '0.5')], ['0', 'maxLeverage']],
-    ['leverage above that of the instrument', [tier('0', null, '0.01', '126')], ['0', 'maxLeverage']],
-  ])('are refused with %s', async (_what, tiers, place) => {
-    const expectedVersion = (await tiersOf('BITGET', 'BTCUSDT')).tiersVersion;
-    const input = { venue: 'BITGET', instrument: 'BTCUSDT', tiers, expectedVersion };
-    const { instrument, errors } = await unchanged(() => govern(admin, 'changeMaintenanceTiers', input));
-    expect(instrument).toBeNull();
-    expect(errors.map((error) => [error.code, error.field])).toEqual([['TIERS_INVALID', ['input', 'tiers', ...place]]]);
-  });
-
-  it('are refused with a stale version, and made once for a key', async () => {
-    const { tiersVersion: expectedVersion } = await tiersOf('BITGET', 'ETHUSDT');
-    const input = {
-      ...{ venue: 'BITGET', instrument: 'ETHUSDT', tiers: [tier('0', null)], expectedVersion, force: true },
-      idempotencyKey: randomUUID(),
-    };
-    const same = await Promise.all([1, 2, 3].map(() => govern(admin, 'changeMaintenanceTiers', input)));
-    expect(same).toEqual(same.map(() => same[0]));
-    expect(same[0]).toMatchObject({ instrument: { tiersVersion: expectedVersion + 1 }, errors: [] });
-    const stale = await unchanged(() =>
-      govern(admin, 'changeMaintenanceTiers', { ...input, idempotencyKey: randomUUID() }),
-    );
-    expect(codes(stale)).toEqual(['VERSION_CONFLICT']);
-    expect(stale.errors[0]?.message).toContain(`The newest version is ${expectedVersion + 1}, not ${expectedVersion}`);
-  });
-});
-
-it('keeps all of it in the audit, with what stood before and since', async () => {
+it('keeps all of it in the audit', async () => {
   const { nodes } = await auditLog(admin);
   const of = (action: string) => nodes.find((entry) => entry.action === action && entry.done);
   expect(of('changeInterestRate')).toMatchObject({ subjectKey: 'ASTER/USD1', actor: 'root', reason: 'test' });
   expect(of('changeMarginPolicy')?.subjectKey).toBe('BITGET');
-  expect(of('changeMaintenanceTiers')).toMatchObject({
-    subjectKey: 'BITGET/ETHUSDT',
-    subject: (await tiersOf('BITGET', 'ETHUSDT')).id,
-  });
-  const [before, after] = ['before', 'after'].map((side) => {
-    const text = of('changeMaintenanceTiers')?.[side as 'before' | 'after'] ?? '';
-    return JSON.parse(text) as { version: number; tiers: { maintenanceRate: string }[] };
-  });
-  expect(after?.version).toBe((before?.version ?? 0) + 1);
-  expect(after?.tiers).toEqual([
-    { tier: 1, floor: '0', cap: null, maintenanceRate: '0.01', maintenanceAmount: '0', maxLeverage: '50' },
-  ]);
 });

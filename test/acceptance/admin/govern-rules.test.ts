@@ -9,7 +9,7 @@ import {
   type AdminOutcome,
   type Transition,
 } from '../../support/calls/admin-calls.js';
-import { fingerprint } from '../../support/calls/fingerprint.js';
+import { unchanged } from '../../support/calls/fingerprint.js';
 import {
   fill,
   openAccount,
@@ -59,13 +59,6 @@ async function change(name: AdminMutation, about: string, choice: object): Promi
   return govern(admin, name, { ...named, expectedVersion: newest?.version ?? 0, ...choice });
 }
 
-async function unchanged<T>(work: () => Promise<T>): Promise<T> {
-  const before = await fingerprint(app.app.services.db);
-  const answer = await work();
-  expect(await fingerprint(app.app.services.db)).toEqual(before);
-  return answer;
-}
-
 async function preview(draft: object): Promise<readonly Transition[]> {
   const query = `query ($change: RuleChangeDraft!) {
     previewRuleChange(change: $change) { transitions { from to accounts } } }`;
@@ -102,7 +95,7 @@ describe('a change that would liquidate', () => {
     expect(foreseen).toEqual([{ from: 'HEALTHY', to: 'LIQUIDATION', accounts: 3 }]);
     const fee = (choice: object = {}) =>
       change('changeMarginPolicy', 'BITGET', { liquidationFeeRate: '0.9', ...choice });
-    const refused = await unchanged(() => fee());
+    const refused = await unchanged(app, () => fee());
     expect(refused).toMatchObject({
       ...{ policy: null, impact: null, replaced: [] },
       errors: [{ code: 'GUARD_RAIL', field: ['input', 'liquidationFeeRate'], required: '0.8994', available: '0.1' }],
@@ -131,7 +124,7 @@ describe('a change that would liquidate', () => {
     const draft = { venue: 'BITGET', instrument: 'BTCUSDT', tiers: tiers('0.99') };
     const foreseen = await preview({ maintenanceTiers: draft });
     expect(foreseen).toEqual([{ from: 'HEALTHY', to: 'LIQUIDATION', accounts: 3 }]);
-    const refused = await unchanged(() => change('changeMaintenanceTiers', 'BITGET/BTCUSDT', draft));
+    const refused = await unchanged(app, () => change('changeMaintenanceTiers', 'BITGET/BTCUSDT', draft));
     expect(refused).toMatchObject({ instrument: null, version: null, errors: [{ code: 'GUARD_RAIL' }] });
     expect(refused.errors[0]?.message).toMatch(
       /beyond double; .* with 0 hours of notice, .*; it would lift 3 accounts to LIQUIDATION\.$/,
@@ -163,7 +156,7 @@ describe('the guard rails', () => {
     ['a maintenance rate below half', 'changeMaintenanceTiers', 'ASTER/SOLUSDT', { tiers: tiers('0.0001') }, 'tiers'],
   ])('stand against %s, unless it is forced', async (_what, name, about, choice, field) => {
     const rate = name === 'changeInterestRate' ? { asset: 'USDT', freeThreshold: '1000' } : {};
-    const refused = await unchanged(() => change(name, about, { ...rate, ...choice }));
+    const refused = await unchanged(app, () => change(name, about, { ...rate, ...choice }));
     expect(refused.errors.map((error) => [error.code, error.field])).toEqual([['GUARD_RAIL', ['input', field]]]);
     expect((await change(name, about, { ...rate, ...choice, force: true })).errors).toEqual([]);
   });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import {
   auditLog,
+  codesOf,
   govern,
   ratioHistory,
   ruleHistory,
@@ -12,7 +13,8 @@ import {
   type AdminOutcome,
   type Version,
 } from '../../support/calls/admin-calls.js';
-import { fingerprint } from '../../support/calls/fingerprint.js';
+import { unchanged } from '../../support/calls/fingerprint.js';
+import { globalIdOf, uuidOf } from '../../support/calls/global-ids.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { until } from '../../support/until.js';
@@ -83,7 +85,6 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const historyOf = ({ about }: Kind): Promise<Version[]> => ruleHistory(admin, ids.get(about) ?? '');
-const codes = ({ errors }: AdminOutcome): string[] => errors.map(({ code }) => code);
 const cancel = (id: string, choice: object = {}): Promise<AdminOutcome> =>
   govern(admin, 'cancelRuleChange', { id, ...choice });
 
@@ -96,17 +97,10 @@ async function change(kind: Kind, rate: string, choice: object = {}): Promise<Ad
 }
 
 async function made(kind: Kind, rate: string, choice: object = {}): Promise<Version> {
-  expect(codes(await change(kind, rate, choice))).toEqual([]);
+  expect(codesOf(await change(kind, rate, choice))).toEqual([]);
   const [version] = await historyOf(kind);
   if (version === undefined) throw new Error('Expected a version.');
   return version;
-}
-
-async function unchanged<T>(work: () => Promise<T>): Promise<T> {
-  const before = await fingerprint(app.app.services.db);
-  const answer = await work();
-  expect(await fingerprint(app.app.services.db)).toEqual(before);
-  return answer;
 }
 
 async function scheduled(
@@ -125,7 +119,7 @@ async function scheduled(
 
 describe.each(KINDS)('%s', (_name, kind) => {
   it('cannot be scheduled for 2099 by a slip, and is not blocked by it', async () => {
-    const refused = await unchanged(() => change(kind, '0.5', { effectiveFrom: '2099-01-01T00:00:00Z' }));
+    const refused = await unchanged(app, () => change(kind, '0.5', { effectiveFrom: '2099-01-01T00:00:00Z' }));
     expect(refused.errors).toMatchObject([{ code: 'EFFECTIVE_TOO_FAR', field: ['input', 'effectiveFrom'] }]);
     await made(kind, '0.51');
   });
@@ -136,8 +130,8 @@ describe.each(KINDS)('%s', (_name, kind) => {
     const input = { reason: 'Not needed.', idempotencyKey: randomUUID() };
     const cancelled = await cancel(version.id, input);
     expect(cancelled).toMatchObject({ version: { ...version, status: 'CANCELLED' }, errors: [] });
-    expect(await unchanged(() => cancel(version.id, input))).toEqual(cancelled);
-    expect(codes(await unchanged(() => cancel(version.id)))).toEqual(['NOT_CANCELLABLE']);
+    expect(await unchanged(app, () => cancel(version.id, input))).toEqual(cancelled);
+    expect(codesOf(await unchanged(app, () => cancel(version.id)))).toEqual(['NOT_CANCELLABLE']);
     expect((await historyOf(kind))[0]).toEqual({ ...version, status: 'CANCELLED' });
     expect(await scheduled()).toEqual({ ids: [], endCursor: null });
     const { nodes } = await auditLog(admin, { first: 3 });
@@ -150,7 +144,7 @@ describe.each(KINDS)('%s', (_name, kind) => {
     const first = await made(kind, '0.53', { effectiveFrom: inDays(10) });
     const second = await made(kind, '0.54', { effectiveFrom: inDays(20) });
     const third = await made(kind, '0.55', { effectiveFrom: inDays(30) });
-    expect(codes(await unchanged(() => change(kind, '0.56', { effectiveFrom: inDays(15) })))).toEqual([
+    expect(codesOf(await unchanged(app, () => change(kind, '0.56', { effectiveFrom: inDays(15) })))).toEqual([
       'EFFECTIVE_OUT_OF_ORDER',
     ]);
     const between = { effectiveFrom: inDays(15), replaceScheduled: true, reason: 'Sooner.' };
@@ -159,7 +153,7 @@ describe.each(KINDS)('%s', (_name, kind) => {
     const overtaken = [second, third].map((version) => ({ ...version, status: 'CANCELLED' }));
     expect(passed).toMatchObject({ replaced: overtaken, errors: [] });
     // Sent again, the key answers the same.
-    expect(await unchanged(() => change(kind, '0.56', { ...between, ...key }))).toEqual(passed);
+    expect(await unchanged(app, () => change(kind, '0.56', { ...between, ...key }))).toEqual(passed);
     const [newest] = await historyOf(kind);
     expect(await scheduled()).toMatchObject({ ids: [first.id, newest?.id] });
     const { nodes } = await auditLog(admin, { first: 10 });
@@ -191,7 +185,7 @@ describe.each(KINDS)('%s', (_name, kind) => {
     expect(await ruleHistory(admin, version.id)).toEqual(await historyOf(kind));
     await until(async () => (await read()).status === 'ACTIVE');
     const { rulebook } = app.app.services;
-    const local = Buffer.from(version.id, 'base64url').toString().split(':')[1] ?? '';
+    const local = uuidOf(version.id);
     await until(() => rulebook.version(type, local)?.appliedAt != null);
   });
 });
@@ -210,12 +204,12 @@ it('lists what is to come of all rules in the order of time, page by page', asyn
 });
 
 it('a cancellation is refused of what is no version of a rule', async () => {
-  const unknown = Buffer.from(`MarginPolicy:${randomUUID()}`).toString('base64url');
+  const unknown = globalIdOf('MarginPolicy', randomUUID());
   for (const id of ['x', unknown, ids.get('BITGET') ?? '']) {
-    expect((await unchanged(() => cancel(id))).errors).toMatchObject([
+    expect((await unchanged(app, () => cancel(id))).errors).toMatchObject([
       { code: 'RULE_NOT_FOUND', field: ['input', 'id'] },
     ]);
   }
-  const ratio = Buffer.from(`CollateralRatio:${randomUUID()}`).toString('base64url');
-  expect(codes(await unchanged(() => cancel(ratio)))).toEqual(['RATIO_NOT_FOUND']);
+  const ratio = globalIdOf('CollateralRatio', randomUUID());
+  expect(codesOf(await unchanged(app, () => cancel(ratio)))).toEqual(['RATIO_NOT_FOUND']);
 });

@@ -9,6 +9,16 @@ import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { post, postRaw, sendBytes } from '../../support/services/raw.js';
 import { TRANSPORTS, answerOver, openStream, type FirstAnswer } from '../../support/services/transports.js';
+import {
+  aliased,
+  directed,
+  doubling,
+  repeated,
+  rooted,
+  skipped,
+  spread,
+  within,
+} from '../../support/calls/large-documents.js';
 import { openAccount } from '../../support/calls/venue-system.js';
 
 let app: TestApp;
@@ -31,27 +41,6 @@ function fateOf({ errors }: FirstAnswer): string {
   const codes = [...new Set(errors?.map(({ extensions }) => String(extensions['code'])))];
   return codes.join() || 'answered';
 }
-
-/** 14 fields within each other, with what is below the last one, an account. */
-const within = (below: string): string => {
-  const round = 'ledger(first: 1) { nodes { account { ';
-  return `{ accounts(first: 1) { nodes { ${round.repeat(4)} ${below} ${'} } } '.repeat(4)} } } }`;
-};
-const aliased = (count: number): string =>
-  `{ viewer { ${Array.from({ length: count }, (_, index) => `a${index}: subject`).join(' ')} } }`;
-const repeated = (count: number): string => `{ viewer { ${'subject '.repeat(count)} } }`;
-const rooted = (count: number): string =>
-  `{ ${Array.from({ length: count }, (_, index) => `a${index}: __typename`).join(' ')} }`;
-/** 10 root fields in a fragment that is spread as often. */
-const spread = (count: number): string => `{ ${'...Ten '.repeat(count)} } fragment Ten on Query {
-  ${Array.from({ length: 10 }, (_, index) => `a${index}: __typename`).join(' ')} }`;
-/** Each of them spreads the next one twice. */
-const doubling = `{ viewer { ...F0 } } ${Array.from({ length: 30 }, (_, index) => {
-  return `fragment F${index} on Viewer { ${index < 29 ? `...F${index + 1} ...F${index + 1}` : 'x: subject'} }`;
-}).join(' ')}`;
-const directed = (count: number): string =>
-  `{ viewer { subject ... ${'@include(if: true) '.repeat(count)}{ roles } } }`;
-const skipped = (count: number): string => `{ viewer { ${'... @skip(if: false) { subject } '.repeat(count)} } }`;
 
 describe.each(TRANSPORTS)('over %s, a document', (transport) => {
   it.each<[string, string, string]>([

@@ -26,7 +26,7 @@ const GUARDED = new Set(['accounts', 'balances', 'positions', 'ledger_entries', 
 
 /** What looks at every account by its nature. */
 const EXCEPTIONS: readonly { readonly what: string; readonly sql: RegExp }[] = [
-  { what: 'the total of accounts', sql: /^SELECT COUNT\(\*\)/ },
+  { what: 'the total of accounts', sql: /^\s*SELECT count\(\*\)/i },
   {
     what: "the use of a platform's cap, a sum over all who hold the asset",
     sql: /LEAST\(balances\.quantity, ratio\.cap\)/,

@@ -7,6 +7,7 @@ import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { startIssuer, type Issuer } from '../../support/services/jwks.js';
 import { connectSocket, openSocket, operate, post, postRaw, sendBytes } from '../../support/services/raw.js';
 import { inSeconds, tokenOf, unsignedToken } from '../../support/services/tokens.js';
+import { until } from '../../support/until.js';
 import { openAccount } from '../../support/calls/venue-system.js';
 
 const ASK = '{ viewer { subject roles } }';
@@ -146,6 +147,7 @@ describe('an issuer with a key set', () => {
 
   beforeAll(async () => {
     issuer = await startIssuer();
+    issuer.answerWith({ status: 500, body: 'the inside of an issuer' });
     const env = {
       AUTH_SECRET: '',
       AUTH_JWKS_URL: issuer.url,
@@ -160,7 +162,6 @@ describe('an issuer with a key set', () => {
   });
 
   it('that gives no keys leaves it open whether a token is good', async () => {
-    issuer.answerWith({ status: 500, body: 'the inside of an issuer' });
     const message = 'Tokens cannot be checked at the moment; try again shortly.';
     expect(await fates(withToken(await issuer.sign(right), served.url))).toEqual([
       503,
@@ -168,11 +169,18 @@ describe('an issuer with a key set', () => {
       message,
       '4500 Tokens cannot be checked at the moment.',
     ]);
+    const ready = await fetch(`${served.url}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([503, { problems: [{ name: 'ISSUER_AWAY' }] }]);
     issuer.answerWith(null);
+    await until(async () => (await fetch(`${served.url}/readyz`)).status === 200);
   });
 
-  it('lets in what it signed', async () => {
-    expect(await fates(withToken(await issuer.sign(right), served.url))).toEqual(LET_IN);
+  it('lets in what it signed, also when it has gone since', async () => {
+    const token = await issuer.sign(right);
+    expect(await fates(withToken(token, served.url))).toEqual(LET_IN);
+    issuer.answerWith({ status: 500, body: 'the inside of an issuer' });
+    expect(await fates(withToken(token, served.url))).toEqual(LET_IN);
+    issuer.answerWith(null);
   });
 
   it.each<[string, () => string | Promise<string>]>([

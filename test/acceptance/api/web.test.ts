@@ -1,16 +1,13 @@
-/** What browsers, proxies and curious people find: origins, headers, JSON whatever goes wrong, and nothing given away. */
+/** What browsers, proxies and curious people find: origins, headers, JSON whatever goes wrong. */
 import { once } from 'node:events';
-import { Writable } from 'node:stream';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
-import { pino } from 'pino';
 import WebSocket from 'ws';
 
-import { TEST_SECRET, apiWith, type Api } from '../../support/services/api.js';
+import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
-import { connectSocket, openSocket, operate, post, sendBytes } from '../../support/services/raw.js';
-import { tokenOf } from '../../support/services/tokens.js';
+import { sendBytes } from '../../support/services/raw.js';
 import { TRANSPORTS, answerOver, openStream } from '../../support/services/transports.js';
 
 const FRIEND = 'https://app.example';
@@ -131,9 +128,17 @@ describe('an answer', () => {
       expect(headers['content-security-policy']).toMatch(/^default-src 'none';script-src 'self';/);
       expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
       expect(headers).toMatchObject({
-        'x-content-type-options': 'nosniff',
-        'x-frame-options': 'SAMEORIGIN',
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+        'origin-agent-cluster': '?1',
         'referrer-policy': 'no-referrer',
+        'strict-transport-security': 'max-age=31536000; includeSubDomains',
+        'x-content-type-options': 'nosniff',
+        'x-dns-prefetch-control': 'off',
+        'x-download-options': 'noopen',
+        'x-frame-options': 'SAMEORIGIN',
+        'x-permitted-cross-domain-policies': 'none',
+        'x-xss-protection': '0',
       });
       expect(headers).not.toHaveProperty('x-powered-by');
       expect(headers).not.toHaveProperty('server');
@@ -198,36 +203,7 @@ describe('what is refused', () => {
       expect(JSON.stringify(errors)).not.toMatch(/did you mean/i);
     }
   });
-
-  it('by accident says nothing but an id that stands in the log, whatever it came over', async () => {
-    const lines: string[] = [];
-    const broken = await startTestApp({ log: pino({ level: 'error' }, sink(lines)) });
-    const api = apiWith(broken.url, alice.authorization);
-    Object.defineProperty(broken.app.services.rulebook, 'venues', {
-      get: () => {
-        throw new Error('the inside of a server');
-      },
-    });
-    for (const transport of TRANSPORTS) {
-      const { errors } = await answerOver(transport, api, '{ venues { code } }');
-      expect(errors).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR', id: expect.any(String) } }]);
-      expect(JSON.stringify(errors)).not.toContain('the inside');
-      expect(errors?.[0]?.message).toContain(errors?.[0]?.extensions['id']);
-      const logged = lines.find((line) => line.includes(String(errors?.[0]?.extensions['id'])));
-      expect(logged).toContain('the inside of a server');
-    }
-    await broken.close();
-  });
 });
-
-function sink(lines: string[]): Writable {
-  return new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      lines.push(chunk.toString());
-      done();
-    },
-  });
-}
 
 describe('in production', () => {
   let production: TestApp;
@@ -259,41 +235,4 @@ describe('in production', () => {
     expect(await socketFrom(FRIEND, production.url)).toContain('403');
     expect(await socketFrom(production.url, production.url)).toBe('open');
   });
-});
-
-it('says nothing of tokens and secrets in the log, whatever goes wrong', async () => {
-  const lines: string[] = [];
-  const log = pino({ level: 'trace' }, sink(lines));
-  const noted = await startTestApp({ log });
-  const good = await tokenOf({ sub: 'alice', roles: ['TRADER'] });
-  const bad = await tokenOf({ sub: 'alice', roles: ['TRADER'] }, 'another secret of at least 32 characters');
-  for (const token of [good, bad]) {
-    const api = apiWith(noted.url, `Bearer ${token}`);
-    await post(api, VIEWER);
-    await post(api, '{');
-    await (await openStream(api, VIEWER)).text();
-    await fetch(`${noted.url}/graphql?token=${token}`, { headers: { authorization: `Bearer ${token}` } });
-    await fetch(`${noted.url}/${token}`);
-    await sendBytes(noted.url, `GET /graphql HTTP/1.1\r\nAuthorization: Bearer ${token}\r\nbroken\r\n\r\n`);
-    const socket = await openSocket(noted.url);
-    socket.send({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } });
-    await new Promise((wake) => setTimeout(wake, 50));
-    socket.sendText(`"Bearer ${token}`);
-    await socket.closed;
-  }
-  // Something has to go wrong that is logged.
-  const socket = await connectSocket(apiWith(noted.url, `Bearer ${good}`));
-  Object.defineProperty(noted.app.services.rulebook, 'venues', {
-    get: () => {
-      throw new Error('broken');
-    },
-  });
-  await operate(socket, '{ venues { code } }');
-  socket.close();
-  await noted.close();
-  const text = lines.join('');
-  expect(text).toContain('broken');
-  for (const secret of [good, bad, good.split('.')[2] ?? '', bad.split('.')[1] ?? '', TEST_SECRET]) {
-    expect(text).not.toContain(secret);
-  }
 });

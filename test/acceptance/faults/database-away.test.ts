@@ -136,6 +136,8 @@ withServer('away during a request (with TEST_DATABASE_URL)', () => {
       () => post(service, PUBLISH, { input: { quotes: [quote] } }),
     ];
 
+    // An account that was asked for lately would be answered.
+    app.app.services.hotAccounts.clear();
     await proxy.cut();
     for (const ask of asks) expectUnavailable(await ask());
     // At the same moment, too: more than the pool has connections.

@@ -8,7 +8,7 @@ import { startServerProcess } from '../../support/services/process.js';
 import { fill, openAccount, recordFills, recordTransfers, transfer } from '../../support/calls/venue-system.js';
 
 /** More rounds for a long run: KILL_ROUNDS=200. */
-const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 5);
+const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 3);
 const CLIENTS = 4;
 
 interface Sent {

@@ -39,7 +39,7 @@ it('is announced to load balancers first, then to clients, and finishes what run
   socket.send({ id: '1', type: 'subscribe', payload: { query: WATCH, variables: { ids: [account] } } });
   await socket.next();
   const stream = await openStream(alice, WATCH, { ids: [account] });
-  expect(await readiness(server.url)).toEqual([200, { status: 'ok' }]);
+  expect(await readiness(server.url)).toEqual([200, { status: 'ok', problems: [] }]);
 
   // A request of which the last byte comes after the signal.
   const { hostname, port, host } = new URL(server.url);
@@ -60,7 +60,10 @@ it('is announced to load balancers first, then to clients, and finishes what run
   const ended = once(server.child, 'exit');
   server.child.kill('SIGTERM');
   await new Promise((wake) => setTimeout(wake, 300));
-  expect(await readiness(server.url)).toEqual([503, { status: 'unavailable', problem: 'The server stops.' }]);
+  expect(await readiness(server.url)).toEqual([
+    503,
+    { status: 'unavailable', problems: [{ name: 'STOPPING', message: 'The server stops.', status: 'unavailable' }] },
+  ]);
   expect((await post(alice, '{ viewer { subject } }')).status).toBe(200);
 
   expect((await socket.closed).code).toBe(1001);

@@ -1,15 +1,16 @@
 /** Two servers on one PostgreSQL and one Redis: what one hears both know, and one of them may be killed. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { accountState, readHoldings } from '../../../src/ledger/records.js';
+import { accountState, readHoldings, type Holdings } from '../../../src/ledger/records.js';
 import { decimal } from '../../../src/margin/decimal.js';
 import { pricesOfBatch } from '../../../src/market/price-history.js';
-import type { OpenDatabase } from '../../../src/platform/database.js';
+import type { OpenDatabase } from '../../../src/platform/database/database.js';
 import { Rulebook } from '../../../src/policy/rulebook/rulebook.js';
 import { AlertOracle } from '../../support/oracle/alert-oracle.js';
 import { apiFor, type Api } from '../../support/services/api.js';
 import { SERVER_URL, createTestDatabase, type TestDatabase } from '../../support/services/database.js';
 import { startServerProcess, type ServerProcess } from '../../support/services/process.js';
+import { uuidOf } from '../../support/calls/global-ids.js';
 import { call } from '../../support/calls/trader-calls.js';
 import {
   fill,
@@ -139,7 +140,7 @@ both('two processes', () => {
     });
     expect(rounds.length).toBeGreaterThan(KILLS * 20);
     const rulebook = await Rulebook.load(db);
-    const holdings = await readHoldings(db, ids.map(localId));
+    const holdings = (await readHoldings(db, rulebook, ids.map(uuidOf))) as Map<string, Holdings>;
     const rules = await db.alertRule.findMany();
     const policy = rulebook.policy('BITGET', null, new Date());
     const oracles = new Map(
@@ -198,10 +199,6 @@ async function nextOf(
 
 function leaderOf(db: OpenDatabase['db']): Promise<{ takenRound: bigint; doneRound: bigint; lastAlert: bigint }> {
   return db.duty.findFirstOrThrow();
-}
-
-function localId(id: string): string {
-  return Buffer.from(id, 'base64url').toString().slice('Account:'.length);
 }
 
 function missing(round: bigint): never {

@@ -1,4 +1,7 @@
-/** A server whose clock is wrong by an hour, and right again: what it says then, and what is left of it afterwards. */
+/**
+ * A database whose clock is wrong by an hour, and right again: what its server says then, and what is left of it
+ * afterwards. The server's option `clock` stands for that clock.
+ */
 import { afterEach, describe, expect, it } from '@jest/globals';
 
 import { startTestApp } from '../../support/services/app.js';
@@ -14,7 +17,7 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-describe("the server's clock", () => {
+describe("the database's clock", () => {
   const HOUR = 3_600_000;
   const MARGIN = 'margin { status stale accountVersion unrealizedPnl }';
   interface Pushed {

@@ -6,7 +6,14 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
-import { fill, openAccount, recordFills, recordTransfers, transfer } from '../../support/calls/venue-system.js';
+import {
+  fill,
+  openAccount,
+  publishPrices,
+  recordFills,
+  recordTransfers,
+  transfer,
+} from '../../support/calls/venue-system.js';
 
 let app: TestApp;
 let service: Api;
@@ -74,6 +81,7 @@ it('takes 400 fills once that eight clients send twice, at the same moment', asy
 
 it('takes a batch once that arrives twice at the same moment', async () => {
   const id = await openAccount(service);
+  await publishPrices(service, { BTC: '20000' });
   const deposits = [transfer(id, 'USDT', '100'), transfer(id, 'BTC', '0.5')];
   const answers = await Promise.all([recordTransfers(service, ...deposits), recordTransfers(service, ...deposits)]);
   expect(answers.map(({ recorded, alreadyKnown }) => recorded + alreadyKnown)).toEqual([2, 2]);

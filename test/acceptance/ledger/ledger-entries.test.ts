@@ -5,7 +5,7 @@ import { readAccount } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { fingerprint } from '../../support/calls/fingerprint.js';
-import { uuidOf } from '../../support/calls/stored-alerts.js';
+import { uuidOf } from '../../support/calls/global-ids.js';
 import {
   balancesOf,
   call,
@@ -35,6 +35,7 @@ beforeAll(async () => {
   app = await startTestApp();
   service = await app.as('venue', 'SERVICE');
   alice = await app.as('alice', 'TRADER');
+  await publishPrices(service, { BTC: '60000' });
 });
 
 afterAll(() => app.close());
@@ -215,6 +216,7 @@ describe('bad input', () => {
     await record(entry(id, 'EARN', '1'));
     await app.app.services.db
       .$executeRaw`UPDATE balances SET quantity = 1e30 - 1 WHERE account_id = ${uuidOf(id)}::uuid`;
+    app.app.services.hotAccounts.clear();
     const right = entry(other, 'EARN', '1');
     const entries = [right, entry(id, 'EARN', '1')];
     const { errors } = await service.send(mutationOf('recordLedgerEntries'), { input: { entries } });

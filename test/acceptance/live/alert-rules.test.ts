@@ -7,7 +7,7 @@ import { readAccount } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { post } from '../../support/services/raw.js';
-import { uuidOf } from '../../support/calls/stored-alerts.js';
+import { globalIdOf, uuidOf } from '../../support/calls/global-ids.js';
 import { openAccount, type Problem } from '../../support/calls/venue-system.js';
 
 interface Rule {
@@ -149,22 +149,20 @@ describe('the removal of a rule', () => {
 });
 
 describe("somebody else's", () => {
-  const global = (...parts: string[]): string => Buffer.from(parts.join(':')).toString('base64url');
-
   it('account answers like one that does not exist', async () => {
     const input = (accountId: string): object => ({ input: { accountId, marginRatio: '0.5' } });
-    const nobodys = await post(bob, SET, input(global('Account', randomUUID())));
+    const nobodys = await post(bob, SET, input(globalIdOf('Account', randomUUID())));
     expect(nobodys.text).toContain('"rule":null,"errors":[{"code":"ACCOUNT_NOT_FOUND"');
     const both = await app.as('bob', 'TRADER', 'ADMIN');
     for (const api of [bob, both]) expect(await post(api, SET, input(account))).toEqual(nobodys);
-    for (const id of ['', 'x', global('Account', 'x')]) expect(await post(bob, SET, input(id))).toEqual(nobodys);
+    for (const id of ['', 'x', globalIdOf('Account', 'x')]) expect(await post(bob, SET, input(id))).toEqual(nobodys);
     expect(await rulesOf(account)).toEqual([]);
     expect(noticed).toEqual([]);
   });
 
   it('rule answers like one that does not exist', async () => {
     const { rule } = await set('0.5');
-    const nobodys = await post(bob, REMOVE, { id: global('AlertRule', randomUUID()) });
+    const nobodys = await post(bob, REMOVE, { id: globalIdOf('AlertRule', randomUUID()) });
     expect(nobodys.text).toContain('"removedId":null,"errors":[{"code":"ALERT_RULE_NOT_FOUND"');
     for (const id of [rule?.id, account, 'x']) expect(await post(bob, REMOVE, { id })).toEqual(nobodys);
     expect(await rulesOf(account)).toEqual([rule]);
@@ -173,7 +171,7 @@ describe("somebody else's", () => {
       node: { id: rule?.id, marginRatio: '0.5', account: { owner: 'alice' } },
     });
     expect(await bob.ask(node, { id: rule?.id })).toEqual({ node: null });
-    expect(await bob.ask(node, { id: global('AlertRule', 'x') })).toEqual({ node: null });
+    expect(await bob.ask(node, { id: globalIdOf('AlertRule', 'x') })).toEqual({ node: null });
   });
 
   it('role may set none', async () => {

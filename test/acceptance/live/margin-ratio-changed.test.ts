@@ -5,6 +5,7 @@ import { decimal } from '../../../src/margin/decimal.js';
 import type { MarginUpdate } from '../../../src/risk/streams/watch-stream.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
+import { uuidOf } from '../../support/calls/global-ids.js';
 import {
   fill,
   openAccount,
@@ -194,11 +195,11 @@ it('sends a collateral ratio that an admin changes', async () => {
   await stream.end();
 });
 
-it('ends at once where there is nothing that the viewer may see, and passes over what is not theirs', async () => {
+it('is refused where there is nothing that the viewer may see, and passes over what is not theirs', async () => {
   const mine = await openAccount(service, { owner: 'alice' });
   const theirs = await openAccount(service, { owner: 'bob' });
   const none = watch(alice, [theirs, 'no id at all']);
-  expect(await none.next()).toBeNull();
+  await expect(none.next()).rejects.toThrow('would watch nothing');
   await none.end();
   const some = watch(alice, [theirs, mine]);
   expect((await some.next())?.account.id).toBe(mine);
@@ -208,8 +209,10 @@ it('ends at once where there is nothing that the viewer may see, and passes over
 it('takes a text that it has seen for what comes with it: the viewer, the variables and the name of the operation', async () => {
   const [mine, theirs] = [await openAccount(service, { owner: 'alice' }), await openAccount(service, { owner: 'bob' })];
   const streams = [watch(alice, [mine]), watch(await app.as('bob', 'TRADER'), [theirs]), watch(alice, [theirs])];
-  const firsts = await Promise.all(streams.map((stream) => stream.next()));
-  expect(firsts.map((first) => first?.account.id)).toEqual([mine, theirs, undefined]);
+  const firsts = await Promise.allSettled(streams.map((stream) => stream.next()));
+  expect(firsts.map((first) => (first.status === 'fulfilled' ? first.value?.account.id : null))).toEqual([
+    ...[mine, theirs, null],
+  ]);
   await Promise.all(streams.map((stream) => stream.end()));
 
   const query = 'query One { viewer { subject } } query Other { viewer { roles } }';
@@ -261,13 +264,13 @@ it('gives a slow reader the latest state, and keeps one an account for it', asyn
   const id = await openAccount(service, { venue: 'ASTER', chain: 'ETHEREUM', collateralMode: 'SINGLE_ASSET' });
   await recordTransfers(service, transfer(id, 'USDT', '1000'));
   await recordFills(service, fill(id, 'ETHUSDT', 'BUY', '1', '1500'));
-  const internal = /^[\w-]+$/.exec(Buffer.from(id, 'base64url').toString().slice('Account:'.length))?.[0] ?? '';
+  const internal = uuidOf(id);
   const stream = app.app.services.loop.watch([internal], decimal('0'));
   expect((await stream.next()).value).toMatchObject({ sequence: 1, cause: 'SNAPSHOT' });
   for (let price = 1501; price <= 1550; price++) await publishPrices(service, { 'ASTER/ETHUSDT': String(price) });
   // A second watcher that is up to date says when the loop has worked through the last price.
   const current = watch(alice, [id], '0');
-  expect((await current.next())?.margin['marginBalance']).toBe('1050');
+  while ((await current.next())?.margin['marginBalance'] !== '1050');
   const latest = (await stream.next()).value as MarginUpdate;
   expect(latest.sequence).toBeGreaterThan(2);
   expect(latest.state.report.marginBalance.toFixed()).toBe('1050');

@@ -7,7 +7,9 @@ import { configure, readAccount, tryAccount } from '../../support/calls/account-
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { connectSocket, operate, post } from '../../support/services/raw.js';
-import { storeAlerts, uuidOf, type AlertChoice } from '../../support/calls/stored-alerts.js';
+import { globalIdOf, uuidOf } from '../../support/calls/global-ids.js';
+import { alertCursorOf, cursorOfList, sequenceIdOf, sequenceWithin } from '../../support/calls/sealed.js';
+import { storeAlerts, type AlertChoice } from '../../support/calls/stored-alerts.js';
 import {
   fill,
   openAccount,
@@ -40,8 +42,7 @@ afterAll(() => app.close());
 const store = (ids: string[], choice: AlertChoice = {}): Promise<bigint> =>
   storeAlerts(app.app.services.db, ids.map(uuidOf), choice);
 
-const global = (...parts: string[]): string => Buffer.from(parts.join(':')).toString('base64url');
-const cursorOf = (...parts: unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
+const idOf = (seq: bigint): string => sequenceIdOf(app, 'RiskAlert', seq);
 
 const FIELDS = `id kind status previousStatus marginRatio marginBalance maintenanceMargin at cursor acknowledgedAt effectiveAt
   account { id } instrument { symbol } side position { id } rule { id marginRatio } collateralRatio { id version }
@@ -63,7 +64,7 @@ describe('an alert', () => {
       ...{ marginBalance: '-12.5', maintenanceMargin: '300.000000000000000001' },
     });
     expect(await newest(account)).toEqual({
-      id: global('RiskAlert', String(last)),
+      id: idOf(last),
       kind: 'STATUS_CHANGED',
       status: 'LIQUIDATION',
       previousStatus: 'MARGIN_CALL',
@@ -71,16 +72,10 @@ describe('an alert', () => {
       marginBalance: '-12.5',
       maintenanceMargin: '300.000000000000000001',
       at: expect.stringMatching(/^20.*Z$/),
-      cursor: cursorOf(String(last)),
-      acknowledgedAt: null,
-      effectiveAt: null,
+      cursor: alertCursorOf(app, last),
       account: { id: account },
-      instrument: null,
-      side: null,
-      position: null,
-      rule: null,
-      collateralRatio: null,
-      ledgerEntries: [],
+      ...{ instrument: null, side: null, position: null, rule: null, collateralRatio: null, ledgerEntries: [] },
+      ...{ acknowledgedAt: null, effectiveAt: null },
     });
   });
 
@@ -93,7 +88,7 @@ describe('an alert', () => {
     await store([id], { instrument: 'BTCUSDT', side: 'SHORT' });
     const fields = 'instrument { symbol venue { code } } side position { id size isolatedMargin }';
     const was = { instrument: { symbol: 'BTCUSDT', venue: { code: 'ASTER' } }, side: 'SHORT' };
-    const position = { id: global('Position', uuidOf(id), 'BTCUSDT', 'SHORT'), size: '1', isolatedMargin: '2000' };
+    const position = { id: globalIdOf('Position', uuidOf(id), 'BTCUSDT', 'SHORT'), size: '1', isolatedMargin: '2000' };
     expect(await newest(id, fields)).toEqual({ ...was, position });
     await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '1', '20000'));
     expect(await newest(id, fields)).toEqual({ ...was, position: null });
@@ -108,9 +103,7 @@ describe('an alert', () => {
       '{ collateralRatios(venue: "BITGET", asset: "BTC") { id version } }',
     );
     const [ratio] = collateralRatios;
-    const ratioId = Buffer.from(ratio?.id ?? '', 'base64url')
-      .toString()
-      .slice('CollateralRatio:'.length);
+    const ratioId = uuidOf(ratio?.id ?? '');
     const effectiveAt = '2030-01-01T00:00:00.000Z';
     await store([account], { kind: 'COLLATERAL_RATIO_SCHEDULED', ratioId, effectiveAt });
     expect(await newest(account, 'kind collateralRatio { id version } effectiveAt')).toEqual({
@@ -125,7 +118,7 @@ describe('an alert', () => {
       account,
       'ledger(first: 2) { nodes { id } }',
     );
-    const entries = ledger.nodes.map(({ id }) => Buffer.from(id, 'base64url').toString().slice('LedgerEntry:'.length));
+    const entries = ledger.nodes.map(({ id }) => String(sequenceWithin(app, id)));
     await store([account], { kind: 'AUTO_EXCHANGED', entries });
     expect(await newest(account, 'kind ledgerEntries { id quantity }')).toEqual({
       kind: 'AUTO_EXCHANGED',
@@ -139,7 +132,7 @@ describe('an alert', () => {
       { input: { accountId: account, marginRatio: '0.6' } },
     );
     const { id } = setAlertRule.rule;
-    const ruleId = Buffer.from(id, 'base64url').toString().slice('AlertRule:'.length);
+    const ruleId = uuidOf(id);
     await store([account], { kind: 'RULE_FIRED', ruleId });
     expect(await newest(account, 'kind rule { id marginRatio account { id } }')).toEqual({
       kind: 'RULE_FIRED',
@@ -171,7 +164,8 @@ describe('a list of alerts', () => {
     await store([mine], { kind: 'INTEREST_STARTED' });
   });
 
-  const cursors = (...offsets: number[]): string[] => offsets.map((offset) => cursorOf(String(first + BigInt(offset))));
+  const cursors = (...offsets: number[]): string[] =>
+    offsets.map((offset) => alertCursorOf(app, first + BigInt(offset)));
   const list = async (api: Api, variables: object): Promise<Listed> =>
     (await api.ask<{ riskAlerts: Listed }>(LIST, variables)).riskAlerts;
   const listed = async (api: Api, variables: object): Promise<string[]> =>
@@ -199,7 +193,7 @@ describe('a list of alerts', () => {
   });
 
   it("passes over what is not the viewer's to see, like what does not exist", async () => {
-    const nobody = global('Account', randomUUID());
+    const nobody = globalIdOf('Account', randomUUID());
     for (const ids of [[mine], [nobody], ['no id'], [mine, nobody]]) expect(await listed(bob, { ids })).toEqual([]);
     expect(await listed(bob, { ids: [mine, bobs] })).toEqual(cursors(5, 2));
     // A cursor of somebody else's is a place in the sequence, and opens nothing.
@@ -227,12 +221,12 @@ describe('a list of alerts', () => {
     ['no kinds', { kinds: [] }],
     ['an unknown kind', { kinds: ['FIRE'] }],
     ['a cursor that is garbage', { after: 'garbage' }],
-    ['a cursor of another list', { after: cursorOf(randomUUID(), 'name') }],
-    ['a cursor of too many digits', { after: cursorOf('9'.repeat(30)) }],
+    ['a cursor of another list', () => ({ after: cursorOfList(app, 'accounts', randomUUID(), 'name') })],
+    ['a cursor of the former form', { after: Buffer.from('["1"]').toString('base64url') }],
     ['first: 0', { first: 0 }],
     ['first: 101', { first: 101 }],
-  ])('is refused with %s', async (_what, variables) => {
-    const { errors } = await alice.send(LIST, variables);
+  ])('is refused with %s', async (_what, given) => {
+    const { errors } = await alice.send(LIST, typeof given === 'function' ? given() : given);
     expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['BAD_USER_INPUT']);
   });
 });
@@ -245,7 +239,7 @@ describe('an acknowledgement', () => {
   };
 
   it('is kept, and answered as it was when it is sent again', async () => {
-    const id = global('RiskAlert', String(await store([account])));
+    const id = idOf(await store([account]));
     const [one, two] = await Promise.all([
       alice.ask<Answer>(ACKNOWLEDGE, { id }),
       alice.ask<Answer>(ACKNOWLEDGE, { id }),
@@ -263,16 +257,11 @@ describe('an acknowledgement', () => {
 
   it("of what is not the trader's answers like one of what does not exist", async () => {
     const last = await store([account]);
-    const theirs = await post(bob, ACKNOWLEDGE, { id: global('RiskAlert', String(last)) });
+    const theirs = await post(bob, ACKNOWLEDGE, { id: idOf(last) });
     const both = await app.as('bob', 'TRADER', 'ADMIN', 'SERVICE');
-    expect(await post(both, ACKNOWLEDGE, { id: global('RiskAlert', String(last)) })).toEqual(theirs);
-    for (const id of [
-      global('RiskAlert', '99999999'),
-      global('RiskAlert', '0'),
-      global('RiskAlert', '1x'),
-      account,
-      '',
-    ]) {
+    expect(await post(both, ACKNOWLEDGE, { id: idOf(last) })).toEqual(theirs);
+    const ofNone = [idOf(99_999_999n), idOf(0n), globalIdOf('RiskAlert', '1')];
+    for (const id of [...ofNone, sequenceIdOf(app, 'Fill', last), account, '']) {
       expect(await post(bob, ACKNOWLEDGE, { id })).toEqual(theirs);
     }
     expect(theirs.text).toContain('"alert":null,"errors":[{"code":"ALERT_NOT_FOUND"');
@@ -280,7 +269,7 @@ describe('an acknowledgement', () => {
   });
 
   it('is for traders only', async () => {
-    const id = global('RiskAlert', String(await store([account])));
+    const id = idOf(await store([account]));
     const codeOf = async (api: Api): Promise<unknown> =>
       (await api.send(ACKNOWLEDGE, { id })).errors?.map(({ extensions }) => extensions.code);
     expect(await codeOf(admin)).toEqual(['FORBIDDEN']);
@@ -293,10 +282,10 @@ describe('a node', () => {
   const NODE = 'query ($id: ID!) { node(id: $id) { id __typename ... on RiskAlert { account { owner } } } }';
 
   it('is an alert to who may see it, and nothing to anybody else', async () => {
-    const id = global('RiskAlert', String(await store([account])));
+    const id = idOf(await store([account]));
     const node = { id, __typename: 'RiskAlert', account: { owner: 'alice' } };
     for (const api of [alice, admin, service]) expect(await api.ask(NODE, { id })).toEqual({ node });
-    const nothing = await post(bob, NODE, { id: global('RiskAlert', '99999999') });
+    const nothing = await post(bob, NODE, { id: idOf(99_999_999n) });
     expect(nothing.text).toContain('{"data":{"node":null}');
     expect(await post(bob, NODE, { id })).toEqual(nothing);
     const anonymous = await connectSocket(app.anonymous());

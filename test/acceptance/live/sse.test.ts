@@ -71,8 +71,10 @@ describe('a subscription', () => {
     client.dispose();
   });
 
-  it('completes where there is nothing that the viewer may see', async () => {
-    expect(await all(await app.as('bob', 'TRADER'), WATCH, { ids: [account] })).toEqual([]);
+  it('is refused where there is nothing that the viewer may see', async () => {
+    const results = await all(await app.as('bob', 'TRADER'), WATCH, { ids: [account] });
+    expect(results.map(codeOf)).toEqual(['BAD_USER_INPUT']);
+    expect(results[0]?.errors?.[0]?.message).toContain('would watch nothing');
   });
 
   it('ends for the server when the client goes', async () => {

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
-import { readAccount } from '../../support/calls/account-reader.js';
+import { readAccount, simulate } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import {
@@ -36,6 +36,38 @@ it('takes the price of BTC, and no quotes of its own', async () => {
   ]);
   const { accepted, errors } = await publishPrices(service, { 'BTC-S': '1' });
   expect([accepted, errors[0]?.code]).toEqual([0, 'INVALID_INPUT']);
+});
+
+it('is liquidated at one price, whether it is asked for, simulated or shocked', async () => {
+  await publishPrices(service, { BTC: '60000', 'ASCENDEX/ETH-PERP': '3000' });
+  const id = await openAccount(service, { venue: 'ASCENDEX' });
+  await recordTransfers(service, transfer(id, 'BTC', '1'), transfer(id, 'BTC-S', '1'));
+  await recordFills(service, fill(id, 'ETH-PERP', 'BUY', '400', '3000'));
+  const { balances } = await readAccount<{ balances: { liquidationPrice: { price: string } }[] }>(
+    service,
+    id,
+    'balances { liquidationPrice { price } }',
+  );
+  const [bitcoin, earning] = balances.map(({ liquidationPrice }) => liquidationPrice.price);
+  expect(earning).toMatch(/^36734\.69/);
+  expect(bitcoin).toBe(earning);
+  const statuses = async (symbol: string, price: string, shock: string): Promise<string[]> => {
+    const input = { prices: [{ symbol, price }] };
+    const simulated = await simulate(service, id, input);
+    const { stress } = await readAccount<{ stress: { margin: { status: string } }[] }>(
+      service,
+      id,
+      'stress(shocks: $shocks, symbols: $symbols) { margin { status } }',
+      { shocks: [shock], symbols: [symbol] },
+    );
+    return [String(simulated.after['status']), stress[0]?.margin.status ?? 'none'];
+  };
+  // 36,734.69 / 60,000 and 36,734.70 / 60,000, less 1.
+  for (const symbol of ['BTC', 'BTC-S']) {
+    expect(await statuses(symbol, '36734.69', '-0.387755166666666667')).toEqual(['LIQUIDATION', 'LIQUIDATION']);
+    expect(await statuses(symbol, '36734.7', '-0.387755')).toEqual(['MARGIN_CALL', 'MARGIN_CALL']);
+  }
+  await publishPrices(service, { BTC: '10000', 'ASCENDEX/ETH-PERP': '1000' });
 });
 
 it('counts at the ratio of its own, of which admins may make another without touching that of BTC', async () => {

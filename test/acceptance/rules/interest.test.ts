@@ -4,6 +4,7 @@ import { afterAll, expect, it } from '@jest/globals';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { createTestDatabase } from '../../support/services/database.js';
+import { readAccount } from '../../support/calls/account-reader.js';
 import { call, ledgerOf } from '../../support/calls/trader-calls.js';
 import { openAccount } from '../../support/calls/venue-system.js';
 
@@ -41,10 +42,17 @@ it('charges every full hour once, those of a pause too', async () => {
     at: new Date(0),
   };
   await call(service, 'recordLedgerEntries', { entries: [owed] });
+  const estimate = (): Promise<object> =>
+    readAccount(service, id, 'interestEstimate { asset { symbol } quantity chargedAt }');
+  const due = (quantity: string, chargedAt: string): object => ({
+    interestEstimate: [{ asset: { symbol: 'USDT' }, quantity, chargedAt }],
+  });
+  expect(await estimate()).toEqual(due('0.00457', '2030-01-01T10:00:00.000Z'));
 
   now = Date.parse('2030-01-01T10:00:00Z');
   const first = 'INTEREST USDT -0.00457 -2000.00457 interest:2030-01-01T10:00:00.000Z';
   expect(await ledgerWith(service, id, 2)).toEqual([first, 'ADJUSTMENT USDT -2000 -2000 owed']);
+  expect(await estimate()).toEqual(due('0.0045700208849', '2030-01-01T11:00:00.000Z'));
 
   await app?.close();
   now = Date.parse('2030-01-01T12:10:00Z');

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { readAccount, LIQUIDATION, configure } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
+import { globalIdOf } from '../../support/calls/global-ids.js';
 import {
   balancesOf,
   call,
@@ -170,7 +171,7 @@ describe('adjustPositionMargin', () => {
       ]);
     }
     const bob = await app.as('bob', 'TRADER');
-    const missing = Buffer.from('Position:00000000-0000-7000-8000-000000000000:BTC-PERP:LONG').toString('base64url');
+    const missing = globalIdOf('Position', '00000000-0000-7000-8000-000000000000', 'BTC-PERP', 'LONG');
     const none = await call(bob, 'adjustPositionMargin', { positionId: missing, quantity: '1' });
     expect(refusals(none)).toEqual([refusal('POSITION_NOT_FOUND', 'positionId')]);
     for (const positionOf of [isolated, id, 'nonsense', `${isolated}A`]) {

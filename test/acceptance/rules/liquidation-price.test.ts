@@ -213,12 +213,13 @@ describe('an account that holds what it trades', () => {
 describe('there is none', () => {
   it('without exposure, for a debt without a price, below nothing, and where it has happened already', async () => {
     const id = await openAccount(service, { venue: 'ASCENDEX' });
-    await recordTransfers(service, transfer(id, 'USDT', '100000'), transfer(id, 'LINK', '2'));
-    expect(await ofBalances(id)).toEqual({ LINK: none('NO_EXPOSURE'), USDT: none('NO_EXPOSURE') });
+    // Of what counts nothing there, so that it may be deposited without a price.
+    await recordTransfers(service, transfer(id, 'USDT', '100000'), transfer(id, 'LISTA', '2'));
+    expect(await ofBalances(id)).toEqual({ LISTA: none('NO_EXPOSURE'), USDT: none('NO_EXPOSURE') });
     await publishPrices(service, { 'ASCENDEX/ETH-PERP': '1000' });
     await recordFills(service, fill(id, 'ETH-PERP', 'BUY', '1', '1000'));
     expect(await ofPositions(id)).toEqual({ 'ETH-PERP LONG': none('NOT_REACHABLE') });
-    expect(await ofBalances(id)).toEqual({ LINK: none('UNPRICED'), USDT: none('NOT_REACHABLE') });
+    expect(await ofBalances(id)).toEqual({ LISTA: none('UNPRICED'), USDT: none('NOT_REACHABLE') });
 
     const lost = await openAccount(service, { venue: 'ASCENDEX' });
     await recordFills(service, fill(lost, 'ETH-PERP', 'BUY', '1', '1000', { fee: '1' }));

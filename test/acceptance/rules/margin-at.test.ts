@@ -9,6 +9,7 @@ import { chargeInterest } from '../../../src/ledger/interest.js';
 import { MARGIN, readAccount } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
+import { accountStep, type AccountStep } from '../../support/calls/account-steps.js';
 import { withoutGuards } from '../../support/services/database.js';
 import { call, ledgerOf } from '../../support/calls/trader-calls.js';
 import {
@@ -38,7 +39,6 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const iso = (instant: number): string => new Date(instant).toISOString();
-
 interface Summary extends Record<string, unknown> {
   readonly asOf: string;
   readonly accountVersion: number;
@@ -91,53 +91,17 @@ async function changeRatio(choice: AccountChoice, asset: string, ratio: string):
   expect(changeCollateralRatio.errors).toEqual([]);
 }
 
-const side = fc.constantFrom('BUY' as const, 'SELL' as const);
-const instrument = fc.constantFrom(0, 1);
-const step = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      what: fc.constant('fill' as const),
-      ...{ instrument, side, size: fc.constantFrom('0.5', '1.25'), price: fc.constantFrom('9000', '10000.01') },
-      // Milliseconds between the trade and its recording.
-      late: fc.constantFrom(0, 5_000),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      what: fc.constant('prices' as const),
-      source: fc.constantFrom('a', 'b', 'c'),
-      ...{ index: fc.integer({ min: 9_000, max: 11_000 }), mark: fc.integer({ min: 9_000, max: 11_000 }), instrument },
-    }),
-  },
-  fc.record({ what: fc.constant('ratio' as const), ratio: fc.constantFrom('0.9', '0.85', '0.333333333333333333') }),
-  fc.record({
-    what: fc.constant('transfer' as const),
-    ...{ asset: fc.constantFrom('USDT', 'BTC', 'ETH'), quantity: fc.constantFrom('-0.7', '100', '-2000') },
-  }),
-  fc.record({ what: fc.constant('hour' as const) }),
-  fc.record({ what: fc.constant('flatten' as const) }),
-  fc.record({ what: fc.constant('adjustPositionMargin' as const), quantity: fc.constantFrom('-1', '5') }),
-  fc.record({ what: fc.constant('setLeverage' as const), instrument, leverage: fc.constantFrom('1', '10', '25') }),
-  fc.record({
-    what: fc.constant('setMarginMode' as const),
-    ...{ instrument, marginMode: fc.constantFrom('CROSS', 'ISOLATED') },
-  }),
-  fc.record({ what: fc.constant('setPositionMode' as const), positionMode: fc.constantFrom('ONE_WAY', 'HEDGE') }),
-  fc.record({
-    what: fc.constant('setCollateralMode' as const),
-    collateralMode: fc.constantFrom('SINGLE_ASSET', 'MULTI_ASSET'),
-  }),
-);
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-
 interface Open {
   readonly positions: readonly { id: string; side: 'LONG' | 'SHORT'; size: string; instrument: { symbol: string } }[];
 }
 
 /** Does it at the present instant, or is refused. */
-async function take(id: string, choice: AccountChoice, symbols: readonly string[], each: Step): Promise<unknown> {
+async function take(
+  id: string,
+  choice: AccountChoice,
+  symbols: readonly string[],
+  each: AccountStep,
+): Promise<unknown> {
   const at = iso(clock);
   if (each.what === 'hour') return moveTo(clock + 3_600_000);
   if (each.what === 'ratio') return changeRatio(choice, 'BTC', each.ratio);
@@ -198,7 +162,7 @@ it.each([
     }
   };
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 10 }), async (steps) => {
+    fc.asyncProperty(fc.array(accountStep, { minLength: 8, maxLength: 10 }), async (steps) => {
       await moveTo(clock + 1_000);
       const id = await openAccount(service, choice);
       const look = async (): Promise<void> => {
@@ -253,8 +217,8 @@ it('knows a fill from the instant of its recording on, and not from that of the 
 it('keeps to the ratio of the time, and says which version that was', async () => {
   const choice = { venue: 'ASTER', chain: 'BNB_CHAIN' };
   const id = await openAccount(service, choice);
-  await recordTransfers(service, { ...transfer(id, 'Cake', '100'), at: iso(clock) });
   await publishPrices(service, { Cake: '3' }, { at: iso(clock) });
+  await recordTransfers(service, { ...transfer(id, 'Cake', '100'), at: iso(clock) });
   await moveTo(clock + 10);
   const before = await marginOf(id);
   const changed = clock + 990;
@@ -279,6 +243,9 @@ it('says why there is none', async () => {
   ]);
   expect(answers[3]).toMatchObject({ reason: null, margin: { status: 'NO_EXPOSURE', accountVersion: 1 } });
   await recordTransfers(service, { ...transfer(id, 'BTC', '1'), at: iso(opened) });
+  // The newest batch is always kept.
+  clock += 1_000;
+  await publishPrices(service, { LINK: '20' }, { at: iso(clock) });
   const before = { at: { lte: new Date(opened) } };
   await withoutGuards(app.app.services.db, (tx) => tx.priceRound.deleteMany({ where: before }));
   expect(await marginsAt(id, [opened])).toEqual([{ reason: 'PRICES_NOT_KEPT', margin: null }]);
@@ -287,9 +254,9 @@ it('says why there is none', async () => {
 it('knows what was stale then', async () => {
   await moveTo(clock + 1_000);
   const id = await openAccount(service, { venue: 'ASCENDEX' });
-  await recordTransfers(service, { ...transfer(id, 'LINK', '10'), at: iso(clock) });
   const published = clock;
   await publishPrices(service, { LINK: '20' }, { at: iso(published) });
+  await recordTransfers(service, { ...transfer(id, 'LINK', '10'), at: iso(clock) });
   const summaries: Summary[] = [];
   for (const age of [60_000, 60_001]) {
     clock = published + age;
@@ -307,8 +274,8 @@ it('takes as many statements for many accounts as for one, and one for the price
   await moveTo(clock + 1_000);
   const choice = { venue: 'ASCENDEX', name: 'One of many' };
   const ids = await Promise.all(Array.from({ length: 40 }, () => openAccount(service, choice)));
-  await recordTransfers(service, ...ids.map((id) => ({ ...transfer(id, 'ETH', '1'), at: iso(clock) })));
   await publishPrices(service, { ETH: '10000' }, { at: iso(clock) });
+  await recordTransfers(service, ...ids.map((id) => ({ ...transfer(id, 'ETH', '1'), at: iso(clock) })));
   await moveTo(clock + 1_000);
   const statements = async (first: number, fields: string): Promise<number> => {
     app.statements.length = 0;
@@ -319,13 +286,15 @@ it('takes as many statements for many accounts as for one, and one for the price
     expect(accounts.nodes).toHaveLength(first);
     const answers = accounts.nodes.flatMap(({ name: _, ...answered }) => Object.values(answered));
     expect(answers.filter(({ margin }) => margin?.marginBalance !== '9500')).toEqual([]);
-    // Without what the server reads and writes by itself meanwhile.
     return app.statements.filter((sql) => /FROM account_versions|FROM price_rounds WHERE at <=/.test(sql)).length;
   };
   const at = (alias: string, instant: number): string =>
     `${alias}: marginAt(at: "${iso(instant)}") { reason margin { marginBalance collateral { asset { symbol } } } }`;
   const three = ['a', 'b', 'c'].map((alias, index) => at(alias, clock - index)).join(' ');
-  expect(await statements(1, at('a', clock))).toBe(2);
-  expect(await statements(40, at('a', clock))).toBe(2);
-  expect(await statements(40, three)).toBe(4);
+  // Of some runs the one with the fewest: what the server looks at by itself may come between.
+  const fewest = async (first: number, fields: string): Promise<number> =>
+    Math.min(await statements(first, fields), await statements(first, fields), await statements(first, fields));
+  expect(await fewest(1, at('a', clock))).toBe(2);
+  expect(await fewest(40, at('a', clock))).toBe(2);
+  expect(await fewest(40, three)).toBe(4);
 });

@@ -110,8 +110,8 @@ afterAll(async () => {
 describe('collateral', () => {
   it('10 BTC at 60,000 on BITGET count 582,000 (V01)', async () => {
     const id = await openAccount(service, { venue: 'BITGET' });
-    await recordTransfers(service, transfer(id, 'BTC', '10'));
     await publishPrices(service, { BTC: '60000' });
+    await recordTransfers(service, transfer(id, 'BTC', '10'));
     // 100,000 x 0.975 + 400,000 x 0.97 + 100,000 x 0.965
     expect((await marginOf(id)).collateralValue).toBe('582000');
   });
@@ -120,8 +120,8 @@ describe('collateral', () => {
     '%s BTC at 60,000 on BITGET count 5,658,000: 100 coins of one account count',
     async (coins) => {
       const id = await openAccount(service, { venue: 'BITGET' });
-      await recordTransfers(service, transfer(id, 'BTC', coins));
       await publishPrices(service, { BTC: '60000' });
+      await recordTransfers(service, transfer(id, 'BTC', coins));
       // 97,500 + 388,000 + 482,500 + 4,000,000 x 0.96 + 1,000,000 x 0.85
       expect((await marginOf(id)).collateralValue).toBe('5658000');
     },
@@ -129,16 +129,16 @@ describe('collateral', () => {
 
   it('0.1 BTC at 20,000 and 1,000 USDT on BITGET count 2,950 (V03)', async () => {
     const id = await openAccount(service, { venue: 'BITGET' });
-    await recordTransfers(service, transfer(id, 'BTC', '0.1'), transfer(id, 'USDT', '1000'));
     await publishPrices(service, { BTC: '20000' });
+    await recordTransfers(service, transfer(id, 'BTC', '0.1'), transfer(id, 'USDT', '1000'));
     // 2,000 x 0.975 + 1,000
     expect((await marginOf(id)).collateralValue).toBe('2950');
   });
 
   it('1 BTC at 10,000 with a discount factor of 0.98 counts 9,800 on ASCENDEX (V08)', async () => {
     const id = await openAccount(service, { venue: 'ASCENDEX' });
-    await recordTransfers(service, transfer(id, 'BTC', '1'));
     await publishPrices(service, { BTC: '10000' });
+    await recordTransfers(service, transfer(id, 'BTC', '1'));
     expect((await marginOf(id)).collateralValue).toBe('9800');
   });
 
@@ -224,8 +224,8 @@ describe('a venue that is added by data alone', () => {
 
   it('6,000 BTC at 20,000 through tiers up to 200,000,000 count 119,500,000 (V05)', async () => {
     const id = await openAccount(service, { venue: 'EXAMPLES' });
-    await recordTransfers(service, transfer(id, 'BTC', '6000'));
     await publishPrices(service, { BTC: '20000' });
+    await recordTransfers(service, transfer(id, 'BTC', '6000'));
     // 100,000,000 + 20,000,000 x 0.975: exactly on a tier's edge.
     expect((await marginOf(id)).collateralValue).toBe('119500000');
   });

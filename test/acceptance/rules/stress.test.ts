@@ -1,13 +1,14 @@
-/** The margin state under shocks of prices, and its bounds. */
+/** The margin state under shocks of prices, and its bounds; and accounts at the edge, which answer everything. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { readAccount, tryAccount } from '../../support/calls/account-reader.js';
+import { MARGIN, STATE, readAccount, tryAccount } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { fingerprint } from '../../support/calls/fingerprint.js';
 import {
   fill,
   openAccount,
+  openHolding,
   publishPrices,
   recordFills,
   recordTransfers,
@@ -72,8 +73,8 @@ describe('stress', () => {
   it('moves the named assets, what is priced as them, and the marks on them', async () => {
     expect(await under(['-0.1'], ['BTC'])).toEqual(['-0.1 47000 45780 -4000 HEALTHY']);
     expect(await under(['-0.1'], ['ETH'])).toEqual(['-0.1 50000 48750 400 HEALTHY']);
-    // By itself: no contract is on it.
-    expect(await under(['-0.1'], ['BTC-S'])).toEqual(['-0.1 49000 47740 0 HEALTHY']);
+    // It is priced as BTC, so a shock to it is one to BTC (rules: 9).
+    expect(await under(['-0.1'], ['BTC-S'])).toEqual(['-0.1 47000 45780 -4000 HEALTHY']);
     expect(await under(['-0.1'], ['USDT'])).toEqual(['-0.1 51000 49700 0 HEALTHY']);
   });
 });
@@ -103,5 +104,52 @@ describe('bounds', () => {
     ['101 assets', ['0.1'], Array.from({ length: 101 }, () => 'BTC'), 'LIMIT_EXCEEDED'],
   ])('%s', async (_what, shocks, symbols, expected) => {
     expect(await codes(shocks, symbols)).toEqual([expected]);
+  });
+});
+
+describe('accounts at the edge answer everything', () => {
+  const EVERYTHING = `status ${STATE} balances { asset { symbol pricedAs { symbol } } value liquidationPrice { price reason } }
+    usdt: maxTransferable(asset: "USDT") eth: maxTransferable(asset: "ETH")
+    instrumentSettings { leverage maxLeverage marginMode } worthless: stress(shocks: ["-1", "0", "3"]) { margin { ${MARGIN} } }
+    positions { isolatedMargin maxRemovableMargin }
+    simulate(input: { trades: [{ instrument: "SOLUSDT", side: SELL, size: "1" }], transfers: [{ asset: "BNB", quantity: "1" }] }) {
+      accepted refusal { code } after { status } }`;
+
+  interface Everything {
+    readonly status: string;
+    readonly usdt: string;
+    readonly eth: string;
+    readonly simulate: { accepted: boolean; refusal: { code: string } | null };
+    readonly worthless: readonly { margin: { status: string } }[];
+  }
+
+  it('debt and no collateral', async () => {
+    const id = await openAccount(service);
+    await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '1', '20000'), fill(id, 'BTCUSDT', 'SELL', '1', '15000'));
+    const all = await readAccount<Everything>(service, id, EVERYTHING);
+    expect(all).toMatchObject({ status: 'LIQUIDATION', usdt: '0', eth: '0' });
+    expect(all.worthless.map(({ margin }) => margin.status)).toEqual(['LIQUIDATION', 'LIQUIDATION', 'LIQUIDATION']);
+  });
+
+  it('collateral and no position', async () => {
+    const all = await readAccount<Everything>(service, await openHolding(service, { USDT: '7', ETH: '2' }), EVERYTHING);
+    expect(all).toMatchObject({ status: 'NO_EXPOSURE', usdt: '7', eth: '2' });
+  });
+
+  it('empty', async () => {
+    const all = await readAccount<Everything>(service, await openAccount(service), EVERYTHING);
+    // There is no mark price of SOLUSDT to trade at.
+    expect(all).toMatchObject({
+      ...{ status: 'NO_EXPOSURE', usdt: '0', eth: '0' },
+      simulate: { accepted: false, refusal: { code: 'PRICE_UNAVAILABLE' } },
+    });
+  });
+
+  it('every price missing', async () => {
+    const id = await openHolding(service, { USDT: '10' });
+    await recordFills(service, fill(id, 'SOLUSDT', 'BUY', '1', '20'));
+    const all = await readAccount<Everything>(service, id, EVERYTHING);
+    expect(all).toMatchObject({ status: 'UNPRICED', usdt: '0', eth: '0', simulate: { accepted: false } });
+    expect(all.worthless.map(({ margin }) => margin.status)).toEqual(['UNPRICED', 'UNPRICED', 'UNPRICED']);
   });
 });

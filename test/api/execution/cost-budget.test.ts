@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 
 import { memoryBudget, redisBudget, type CostBudget } from '../../../src/api/execution/cost-budget.js';
 import { createLogger } from '../../../src/platform/log.js';
@@ -12,7 +13,10 @@ const withRedis = HAS_REDIS ? describe : describe.skip;
 describe('in memory', () => {
   it('is the same for a minute that begins with the first spending', async () => {
     let now = 0;
-    const budget = memoryBudget(100, () => now);
+    const budget = memoryBudget(
+      () => 100,
+      () => now,
+    );
     expect(await budget.spend('alice', 60)).toBeNull();
     now = 20_000;
     expect(await budget.spend('alice', 40)).toBeNull();
@@ -26,7 +30,10 @@ describe('in memory', () => {
   });
 
   it('takes nothing for what it refuses', async () => {
-    const budget = memoryBudget(100, () => 0);
+    const budget = memoryBudget(
+      () => 100,
+      () => 0,
+    );
     await budget.spend('alice', 60);
     expect(await budget.spend('alice', 50)).toBe(60);
     expect(await budget.spend('alice', 40)).toBeNull();
@@ -37,8 +44,11 @@ withRedis('in Redis (skipped where there is no redis-server in PATH)', () => {
   let redis: OwnRedis;
   let one: CostBudget;
   let other: CostBudget;
+  /** As the channel of two servers. */
+  const listeners: Redis[] = [];
   beforeAll(async () => {
     redis = await startOwnRedis();
+    await listen();
     [one, other] = [budget(), budget()];
     // Until it is connected, each counts for itself.
     await counted(one, other);
@@ -46,9 +56,20 @@ withRedis('in Redis (skipped where there is no redis-server in PATH)', () => {
   afterAll(async () => {
     one.close();
     other.close();
+    for (const listener of listeners) listener.disconnect();
     await redis.kill();
   });
-  const budget = (): CostBudget => redisBudget(redis.url, 100, createLogger('silent'));
+  const budget = (channel = 'plimsoll:one'): CostBudget =>
+    redisBudget({ url: redis.url, channel, perMinute: 100, log: createLogger('silent') });
+
+  async function listen(): Promise<void> {
+    for (let servers = 0; servers < 2; servers++) {
+      const listener = new Redis(redis.url);
+      listener.on('error', () => undefined);
+      listeners.push(listener);
+      await listener.subscribe('plimsoll:one');
+    }
+  }
 
   /** Resolves when what is spent at the one is known to the other. */
   async function counted(a: CostBudget, b: CostBudget): Promise<void> {
@@ -74,23 +95,41 @@ withRedis('in Redis (skipped where there is no redis-server in PATH)', () => {
     expect(await other.spend('carol', 40)).toBeNull();
   });
 
-  it('is that of each process while Redis is away, and nobody waits for it', async () => {
+  it('is that of one installation: another one on the same Redis has its own', async () => {
+    const foreign = budget('plimsoll:two');
+    const foreignToo = budget('plimsoll:two');
+    await counted(foreign, foreignToo);
+    expect(await one.spend('frank', 100)).toBeNull();
+    expect(await foreign.spend('frank', 100)).toBeNull();
+    expect(await foreignToo.spend('frank', 1)).not.toBeNull();
+    foreign.close();
+    foreignToo.close();
+  });
+
+  it('is half of it at each of two processes while Redis is away, and nobody waits for it', async () => {
     await redis.kill();
     const begun = performance.now();
     for (const each of [one, other]) {
-      expect(await each.spend('dan', 60)).toBeNull();
-      expect(await each.spend('dan', 60)).not.toBeNull();
+      expect(await each.spend('dan', 30)).toBeNull();
+      expect(await each.spend('dan', 20)).toBeNull();
+      expect(await each.spend('dan', 1)).not.toBeNull();
     }
     expect(performance.now() - begun).toBeLessThan(1_500);
+    const late = budget();
+    // It has never heard of any server.
+    expect(await late.spend('dan', 20)).toBeNull();
+    expect(await late.spend('dan', 5)).toBeNull();
+    expect(await late.spend('dan', 1)).not.toBeNull();
+    late.close();
     await redis.start();
     await counted(one, other);
   });
 
-  it('is that of each process while Redis is silent, too', async () => {
+  it('is a share of each process while Redis is silent, too', async () => {
     redis.freeze();
     const begun = performance.now();
-    expect(await one.spend('erin', 60)).toBeNull();
-    expect(await one.spend('erin', 60)).not.toBeNull();
+    expect(await one.spend('erin', 50)).toBeNull();
+    expect(await one.spend('erin', 1)).not.toBeNull();
     expect(performance.now() - begun).toBeLessThan(3_000);
     redis.thaw();
   });

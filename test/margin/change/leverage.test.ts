@@ -10,8 +10,10 @@ const at = (price: string): Market => market({ 'BTC-PERP': price });
 const held = (text: Omit<Parameters<typeof position>[0], 'instrument'>) =>
   position({ instrument: 'BTC-PERP', ...text });
 
+/** What is set is the leverage of the first position; 20 without one. */
 function check(state: AccountState, leverage: string, prices: Market = at('10000')) {
-  return checkLeverage(BTC_PERP, decimal(leverage), state, prices, FLAT);
+  const present = state.positions[0]?.leverage ?? decimal(20);
+  return checkLeverage(BTC_PERP, decimal(leverage), present, state, prices, FLAT);
 }
 
 describe('leverage (rules: 7)', () => {
@@ -55,8 +57,8 @@ describe('leverage (rules: 7)', () => {
     expect(check(poor, '19')?.code).toBe('INSUFFICIENT_MARGIN');
   });
 
-  it('needs margin less loss over the new initial margin in isolated margin', () => {
-    // Margin 1,000, entry 10,000. At 10,000: 10x needs 1,000. At 9,900: 900 for 990 at 10x; 11x: 900 = 9,900 / 11.
+  it('needs margin less loss over the new initial margin to fall in isolated margin', () => {
+    // Margin 1,000, entry 10,000. At 10,000: 9x needs 1,111.11…. At 9,000: nothing is left of it, and 9x needs 1,000.
     const isolated = {
       size: '1',
       entry: '10000',
@@ -65,12 +67,31 @@ describe('leverage (rules: 7)', () => {
       isolatedMargin: '1000',
     } as const;
     const state = account({ USDT: '1000000' }, [held(isolated)]);
-    expect(check(state, '10')).toBeNull();
     expect(check(state, '9')?.code).toBe('INSUFFICIENT_MARGIN');
-    expect(check(state, '11', at('9900'))).toBeNull();
-    expect(check(state, '10', at('9900'))).toMatchObject({ required: decimal(990), available: decimal(900) });
-    // A profit does not help: at 10,100 10x needs 1,010, and 1,000 is set aside.
-    expect(check(state, '10', at('10100'))).toMatchObject({ required: decimal(1010), available: decimal(1000) });
+    expect(check(state, '9', at('9000'))).toMatchObject({ required: decimal(1000), available: decimal(0) });
+    // A profit does not help: at 18,000 9x needs 2,000, and 1,000 is set aside.
+    expect(check(state, '9', at('18000'))).toMatchObject({ required: decimal(2000), available: decimal(1000) });
+    const rich = account({}, [held({ ...isolated, isolatedMargin: '1112' })]);
+    expect(check(rich, '9')).toBeNull();
+    expect(check(rich, '8')?.code).toBe('INSUFFICIENT_MARGIN');
+  });
+
+  it('rises in isolated margin up to the maximum of the tier, and what is set already always passes', () => {
+    // 3.6 at 2,500, 4x: margin 2,250. At 2,900 4x would need 2,610; at 2,100 5x needs 1,512 of 2,250 - 1,440 = 810.
+    const rules = instrument('BTC-PERP', 'ETH', [['0', '0.01', '0', '50'], ['50000', '0.02', '0', '3']]); // prettier-ignore
+    const own = { size: '3.6', entry: '2500', leverage: '4', marginMode: 'ISOLATED', isolatedMargin: '2250' } as const;
+    const state = account({ USDT: '0' }, [held(own)]);
+    const checked = (leverage: string, price: string) =>
+      checkLeverage(rules, decimal(leverage), decimal(4), state, at(price), FLAT)?.code ?? null;
+    expect(checked('4', '2900')).toBeNull();
+    expect(checked('5', '2100')).toBeNull();
+    expect(checked('50', '2100')).toBeNull();
+    expect(checked('51', '2100')).toBe('LEVERAGE_OUT_OF_RANGE');
+    expect(checked('3', '2100')).toBe('INSUFFICIENT_MARGIN');
+    // Above what the tier allows by now: 3.6 x 14,000 = 50,400.
+    expect([checked('4', '14000'), checked('5', '14000')]).toEqual([null, 'LEVERAGE_OUT_OF_RANGE']);
+    const unpriced = checkLeverage(rules, decimal(4), decimal(4), state, market({}), FLAT);
+    expect(unpriced).toBeNull();
   });
 
   it('cannot be told without the mark of a position', () => {

@@ -12,16 +12,21 @@ const prices = market({ BTC: '10000', BTCUSDT: '10000' });
 describe('margin mode (rules: 6 and 7)', () => {
   // 001: "Multi-Asset Mode operates in cross margin only."
   it('is isolated in multi-asset mode only where the policy says so', () => {
-    expect(checkMarginMode('BTCUSDT', 'ISOLATED', account({}), RULES)?.code).toBe('ISOLATED_NOT_ALLOWED');
-    expect(checkMarginMode('BTCUSDT', 'ISOLATED', account({}), { ...RULES, isolatedInMultiAsset: true })).toBeNull();
+    expect(checkMarginMode('BTCUSDT', 'ISOLATED', 'CROSS', account({}), RULES)?.code).toBe('ISOLATED_NOT_ALLOWED');
+    expect(
+      checkMarginMode('BTCUSDT', 'ISOLATED', 'CROSS', account({}), { ...RULES, isolatedInMultiAsset: true }),
+    ).toBeNull();
     const single = account({}, [], { collateralMode: 'SINGLE_ASSET' });
-    expect(checkMarginMode('BTCUSDT', 'ISOLATED', single, RULES)).toBeNull();
+    expect(checkMarginMode('BTCUSDT', 'ISOLATED', 'CROSS', single, RULES)).toBeNull();
   });
 
   // 002: "You cannot change the margin mode after you've submitted a position."
   it('is locked while the instrument has a position, and only then', () => {
-    expect(checkMarginMode('BTCUSDT', 'CROSS', account({}, [long]), RULES)?.code).toBe('MARGIN_MODE_LOCKED');
-    expect(checkMarginMode('ETHUSDT', 'CROSS', account({}, [long]), RULES)).toBeNull();
+    expect(checkMarginMode('BTCUSDT', 'CROSS', 'ISOLATED', account({}, [long]), RULES)?.code).toBe(
+      'MARGIN_MODE_LOCKED',
+    );
+    expect(checkMarginMode('ETHUSDT', 'CROSS', 'ISOLATED', account({}, [long]), RULES)).toBeNull();
+    expect(checkMarginMode('BTCUSDT', 'ISOLATED', 'ISOLATED', account({}, [isolated]), RULES)).toBeNull();
   });
 });
 
@@ -38,6 +43,17 @@ describe('collateral mode', () => {
     expect(checkCollateralMode('MULTI_ASSET', state, prices, RULES)?.code).toBe('COLLATERAL_MODE_LOCKED');
     expect(checkCollateralMode('MULTI_ASSET', state, prices, { ...RULES, isolatedInMultiAsset: true })).toBeNull();
     expect(checkCollateralMode('MULTI_ASSET', { ...state, positions: [long] }, market({}), RULES)).toBeNull();
+  });
+
+  it('does not become multi-asset while a balance would begin to count that never had a price', () => {
+    const single = { collateralMode: 'SINGLE_ASSET' } as const;
+    const of = policy({ ratios: { BTC: flat('0.95'), DUST: flat('0') } });
+    const state = account({ BTC: '1', DUST: '1' }, [], single);
+    expect(checkCollateralMode('MULTI_ASSET', state, market({}), of)?.code).toBe('PRICE_UNAVAILABLE');
+    expect(checkCollateralMode('MULTI_ASSET', state, market({ BTC: '1' }, ['BTC']), of)).toBeNull();
+    expect(
+      checkCollateralMode('MULTI_ASSET', account({ BTC: '-1', DUST: '1' }, [], single), market({}), of),
+    ).toBeNull();
   });
 
   it('does not become single-asset while anything but USDT is owed', () => {

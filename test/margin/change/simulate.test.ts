@@ -7,12 +7,8 @@ import { autoExchange } from '../../../src/margin/change/auto-exchange.js';
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
 import { applyFill } from '../../../src/margin/change/fill.js';
 import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
-import {
-  simulate,
-  type SimulatedChanges,
-  type SimulatedTrade,
-  type SimulationContext,
-} from '../../../src/margin/change/simulate.js';
+import { simulate, type SimulatedChanges, type SimulationContext } from '../../../src/margin/change/simulate.js';
+import type { SimulatedTrade } from '../../../src/margin/change/simulation-steps.js';
 import { account, flat, instrument, market, policy, position } from '../../support/oracle/margin-builders.js';
 
 /** Initial margin a tenth, maintenance a hundredth of the notional. */
@@ -23,7 +19,9 @@ const RULES = policy({
   assets: { BonusUSD: { transferable: false }, 'BTC-S': { pricedAs: 'BTC' } },
 });
 const PRICES = market({ BTC: '10000', BTCUSDT: '10000' });
-const NOTHING: SimulatedChanges = { collateralMode: null, leverages: [], transfers: [], trades: [], prices: [] };
+const NOTHING: SimulatedChanges = {
+  ...{ collateralMode: null, marginModes: [], leverages: [], transfers: [], margins: [], trades: [], prices: [] },
+};
 const CONTEXT: SimulationContext = { settings: new Map(), platformRoom: new Map() };
 
 function trial(
@@ -65,6 +63,17 @@ describe('a simulation (rules: 14)', () => {
       ['HEALTHY', '1995', '1000', '100'],
     );
     expect(state.positions).toEqual([]);
+  });
+
+  it('refuses a deposit of what would count and never had a price', () => {
+    const more = { prices: market({ BTCUSDT: '10000' }) };
+    const deposit = (asset: string): Partial<SimulatedChanges> => ({ transfers: [{ asset, quantity: decimal(1) }] });
+    const { refusal, account: left } = trial(account({ USDT: '1' }), deposit('BTC'), more);
+    expect(refusal).toMatchObject({ code: 'PRICE_UNAVAILABLE', field: ['transfers', '0'] });
+    expect(left.balances).toHaveLength(1);
+    expect(trial(account({ BTC: '-2' }), deposit('BTC'), more).refusal).toBeNull();
+    expect(trial(account({}), deposit('BonusUSD'), more).refusal).toBeNull();
+    expect(trial(account({}, [], { collateralMode: 'SINGLE_ASSET' }), deposit('BTC'), more).refusal).toBeNull();
   });
 
   it('trades at the present mark unless priced, and values at the simulated prices afterwards', () => {
@@ -183,11 +192,11 @@ describe('a simulation (rules: 14)', () => {
     ]);
   });
 
-  it('moves only what it names, and an asset priced as another with that', () => {
+  it('moves only what it names, and all that is priced as that', () => {
     const state = account({ BTC: '1', 'BTC-S': '1' });
     const wallet = (symbol: string) =>
       toPlain(trial(state, { prices: [{ symbol, price: decimal(1) }] }).after.walletValue);
-    expect([wallet('BTC'), wallet('BTC-S'), wallet('BTCUSDT')]).toEqual(['2', '10001', '20000']);
+    expect([wallet('BTC'), wallet('BTC-S'), wallet('BTCUSDT')]).toEqual(['2', '2', '20000']);
   });
 
   it('gives the numbers of the same trades made for real, to the last digit', () => {

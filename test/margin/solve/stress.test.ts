@@ -37,8 +37,8 @@ describe('stress', () => {
   it('moves the named assets, what is priced as them, and the marks on them', () => {
     expect(under(['0.1'], ['BTC'])).toEqual(['3310 100 HEALTHY']);
     expect(under(['0.1'], ['ETH'])).toEqual(['3120 10 HEALTHY']);
-    // What is priced as another can be named by itself; there is no contract on it.
-    expect(under(['0.1'], ['BTC-S'])).toEqual(['3210 0 HEALTHY']);
+    // A shock for what is priced as another is one for that other.
+    expect(under(['0.1'], ['BTC-S'])).toEqual(['3310 100 HEALTHY']);
     expect(under(['0.1'], ['USDT', 'EARN'])).toEqual(['3110 0 HEALTHY']);
   });
 

@@ -116,43 +116,70 @@ describe('max transferable (rules: 8)', () => {
     });
   });
 
-  it('refuses while a price that it takes is stale or missing', () => {
-    const state = account({ USDT: '1000', BTC: '1' }, [position({ size: '1', entry: '6000', leverage: '10' })]);
-    const of = rules({ BTC: flat('0.5') });
+  it('refuses while a debt or a cross position is stale or unpriced', () => {
+    const state = account({ USDT: '1000', USD1: '-1' }, [position({ size: '1', entry: '6000', leverage: '10' })]);
     for (const prices of [
-      market({ BTCUSDT: '6000', BTC: '1' }, ['BTC']),
-      market({ BTCUSDT: '6000', BTC: '1' }, ['BTCUSDT']),
-      market({ BTC: '1' }),
+      market({ BTCUSDT: '6000', USD1: '1' }, ['USD1']),
+      market({ BTCUSDT: '6000', USD1: '1' }, ['BTCUSDT']),
+      market({ BTCUSDT: '6000' }),
+      market({ USD1: '1' }),
     ]) {
-      expect(toPlain(maxTransferable('USDT', state, prices, of))).toBe('0');
-      expect(checkTransferOut('USDT', decimal(1), state, prices, of)?.code).toBe('PRICE_UNAVAILABLE');
+      expect(toPlain(maxTransferable('USDT', state, prices, rules()))).toBe('0');
+      expect(checkTransferOut('USDT', decimal(1), state, prices, rules())?.code).toBe('PRICE_UNAVAILABLE');
     }
-    // What counts nothing may be as stale as it likes.
-    expect(
-      checkTransferOut('USDT', decimal(1), state, market({ BTCUSDT: '6000', BTC: '1' }, ['BTC']), rules()),
-    ).toBeNull();
   });
 
-  it('in single-asset mode lets other assets leave entirely while no USDT is owed', () => {
+  it('counts 0 of a stale balance, which so blocks nobody: a grain of LISTA', () => {
+    // 0.1 @ 60,000 at 20x: 300. (1,000,000 x 0.9999 - 300) / 0.9999, rounded down.
+    const state = account({ USDT: '1000000', LISTA: '0.000000000000000001' }, [
+      position({ size: '0.1', entry: '60000' }),
+    ]);
+    const of = policy({ ratios: { USDT: flat('0.9999'), LISTA: flat('0.1') } });
+    const prices = market({ BTCUSDT: '60000', LISTA: '0.2' }, ['LISTA']);
+    expectMost('USDT', '999699.969996999699969996', state, prices, of);
+    expectMost('LISTA', '0', state, prices, of);
+    expect(checkTransferOut('LISTA', decimal('1e-18'), state, prices, of)?.code).toBe('PRICE_UNAVAILABLE');
+  });
+
+  it('names the stale price without which a withdrawal is not covered', () => {
+    // 1,000 USDT cover 600 with 400 to spare; the BTC, if fresh, would cover 0.5 x 100 more.
+    const state = account({ USDT: '1000', BTC: '100' }, [position({ size: '1', entry: '6000', leverage: '10' })]);
+    const of = rules({ BTC: flat('0.5') });
+    const prices = market({ BTCUSDT: '6000', BTC: '1' }, ['BTC']);
+    expectMost('USDT', '400', state, prices, of);
+    expect(checkTransferOut('USDT', decimal(450), state, prices, of)).toMatchObject({
+      code: 'PRICE_UNAVAILABLE',
+      message: 'A fresh price is needed and missing: BTC.',
+    });
+    expect(checkTransferOut('USDT', decimal(451), state, prices, of)?.code).toBe('INSUFFICIENT_MARGIN');
+    // What counts nothing may be as stale as it likes.
+    expectMost('USDT', '400', state, prices, rules());
+  });
+
+  it('lets a stale asset go where nothing is required, and only there', () => {
+    const prices = market({ BTC: '1', USD1: '1', BTCUSDT: '6000' }, ['BTC']);
+    const of = rules({ BTC: flat('0.5'), USD1: flat('1') });
+    expectMost('BTC', '3', account({ BTC: '3', USDT: '-5', USD1: '5' }), prices, of);
+    // Without it the debt is not covered.
+    expectMost('BTC', '0', account({ BTC: '300', USDT: '-5' }), prices, of);
+    const open = [position({ size: '1', entry: '6000', leverage: '10' })];
+    expectMost('BTC', '0', account({ BTC: '3', USDT: '10000' }, open), prices, of);
+  });
+
+  it('in single-asset mode lets other assets leave entirely while nothing is owed in any asset', () => {
     // 003: "Other assets can be transferred to other accounts."
-    const short = [position({ size: '1', entry: '6000', leverage: '10' })];
+    const open = [position({ size: '1', entry: '6000', leverage: '10' })];
     const single = { collateralMode: 'SINGLE_ASSET' } as const;
     const of = rules({ BTC: flat('0.5') });
-    expectMost(
-      'BTC',
-      '3',
-      account({ USDT: '0', BTC: '3' }, short, single),
-      market({ BTCUSDT: '6000', BTC: '1' }, ['BTC']),
-      of,
-    );
-    expectMost('BTC', '0', account({ USDT: '-1', BTC: '3' }, short, single), market({ BTCUSDT: '6000', BTC: '1' }), of);
-    expectMost(
-      'USDT',
-      '400',
-      account({ USDT: '1000', BTC: '3' }, short, single),
-      market({ BTCUSDT: '6000', BTC: '1' }, ['BTC']),
-      of,
-    );
+    const prices = market({ BTCUSDT: '6000', BTC: '1', USD1: '1' }, ['BTC']);
+    const most = (balances: Record<string, string>, expected: string): void =>
+      expectMost('BTC', expected, account({ BTC: '3', ...balances }, open, single), prices, of);
+    most({ USDT: '6' }, '3'); // exactly its maintenance margin, which does not liquidate here
+    most({ USDT: '5' }, '0'); // LIQUIDATION
+    most({ USDT: '-1' }, '0');
+    most({ USDT: '1000', USD1: '-5000' }, '0');
+    expectMost('BTC', '0', account({ USDT: '1000', BTC: '3' }, open, single), market({ BTC: '1' }), of); // UNPRICED
+    expectMost('USDT', '400', account({ USDT: '1000', BTC: '3' }, open, single), prices, of);
   });
 
   it('leaves an account that still covers its initial margin', () => {

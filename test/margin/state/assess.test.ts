@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 
 import { assessMargin, worstStatus, type MarginReport } from '../../../src/margin/state/assess.js';
 import { decimal, toPlain, type Decimal } from '../../../src/margin/decimal.js';
-import type { AccountState, Market } from '../../../src/margin/model.js';
-import { account, flat, market, policy, position } from '../../support/oracle/margin-builders.js';
+import type { AccountState, CollateralTable, Market } from '../../../src/margin/model.js';
+import { account, flat, market, policy, position, table } from '../../support/oracle/margin-builders.js';
 
 const RULES = policy({ ratios: { BTC: flat('0.95'), ETH: flat('0.95'), USD1: flat('0.99') } });
 
@@ -133,6 +133,39 @@ describe('missing and old prices (rules: 2)', () => {
       'LIQUIDATION',
     );
     expect(assess(account({ BTC: '1' }), market({})).status).toBe('NO_EXPOSURE');
+  });
+
+  it('does not mind what would count 0 at any price: a grain of DUST hides no liquidation', () => {
+    const inCoins = table(
+      [
+        ['0', '0'],
+        ['10', '0.5'],
+      ],
+      { tierUnit: 'QUANTITY' },
+    );
+    const without = assess(account({ USDT: '100' }, [needs150]), market({ BTCUSDT: '37500' }));
+    const status = (ratio: CollateralTable, quantity = '0.000000000000000001'): string => {
+      const held = account({ DUST: quantity, USDT: '100' }, [needs150]);
+      const report = assess(held, market({ BTCUSDT: '37500' }), policy({ ratios: { DUST: ratio } }));
+      if (report.status === 'LIQUIDATION') expect(plain(report.marginRatio)).toBe(plain(without.marginRatio));
+      return report.status;
+    };
+    expect(status(flat('0'))).toBe('LIQUIDATION');
+    expect(status(table([['0', '1']], { userCap: '0' }))).toBe('LIQUIDATION');
+    expect(
+      status(
+        table([
+          ['0', '0'],
+          ['1000', '0.1'],
+        ]),
+      ),
+    ).toBe('UNPRICED'); // at a price of 1e22 it counts
+    expect(status(inCoins, '10')).toBe('LIQUIDATION');
+    expect(status(inCoins, '10.000000000000000001')).toBe('UNPRICED');
+    expect(status({ ...inCoins, userCap: decimal(10) }, '11')).toBe('LIQUIDATION');
+    expect(status({ ...flat('1'), countsUnpricedAbove: null })).toBe('LIQUIDATION');
+    expect(status({ ...flat('1'), countsUnpricedAbove: decimal(5) }, '5')).toBe('LIQUIDATION');
+    expect(status({ ...flat('1'), countsUnpricedAbove: decimal(5) }, '6')).toBe('UNPRICED');
   });
 
   it('promises nothing while a debt or a position has no price, LIQUIDATION or not', () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 import { Audit, REFUSALS_A_MINUTE, readAuditEntries, type AuditEntry } from '../../../src/policy/changes/audit.js';
 import { openTestDatabase } from '../../support/services/database.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
-import { breachesOf, guardRailRefusal, liquidationBreach } from '../../../src/policy/changes/guard-rails.js';
+import { breachesOf, guardRailRefusal, liquidationBreaches } from '../../../src/policy/changes/guard-rails.js';
 import { collateralRatio } from '../../../src/policy/versions/collateral-ratio.js';
 import type { RatioDraft } from '../../../src/policy/versions/ratio-draft.js';
 import type { RatioRules } from '../../../src/policy/versions/ratio-guard-rails.js';
@@ -157,11 +157,14 @@ it('is refused at once for all that stands against it, in one sentence for peopl
 });
 
 it('says how many accounts would be lifted to LIQUIDATION, and blames no field for it', () => {
-  const refusals = [1, 4].map((accounts) => guardRailRefusal(liquidationBreach(accounts)));
+  const refusals = [1, 4].map((liquidated) => guardRailRefusal(liquidationBreaches({ liquidated, unknown: 0 })));
   expect(refusals.map((refusal) => refusal?.message)).toEqual([
     expect.stringContaining('it would lift 1 account to LIQUIDATION.'),
     expect.stringContaining('it would lift 4 accounts to LIQUIDATION.'),
   ]);
   expect(refusals.map((refusal) => refusal?.field)).toEqual([undefined, undefined]);
-  expect(liquidationBreach(0)).toEqual([]);
+  expect(liquidationBreaches({ liquidated: 0, unknown: 0 })).toEqual([]);
+  expect(guardRailRefusal(liquidationBreaches({ liquidated: 2, unknown: 1 }))?.message).toContain(
+    'it would lift 2 accounts to LIQUIDATION; 1 account of the venue cannot be read',
+  );
 });

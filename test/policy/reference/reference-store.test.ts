@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../../src/margin/decimal.js';
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 import { PACKAGE_ROOT } from '../../../src/platform/package-root.js';
 import { readReferenceData } from '../../../src/policy/reference/reference-data.js';
 import type { RatioData, ReferenceData } from '../../../src/policy/reference/reference-model.js';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { decimal } from '../../../src/margin/decimal.js';
 import { refreshRules } from '../../../src/policy/rulebook/rule-events.js';
 import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
-import type { OpenDatabase } from '../../../src/platform/database.js';
+import type { OpenDatabase } from '../../../src/platform/database/database.js';
 import {
   cancel,
   changeInterest,
@@ -43,11 +43,11 @@ beforeEach(async () => {
 const refresh = (): Promise<void> => refreshRules(there, new Date(now));
 
 describe('a process that got no notice', () => {
-  it('finds versions that others have stored, by one statement if there are none, and announces them once', async () => {
+  it('finds versions that others have stored, by two statements if there are none, and announces them once', async () => {
     await refresh();
     statements.length = 0;
     await refresh();
-    expect([statements.length, there.events]).toEqual([1, []]);
+    expect([statements.length, there.events]).toEqual([2, []]);
 
     const first = await changeLista(here, '0.3');
     const later = await changeLista(here, '0.4', new Date(now + HOUR));
@@ -67,7 +67,7 @@ describe('a process that got no notice', () => {
     expect(listaAt(there, now + HOUR)).toBe('0.3');
     statements.length = 0;
     await refresh();
-    expect(statements).toHaveLength(1);
+    expect(statements).toHaveLength(2);
   });
 
   it('hears of two refreshes at the same moment once', async () => {

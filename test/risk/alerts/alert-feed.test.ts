@@ -1,81 +1,26 @@
 /** Streams of stored alerts: each alert once, in order, whatever happens between them. */
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { AlertFeed, type AlertStreamRequest } from '../../../src/risk/alerts/alert-feed.js';
-import { readLastAlert } from '../../../src/risk/alerts/alert-records.js';
-import type { AlertStream } from '../../../src/risk/alerts/alert-stream.js';
-import { createBus, type Bus } from '../../../src/platform/events.js';
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 import { createLogger } from '../../../src/platform/log.js';
-import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
+import { AlertFeed } from '../../../src/risk/alerts/alert-feed.js';
+import { readLastAlert } from '../../../src/risk/alerts/alert-records.js';
+import { AlertStream } from '../../../src/risk/alerts/alert-stream.js';
 import { storeAccount, storeAlerts } from '../../support/calls/stored-alerts.js';
+import { until } from '../../support/until.js';
+import { ALL, feedWorld, isQuiet, numbers, take, type FeedWorld } from './feed-world.js';
 
-const ALL: AlertStreamRequest = { owner: null, accountIds: null, after: null };
-const statements: string[] = [];
-
-let database: TestDatabase;
-let db: Database;
-let closeDatabase: () => Promise<void>;
-let bus: Bus;
-let feed: AlertFeed;
-let hers: string;
-let his: string;
+let world: FeedWorld;
+let { db, hers, his, open, store } = {} as FeedWorld;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const opened = await database.open((sql) => statements.push(sql));
-  db = opened.db;
-  closeDatabase = opened.close;
-  hers = await storeAccount(db, 'alice');
-  his = await storeAccount(db, 'bob');
+  world = await feedWorld();
+  ({ db, hers, his, open, store } = world);
 });
-
-afterAll(async () => {
-  await closeDatabase();
-  await database.drop();
-});
-
-beforeEach(() => {
-  bus = createBus();
-  feed = new AlertFeed({ db, bus, log: createLogger('silent') });
-});
-
-afterEach(() => feed.close());
-
-async function open(request: Partial<AlertStreamRequest> = {}, from: AlertFeed = feed): Promise<AlertStream> {
-  const stream = await from.stream({ ...ALL, ...request });
-  if (stream === null) throw new Error('There is no such alert yet.');
-  return stream;
-}
-
-/** Stores one alert for each account and emits the event; returns the number of the last one. */
-async function store(...accountIds: string[]): Promise<bigint> {
-  const last = await storeAlerts(db, accountIds);
-  bus.emit('alerts', { last });
-  return last;
-}
-
-async function take(stream: AlertStream, count: number): Promise<bigint[]> {
-  const seqs: bigint[] = [];
-  while (seqs.length < count) {
-    const { done, value } = await stream.next();
-    if (done === true) break;
-    seqs.push(value.seq);
-  }
-  return seqs;
-}
-
-/** All numbers above `after`, up to `last`. */
-function numbers(after: bigint, last: bigint): bigint[] {
-  return Array.from({ length: Number(last - after) }, (_, index) => after + BigInt(index + 1));
-}
-
-/** Whether the stream waits: nothing is there for it. */
-async function isQuiet(next: Promise<unknown>): Promise<boolean> {
-  return Promise.race([next.then(() => false), wait(50, true)]);
-}
+beforeEach(() => world.begin());
+afterAll(() => world.close());
 
 describe('a stream without a number', () => {
   it('begins with what is stored after it was opened', async () => {
@@ -113,7 +58,7 @@ describe('a stream without a number', () => {
     for (let times = 0; times < 5; times++) {
       const next = stream.next();
       const last = await storeAlerts(db, [hers]);
-      bus.emit('resync');
+      world.bus.emit('resync');
       expect((await next).value?.seq).toBe(last);
     }
     // The clock alone would take a second for each.
@@ -167,7 +112,7 @@ describe('a stream after a number', () => {
       db,
       Array.from({ length: 12_500 }, (_, index) => (index % 2 === 0 ? hers : his)),
     );
-    bus.emit('alerts', { last });
+    world.bus.emit('alerts', { last });
     const isHers = (seq: bigint): boolean => (seq - after) % 2n === 1n;
     const ofHers = await open({ owner: 'alice', after });
     expect((await first).value?.seq).toBe(after + 1n);
@@ -180,8 +125,8 @@ describe('a stream after a number', () => {
 
   it('is refused where no alert has the number yet', async () => {
     const last = await store(hers);
-    expect(await feed.stream({ ...ALL, after: last + 1n })).toBeNull();
-    expect(await feed.stream({ ...ALL, after: last })).not.toBeNull();
+    expect(await world.feed.stream({ ...ALL, after: last + 1n })).toBe('BEYOND');
+    expect(await world.feed.stream({ ...ALL, after: last })).toBeInstanceOf(AlertStream);
   });
 });
 
@@ -227,104 +172,102 @@ describe('a stream', () => {
   it('ends when the feed is closed, and is ended from the start afterwards', async () => {
     const stream = await open();
     const next = stream.next();
-    feed.close();
+    world.feed.close();
     expect(await next).toEqual({ done: true, value: undefined });
     expect(await (await open()).next()).toEqual({ done: true, value: undefined });
   });
 
-  it('ends when the database was put back to an earlier state: its position says nothing any more', async () => {
-    const last = await store(hers, hers);
+  it('goes on when the database went back, without what is lost, and asks to have said what is no longer true', async () => {
+    const shared = await store(his);
     const stream = await open();
     const next = stream.next();
-    await db.$executeRaw`DELETE FROM risk_alerts WHERE seq = ${last}`;
-    await db.$executeRaw`UPDATE duty SET last_alert = ${last - 1n}`;
-    expect(await next).toEqual({ done: true, value: undefined });
-    const anew = await open();
-    expect(await store(his)).toBe(last);
-    expect((await anew.next()).value).toMatchObject({ seq: last, accountId: his });
-  });
-});
-
-describe('a database that fails', () => {
-  const away = (): Promise<number> => db.$executeRaw`ALTER TABLE risk_alerts RENAME TO away`;
-  const back = (): Promise<number> => db.$executeRaw`ALTER TABLE away RENAME TO risk_alerts`;
-
-  it('delays live alerts, and loses none', async () => {
-    const stream = await open();
-    const next = stream.next();
-    const last = await storeAlerts(db, [hers, his]);
-    await away();
-    bus.emit('alerts', { last });
-    await expect(feed.stream(ALL)).rejects.toThrow();
-    expect(await isQuiet(next)).toBe(true);
-    await back();
-    expect((await next).value?.seq).toBe(last - 1n);
-    expect(await take(stream, 1)).toEqual([last]);
+    await store(hers, hers);
+    expect((await next).value?.seq).toBe(shared + 1n);
+    await db.$executeRaw`DELETE FROM risk_alerts WHERE seq > ${shared}`;
+    await db.$executeRaw`UPDATE duty SET last_alert = ${shared + 1_000n}`;
+    await world.feed.takeHistory(shared, new Date());
+    // A second server that sent the same alerts.
+    await world.feed.takeHistory(shared, new Date());
+    expect(await db.outboxItem.findMany({ where: { kind: 'STATUS_LOST' } })).toMatchObject([
+      { accountId: hers, level: '', status: expect.any(String) },
+    ]);
+    const last = await store(his);
+    expect(last).toBe(shared + 1_001n);
+    expect((await stream.next()).value).toMatchObject({ seq: last, accountId: his });
+    await db.$executeRaw`DELETE FROM outbox`;
   });
 
-  it('delays what is read of the past, and loses none', async () => {
-    const after = await readLastAlert(db);
-    const last = await store(...Array.from({ length: 1_500 }, () => hers));
-    const stream = await open({ after });
-    await away();
-    const next = stream.next();
-    expect(await isQuiet(next)).toBe(true);
-    await back();
-    expect((await next).value?.seq).toBe(after + 1n);
-    expect(await take(stream, 1_499)).toEqual(numbers(after + 1n, last));
+  it('sends nothing twice where another server began the new history, and alerts of it came before this one knew', async () => {
+    const shared = await store(his);
+    const [stream, other] = [await open(), await open({ owner: 'alice' })];
+    await store(hers);
+    expect([await take(stream, 1), await take(other, 1)]).toEqual([[shared + 1n], [shared + 1n]]);
+    await db.$executeRaw`DELETE FROM risk_alerts WHERE seq > ${shared}`;
+    await db.$executeRaw`UPDATE duty SET last_alert = ${shared + 1_000n}`;
+    await store(hers, his);
+    const begun = [shared + 1_001n, shared + 1_002n];
+    expect([await take(stream, 2), await take(other, 1)]).toEqual([begun, begun.slice(0, 1)]);
+    const [next, nextOther] = [stream.next(), other.next()];
+    await world.feed.takeHistory(shared, new Date());
+    expect(await isQuiet(Promise.race([next, nextOther]))).toBe(true);
+    const last = await store(hers);
+    expect([(await next).value?.seq, (await nextOther).value?.seq]).toEqual([last, last]);
+    await db.$executeRaw`DELETE FROM outbox`;
   });
 
-  it('does not hold a stream that is ended meanwhile', async () => {
-    const after = await readLastAlert(db);
-    await store(...Array.from({ length: 1_500 }, () => hers));
-    const stream = await open({ after });
-    await away();
-    const next = stream.next();
+  it('skips nothing where a read of new alerts is under way when it learns of the new history', async () => {
+    const shared = await store(his);
+    const gate = heldReads(db);
+    const feed = new AlertFeed({ db: gate.db, bus: world.bus, log: createLogger('silent') });
+    const stream = await open({}, feed);
+    const before = gate.reads;
+    await store(hers);
+    await until(() => gate.reads === before + 1);
+    gate.hold();
+    await store(his);
+    await until(() => gate.reads === before + 2);
+    await feed.takeHistory(shared, new Date());
+    gate.release();
+    expect(await take(stream, 2)).toEqual([shared + 1n, shared + 2n]);
+    feed.close();
+    await db.$executeRaw`DELETE FROM outbox`;
+  });
+
+  it('asks again whether the database went back before it refuses a number', async () => {
+    const last = await store(hers);
+    let asked = 0;
+    const asking = new AlertFeed({ db, bus: world.bus, log: createLogger('silent') }, async () => {
+      asked += 1;
+      await db.$executeRaw`UPDATE duty SET last_alert = last_alert + 1000`;
+    });
+    const stream = await open({ after: last + 10n }, asking);
+    expect(asked).toBe(1);
+    expect(await asking.stream({ ...ALL, after: last + 10_000n })).toBe('BEYOND');
     await stream.return();
-    expect(await next).toEqual({ done: true, value: undefined });
-    await back();
+    asking.close();
   });
 });
 
-describe('a thousand streams', () => {
-  it('are opened, and sent fifty alerts, in a handful of statements', async () => {
-    statements.length = 0;
-    const streams = await Promise.all(
-      Array.from({ length: 1_000 }, (_, index) => open(index % 2 === 0 ? { owner: 'alice' } : { accountIds: [hers] })),
-    );
-    const opening = statements.length;
-    expect(opening).toBeLessThan(6);
-    const nexts = streams.map((stream) => take(stream, 50));
-    const last = await storeAlerts(
-      db,
-      Array.from({ length: 50 }, () => hers),
-    );
-    statements.length = 0;
-    bus.emit('alerts', { last });
-    const expected = numbers(last - 50n, last);
-    for (const seqs of await Promise.all(nexts)) expect(seqs).toEqual(expected);
-    expect(statements.length).toBeLessThan(6);
-  });
-
-  it('come back after a lost connection in as many', async () => {
-    const after = await store(hers);
-    const last = await store(...Array.from({ length: 100 }, () => hers));
-    statements.length = 0;
-    const sent = await Promise.all(
-      Array.from({ length: 1_000 }, async () => take(await open({ owner: 'alice', after }), 100)),
-    );
-    const expected = numbers(after, last);
-    for (const seqs of sent) expect(seqs).toEqual(expected);
-    expect(statements.length).toBeLessThan(8);
-  });
-
-  it('cost nothing when they have ended', async () => {
-    const streams = await Promise.all(Array.from({ length: 1_000 }, () => open()));
-    for (const stream of streams) await stream.return();
-    statements.length = 0;
-    await wait(1_200);
-    bus.emit('alerts', { last: 10n ** 17n });
-    await wait(20);
-    expect(statements).toEqual([]);
-  });
-});
+/** Counts reads of alerts, and keeps back their answers on demand. */
+function heldReads(db: Database): { readonly db: Database; reads: number; hold(): void; release(): void } {
+  let open: Promise<void> = Promise.resolve();
+  let release = (): void => undefined;
+  const query = async (strings: TemplateStringsArray, ...values: unknown[]): Promise<unknown> => {
+    const answer: unknown = await db.$queryRaw(strings, ...values);
+    if (!strings.join('').includes('FROM risk_alerts AS alert JOIN')) return answer;
+    held.reads += 1;
+    await open;
+    return answer;
+  };
+  const held = {
+    reads: 0,
+    db: new Proxy(db, {
+      get: (target, name): unknown => (name === '$queryRaw' ? query : Reflect.get(target, name, target)),
+    }),
+    hold: () => {
+      open = new Promise((resolve) => (release = resolve));
+    },
+    release: () => release(),
+  };
+  return held;
+}

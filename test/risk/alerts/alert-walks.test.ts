@@ -1,19 +1,17 @@
-/**
- * Random courses of events over a real database: prices, fills, rules, faults and deaths at any point. Whatever
- * happens, the stored alerts are those of the oracle, each once.
- */
+/** Random prices, fills, rules, faults and deaths over a real database: the stored alerts are the oracle's, each once. */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import type { AlertWriter } from '../../../src/risk/alerts/alert-writer.js';
 import { unitStatesOf } from '../../../src/risk/alerts/margin-units.js';
 import { LeadershipLostError } from '../../../src/cluster/leadership.js';
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 import { openTestDatabase } from '../../support/services/database.js';
 import { UnitOracle, statusOf, type Expected, type PercentRule, type Seen } from './alert-oracle.js';
 import {
   POLICY,
   WIRE_CUT,
   addRounds,
+  startAt,
   clear,
   makeAccounts,
   newAlertWriter,
@@ -245,7 +243,7 @@ class Walk {
     let isExpected = false;
     for (;;) {
       try {
-        const named = await this.insist(() => this.alertWriter.startBatch(BigInt(this.round)));
+        const named = await this.insist(() => startAt(this.alertWriter, BigInt(this.round)));
         if (!isExpected) for (const world of this.worlds) expectOf(world, this.marks, this.round);
         isExpected = true;
         for (const { id, holding } of this.worlds) {

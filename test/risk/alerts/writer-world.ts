@@ -6,9 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { assessMargin, type MarginReport } from '../../../src/margin/state/assess.js';
 import type { PositionState } from '../../../src/margin/model.js';
 import { AlertWriter } from '../../../src/risk/alerts/alert-writer.js';
+import { unitStatesOf } from '../../../src/risk/alerts/margin-units.js';
 import type { Term } from '../../../src/cluster/leadership.js';
 import { createBus, type Bus } from '../../../src/platform/events.js';
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 import { createLogger } from '../../../src/platform/log.js';
 import { withoutGuards } from '../../support/services/database.js';
 import { account, instrument, market, policy, position } from '../../support/oracle/margin-builders.js';
@@ -95,6 +96,17 @@ export async function newAlertWriter(
   return AlertWriter.begin(parts, await newTerm(db), chunk);
 }
 
+/** Starts a cycle at a price batch; returns the accounts that must be evaluated in it. */
+export async function startAt(
+  alertWriter: AlertWriter,
+  priceSeq: bigint,
+  waiting: readonly string[] = [],
+): Promise<readonly string[]> {
+  const ids = await alertWriter.startBatch(waiting);
+  await alertWriter.take(priceSeq);
+  return [...ids.keys()];
+}
+
 /** Nothing is left but the venues. */
 export async function clear(db: Database): Promise<void> {
   await withoutGuards(db, async (tx) => {
@@ -134,4 +146,33 @@ export async function setRule(db: Database, accountId: string, ratio: number, re
   await db.alertRule.create({ data: { id, accountId, marginRatio, rearmBelow: below } });
   await tell(db, accountId);
   return id;
+}
+
+export const AT = new Date('2030-01-01T00:00:01.250Z');
+/** At a mark of 100 the margin balance is 100 - 100 + usdt, and 10 are required. */
+export const LONG = (usdt: number): Holding => ({ usdt, cross: 100, isolated: null });
+export const MARKS = { BTCUSDT: 100, ETHUSDT: 100 };
+
+/** A cycle over the accounts, each in the state that it is in. */
+export async function cycle(
+  alertWriter: AlertWriter,
+  round: number,
+  holdings: Readonly<Record<string, Holding>>,
+): Promise<string[]> {
+  const ids = await startAt(alertWriter, BigInt(round));
+  for (const [id, holding] of Object.entries(holdings))
+    alertWriter.evaluated(id, unitStatesOf(reportOf(holding, MARKS)), POLICY);
+  await alertWriter.endBatch(AT);
+  return [...ids];
+}
+
+/** By number: kind, status and what it was before. */
+export async function stored(db: Database): Promise<string[]> {
+  const alerts = await db.riskAlert.findMany({ orderBy: { seq: 'asc' } });
+  return alerts.map(({ seq, kind, previousStatus, status }) => `${seq} ${kind} ${previousStatus ?? ''} -> ${status}`);
+}
+
+export async function leadership(db: Database): Promise<Record<string, bigint>> {
+  const { takenRound, doneRound, lastAlert } = await db.duty.findUniqueOrThrow({ where: { id: 1 } });
+  return { takenRound, doneRound, lastAlert };
 }

@@ -1,5 +1,5 @@
 /** Accounts, prices and rules that sit on thresholds and on floors of tiers, or one digit beside them. */
-import { decimal, quotientDown, roundDown, type Decimal } from '../../../src/margin/decimal.js';
+import { decimal, quotientDown, roundDown, Decimal } from '../../../src/margin/decimal.js';
 import { assessMargin, type MarginReport } from '../../../src/margin/state/assess.js';
 import type { AccountState, Market, MarginStatus, Policy, PriceState } from '../../../src/margin/model.js';
 
@@ -92,7 +92,7 @@ export function exactly(float: number): Decimal {
     mantissa *= 2;
     halvings += 1;
   }
-  const known = HALVES.get(halvings) ?? decimal('0.5').pow(halvings);
+  const known = HALVES.get(halvings) ?? new Decimal(5n ** BigInt(halvings), halvings);
   HALVES.set(halvings, known);
   return decimal(BigInt(mantissa).toString()).times(known);
 }

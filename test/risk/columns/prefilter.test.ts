@@ -3,7 +3,7 @@ import fc from 'fast-check';
 
 import { textOf } from '../../../src/ledger/account-text.js';
 import { assessMargin } from '../../../src/margin/state/assess.js';
-import { Decimal, decimal } from '../../../src/margin/decimal.js';
+import { decimal, min, type Decimal } from '../../../src/margin/decimal.js';
 import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
 import { statusBoundaries } from '../../../src/margin/state/status.js';
 import { AccountColumns } from '../../../src/risk/columns/account-columns.js';
@@ -12,6 +12,7 @@ import { PriceColumn } from '../../../src/risk/columns/price-column.js';
 import { RuleColumns } from '../../../src/risk/columns/rule-columns.js';
 import { prefilter, settleCalm } from '../../../src/risk/columns/prefilter.js';
 import { valueUnits } from '../../../src/risk/columns/valuation.js';
+import { account, flat, market, policy, position, table } from '../../support/oracle/margin-builders.js';
 import { toMargin } from '../../support/oracle/portfolio-to-margin.js';
 import { randomPortfolio } from '../../support/oracle/random-portfolio.js';
 import { BOUNDARIES, exactly, unitStatesOf, moved, onBoundary, type KnownUnit, type Move } from './adversary.js';
@@ -62,7 +63,7 @@ class Watched {
     const units = Uint32Array.from(fresh.put(ID, 0, textOf(this.account), 1));
     const rest = settleCalm(fresh, units, units.length, new Uint32Array(units.length));
     const unitStates = unitStatesOf(assessMargin(this.account, market, this.policy));
-    const lowest = Decimal.min(...statusBoundaries(this.policy));
+    const lowest = statusBoundaries(this.policy).reduce(min);
     units.forEach((unit, index) => {
       const unitState = unitStates[index] as KnownUnit;
       const status = fresh.statusOf(unit);
@@ -181,7 +182,7 @@ describe('the prefilter', () => {
       fc.assert(
         fc.property(scenario, ({ tape, boundary, beside: [units, exponent], minChange, steps }) => {
           const { account: held, market, policy } = toMargin(randomPortfolio(tape));
-          const beside = decimal(units).times(decimal(10).pow(-exponent));
+          const beside = decimal(units).times(`1e-${exponent}`);
           const account = boundary === null ? held : onBoundary(held, market, policy, boundary, beside);
           const watched = new Watched(account, policy, minChange === null ? null : decimal(minChange));
           const symbols = [
@@ -191,7 +192,7 @@ describe('the prefilter', () => {
           let rules = policy;
           const problems: string[] = [];
           for (const { which, sign, digits, lastDigits, unpriced, rules: how } of [...steps, STAY]) {
-            const relative = decimal(1).plus(digits === 19 ? 0 : decimal(10).pow(-digits).times(sign));
+            const relative = decimal(1).plus(digits === 19 ? 0 : decimal(`1e-${digits}`).times(sign));
             const move: Move = { relative, absolute: decimal('1e-18').times(lastDigits) };
             const moves = symbols.filter((_, index) => (which >> (index % 8)) % 2 === 1).map((s) => [s, move] as const);
             const next = changedPolicy(rules, how);
@@ -240,6 +241,24 @@ describe('the prefilter', () => {
     expect(due).toBeGreaterThan(50);
     expect(due).toBeLessThan(looks / 2);
     expect(forNothing).toBe(0);
+  });
+});
+
+describe('a balance without a price', () => {
+  it('wakes an account where it would count, and leaves one in LIQUIDATION asleep where it would not', () => {
+    const inCoins = table([['0', '0'], ['10', '0.5']], { tierUnit: 'QUANTITY' }); // prettier-ignore
+    const rules = policy({
+      ratios: { DUST: flat('0'), COIN: inCoins, NEW: { ...flat('1'), countsUnpricedAbove: null } },
+    });
+    const open = [position({ size: '1', entry: '37500' })];
+    const wakes = (balances: Record<string, string>): (boolean | undefined)[] => {
+      const watched = new Watched(account({ USDT: '100', ...balances }, open), rules, null);
+      return [1, 2, 3].map((digits) => watched.look(market({ BTCUSDT: `3750${digits}` })).awake[0]);
+    };
+    for (const asset of ['DUST', 'NEW']) expect(wakes({ [asset]: '1' })).toEqual([true, false, false]);
+    expect(wakes({ COIN: '9.999999999999999999' })).toEqual([true, true, true]); // its float is 10
+    expect(wakes({ COIN: '9.9' })).toEqual([true, false, false]);
+    expect(wakes({ COIN: '10.000000000000000001' })).toEqual([true, true, true]);
   });
 });
 

@@ -2,15 +2,17 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import { startApp } from '../../../src/app.js';
 import { decimal } from '../../../src/margin/decimal.js';
+import { Prices } from '../../../src/market/prices.js';
 import { AlertWriter } from '../../../src/risk/alerts/alert-writer.js';
 import { MarginLoop } from '../../../src/risk/engine/margin-loop.js';
 import type { MarginUpdate, WatchStream } from '../../../src/risk/streams/watch-stream.js';
 import { createBus } from '../../../src/platform/events.js';
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 import { createLogger } from '../../../src/platform/log.js';
 import { sleep } from '../../../src/platform/retry.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
+import { uuidOf } from '../../support/calls/global-ids.js';
 import {
   fill,
   openAccount,
@@ -19,7 +21,7 @@ import {
   recordTransfers,
   transfer,
 } from '../../support/calls/venue-system.js';
-import { newTerm } from '../alerts/writer-world.js';
+import { newTerm, startAt } from '../alerts/writer-world.js';
 
 let app: TestApp;
 let service: Api;
@@ -64,7 +66,7 @@ it('does not take what was read for a watcher that left for what a new one is to
   const gate = gated(services.db);
   const live = new MarginLoop({ ...services, db: gate.db });
   const id = await openAccount(service);
-  const local = Buffer.from(id, 'base64url').toString().slice('Account:'.length);
+  const local = uuidOf(id);
 
   const left = live.watch([local], decimal(0));
   // Each change before the first read is one more that an old count would cover up.
@@ -91,7 +93,7 @@ it('goes on sending to watchers when leadership begins, also what was read while
     return AlertWriter.begin({ ...services, bus }, { number, ended: new AbortController().signal });
   };
   const id = await openAccount(service, { venue: 'ASTER', chain: 'ETHEREUM', collateralMode: 'SINGLE_ASSET' });
-  const local = Buffer.from(id, 'base64url').toString().slice('Account:'.length);
+  const local = uuidOf(id);
   await publishPrices(service, { 'ASTER/BTCUSDT': '20000' });
   await recordTransfers(service, transfer(id, 'USDT', '1000'));
   await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '1', '20000'));
@@ -101,7 +103,7 @@ it('goes on sending to watchers when leadership begins, also what was read while
 
   const predecessor = await alertWriter();
   await publishPrices(service, { 'ASTER/BTCUSDT': '20000' });
-  await predecessor.startBatch(services.prices.snapshot().seq);
+  await startAt(predecessor, services.prices.snapshot().seq);
   await recordTransfers(service, transfer(id, 'USDT', '500'));
   const successor = await alertWriter();
   expect(successor.unfinishedSeq).not.toBeNull();
@@ -115,6 +117,56 @@ it('goes on sending to watchers when leadership begins, also what was read while
   expect(await newest(stream)).toBe('1400');
   await live.close();
 }, 15_000);
+
+it('assesses what it has read at the prices that were stored before', async () => {
+  const { services } = app.app;
+  const bus = createBus();
+  // A board as another server has it, whom no notice has come.
+  const prices = await Prices.open({
+    ...services,
+    symbols: services.rulebook,
+    maxAge: 60_000,
+    onPrices: () => undefined,
+  });
+  const live = new MarginLoop({ ...services, bus, prices });
+  const id = await openAccount(service);
+  const local = uuidOf(id);
+  await recordTransfers(service, transfer(id, 'USDT', '1000'));
+  const stream = live.watch([local], decimal(0));
+  expect(await newest(stream)).toBe('1000');
+  await live.idle();
+  await publishPrices(service, { 'BITGET/SOLUSDT': '100' });
+  await recordFills(service, fill(id, 'SOLUSDT', 'BUY', '1', '90'));
+  bus.emit('accounts', { ids: [local], cause: 'ACCOUNT' });
+  expect(await newest(stream)).toBe('1010');
+  await live.close();
+});
+
+it('takes the price batch that it evaluates, and not one that another follows meanwhile', async () => {
+  const { services } = app.app;
+  const bus = createBus();
+  const prices = await Prices.open({
+    ...services,
+    symbols: services.rulebook,
+    maxAge: 60_000,
+    onPrices: () => undefined,
+  });
+  const live = new MarginLoop({ ...services, bus, prices });
+  const id = await openAccount(service);
+  await live.start();
+  live.setAlertWriter(await AlertWriter.begin({ ...services, bus }, await newTerm(services.db)));
+  await live.idle();
+  await publishPrices(service, { 'BITGET/SOLUSDT': '101' });
+  await prices.catchUp();
+  const { seq } = prices.snapshot();
+  await publishPrices(service, { 'BITGET/SOLUSDT': '102' });
+  const local = Buffer.from(id, 'base64url').toString().slice('Account:'.length);
+  bus.emit('accounts', { ids: [local], cause: 'ACCOUNT' });
+  await live.idle();
+  const batches = await services.db.priceRound.findMany({ where: { seq: { gte: seq } }, orderBy: { seq: 'asc' } });
+  expect(batches.map(({ taken }) => taken)).toEqual([false, true]);
+  await live.close();
+});
 
 it('is closed at once while it waits to read an account again', async () => {
   const { services } = app.app;

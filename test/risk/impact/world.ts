@@ -45,6 +45,7 @@ export function worldOf(states: readonly AccountState[], market: Market, policy:
   return {
     accounts: {
       columns,
+      ruleSets: [{ venue: VENUE, chain: null, policy }],
       stateAt: (cross) => byCross.get(cross) as AccountState,
       ruleSetAt: () => ({ venue: VENUE, chain: null, policy }),
       placeOf: (venue, chain) => (venue === VENUE && chain === null ? { ruleSet, policy } : null),

@@ -13,6 +13,12 @@ export function tryAccount<T>(api: Api, id: string, fields: string, variables: o
   return api.send<T>(queryOf(fields, variables), { id, ...variables });
 }
 
+export async function settingOf(api: Api, id: string, instrument: string): Promise<object | undefined> {
+  const fields = `instrumentSettings(instruments: ["${instrument}"]) { leverage marginMode }`;
+  const { instrumentSettings } = await readAccount<{ instrumentSettings: object[] }>(api, id, fields);
+  return instrumentSettings[0];
+}
+
 const TYPES: Record<string, string> = { input: 'SimulationInput!', shocks: '[Decimal!]!', symbols: '[String!]' };
 
 function queryOf(fields: string, variables: object): string {

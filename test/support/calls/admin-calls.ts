@@ -78,6 +78,11 @@ export async function govern(api: Api, name: AdminMutation, input: object): Prom
   return outcome;
 }
 
+/** What was refused. */
+export function codesOf({ errors }: AdminOutcome): string[] {
+  return errors.map(({ code }) => code);
+}
+
 export interface Place {
   readonly venue: string;
   readonly chain?: string | null;

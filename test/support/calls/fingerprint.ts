@@ -1,5 +1,8 @@
 /** All that mutations can change, in one value: equal before and after whatever was refused. */
-import type { Database } from '../../../src/platform/database.js';
+import { expect } from '@jest/globals';
+
+import type { Database } from '../../../src/platform/database/database.js';
+import type { TestApp } from '../services/app.js';
 
 export async function fingerprint(db: Database): Promise<unknown> {
   const [row] = await db.$queryRaw<object[]>`
@@ -24,4 +27,12 @@ export async function fingerprint(db: Database): Promise<unknown> {
       (SELECT coalesce(string_agg(venue_code || instrument || price || at, ',' ORDER BY venue_code, instrument), '')
         FROM mark_prices) AS marks`;
   return row;
+}
+
+/** What the work answers, after making sure that it has changed nothing. */
+export async function unchanged<T>({ app }: TestApp, work: () => Promise<T>): Promise<T> {
+  const before = await fingerprint(app.services.db);
+  const answer = await work();
+  expect(await fingerprint(app.services.db)).toEqual(before);
+  return answer;
 }

@@ -12,3 +12,12 @@ export async function openLong(service: Api, owner = 'alice'): Promise<string> {
   await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '0.1', '20000'));
   return id;
 }
+
+/** Many of them, in few requests. */
+export async function openLongs(service: Api, count: number, owner = 'alice'): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < count) ids.push(await openAccount(service, { owner }));
+  await recordTransfers(service, ...ids.map((id) => transfer(id, 'USDT', '200')));
+  await recordFills(service, ...ids.map((id) => fill(id, 'BTCUSDT', 'BUY', '0.1', '20000')));
+  return ids;
+}

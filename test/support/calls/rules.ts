@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { decimal } from '../../../src/margin/decimal.js';
 import { createBus, type Bus, type Events } from '../../../src/platform/events.js';
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 import type { AdminParts } from '../../../src/policy/changes/admin-change.js';
 import { Audit } from '../../../src/policy/changes/audit.js';
 import { cancelRule } from '../../../src/policy/changes/cancel-rule.js';

@@ -1,7 +1,7 @@
 /** Alerts as the leader stores them, without the prices and positions that lead to them. */
 import { randomUUID } from 'node:crypto';
 
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 
 export interface AlertChoice {
   readonly kind?: string;
@@ -60,9 +60,4 @@ export async function storeAccount(db: Database, owner: string): Promise<string>
     },
   });
   return id;
-}
-
-/** The id in the database of what has this global id. */
-export function uuidOf(globalId: string): string {
-  return Buffer.from(globalId, 'base64url').toString().split(':')[1] ?? '';
 }

@@ -1,7 +1,7 @@
 /** Whether what is stored agrees with itself, whatever has happened to the process that stored it. */
 import { expect } from '@jest/globals';
 
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 
 export interface Ledger {
   readonly fillIds: readonly string[];

@@ -1,7 +1,7 @@
 /** What a trader does to an account, and what it then looks like, in one line each. */
 import { randomUUID } from 'node:crypto';
 
-import type { Database } from '../../../src/platform/database.js';
+import type { Database } from '../../../src/platform/database/database.js';
 import type { Api } from '../services/api.js';
 import { readAccount } from './account-reader.js';
 import type { Problem } from './venue-system.js';

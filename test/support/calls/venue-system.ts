@@ -27,6 +27,7 @@ export interface Batch {
 }
 
 const ERRORS = 'errors { code message field required available }';
+const IGNORED = 'ignored { code message field required available }';
 
 /** Opens an account (at BITGET, unless another venue is named) and answers its id. */
 export async function openAccount(service: Api, choice: AccountChoice = {}): Promise<string> {
@@ -53,6 +54,19 @@ export async function recordTransfers(service: Api, ...transfers: object[]): Pro
     { input: { transfers } },
   );
   return payload;
+}
+
+/** An account with these balances; in multi-asset mode, unless another one is named. */
+export async function openHolding(
+  service: Api,
+  balances: Record<string, string>,
+  choice: AccountChoice = {},
+): Promise<string> {
+  const id = await openAccount(service, choice);
+  const transfers = Object.entries(balances).map(([asset, quantity]) => transfer(id, asset, quantity));
+  const { errors } = await recordTransfers(service, ...transfers);
+  if (errors.length > 0) throw new Error(`A transfer was refused: ${JSON.stringify(errors)}`);
+  return id;
 }
 
 export interface FillChoice {
@@ -86,15 +100,15 @@ export async function publishPrices(
   service: Api,
   prices: Readonly<Record<string, string>>,
   choice: { source?: string; at?: string } = {},
-): Promise<{ accepted: number; errors: readonly Problem[] }> {
+): Promise<{ accepted: number; ignored: readonly Problem[]; errors: readonly Problem[] }> {
   const quotes = Object.entries(prices).map(([symbol, price]) => {
     const [venue, instrument] = symbol.split('/');
     const what = instrument === undefined ? { asset: symbol } : { venue, instrument };
     return { ...what, price, source: 'test', at: new Date().toISOString(), ...choice };
   });
   const { publishPrices: payload } = await service.ask<{
-    publishPrices: { accepted: number; errors: readonly Problem[] };
-  }>(`mutation ($input: PublishPricesInput!) { publishPrices(input: $input) { accepted ${ERRORS} } }`, {
+    publishPrices: { accepted: number; ignored: readonly Problem[]; errors: readonly Problem[] };
+  }>(`mutation ($input: PublishPricesInput!) { publishPrices(input: $input) { accepted ${IGNORED} ${ERRORS} } }`, {
     input: { quotes },
   });
   return payload;

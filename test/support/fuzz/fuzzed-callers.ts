@@ -63,7 +63,8 @@ async function traderAt(url: string, service: Api, name: string): Promise<Trader
 /** Remembers what it may name from now on; the newest of each type, so that what changes is named. */
 export function learn({ known }: FuzzedCaller, answers: readonly string[]): void {
   for (const [, name, id = ''] of answers.join('\n').matchAll(/"(id|cursor)":"([\w-]{4,200})"/g)) {
-    const type = name === 'cursor' ? name : (Buffer.from(id, 'base64url').toString().split(':')[0] ?? '');
+    const text = Buffer.from(id, 'base64url').toString();
+    const type = name === 'cursor' ? name : text.startsWith('\x01') ? 'sealed' : (text.split(':')[0] ?? '');
     if (/^[A-Za-z]+$/.test(type)) known.set(type, [...new Set([...(known.get(type) ?? []), id])].slice(-20));
   }
 }

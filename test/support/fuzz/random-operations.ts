@@ -146,6 +146,8 @@ export class RandomOperations {
 
   private valueOf(type: string, name: string, root: string, place: Place): string | number | boolean | null {
     const { dice, caller } = this;
+    // A version that does not come is waited for.
+    if (name === 'atLeastVersion') return 1;
     if (type === 'Int') return 1 + dice(5);
     if (type === 'Boolean') return dice(2) === 0;
     if (type === 'Decimal') return pick(dice, DECIMALS[name] ?? RATIOS);

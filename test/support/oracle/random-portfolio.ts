@@ -94,7 +94,7 @@ function table(tape: Tape): PortfolioTable {
     cap: levels[index + 1] ?? (capped ? (plainText(plus(rational(floor), rational('777')), 18) as string) : null),
     ratio: tape.pick(RATIOS[0], ...RATIOS),
   }));
-  return { inCoins: tape.once(3), tiers, userCap: tape.once(4) ? amount(tape, -3, 3) : null };
+  return { inCoins: tape.once(3), tiers, userCap: tape.once(4) ? (tape.once(6) ? '0' : amount(tape, -3, 3)) : null };
 }
 
 function asset(tape: Tape, index: number, earlier: readonly PortfolioAsset[]): PortfolioAsset {

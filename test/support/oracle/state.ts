@@ -64,6 +64,12 @@ export function countedValue(quantity: Rational, price: Rational, table: Portfol
   return total(parts);
 }
 
+/** Rules 2: whether the quantity counts for more than 0 at a price that is beyond every tier. */
+export function wouldCount(quantity: Rational, asset: PortfolioAsset, portfolio: Portfolio): boolean {
+  const table = tableInMode(asset, portfolio);
+  return table !== null && sign(countedValue(quantity, { n: 10n ** 90n, d: 1n }, table)) > 0;
+}
+
 /** Rules 3: what a table says of the asset in the account's mode; null: counts nothing. */
 export function tableInMode(asset: PortfolioAsset, portfolio: Portfolio): PortfolioTable | null {
   const atPar = { inCoins: false, tiers: [{ floor: '0', cap: null, ratio: '1' }], userCap: null };
@@ -119,7 +125,7 @@ export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State 
     const table = tableInMode(asset, portfolio);
     if (price === null) {
       if (sign(quantity) < 0) unknown = true;
-      else if (table !== null) lowerBound = true;
+      else if (wouldCount(quantity, asset, portfolio)) lowerBound = true;
       continue;
     }
     wallet.push(times(quantity, price));

@@ -2,7 +2,7 @@
  * Rules 8 by their definition: the largest whole number of units of the 18th digit that may be taken away, found by
  * halving, where each trial adds the collateral up again.
  */
-import type { Portfolio } from './portfolio.js';
+import type { Portfolio, PortfolioAsset } from './portfolio.js';
 import { floorUnits, fromUnits, least, minus, order, plus, rational, sign, zero, type Rational } from './rational.js';
 import { asQuoted, countedValue, tableInMode, stateOf } from './state.js';
 
@@ -11,18 +11,24 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
   if (asset === undefined || !asset.transferable) return zero;
   const quantity = rational(asset.quantity);
   if (sign(quantity) <= 0) return zero;
-  if (stateOf(portfolio).status === 'UNPRICED') return zero;
+  const { status, initialMargin } = stateOf(portfolio);
+  if (status === 'UNPRICED') return zero;
   if (!portfolio.multiAsset && symbol !== 'USDT') {
-    const cash = portfolio.assets.find((held) => held.symbol === 'USDT')?.quantity ?? '0';
-    return sign(rational(cash)) < 0 ? zero : quantity;
+    const owes = portfolio.assets.some((held) => sign(rational(held.quantity)) < 0);
+    return owes || status === 'LIQUIDATION' ? zero : quantity;
   }
-  if (needsStalePrice(portfolio)) return zero;
+  if (hasStaleLiability(portfolio)) return zero;
+  if (isStale(asset, portfolio) && sign(initialMargin) > 0) return zero;
 
-  // Without the holding, with its price: others may be priced as it.
-  const without = portfolio.assets.map((held) => (held === asset ? { ...held, quantity: '0' } : held));
-  const rest = stateOf({ ...portfolio, assets: without });
+  // What is positive and stale counts 0. Without the holding, with its price: others may be priced as it.
+  const counting = portfolio.assets.map((held) =>
+    held === asset || (isStale(held, portfolio) && sign(rational(held.quantity)) > 0)
+      ? { ...held, quantity: '0' }
+      : held,
+  );
+  const rest = stateOf({ ...portfolio, assets: counting });
   const others = minus(plus(rest.collateral, least(zero, rest.pnl)), rest.initialMargin);
-  const price = asQuoted.index(asset, portfolio);
+  const price = isStale(asset, portfolio) ? null : asQuoted.index(asset, portfolio);
   const table = tableInMode(asset, portfolio);
   const covers = (units: bigint): boolean => {
     const left = minus(quantity, fromUnits(units));
@@ -40,20 +46,19 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
   return fromUnits(may);
 }
 
-/** A price that decides is stale: only where something is owed or a cross position stands. */
-function needsStalePrice(portfolio: Portfolio): boolean {
-  const crossed = portfolio.positions.filter(({ isolated }) => !isolated);
-  const owes = portfolio.assets.some(({ quantity }) => sign(rational(quantity)) < 0);
-  if (crossed.length === 0 && !owes) return false;
-  const staleMark = crossed.some(
-    (position) => portfolio.instruments.find(({ symbol }) => symbol === position.instrument)?.stale === true,
+/** A debt or a cross position has a stale price. */
+function hasStaleLiability(portfolio: Portfolio): boolean {
+  const staleDebt = portfolio.assets.some((asset) => sign(rational(asset.quantity)) < 0 && isStale(asset, portfolio));
+  const staleMark = portfolio.positions.some(
+    ({ instrument, isolated }) =>
+      !isolated &&
+      portfolio.instruments.some(({ symbol, mark, stale }) => symbol === instrument && mark !== null && stale),
   );
-  const staleIndex = portfolio.assets.some((asset) => {
-    const quantity = sign(rational(asset.quantity));
-    if (quantity === 0 || asset.pricedAs === 'USDT' || asset.symbol === 'USDT') return false;
-    const source = portfolio.assets.find(({ symbol }) => symbol === (asset.pricedAs ?? asset.symbol));
-    const counts = quantity < 0 || tableInMode(asset, portfolio) !== null;
-    return counts && source !== undefined && source.price !== null && source.stale;
-  });
-  return staleMark || staleIndex;
+  return staleDebt || staleMark;
+}
+
+function isStale(asset: PortfolioAsset, portfolio: Portfolio): boolean {
+  const root = asset.pricedAs ?? asset.symbol;
+  if (root === 'USDT') return false;
+  return portfolio.assets.some(({ symbol, price, stale }) => symbol === root && price !== null && stale);
 }

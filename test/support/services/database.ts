@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 
 import pg from 'pg';
 
-import type { Database, OpenDatabase, Transaction } from '../../../src/platform/database.js';
+import type { Database, OpenDatabase, Transaction } from '../../../src/platform/database/database.js';
 
 const run = promisify(execFile);
 
@@ -39,7 +39,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     env: { DATA_DIR: dataDir, ...(url === null ? {} : { DATABASE_URL: url }) },
     open: async (onStatement) => {
       // Most tests open none: their server does.
-      const { openDatabase } = await import('../../../src/platform/database.js');
+      const { openDatabase } = await import('../../../src/platform/database/database.js');
       return openDatabase({ url, dataDir, poolSize: 10, onStatement });
     },
     drop: async () => {

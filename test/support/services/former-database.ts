@@ -4,10 +4,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 
-import { openDatabase } from '../../../src/platform/database.js';
+import { openDatabase } from '../../../src/platform/database/database.js';
+import { openPGlite } from '../../../src/platform/database/new-database.js';
 import { PACKAGE_ROOT } from '../../../src/platform/package-root.js';
 import { SERVER_URL, onServer, urlOf, type TestDatabase } from './database.js';
 
@@ -45,7 +45,8 @@ interface Row {
 }
 
 async function restoreFolder(dataDir: string, dump: string, sql: string): Promise<string[]> {
-  const pglite = await PGlite.create(join(dataDir, 'postgres'));
+  const pglite = await openPGlite(join(dataDir, 'postgres'));
+  await pglite.exec('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
   await pglite.exec(dump);
   await pglite.exec(`SET TIME ZONE 'UTC'`);
   const { rows } = await pglite.query<Row>(sql);

@@ -1,5 +1,5 @@
 /** A process that locks and releases a folder on request; plain JavaScript over the build. */
-import { lockFolder } from '../../../dist/src/platform/folder-lock.js';
+import { lockFolder } from '../../../dist/src/platform/database/folder-lock.js';
 
 let lock = null;
 

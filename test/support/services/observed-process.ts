@@ -11,7 +11,13 @@ export interface ObservedProcess {
   setClock(ahead: number): Promise<void>;
 }
 
-const CLOCK = `const now = Date.now; globalThis.ahead = 0; Date.now = () => now() + globalThis.ahead;`;
+const CLOCK = `
+  const Real = Date;
+  globalThis.ahead = 0;
+  globalThis.Date = class extends Real {
+    static now() { return Real.now() + globalThis.ahead; }
+    constructor(...given) { super(...(given.length === 0 ? [Real.now() + globalThis.ahead] : given)); }
+  };`;
 
 /** Code that has not run for a few collections is given up, too: not to be taken for data. */
 const COLLECTIONS = 8;

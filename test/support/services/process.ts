@@ -65,8 +65,8 @@ export async function runToExit(env: Record<string, string>): Promise<Exit> {
   return { code, output: output() };
 }
 
-/** Servers that live for seconds: V8 need not optimise PGlite's WebAssembly, which is much of their start. */
-function launch(
+/** Starts the built server, and does not wait for it. Servers that live for seconds: V8 need not optimise PGlite's WebAssembly, which is much of their start. */
+export function launch(
   env: Record<string, string>,
   shell: readonly string[] = [],
 ): { child: ChildProcess; output: () => string } {

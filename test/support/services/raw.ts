@@ -110,6 +110,26 @@ export async function operate(socket: RawSocket, query: string, variables: objec
   }
 }
 
+/** How long a stream has to say what it has to say; what is silent for that long is taken to be silent. */
+const SILENCE_MS = 500;
+
+/** What a subscription is sent at first, as JSON without its id. */
+export async function firstFrames(api: Api, query: string): Promise<string[]> {
+  const socket = await connectSocket(api);
+  socket.send({ id: '1', type: 'subscribe', payload: { query } });
+  const frames: string[] = [];
+  const received = (async () => {
+    for (;;) {
+      const { type, payload } = await socket.next();
+      frames.push(JSON.stringify({ type, payload }));
+      if (type === 'complete' || type === 'error') return;
+    }
+  })().catch(() => undefined);
+  await Promise.race([received, new Promise((resolve) => setTimeout(resolve, SILENCE_MS))]);
+  socket.close();
+  return frames;
+}
+
 /** Bytes on a TCP connection; answers what came back before the server ended it. */
 export function sendBytes(url: string, bytes: string, options: { reset?: boolean } = {}): Promise<string> {
   const { hostname, port } = new URL(url);

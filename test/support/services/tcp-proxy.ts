@@ -5,8 +5,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Ends every connection, and refuses new ones. */
   cut(): Promise<void>;
-  /** As it was, on the same port. */
-  restore(): Promise<void>;
+  /** As it was, on the same port; or to another target. */
+  restore(other?: Target): Promise<void>;
   /**
    * Cuts the wire at the commit of the transaction that sends the text: after the database has answered it, before the
    * answer is passed on. Resolves when that has happened. Whoever else commits meanwhile does so in peace.
@@ -15,7 +15,13 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+export async function startTcpProxy(first: Target): Promise<TcpProxy> {
+  let target = first;
   const sockets = new Set<Socket>();
   let server: Server;
   let trap: { readonly text: string; sprung: () => void } | null = null;
@@ -37,16 +43,16 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
     let trapped: { sprung: () => void } | null = null;
     let isCommitting = false;
     client.on('data', (data) => {
-      if (trap !== null && data.includes(trap.text)) {
-        trapped = trap;
-        trap = null;
-      }
+      // Several may send it: one that only reads does not commit.
+      if (trap !== null && data.includes(trap.text)) trapped = trap;
       isCommitting = trapped !== null && data.includes('COMMIT');
       upstream.write(data);
     });
     upstream.on('data', (data) => {
-      if (trapped !== null && isCommitting) void cut().then(trapped.sprung);
-      else client.write(data);
+      if (trapped !== null && trapped === trap && isCommitting) {
+        trap = null;
+        void cut().then(trapped.sprung);
+      } else client.write(data);
     });
     for (const [socket, other] of [
       [client, upstream],
@@ -66,7 +72,10 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
   return {
     port,
     cut,
-    restore: () => listen(port),
+    restore: (other = target) => {
+      target = other;
+      return listen(port);
+    },
     cutAtCommitOf: (text) => new Promise((sprung) => (trap = { text, sprung })),
     close: async () => {
       if (server.listening) await cut();

@@ -1,0 +1,150 @@
+/** Changes of a venue's margin policy: its parameters, and the interest on debts. */
+import { Arg, Ctx, Field, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
+
+import type { Decimal } from '../../margin/decimal.js';
+import { interestRate, marginPolicy, type PolicyDraft } from '../../policy/versions/margin-policy.js';
+import { POLICY_PARAMETERS, type PolicyParameters } from '../../policy/versions/policy-parameters.js';
+import { Access } from '../types/access.js';
+import { Cost, TRANSACTION, perAccount, sum } from '../types/cost.js';
+import type { Context } from '../execution/context.js';
+import { DecimalScalar } from '../types/scalars.js';
+import { MarginPolicy, MarginPolicyResolver, parameterType } from '../venue/margin-policy.js';
+import { ChangePayload, addDatedFields, makeChange, type DatedChange, type RuleKind } from './rule-change.js';
+
+const POLICY_VERSION =
+  "The newest version of the venue's policy that the admin saw, scheduled and cancelled ones included.";
+
+@InputType({ description: 'What a debt in one asset shall cost.' })
+class InterestRateDraft {
+  @Field(() => String, { description: "The venue's code." })
+  venue!: string;
+
+  @Field(() => String, { description: 'The symbol of the asset that is owed.' })
+  asset!: string;
+
+  @Field(() => DecimalScalar, { description: 'Per full hour, as a part of 1; 0 ends the interest.' })
+  hourlyRate!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'In units of the asset, from 0 on: no interest on a debt within it.' })
+  freeThreshold!: Decimal;
+}
+
+@InputType({ description: 'What a debt in one asset shall cost.' })
+export class ChangeInterestRateInput extends InterestRateDraft {}
+
+addDatedFields(ChangeInterestRateInput, { expectedVersion: POLICY_VERSION });
+
+@InputType({ description: 'The balance below which other assets are converted to cover the debt.' })
+export class AutoExchangeThresholdInput {
+  @Field(() => String, { description: 'The symbol of the asset that is owed.' })
+  asset!: string;
+
+  @Field(() => DecimalScalar, { description: 'In units of the asset; 0 or negative.' })
+  balance!: Decimal;
+}
+
+/** The parameters of a draft. One that is omitted or null stays. */
+type Edits = { readonly [K in keyof PolicyParameters]?: PolicyParameters[K] | null };
+
+@InputType({ description: "What a venue's margin policy shall say. What is left out, or null, stays as it is." })
+class MarginPolicyDraft {
+  @Field(() => String, { description: "The venue's code." })
+  venue!: string;
+
+  @Field(() => [AutoExchangeThresholdInput], {
+    nullable: true,
+    description: 'All thresholds, one an asset, at most 50; empty: nothing is converted.',
+  })
+  autoExchange?: AutoExchangeThresholdInput[] | null;
+}
+
+for (const parameter of POLICY_PARAMETERS) {
+  const { name, draft: description } = parameter;
+  Field(() => parameterType(parameter), { nullable: true, description })(MarginPolicyDraft.prototype, name);
+}
+
+@InputType({ description: "A change of a venue's margin policy. What is left out, or null, stays as it is." })
+export class ChangeMarginPolicyInput extends MarginPolicyDraft {}
+
+addDatedFields(ChangeMarginPolicyInput, { expectedVersion: POLICY_VERSION });
+
+@ObjectType({ description: 'What became of a change of an interest rate.', simpleResolvers: true })
+export class ChangeInterestRatePayload extends ChangePayload {
+  @Field(() => MarginPolicy, { nullable: true, description: 'The new version; null when it was refused.' })
+  policy!: unknown;
+}
+
+@ObjectType({ description: 'What became of a change of a margin policy.', simpleResolvers: true })
+export class ChangeMarginPolicyPayload extends ChangePayload {
+  @Field(() => MarginPolicy, { nullable: true, description: 'The new version; null when it was refused.' })
+  policy!: unknown;
+}
+
+/** Converts the input for the rules: an omitted field is undefined. */
+function policyDraftOf(input: MarginPolicyDraft & Edits): PolicyDraft {
+  const edits = POLICY_PARAMETERS.map(({ name }) => [name, input[name] ?? undefined] as const);
+  return { ...Object.fromEntries(edits), venue: input.venue, autoExchange: input.autoExchange ?? undefined };
+}
+
+@Resolver()
+class PolicyChanges {
+  @Access('ADMIN')
+  @Cost(sum(TRANSACTION, perAccount('compared')))
+  @Mutation(() => ChangeInterestRatePayload, {
+    description:
+      "Admins. Adds a version of the venue's policy, with another rate for one asset. Hours that end before it takes " +
+      'effect are paid by the version that held then. A rate beyond half or double of what it was, and dearer interest with ' +
+      'less notice than the guard rails say, need `force`.',
+  })
+  async changeInterestRate(
+    @Arg('input', () => ChangeInterestRateInput, { description: 'What shall be in force.' })
+    input: ChangeInterestRateInput & DatedChange,
+    @Ctx() context: Context,
+  ): Promise<ChangeInterestRatePayload> {
+    const { version, ...made } = await makeChange('changeInterestRate', interestRate, input, input, context);
+    return { policy: version, ...made };
+  }
+
+  @Access('ADMIN')
+  @Cost(sum(TRANSACTION, perAccount('compared')))
+  @Mutation(() => ChangeMarginPolicyPayload, {
+    description:
+      "Admins. Adds a version of the venue's policy; interest and guard rails go along as they are. A threshold or the " +
+      'liquidation fee that moves farther than the guard rails say, what is stricter with less notice, and a policy that ' +
+      'would lift an account to LIQUIDATION need `force`.',
+  })
+  async changeMarginPolicy(
+    @Arg('input', () => ChangeMarginPolicyInput, { description: 'What shall be in force.' })
+    input: ChangeMarginPolicyInput & Edits & DatedChange,
+    @Ctx() context: Context,
+  ): Promise<ChangeMarginPolicyPayload> {
+    const { version, ...made } = await makeChange(
+      'changeMarginPolicy',
+      marginPolicy,
+      policyDraftOf(input),
+      input,
+      context,
+    );
+    return { policy: version, ...made };
+  }
+}
+
+export const KINDS: readonly RuleKind[] = [
+  {
+    rule: marginPolicy,
+    resolvers: [MarginPolicyResolver, PolicyChanges],
+    field: 'marginPolicy',
+    description: "What a venue's margin policy shall say.",
+    input: MarginPolicyDraft,
+    draftOf: policyDraftOf,
+  },
+  {
+    rule: interestRate,
+    // Those of the policy: interest is a part of it.
+    resolvers: [],
+    field: 'interestRate',
+    description: 'What a debt in one asset shall cost.',
+    input: InterestRateDraft,
+    draftOf: (input) => input,
+  },
+];

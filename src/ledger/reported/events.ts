@@ -1,0 +1,290 @@
+/**
+ * Reported events come in batches. Each is taken once by its id, however often it arrives, and each by itself: valid
+ * ones are taken, invalid ones are named. Batches of different accounts are committed together.
+ */
+import { refuse, within } from '../../margin/refusal.js';
+import { problemOfInstant } from '../../market/quote-check.js';
+import { isUnavailable, NotRecordedError } from '../../platform/database/database-errors.js';
+import { transact, type Transaction } from '../../platform/database/database.js';
+import { Group } from '../../platform/database/groups.js';
+import type { Wait } from '../../platform/database/wait.js';
+import { isUuid } from '../../platform/ids.js';
+import type { Lanes } from '../../platform/lanes.js';
+import {
+  accountNotFound,
+  inLanes,
+  lookAgain,
+  problemOfId,
+  type BatchResult,
+  type Refusal,
+  type ReportingParts,
+} from '../ledger-checks.js';
+import { writeAccounts } from '../account-writes.js';
+import { lockAccounts, type LockedAccount } from '../locked-accounts.js';
+import type { Holdings } from '../records.js';
+
+export interface ReportedEvent {
+  readonly accountId: string;
+  readonly at: Date;
+}
+
+/** An event with its locked account. */
+export interface BookedEvent<F extends ReportedEvent> {
+  readonly event: F;
+  readonly locked: LockedAccount;
+}
+
+/** An event that was recorded before, at a venue. */
+export interface KnownEvent {
+  readonly venue: string;
+  readonly id: string;
+  readonly content: string;
+}
+
+/** What is special to one kind of event, for one group of batches in one try of its transaction. */
+export interface ReportedEventKind<F extends ReportedEvent> {
+  /** In words: "fill". */
+  readonly name: string;
+  /** Names in the input, of the list and of the event's id: "fills", "fillId". */
+  readonly list: string;
+  readonly idField: string;
+  idOf(event: F): string;
+  /** All that identifies the event's content, in one string. */
+  contentOf(event: F, locked: LockedAccount): string;
+  /** Why the event is invalid, whatever the account holds. */
+  problemOf(event: F, locked: LockedAccount): Refusal | null;
+  /** Posts the event's effects, or refuses it. */
+  post(event: F, locked: LockedAccount): Refusal | null;
+  readKnown(tx: Transaction, venues: readonly string[], ids: readonly string[]): Promise<KnownEvent[]>;
+  /** Leaves out those that are recorded already, and returns how many it has recorded. */
+  insert(tx: Transaction, taken: readonly BookedEvent<F>[]): Promise<number>;
+}
+
+export interface ReportedEventsResult<F extends ReportedEvent> extends BatchResult {
+  /** Events recorded now or before. */
+  readonly standing: readonly F[];
+}
+
+/** One batch that is first in the lanes of its accounts. */
+interface Batch<F extends ReportedEvent> {
+  readonly parts: ReportingParts;
+  readonly events: readonly F[];
+  /** Of its accounts. */
+  readonly ids: readonly string[];
+  readonly now: Date;
+  readonly wait: Wait;
+}
+
+/** Some events were recorded before, or between two statements. What they are must be read first. */
+class KnownEventsError extends Error {
+  constructor() {
+    super('Events of a batch are recorded already.');
+    this.name = 'KnownEventsError';
+  }
+}
+
+const TRIES = 6;
+
+/** Records events of one kind. */
+export class ReportedEvents<F extends ReportedEvent> {
+  /** Of each process; a test has several. */
+  private readonly groups = new WeakMap<Lanes, Group<Batch<F>, ReportedEventsResult<F>>>();
+
+  /**
+   * @param kindOf called once a try, when the accounts are locked; it may take the locks that come after them
+   */
+  constructor(
+    private readonly kindOf: (
+      parts: ReportingParts,
+      now: Date,
+      batch: {
+        readonly tx: Transaction;
+        readonly events: readonly F[];
+        readonly lockedAccounts: ReadonlyMap<string, LockedAccount>;
+      },
+    ) => ReportedEventKind<F> | Promise<ReportedEventKind<F>>,
+  ) {}
+
+  /** Records each event once, in the order of the list. A refused event is not stored: its id may come again. */
+  async record(parts: ReportingParts, events: readonly F[], now: Date): Promise<ReportedEventsResult<F>> {
+    const ids = [...new Set(events.map(({ accountId }) => accountId).filter(isUuid))];
+    return inLanes(parts, ids, null, (wait) =>
+      this.groupOf(parts.lanes).add({ parts, events, ids, now, wait }, events.length),
+    );
+  }
+
+  private groupOf(lanes: Lanes): Group<Batch<F>, ReportedEventsResult<F>> {
+    const known = this.groups.get(lanes) ?? new Group((batches) => this.commit(batches));
+    this.groups.set(lanes, known);
+    return known;
+  }
+
+  /** Commits the batches of which no account is locked elsewhere; each of the others waits alone. */
+  private async commit(
+    batches: readonly Batch<F>[],
+  ): Promise<(ReportedEventsResult<F> | Promise<ReportedEventsResult<F>>)[]> {
+    try {
+      const results = await this.book(batches, true);
+      return batches.map((batch, place) => results[place] ?? this.alone(batch));
+    } catch (error) {
+      // Nobody knows what became of the commit.
+      if (isUnavailable(error) && !(error instanceof NotRecordedError)) throw error;
+      // One may be at fault, and must not refuse the others.
+      return batches.map((batch) => this.alone(batch));
+    }
+  }
+
+  private async alone(batch: Batch<F>): Promise<ReportedEventsResult<F>> {
+    const [result] = await this.book([batch], false);
+    if (result == null) throw new Error('Expected the result of a batch.');
+    return result;
+  }
+
+  /** Null for a batch of which an account is unknown or, with `free`, locked elsewhere. */
+  private async book(batches: readonly Batch<F>[], free: boolean): Promise<(ReportedEventsResult<F> | null)[]> {
+    const [first] = batches;
+    if (first === undefined) return [];
+    const { db, bus, hotAccounts } = first.parts;
+    const now = new Date(Math.max(...batches.map((batch) => batch.now.getTime())));
+    for (let tries = 1; ; tries++) {
+      try {
+        const results = await transact(
+          db,
+          (tx) => this.bookIn(tx, first.parts, batches, { now, free, isKnown: tries > 1 }),
+          first.wait,
+        );
+        const changed = results.flatMap((result) => result?.changed ?? []);
+        const holdings = results.flatMap((result) => [...(result?.holdings.values() ?? [])]);
+        if (changed.length > 0) {
+          hotAccounts.wrote(holdings);
+          bus.emit('accounts', { ids: changed, cause: 'ACCOUNT', isHeld: true });
+        }
+        return results;
+      } catch (error) {
+        if (error instanceof KnownEventsError && tries < TRIES) continue;
+        return lookAgain(
+          bus,
+          batches.flatMap(({ events }) => events),
+        )(error);
+      }
+    }
+  }
+
+  private async bookIn(
+    tx: Transaction,
+    parts: ReportingParts,
+    batches: readonly Batch<F>[],
+    { now, free, isKnown }: { readonly now: Date; readonly free: boolean; readonly isKnown: boolean },
+  ): Promise<(ReportedEventsResult<F> | null)[]> {
+    const { rulebook, hotAccounts: known } = parts;
+    const ids = batches.flatMap((batch) => batch.ids);
+    const lockedAccounts = await lockAccounts(tx, rulebook, ids, null, { free, known });
+    const got = batches.map((batch) => !free || batch.ids.every((id) => lockedAccounts.has(id)));
+    const events = batches.flatMap((batch, place) => (got[place] === true ? batch.events : []));
+    if (!got.includes(true)) return batches.map(() => null);
+    const kind = await this.kindOf(parts, now, { tx, events, lockedAccounts });
+    const before = isKnown ? await readKnown(tx, kind, events, lockedAccounts) : null;
+    const booking = new Booking(kind, lockedAccounts, before, now);
+    const outcomes = batches.map((batch, place) => (got[place] === true ? booking.take(batch.events) : null));
+    const { taken } = booking;
+    if (taken.length > 0 && (await kind.insert(tx, taken)) < taken.length) throw new KnownEventsError();
+    const changed = new Set(await writeAccounts(tx, lockedAccounts.values(), now));
+    return batches.map((batch, place) => {
+      const outcome = outcomes[place];
+      if (outcome == null) return null;
+      const holdings = new Map<string, Holdings>();
+      for (const id of batch.ids) {
+        const locked = lockedAccounts.get(id);
+        if (locked !== undefined) holdings.set(id, locked.committed(now));
+      }
+      return { ...outcome, changed: batch.ids.filter((id) => changed.has(id)), holdings };
+    });
+  }
+}
+
+/** The events of a group, batch by batch. */
+class Booking<F extends ReportedEvent> {
+  /** Events to be recorded. */
+  readonly taken: BookedEvent<F>[] = [];
+  private readonly known: Map<string, string>;
+
+  /** @param before what is recorded already; null: that was not read, since most events are new */
+  constructor(
+    private readonly kind: ReportedEventKind<F>,
+    private readonly lockedAccounts: ReadonlyMap<string, LockedAccount>,
+    private readonly before: ReadonlyMap<string, string> | null,
+    private readonly now: Date,
+  ) {
+    this.known = new Map(before);
+  }
+
+  take(events: readonly F[]): Pick<ReportedEventsResult<F>, 'recorded' | 'alreadyKnown' | 'refusals' | 'standing'> {
+    const { kind, lockedAccounts, known, now } = this;
+    const refusals: Refusal[] = [];
+    const standing: F[] = [];
+    let recorded = 0;
+    for (const [index, event] of events.entries()) {
+      const outcome = recordOne(kind, event, lockedAccounts.get(event.accountId), known, now);
+      if ('refusal' in outcome) {
+        // One that was recorded before is known, even if the account would refuse it now.
+        if (outcome.isPosted && this.before === null) throw new KnownEventsError();
+        refusals.push(within([kind.list, String(index)], outcome.refusal));
+        continue;
+      }
+      standing.push(event);
+      if (!outcome.isNew) continue;
+      recorded += 1;
+      this.taken.push(outcome);
+    }
+    return { recorded, alreadyKnown: standing.length - recorded, refusals, standing };
+  }
+}
+
+type Outcome<F extends ReportedEvent> =
+  | (BookedEvent<F> & { readonly isNew: boolean })
+  /** With `isPosted` the account refuses it; else it is invalid. */
+  | { readonly refusal: Refusal; readonly isPosted: boolean };
+
+function recordOne<F extends ReportedEvent>(
+  kind: ReportedEventKind<F>,
+  event: F,
+  locked: LockedAccount | undefined,
+  known: Map<string, string>,
+  now: Date,
+): Outcome<F> {
+  const idField = [kind.idField];
+  const problem = problemOfId(kind.idOf(event), idField);
+  if (problem !== null) return { refusal: problem, isPosted: false };
+  if (locked === undefined) return { refusal: accountNotFound(['accountId']), isPosted: false };
+  const ofContent = kind.problemOf(event, locked) ?? problemOfInstant(event.at, now.getTime(), ['at']);
+  if (ofContent !== null) return { refusal: ofContent, isPosted: false };
+  const key = keyOf(locked.account.venue, kind.idOf(event));
+  const content = kind.contentOf(event, locked);
+  const before = known.get(key);
+  if (before !== undefined) {
+    if (before === content) return { event, locked, isNew: false };
+    const message = `This ${kind.name} id was recorded at ${locked.account.venue} before, with other content.`;
+    return { refusal: refuse('IDEMPOTENCY_KEY_REUSED', message, idField), isPosted: true };
+  }
+  const refusal = kind.post(event, locked);
+  if (refusal !== null) return { refusal, isPosted: true };
+  known.set(key, content);
+  return { event, locked, isNew: true };
+}
+
+/** Events recorded under these ids, at the venues of these accounts. */
+async function readKnown<F extends ReportedEvent>(
+  tx: Transaction,
+  kind: ReportedEventKind<F>,
+  events: readonly F[],
+  lockedAccounts: ReadonlyMap<string, LockedAccount>,
+): Promise<Map<string, string>> {
+  const venues = [...new Set([...lockedAccounts.values()].map((locked) => locked.account.venue))];
+  const ids = events.map((event) => kind.idOf(event)).filter((id) => problemOfId(id, []) === null);
+  const known = await kind.readKnown(tx, venues, ids);
+  return new Map(known.map(({ venue, id, content }) => [keyOf(venue, id), content]));
+}
+
+function keyOf(venue: string, id: string): string {
+  return `${venue}/${id}`;
+}

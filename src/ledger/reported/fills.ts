@@ -1,0 +1,160 @@
+/** Fills of the matching engine (rules: 1 and 6): reported events, each taken once. */
+import { toPlain, type Decimal } from '../../margin/decimal.js';
+import { applyFill } from '../../margin/change/fill.js';
+import { SETTLEMENT_ASSET, type PositionSide, type TradeSide } from '../../margin/model.js';
+import { within } from '../../margin/refusal.js';
+import { problemOfPrice } from '../../market/quote-check.js';
+import { columnOf } from '../../platform/database/columns.js';
+import type { Transaction } from '../../platform/database/database.js';
+import type { LedgerKind } from '../../platform/prisma/enums.js';
+import type { InstrumentRecord, Rulebook } from '../../policy/rulebook/rulebook.js';
+import {
+  instrumentNotFound,
+  problemOfFee,
+  problemOfSize,
+  type BatchResult,
+  type LedgerParts,
+  type Refusal,
+  type ReportingParts,
+} from '../ledger-checks.js';
+import type { LockedAccount } from '../locked-accounts.js';
+import { bookAutoExchange } from '../auto-exchange.js';
+import { ReportedEvents, type BookedEvent, type KnownEvent, type ReportedEventKind } from './events.js';
+import { settingOf } from '../records.js';
+
+export interface NewFill {
+  readonly fillId: string;
+  readonly accountId: string;
+  readonly instrument: string;
+  readonly side: TradeSide;
+  readonly positionSide: PositionSide | null;
+  readonly size: Decimal;
+  readonly price: Decimal;
+  /** Positive: the account pays. */
+  readonly fee: Decimal;
+  readonly at: Date;
+}
+
+export interface FillsResult extends BatchResult {
+  /** Fills recorded now or before. */
+  readonly standing: readonly NewFill[];
+}
+
+const FILLS = new ReportedEvents<NewFill>((parts, now) => fillKind(parts, now));
+
+/**
+ * Records each fill once, in the order of the list. Margin is not checked: a fill has happened. A debt past its
+ * threshold after a fill and its fee is exchanged before the next fill.
+ */
+export async function recordFills(parts: ReportingParts, fills: readonly NewFill[], now: Date): Promise<FillsResult> {
+  return FILLS.record(parts, fills, now);
+}
+
+function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
+  const { rulebook } = parts;
+  const realized = new Map<NewFill, Decimal>();
+  const instrumentOf = (fill: NewFill, { account }: LockedAccount): InstrumentRecord | null =>
+    rulebook.instrument(account.venue, fill.instrument);
+  return {
+    ...{ name: 'fill', list: 'fills', idField: 'fillId' },
+    idOf: ({ fillId }) => fillId,
+    contentOf,
+    problemOf: (fill, locked) => problemOfContent(fill, instrumentOf(fill, locked)),
+    post: (fill, locked) => {
+      const effect = bookFill(fill, instrumentOf(fill, locked) as InstrumentRecord, locked, rulebook);
+      if (effect.refusal !== null) {
+        return within([fill.positionSide === null ? 'positionSide' : 'size'], effect.refusal);
+      }
+      bookAutoExchange(locked, fill.fillId, parts, now);
+      realized.set(fill, effect.realizedPnl);
+      return null;
+    },
+    readKnown: readFillsOf,
+    insert: (tx, taken) =>
+      insertFills(
+        tx,
+        taken.map((booked) => ({ ...booked, realizedPnl: realized.get(booked.event) as Decimal })),
+        now,
+      ),
+  };
+}
+
+async function readFillsOf(tx: Transaction, venues: readonly string[], ids: readonly string[]): Promise<KnownEvent[]> {
+  const rows = await tx.$queryRaw<(Record<string, string | null> & { venue: string; id: string; at: Date })[]>`
+    SELECT venue_code AS venue, fill_id AS id, account_id::text AS account, instrument, side::text AS side,
+      position_side::text AS "positionSide", trim_scale(size)::text AS size, trim_scale(price)::text AS price,
+      trim_scale(fee)::text AS fee, at
+    FROM fills
+    WHERE venue_code = ANY(${columnOf(venues, (venue) => venue)}::text[])
+      AND fill_id = ANY(${columnOf(ids, (id) => id)}::text[])`;
+  return rows.map(({ venue, id, account, instrument, side, positionSide, size, price, fee, at }) => {
+    const content = [account, instrument, side, positionSide, size, price, fee, at.getTime()];
+    return { venue, id, content: content.join('|') };
+  });
+}
+
+/** Returns how many there are now of those that were not there. */
+async function insertFills(
+  tx: Transaction,
+  booked: readonly (BookedEvent<NewFill> & { readonly realizedPnl: Decimal })[],
+  now: Date,
+): Promise<number> {
+  // Ordered, because the sequence numbers an account's fills.
+  return tx.$executeRaw`/* prepared */
+    INSERT INTO fills (venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, realized_pnl,
+      at, recorded_at)
+    SELECT venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, realized_pnl, at,
+      recorded_at
+    FROM unnest(
+      ${columnOf(booked, ({ locked }) => locked.account.venue)}::text[],
+      ${columnOf(booked, ({ event }) => event.fillId)}::text[],
+      ${columnOf(booked, ({ event }) => event.accountId)}::uuid[],
+      ${columnOf(booked, ({ event }) => event.instrument)}::text[],
+      ${columnOf(booked, ({ event }) => event.side)}::"TradeSide"[],
+      ${columnOf(booked, ({ event, locked }) => sideOf(event, locked))}::"PositionSide"[],
+      ${columnOf(booked, ({ event }) => toPlain(event.size))}::numeric[],
+      ${columnOf(booked, ({ event }) => toPlain(event.price))}::numeric[],
+      ${columnOf(booked, ({ event }) => toPlain(event.fee))}::numeric[],
+      ${columnOf(booked, ({ realizedPnl }) => toPlain(realizedPnl))}::numeric[],
+      ${columnOf(booked, ({ event }) => event.at.toISOString())}::timestamptz[],
+      ${columnOf(booked, ({ locked }) => locked.recordedAt(now).toISOString())}::timestamptz[]
+    ) WITH ORDINALITY AS row (venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee,
+      realized_pnl, at, recorded_at, position)
+    ORDER BY position
+    ON CONFLICT DO NOTHING`;
+}
+
+function bookFill(
+  fill: NewFill,
+  instrument: InstrumentRecord,
+  locked: LockedAccount,
+  rulebook: Rulebook,
+): { refusal: Refusal } | { refusal: null; realizedPnl: Decimal } {
+  const effect = applyFill(locked.state(rulebook), { ...fill, ...settingOf(locked, instrument) });
+  if (effect.refusal !== null) return effect;
+  for (const position of effect.positions) locked.setPosition(position);
+  for (const change of effect.changes) {
+    const cause = { kind: change.kind as LedgerKind, reference: fill.fillId, reportedAt: fill.at };
+    locked.post(SETTLEMENT_ASSET, change.quantity, cause);
+  }
+  return effect;
+}
+
+function problemOfContent(fill: NewFill, instrument: InstrumentRecord | null): Refusal | null {
+  if (instrument === null) return instrumentNotFound(['instrument']);
+  return (
+    problemOfSize(fill.size, 'size', ['size']) ??
+    problemOfPrice(fill.price, ['price']) ??
+    problemOfFee(fill.fee, ['fee'])
+  );
+}
+
+function contentOf(fill: NewFill, locked: LockedAccount): string {
+  const numbers = [fill.size, fill.price, fill.fee].map(toPlain);
+  return [fill.accountId, fill.instrument, fill.side, sideOf(fill, locked), ...numbers, fill.at.getTime()].join('|');
+}
+
+/** The position side counts only in hedge mode. */
+function sideOf({ positionSide }: NewFill, { account }: LockedAccount): PositionSide | null {
+  return account.positionMode === 'HEDGE' ? positionSide : null;
+}

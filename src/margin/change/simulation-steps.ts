@@ -1,0 +1,166 @@
+/**
+ * The single steps of a simulation (rules: 14): each is the real change with its own rule, applied to an account that is
+ * not stored.
+ */
+import { checkTrade } from './acceptance.js';
+import { balanceOf, withBalanceChanges, withPositions } from '../state/account.js';
+import { assessMargin } from '../state/assess.js';
+import { autoExchange } from './auto-exchange.js';
+import { ZERO, type Decimal } from '../decimal.js';
+import { applyFill } from './fill.js';
+import { checkMarginAdjustment } from './isolated.js';
+import { checkLeverage, withLeverage } from './leverage.js';
+import { checkCollateralMode } from './modes.js';
+import {
+  SETTLEMENT_ASSET,
+  type AccountState,
+  type CollateralMode,
+  type InstrumentRules,
+  type MarginMode,
+  type Market,
+  type Policy,
+  type PositionSide,
+  type PositionState,
+  type TradeSide,
+} from '../model.js';
+import { checkPlatformCaps } from './platform-cap.js';
+import { refuse, type Refusal } from '../refusal.js';
+import { checkTransferOut } from '../solve/transferable.js';
+import { checkCredit } from './unpriced.js';
+
+/** What an account has set for an instrument. */
+export interface InstrumentSetting {
+  readonly leverage: Decimal;
+  readonly marginMode: MarginMode;
+}
+
+/** One step: the account after it, and why it would be refused. */
+export interface Step {
+  readonly account: AccountState;
+  readonly refusal: Refusal | null;
+  /** Symbols whose stale price the step passes by only. */
+  readonly stale?: readonly string[];
+}
+
+/** What every step is taken at. */
+export interface Terms {
+  readonly market: Market;
+  readonly policy: Policy;
+  /** By asset with a platform cap: coins of it that nobody uses yet. */
+  readonly platformRoom: ReadonlyMap<string, Decimal>;
+}
+
+export interface SimulatedMargin {
+  readonly instrument: string;
+  /** Null: the one position in the instrument. */
+  readonly positionSide: PositionSide | null;
+  /** In USDT; negative: out. */
+  readonly quantity: Decimal;
+}
+
+export interface SimulatedTrade {
+  readonly instrument: string;
+  readonly side: TradeSide;
+  readonly positionSide: PositionSide | null;
+  readonly size: Decimal;
+  /** Null: the present mark price. */
+  readonly price: Decimal | null;
+  readonly fee: Decimal;
+}
+
+/** A lack of margin or balance has a result to show; what is impossible has none. */
+const SHOWN: readonly string[] = ['INSUFFICIENT_MARGIN', 'INSUFFICIENT_BALANCE', 'BELOW_MAINTENANCE_MARGIN'];
+
+export function isApplied(refusal: Refusal | null): boolean {
+  return refusal === null || SHOWN.includes(refusal.code);
+}
+
+function step(before: AccountState, after: AccountState, refusal: Refusal | null): Step {
+  return { account: isApplied(refusal) ? after : before, refusal };
+}
+
+function exchanged(account: AccountState, { market, policy }: Terms): AccountState {
+  return withBalanceChanges(account, autoExchange(account, market, policy));
+}
+
+export function switchMode(account: AccountState, collateralMode: CollateralMode, terms: Terms): Step {
+  const { market, policy, platformRoom } = terms;
+  const after = { ...account, collateralMode };
+  const refusal =
+    checkCollateralMode(collateralMode, account, market, policy) ??
+    checkPlatformCaps(account, after, policy.collateralRatios, platformRoom);
+  return step(account, collateralMode === account.collateralMode ? account : exchanged(after, terms), refusal);
+}
+
+export function setLeverage(
+  account: AccountState,
+  rules: InstrumentRules,
+  leverage: Decimal,
+  present: Decimal,
+  { market, policy }: Terms,
+): Step {
+  const refusal = checkLeverage(rules, leverage, present, account, market, policy);
+  return step(account, withLeverage(account, rules.symbol, leverage), refusal);
+}
+
+/** @param start the account before all steps: the platform's room was left then, and earlier steps have used some up */
+export function transfer(
+  start: AccountState,
+  account: AccountState,
+  asset: string,
+  quantity: Decimal,
+  { market, policy, platformRoom }: Terms,
+): Step {
+  if (!policy.assets.has(asset)) return { account, refusal: refuse('ASSET_NOT_FOUND', `There is no asset ${asset}.`) };
+  const after = withBalanceChanges(account, [{ asset, quantity, kind: 'TRANSFER' }]);
+  const refusal = quantity.lt(ZERO)
+    ? checkTransferOut(asset, quantity.negated(), account, market, policy)
+    : (checkCredit(asset, balanceOf(after, asset), account.collateralMode, market, policy) ??
+      checkPlatformCaps(start, after, policy.collateralRatios, platformRoom));
+  return step(account, after, refusal);
+}
+
+export function adjustMargin(
+  account: AccountState,
+  { instrument, positionSide, quantity }: SimulatedMargin,
+  { market, policy }: Terms,
+): Step {
+  const isNamed = (held: Pick<PositionState, 'instrument' | 'side'>): boolean =>
+    held.instrument === instrument && (positionSide === null || held.side === positionSide);
+  const [report, another] = assessMargin(account, market, policy).positions.filter(isNamed);
+  if (report === undefined) {
+    return { account, refusal: refuse('POSITION_NOT_FOUND', `There is no such position in ${instrument}.`) };
+  }
+  if (another !== undefined) {
+    const message = `${instrument} has two positions: name the side.`;
+    return { account, refusal: refuse('INVALID_INPUT', message, ['positionSide']) };
+  }
+  const refusal = checkMarginAdjustment(report, quantity, account, market, policy);
+  const isolatedMargin = report.isolatedMargin.plus(quantity);
+  // More than the whole margin cannot be shown as taken out.
+  if (isolatedMargin.isNegative()) return { account, refusal };
+  const positions = account.positions.map((held) => (isNamed(held) ? { ...held, isolatedMargin } : held));
+  const entry = { asset: SETTLEMENT_ASSET, quantity: quantity.negated(), kind: 'MARGIN_ADJUSTMENT' } as const;
+  return step(account, withBalanceChanges({ ...account, positions }, [entry]), refusal);
+}
+
+export function makeTrade(
+  account: AccountState,
+  trade: SimulatedTrade,
+  setting: InstrumentSetting,
+  terms: Terms,
+): Step {
+  const { market, policy } = terms;
+  const mark = market.mark(trade.instrument);
+  const price = trade.price ?? mark?.price;
+  if (price === undefined) {
+    return { account, refusal: refuse('PRICE_UNAVAILABLE', `${trade.instrument} has no mark price to trade at.`) };
+  }
+  const effect = applyFill(account, { ...trade, price, ...setting });
+  if (effect.refusal !== null) return { account, refusal: effect.refusal };
+  const filled = withBalanceChanges(withPositions(account, effect.positions), effect.changes);
+  const after = exchanged(filled, terms);
+  const { refusal, stale } = checkTrade(account, after, market, policy);
+  const tradedAt = trade.price === null && mark?.stale === true ? [trade.instrument] : [];
+  return { ...step(account, after, refusal), stale: refusal === null ? [...stale, ...tradedAt] : [] };
+}

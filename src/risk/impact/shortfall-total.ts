@@ -1,0 +1,182 @@
+/**
+ * Maintenance margin less margin balance, summed over cross accounts in LIQUIDATION, exactly. All of its parts are
+ * linear within segments of the curves, so that sums of quantities, sizes and costs are enough. An account of which
+ * floats do not tell surely how it stands is assessed.
+ */
+import { debtRate } from '../../margin/curve.js';
+import { ZERO, decimal, type Decimal } from '../../margin/decimal.js';
+import type { Policy, PositionState } from '../../margin/model.js';
+import { assessMargin } from '../../margin/state/assess.js';
+import type { PriceSnapshot } from '../../market/price-snapshot.js';
+import {
+  FIRST_HOLDING,
+  FIRST_POSITION,
+  HOLDINGS,
+  POSITIONS,
+  POSITION_AMOUNTS,
+  UNIT_HALVES,
+  UNIT_WORDS,
+} from '../columns/columns.js';
+import { ExactSum } from '../columns/exact-sum.js';
+import type { KnownAccounts } from '../columns/known-accounts.js';
+import { sureStatus, thresholdsOf, type Thresholds } from '../columns/prefilter.js';
+import type { RuleColumns } from '../columns/rule-columns.js';
+import { INTERVAL_STRIDE, valueUnits, type Columns } from '../columns/valuation.js';
+import { CollateralTotal } from './collateral-total.js';
+import { DebtTotal, MaintenanceTotal } from './maintenance-total.js';
+
+/** One asset in one collateral mode on one chain. */
+interface HoldingSums {
+  readonly counted: CollateralTotal;
+  readonly owed: DebtTotal;
+  /** Of the debts, what counts: 1 of the balance, and what the policy requires for them. */
+  readonly weight: Decimal;
+}
+
+/** One instrument under one policy. */
+interface PositionSums {
+  readonly maintenance: MaintenanceTotal;
+  readonly mark: Decimal;
+  /** Long less short. */
+  readonly size: ExactSum;
+}
+
+const unit = new Uint32Array(1);
+const interval = new Float64Array(INTERVAL_STRIDE);
+const flags = new Uint8Array(1);
+
+export class ShortfallTotal {
+  /** By row of the rules' columns. */
+  private readonly holdings: (HoldingSums | undefined)[] = [];
+  private readonly positions: (PositionSums | undefined)[] = [];
+  private readonly thresholds = new Map<Policy, Thresholds>();
+  /** What long positions have cost, less what short ones have. */
+  private readonly cost = new ExactSum();
+  private oneByOne = ZERO;
+  private readonly columns: Columns;
+  /** The item that is being added. */
+  private cross = 0;
+  private place = 0;
+
+  /**
+   * @param snapshot the prices
+   * @param rules the rules' columns at these prices
+   */
+  constructor(
+    private readonly known: KnownAccounts,
+    private readonly snapshot: PriceSnapshot,
+    rules: RuleColumns,
+  ) {
+    const { units, holdings, positions } = known.columns;
+    this.columns = { units, holdings, positions, rules };
+  }
+
+  /** Adds an account if its cross state is in LIQUIDATION at these prices. */
+  add(cross: number): void {
+    const { venue, policy } = this.known.ruleSetAt(cross);
+    unit[0] = cross;
+    this.cross = cross;
+    valueUnits(this.columns, unit, 0, 1, interval, flags);
+    const [low = 0, high = 0, least = 0, most = 0] = interval;
+    const status = sureStatus(this.thresholdsUnder(policy), flags[0] ?? 0, low, high, least, most);
+    if (status === 'LIQUIDATION') {
+      this.addHoldings(cross);
+      this.addPositions(cross);
+    } else if (status === null) {
+      const report = assessMargin(this.known.stateAt(cross), this.snapshot.marketOf(venue), policy);
+      if (report.status !== 'LIQUIDATION') return;
+      this.oneByOne = this.oneByOne.plus(report.maintenanceMargin).minus(report.marginBalance);
+    }
+  }
+
+  /** In USDT. */
+  get value(): Decimal {
+    let value = this.oneByOne.plus(this.cost.total);
+    for (const sums of this.holdings) {
+      if (sums !== undefined) value = value.minus(sums.counted.value).plus(sums.owed.value.times(sums.weight));
+    }
+    for (const sums of this.positions) {
+      if (sums === undefined) continue;
+      value = value.plus(sums.maintenance.value).minus(sums.size.total.times(sums.mark));
+    }
+    return value;
+  }
+
+  private addHoldings(cross: number): void {
+    const { units, holdings } = this.known.columns;
+    const first = units.words[cross * UNIT_WORDS + FIRST_HOLDING] as number;
+    const end = first + (units.halves[cross * UNIT_HALVES + HOLDINGS] as number);
+    for (let item = first; item < end; item++) {
+      const row = holdings.row[item] as number;
+      const sums = this.holdings[row] ?? this.beginHolding(cross, row);
+      const quantity = holdings.quantity[item] as number;
+      const digits = holdings.digits[item] as number;
+      this.place = item - first;
+      if (quantity > 0) sums.counted.add(quantity, digits, this.exactQuantity);
+      else sums.owed.add(-quantity, digits, this.exactDebt);
+    }
+  }
+
+  private addPositions(cross: number): void {
+    const { units, positions } = this.known.columns;
+    const first = units.words[cross * UNIT_WORDS + FIRST_POSITION] as number;
+    const end = first + (units.halves[cross * UNIT_HALVES + POSITIONS] as number);
+    for (let item = first; item < end; item++) {
+      const row = positions.row[item] as number;
+      const sums = this.positions[row] ?? this.beginPosition(cross, row);
+      const size = positions.amounts[item * POSITION_AMOUNTS] as number;
+      const offset = positions.amounts[item * POSITION_AMOUNTS + 1] as number;
+      const digits = positions.digits[item] as number;
+      this.place = item - first;
+      sums.maintenance.add(Math.abs(size), digits, this.exactSize);
+      sums.size.add(size, digits, this.exactSigned);
+      this.cost.add(-offset, positions.costDigits[item] as number, this.exactCost);
+    }
+  }
+
+  private readonly exactQuantity = (): Decimal => this.known.stateAt(this.cross).balances[this.place]?.quantity ?? ZERO;
+  private readonly exactDebt = (): Decimal => this.exactQuantity().negated();
+  private readonly exactSize = (): Decimal => this.position().size;
+  private readonly exactSigned = (): Decimal => signed(this.position(), 'size');
+  private readonly exactCost = (): Decimal => signed(this.position(), 'cost');
+
+  /** The cross positions of an account keep their order in the columns. */
+  private position(): PositionState {
+    const { positions } = this.known.stateAt(this.cross);
+    const position = positions.filter(({ marginMode }) => marginMode === 'CROSS')[this.place];
+    if (position === undefined) throw new Error('The columns hold a position that the account has not.');
+    return position;
+  }
+
+  private thresholdsUnder(policy: Policy): Thresholds {
+    let thresholds = this.thresholds.get(policy);
+    if (thresholds === undefined) this.thresholds.set(policy, (thresholds = thresholdsOf(policy)));
+    return thresholds;
+  }
+
+  private beginHolding(cross: number, row: number): HoldingSums {
+    const { venue, policy } = this.known.ruleSetAt(cross);
+    const { asset, mode } = this.known.columns.rules.assetAt(this.known.columns.ruleSetOf(cross), row);
+    const market = this.snapshot.marketOf(venue);
+    const counted = new CollateralTotal(asset, mode, market, policy);
+    const sums = { counted, owed: new DebtTotal(asset, market, policy), weight: decimal(1).plus(debtRate(policy)) };
+    this.holdings[row] = sums;
+    return sums;
+  }
+
+  private beginPosition(cross: number, row: number): PositionSums {
+    const { venue, policy } = this.known.ruleSetAt(cross);
+    const instrument = this.known.columns.rules.instrumentAt(this.known.columns.ruleSetOf(cross), row);
+    const market = this.snapshot.marketOf(venue);
+    const maintenance = new MaintenanceTotal(instrument, market, policy);
+    const mark = market.mark(instrument)?.price ?? ZERO;
+    const sums = { maintenance, mark, size: new ExactSum() };
+    this.positions[row] = sums;
+    return sums;
+  }
+}
+
+/** As a long position has it; negative for a short one. */
+function signed(position: PositionState, amount: 'size' | 'cost'): Decimal {
+  return position.side === 'LONG' ? position[amount] : position[amount].negated();
+}

@@ -1,0 +1,124 @@
+/** The reference data that ships. */
+import { beforeAll, describe, expect, it } from '@jest/globals';
+
+import { toPlain } from '../../../src/margin/decimal.js';
+import { readReferenceData } from '../../../src/policy/reference/reference-data.js';
+import type { ReferenceData } from '../../../src/policy/reference/reference-model.js';
+import { SEED, flatRatio, venueOf, versions } from '../../support/calls/reference.js';
+
+describe('the seeded reference data', () => {
+  let data: ReferenceData;
+  beforeAll(async () => {
+    data = await readReferenceData([SEED]);
+  });
+
+  it('holds three venues, of which one has chains', () => {
+    expect(data.venues.map(({ code, chains }) => [code, chains])).toEqual([
+      ['ASCENDEX', []],
+      ['ASTER', ['BNB_CHAIN', 'ETHEREUM', 'ARBITRUM', 'SOLANA']],
+      ['BITGET', []],
+    ]);
+  });
+
+  it("holds both editions of Aster's table as versions of the same ratios", () => {
+    const aster = venueOf(data, 'ASTER');
+    // First edition: 9 assets on BNB Chain, 3 on Ethereum. Second: 16, 7, 4 on Arbitrum and 5 on Solana.
+    expect(aster.ratios).toHaveLength(9 + 3 + 16 + 7 + 4 + 5);
+    expect(versions(aster, 'ASTER/BNB_CHAIN/LISTA')).toEqual(['1 2025-01-01 0.9', '2 2025-04-01 0.1']);
+    expect(versions(aster, 'ASTER/ETHEREUM/USDT')).toEqual(['1 2025-01-01 0.9999', '2 2025-04-01 0.9999']);
+    expect(versions(aster, 'ASTER/ETHEREUM/USDC')).toEqual(['1 2025-04-01 0.9999']);
+    expect(versions(aster, 'ASTER/SOLANA/JLP')).toEqual(['1 2025-04-01 0.9']);
+    expect(aster.ratios.filter(({ source }) => !source.includes('is nominal'))).toEqual([]);
+  });
+
+  it("holds Bitget's tiers and caps of BTC, and USDT at par", () => {
+    const bitget = venueOf(data, 'BITGET');
+    const [btc, usdt] = bitget.ratios;
+    expect(
+      btc?.tiers.map((tier) => [tier.floor, tier.cap, tier.ratio].map((value) => value && toPlain(value))),
+    ).toEqual([
+      ['0', '100000', '0.975'],
+      ['100000', '500000', '0.97'],
+      ['500000', '1000000', '0.965'],
+      ['1000000', '5000000', '0.96'],
+      ['5000000', null, '0.85'],
+    ]);
+    expect([btc?.userCap?.toFixed(), btc?.platformCap?.toFixed(), btc?.tierUnit]).toEqual([
+      '100',
+      '5000',
+      'QUOTE_VALUE',
+    ]);
+    expect([usdt?.asset, usdt && flatRatio(usdt)]).toEqual(['USDT', '1']);
+  });
+
+  it("holds AscendEX's discount factors", () => {
+    const ascendex = venueOf(data, 'ASCENDEX');
+    expect(ascendex.ratios).toHaveLength(19 + 1);
+    expect(versions(ascendex, 'ASCENDEX//BTC')).toEqual(['1 2025-01-01 0.98']);
+    expect(versions(ascendex, 'ASCENDEX//USDTR')).toEqual(['1 2025-01-01 0.2']);
+  });
+
+  it('holds the policies of rules 15', () => {
+    const rows = data.venues.flatMap(({ code, policies }) =>
+      policies.map((policy) => [
+        ...[code, policy.version, policy.effectiveFrom.toISOString(), policy.maintenanceMethod],
+        ...[policy.liquidatesAtEquality, policy.isolatedInMultiAsset, toPlain(policy.liquidationFeeRate)],
+        policy.interest.map((rule) => `${rule.asset} ${toPlain(rule.freeThreshold)} ${toPlain(rule.hourlyRate)}`),
+        policy.autoExchange.map((rule) => `${rule.asset} ${toPlain(rule.balance)}`),
+      ]),
+    );
+    const exchanged = ['USDT -10000', 'USD1 -10000'];
+    const interest = ['USDT 1000 0.00000457', 'USD1 1000 0.00000457'];
+    expect(rows).toEqual([
+      ['ASCENDEX', 1, '2025-01-01T00:00:00.000Z', 'FLAT', true, true, '0', [], []],
+      ['ASTER', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0', [], exchanged],
+      ['ASTER', 2, '2026-04-09T10:00:00.000Z', 'PROGRESSIVE', false, false, '0', interest, exchanged],
+      ['BITGET', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0.0006', [], []],
+    ]);
+    for (const policy of data.venues.flatMap(({ policies }) => policies)) {
+      expect([policy.warningRatio, policy.marginCallRatio, policy.guardMaxStep].map(toPlain)).toEqual([
+        '0.5',
+        '0.8',
+        '0.1',
+      ]);
+      expect(policy.guardMinNoticeHours).toBe(24);
+    }
+  });
+
+  it('holds the instruments with their tiers, and says where a table stands in', () => {
+    const instruments = data.venues.flatMap(({ code, instruments }) =>
+      instruments.map(({ symbol, baseAsset, schedules }) => [code, symbol, baseAsset, schedules[0]?.tiers.length]),
+    );
+    expect(instruments).toEqual([
+      ['ASCENDEX', 'BTC-PERP', 'BTC', 6],
+      ['ASCENDEX', 'ETH-PERP', 'ETH', 6],
+      ['ASTER', 'BTCUSDT', 'BTC', 12],
+      ['ASTER', 'ETHUSDT', 'ETH', 12],
+      ['ASTER', 'SOLUSDT', 'SOL', 10],
+      ['BITGET', 'BTCUSDT', 'BTC', 12],
+      ['BITGET', 'ETHUSDT', 'ETH', 12],
+      ['BITGET', 'SOLUSDT', 'SOL', 10],
+    ]);
+    for (const code of ['ASTER', 'BITGET']) {
+      for (const { schedules } of venueOf(data, code).instruments)
+        expect(schedules[0]?.source).toMatch(/^Binance.*stand/);
+    }
+    const btc = venueOf(data, 'BITGET').instruments[0]?.schedules[0]?.tiers;
+    expect(btc?.slice(0, 3).map((tier) => tier.maintenanceAmount.toFixed())).toEqual(['0', '50', '950']);
+    const perp = venueOf(data, 'ASCENDEX').instruments[0]?.schedules[0]?.tiers;
+    expect(perp?.map((tier) => tier.maintenanceAmount.toFixed())).toEqual(['0', '0', '0', '0', '0', '0']);
+    expect(perp?.at(-1)?.cap).toBeNull();
+  });
+
+  it('counts what is in Earn at its own ratio, at the price of what it is', () => {
+    expect(data.assets.find(({ symbol }) => symbol === 'BTC-S')).toMatchObject({ pricedAs: 'BTC', transferable: true });
+    const ratio = venueOf(data, 'ASCENDEX').ratios.find(({ asset }) => asset === 'BTC-S');
+    expect(ratio?.tiers.map((tier) => toPlain(tier.ratio))).toEqual(['0.98']);
+    expect(ratio?.source).toMatch(/names no discount factor.*stands in/);
+  });
+
+  it('lets bonus money count, but neither leave nor be exchanged', () => {
+    const bonus = data.assets.filter(({ transferable, convertible }) => !transferable || !convertible);
+    expect(bonus).toMatchObject([{ symbol: 'BonusUSD', transferable: false, convertible: false }]);
+  });
+});

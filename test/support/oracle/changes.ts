@@ -1,0 +1,137 @@
+/**
+ * What a venue would accept, and what moved prices come to (rules: 2, 7, 9 and 14), from the rules' text. Changed
+ * portfolios are written out as texts and added up again from nothing.
+ */
+import type { Portfolio, PortfolioAsset, PortfolioPosition } from './portfolio.js';
+import {
+  ceil18,
+  least,
+  minus,
+  order,
+  over,
+  plainText,
+  plus,
+  rational,
+  sign,
+  times,
+  zero,
+  type Rational,
+} from './rational.js';
+import { asQuoted, pnlOf, required, stateOf, wouldCount } from './state.js';
+
+/** Rules 9: a price of an asset is one of the asset that it is priced as. Null: it is USDT's, which is 1. */
+export function priceMoved(symbol: string, price: string, portfolio: Portfolio): Portfolio | null {
+  const root = rootOf(symbol, portfolio);
+  if (root === 'USDT') return null;
+  const assets = portfolio.assets.map((asset) => (asset.symbol === root ? { ...asset, price, stale: false } : asset));
+  return { ...portfolio, assets };
+}
+
+/** Rules 14: the index of an asset, of all that shares its price, and the marks on these, times 1 + shock. */
+export function shocked(symbol: string, shock: string, portfolio: Portfolio): Portfolio {
+  const root = rootOf(symbol, portfolio);
+  if (root === 'USDT') return portfolio;
+  const moved = (price: string | null): string | null =>
+    price === null ? null : exact(times(rational(price), plus(rational('1'), rational(shock))));
+  return {
+    ...portfolio,
+    assets: portfolio.assets.map((asset) => (asset.symbol === root ? { ...asset, price: moved(asset.price) } : asset)),
+    instruments: portfolio.instruments.map((instrument) =>
+      rootOf(instrument.base, portfolio) === root ? { ...instrument, mark: moved(instrument.mark) } : instrument,
+    ),
+  };
+}
+
+function rootOf(symbol: string, { assets }: Portfolio): string {
+  return assets.find((asset) => asset.symbol === symbol)?.pricedAs ?? symbol;
+}
+
+/** Rules 2: whether a balance may rise to the quantity. */
+export function mayBeCredited(asset: PortfolioAsset, quantity: string, portfolio: Portfolio): boolean {
+  return asQuoted.index(asset, portfolio) !== null || !wouldCount(rational(quantity), asset, portfolio);
+}
+
+/** Rules 7: why the leverage of an instrument may not be set; null: it may. */
+export function leverageRefusal(
+  symbol: string,
+  present: string,
+  leverage: string,
+  portfolio: Portfolio,
+): string | null {
+  if (leverage === present) return null;
+  const mark = asQuoted.mark(symbol, portfolio);
+  const own = portfolio.positions.filter(({ instrument }) => instrument === symbol);
+  const tiers = portfolio.instruments.find((instrument) => instrument.symbol === symbol)?.tiers ?? [];
+  const notionals = own.map(({ size, cost }) => (mark === null ? rational(cost) : times(rational(size), mark)));
+  const largest = notionals.reduce((a, b) => (order(a, b) >= 0 ? a : b), zero);
+  const tier = tiers.filter(({ floor }) => order(rational(floor), largest) <= 0).at(-1);
+  if (Number(leverage) < 1 || Number(leverage) > Number(tier?.maxLeverage ?? 0)) return 'LEVERAGE_OUT_OF_RANGE';
+  if (own.length > 0 && mark === null) return 'PRICE_UNAVAILABLE';
+  const after: Portfolio = {
+    ...portfolio,
+    positions: portfolio.positions.map((each) => (each.instrument === symbol ? { ...each, leverage } : each)),
+  };
+  const lowered = Number(leverage) < Number(present);
+  const isolated = after.positions.filter((each) => each.isolated && each.instrument === symbol);
+  if (lowered && isolated.some((each) => !covers(each, after))) return 'INSUFFICIENT_MARGIN';
+  const state = stateOf(after);
+  if (order(state.initialMargin, stateOf(portfolio).initialMargin) <= 0) return null;
+  return acceptedState(after);
+}
+
+/** Rules 14: why a trade that opens or adds may not be made; null: it may. */
+export function openingRefusal(opened: PortfolioPosition, price: string, portfolio: Portfolio): string | null {
+  const after = withOpened(opened, price, portfolio);
+  const grown = after.positions.find((each) => isSame(each, opened));
+  if (grown === undefined) throw new Error('nothing was opened');
+  if (grown.isolated) {
+    if (asQuoted.mark(grown.instrument, after) === null) return 'PRICE_UNAVAILABLE';
+    if (!covers(grown, after)) return 'INSUFFICIENT_MARGIN';
+  }
+  return acceptedState(after);
+}
+
+/** The portfolio after a trade that opens the position or adds its size; isolated margin comes out of USDT. */
+export function withOpened(opened: PortfolioPosition, price: string, portfolio: Portfolio): Portfolio {
+  const held = portfolio.positions.find((each) => isSame(each, opened));
+  const cost = times(rational(opened.size), rational(price));
+  const base = held ?? { ...opened, size: '0', cost: '0', margin: '0' };
+  const aside = base.isolated ? ceil18(over(cost, rational(base.leverage))) : zero;
+  const grown: PortfolioPosition = {
+    ...base,
+    size: exact(plus(rational(base.size), rational(opened.size))),
+    cost: exact(plus(rational(base.cost), cost)),
+    margin: exact(plus(rational(base.margin), aside)),
+  };
+  return {
+    ...portfolio,
+    assets: portfolio.assets.map((asset) =>
+      asset.symbol === 'USDT' ? { ...asset, quantity: exact(minus(rational(asset.quantity), aside)) } : asset,
+    ),
+    positions: [...portfolio.positions.filter((each) => each !== held), grown],
+  };
+}
+
+function isSame(a: PortfolioPosition, b: PortfolioPosition): boolean {
+  return a.instrument === b.instrument && a.long === b.long;
+}
+
+/** margin + min(0, PnL) >= initial margin */
+function covers(position: PortfolioPosition, portfolio: Portfolio): boolean {
+  const mark = asQuoted.mark(position.instrument, portfolio);
+  if (mark === null) return true;
+  const cover = plus(rational(position.margin), least(zero, pnlOf(position, mark)));
+  return order(cover, required(position, mark, portfolio).initial) >= 0;
+}
+
+function acceptedState(portfolio: Portfolio): string | null {
+  const { status, marginBalance, initialMargin } = stateOf(portfolio);
+  if (status === 'UNPRICED') return 'PRICE_UNAVAILABLE';
+  return order(marginBalance, initialMargin) >= 0 ? null : 'INSUFFICIENT_MARGIN';
+}
+
+function exact(value: Rational): string {
+  const text = plainText(value, 150);
+  if (text === null) throw new Error(`not a finite decimal, of sign ${sign(value)}`);
+  return text;
+}
