@@ -1,33 +1,20 @@
 /**
- * Time of `assessMargin` for 5 assets and 5 positions, beside a straight line of decimal.js operations that adds up the
- * same sums without a report. Both alternate in one process, so that the machine's speed affects both alike.
+ * CPU time of `assessMargin` for 5 assets and 5 positions, beside a straight line of decimal.js operations that adds up
+ * the same sums without a report.
  *
- *   npx tsc && node dist/bench/assess.js
+ *   npm run bench -- assess
  */
 import { Decimal as DecimalJs } from 'decimal.js';
 
 import { assessMargin } from '../src/margin/state/assess.js';
 import { decimal } from '../src/margin/decimal.js';
-import type { AccountState, CollateralTable, InstrumentRules, Market, Policy } from '../src/margin/model.js';
+import type { AccountState, Market, Policy } from '../src/margin/model.js';
+import { PARAMETERS, RATIO_ROWS, TIER_ROWS, collateralTable, instrumentRules } from './tables.js';
+import { inTurns } from './turns.js';
 
 const ASSETS = ['USDT', 'BTC', 'ETH', 'BNB', 'USD1'];
 const INDEX: Record<string, string> = { BTC: '60123.45', ETH: '2987.61', BNB: '555.123', USD1: '0.9991' };
 const HELD: Record<string, string> = { USDT: '-2500.5', BTC: '10.123', ETH: '25.5', BNB: '12.75', USD1: '1500.25' };
-const RATIO_ROWS = [
-  ['0', '100000', '0.975'],
-  ['100000', '500000', '0.97'],
-  ['500000', '1000000', '0.965'],
-  ['1000000', '5000000', '0.96'],
-  ['5000000', null, '0.85'],
-] as const;
-/** Floor, cap, rate, amount, largest leverage. */
-const TIER_ROWS = [
-  ['0', '50000', '0.004', '0', '125'],
-  ['50000', '600000', '0.005', '50', '100'],
-  ['600000', '3000000', '0.0065', '950', '75'],
-  ['3000000', '12000000', '0.01', '11450', '50'],
-  ['12000000', null, '0.02', '131450', '25'],
-] as const;
 const POSITIONS = [
   ['P0', 'LONG', '1.5', '90000.15', '20', '60111.11'],
   ['P1', 'SHORT', '20', '60500', '10', '2988.88'],
@@ -36,16 +23,7 @@ const POSITIONS = [
   ['P4', 'LONG', '3000', '450000', '5', '149.123'],
 ] as const;
 
-const table: CollateralTable = {
-  id: 'ratio',
-  tierUnit: 'QUOTE_VALUE',
-  userCap: decimal(100_000),
-  tiers: RATIO_ROWS.map(([floor, cap, ratio]) => ({
-    floor: decimal(floor),
-    cap: cap === null ? null : decimal(cap),
-    ratio: decimal(ratio),
-  })),
-};
+const table = collateralTable(100_000);
 const account: AccountState = {
   collateralMode: 'MULTI_ASSET',
   positionMode: 'ONE_WAY',
@@ -60,30 +38,9 @@ const account: AccountState = {
     isolatedMargin: decimal(0),
   })),
 };
-const instruments: InstrumentRules[] = POSITIONS.map(([symbol]) => ({
-  symbol,
-  baseAsset: 'BTC',
-  maxLeverage: decimal(125),
-  tiers: TIER_ROWS.map(([floor, cap, rate, amount, leverage], index) => ({
-    tier: index + 1,
-    floor: decimal(floor),
-    cap: cap === null ? null : decimal(cap),
-    maintenanceRate: decimal(rate),
-    maintenanceAmount: decimal(amount),
-    maxLeverage: decimal(leverage),
-  })),
-}));
+const instruments = POSITIONS.map(([symbol]) => instrumentRules(symbol, 'BTC'));
 const policy: Policy = {
-  version: 1,
-  liquidatesAtEquality: false,
-  maintenanceMethod: 'PROGRESSIVE',
-  liquidationFeeRate: decimal('0.0006'),
-  warningRatio: decimal('0.5'),
-  marginCallRatio: decimal('0.8'),
-  isolatedInMultiAsset: false,
-  debtMarginRate: decimal(0),
-  interest: [],
-  autoExchange: [],
+  ...PARAMETERS,
   assets: new Map(ASSETS.map((asset) => [asset, { pricedAs: null, transferable: true, convertible: true }])),
   collateralRatios: new Map(ASSETS.slice(1).map((asset) => [asset, table])),
   instruments: new Map(instruments.map((rules) => [rules.symbol, rules])),
@@ -156,34 +113,11 @@ function straightLine(): DecimalJs {
 
 // --- Runs ---
 
-const CALLS = 2_000;
-const TURNS = 15;
-
-/** Microseconds a call, over one run. */
-function microsecondsOf(work: () => unknown): number {
-  const start = process.hrtime.bigint();
-  for (let call = 0; call < CALLS; call++) work();
-  return Number(process.hrtime.bigint() - start) / 1_000 / CALLS;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
-
-const assess = (): unknown => assessMargin(account, market, policy);
 const report = assessMargin(account, market, policy);
 if (report.marginRatio === null || report.marginRatio.minus(straightLine().toFixed(30)).abs().gt('1e-17')) {
   throw new Error('The two disagree: the comparison would be worth nothing.');
 }
-microsecondsOf(assess);
-microsecondsOf(straightLine);
-const assessed: number[] = [];
-const straight: number[] = [];
-for (let index = 0; index < TURNS; index++) {
-  assessed.push(microsecondsOf(assess));
-  straight.push(microsecondsOf(straightLine));
-}
-const [a, s] = [median(assessed), median(straight)];
-console.log(`assessMargin, 5 assets and 5 positions: ${a.toFixed(1)} µs (median of ${TURNS} turns of ${CALLS} calls)`);
-console.log(`the same sums in a straight line:       ${s.toFixed(1)} µs`);
-console.log(`factor:                                 ${(a / s).toFixed(2)}`);
+const { own, others, ratio } = inTurns(() => assessMargin(account, market, policy), straightLine, 2_000);
+console.log(`assessMargin, 5 assets and 5 positions: ${own.toFixed(1)} µs`);
+console.log(`the same sums in a straight line:       ${others.toFixed(1)} µs`);
+console.log(`ratio:                                  ${ratio.toFixed(2)}`);

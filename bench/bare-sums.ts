@@ -18,7 +18,7 @@ export function withoutBounds(columns: AccountColumns, units: Uint32Array, count
   const { words, halves, quietRanges } = columns.units;
   const { row: holdingRow, quantity: quantities } = columns.holdings;
   const { row: positionRow, amounts } = columns.positions;
-  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, debtMarginRate } = columns.rules;
+  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, debtRate } = columns.rules;
   const { instrumentPrice, maintenanceTier, maintenanceTiers } = columns.rules;
   const { values: prices } = columns.rules.prices;
   let outside = 0;
@@ -48,7 +48,7 @@ export function withoutBounds(columns: AccountColumns, units: Uint32Array, count
       const value = (collateralTiers[tier + 1] as number) * amount + (collateralTiers[tier + 2] as number);
       balance += coins ? value * price : value;
     }
-    let maintenance = debts * (debtMarginRate[halves[half + RULE_SET] as number] as number);
+    let maintenance = debts * (debtRate[halves[half + RULE_SET] as number] as number);
     const firstOpen = words[word + FIRST_POSITION] as number;
     const endOfPositions = firstOpen + (halves[half + POSITIONS] as number);
     for (let item = firstOpen; item < endOfPositions; item++) {

@@ -18,7 +18,7 @@ import { FREE } from '../src/risk/columns/columns.js';
 import { impactOf } from '../src/risk/impact/impact.js';
 import { MarginLoop } from '../src/risk/engine/margin-loop.js';
 import { createBus } from '../src/platform/events.js';
-import { openDatabase } from '../src/platform/database.js';
+import { openDatabase } from '../src/platform/database/database.js';
 import { createLogger } from '../src/platform/log.js';
 import { readReferenceData } from '../src/policy/reference/reference-data.js';
 import { storeReferenceData } from '../src/policy/reference/reference-store.js';
@@ -137,7 +137,7 @@ async function preview(loop: MarginLoop, label: string, count: number): Promise<
   delay.enable();
   const started = performance.now();
   const after = { ...policy, collateralRatios: new Map([...policy.collateralRatios, ['BTC', schedule]]) };
-  const impact = await impactOf(loop.accounts, loop.snapshot, [{ venue: 'BITGET', chain: null, policy: after }]);
+  const impact = await impactOf(loop, [{ venue: 'BITGET', chain: null, policy: after }]);
   const took = performance.now() - started;
   delay.disable();
 

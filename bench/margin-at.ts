@@ -11,14 +11,15 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
-import { createLoaders } from '../src/api/execution/loaders.js';
+import { createLoaders, type Loaders } from '../src/api/execution/loaders.js';
 import { openAccount, type NewAccount } from '../src/ledger/accounts.js';
 import type { LedgerParts } from '../src/ledger/ledger-checks.js';
-import type { AccountRecord } from '../src/ledger/records.js';
+import { readHoldings, type AccountRecord } from '../src/ledger/records.js';
 import { decimal } from '../src/margin/decimal.js';
 import { Prices } from '../src/market/prices.js';
 import { createBus } from '../src/platform/events.js';
-import { openDatabase, type Database } from '../src/platform/database.js';
+import { Lanes } from '../src/platform/lanes.js';
+import { openDatabase, type Database } from '../src/platform/database/database.js';
 import { PACKAGE_ROOT } from '../src/platform/package-root.js';
 import { createLogger } from '../src/platform/log.js';
 import { readReferenceData } from '../src/policy/reference/reference-data.js';
@@ -117,15 +118,20 @@ interface Row {
 }
 
 /** Medians, in milliseconds; the two alternate. */
+function loadersOf(parts: LedgerParts): Loaders {
+  const hotAccounts = { read: (ids: readonly string[]) => readHoldings(parts.db, parts.rulebook, ids) };
+  return createLoaders({ ...parts, hotAccounts, clock: () => END }, new Date(END));
+}
+
 async function measure(parts: LedgerParts, account: AccountRecord, others: number): Promise<Row> {
   const now: number[] = [];
   const then: number[] = [];
   for (let turn = 0; turn < TURNS + 20; turn++) {
     const at = new Date(START + Math.floor((FILLS - 1) * SECOND * Math.random()) + SECOND);
     const started = performance.now();
-    const present = await createLoaders({ ...parts, clock: () => END }, new Date(END)).margin.load(account.id);
+    const present = await loadersOf(parts).margin.load(account.id);
     const between = performance.now();
-    const past = await createLoaders({ ...parts, clock: () => END }, new Date(END)).marginAt.load({ account, at });
+    const past = await loadersOf(parts).marginAt.load({ account, at });
     const ended = performance.now();
     if (present?.report.positions.length !== 3) throw new Error('The account has not three positions now.');
     if (past.margin === null) throw new Error(`There is nothing of ${at.toISOString()}: ${past.reason}.`);
@@ -158,7 +164,7 @@ try {
   let clock = START;
   const options = { symbols: rulebook, maxAge: 60_000, clock: () => clock, onPrices: () => undefined, log };
   const prices = await Prices.open({ db, ...options });
-  const parts: LedgerParts = { db, rulebook, board: prices.board, bus: createBus() };
+  const parts: LedgerParts = { db, rulebook, board: prices.board, bus: createBus(), lanes: new Lanes(8) };
   for (let round = 0; round < ROUNDS; round++) {
     clock = START + Math.floor(((END - START) * round) / ROUNDS);
     await publish(prices, round, clock);

@@ -2,7 +2,6 @@
 import { decimal, type Decimal } from '../src/margin/decimal.js';
 import type { AccountState } from '../src/margin/model.js';
 import type { QuoteInput } from '../src/market/prices.js';
-import type { Database } from '../src/platform/database.js';
 
 /** Three instruments are enough for five positions, since both sides of a hedge count. */
 export const HELD: Readonly<Record<string, string>> = {
@@ -32,22 +31,30 @@ export function accountId(number: number): string {
   return `00000000-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
 }
 
-/** All of them alike. `owner`: the SQL of the owner, from that of the account's number. */
-export async function insertAccounts(db: Database, count: number, owner: (number: string) => string): Promise<void> {
-  await db.$executeRawUnsafe(`
+/**
+ * All of them alike.
+ *
+ * @param execute one statement
+ * @param owner the SQL of the owner, from that of the account's number
+ */
+export async function insertAccounts(
+  execute: (sql: string) => Promise<unknown>,
+  count: number,
+  owner: (number: string) => string,
+): Promise<void> {
+  await execute(`
     INSERT INTO accounts (id, name, owner, venue_code, collateral_mode, position_mode, opened_at)
     SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(number), 12, '0'))::uuid, 'Bench', ${owner('number')}, 'BITGET',
-      'MULTI_ASSET', 'HEDGE', now()
+      'MULTI_ASSET', 'HEDGE', '2026-01-01T00:00:00Z'
     FROM generate_series(0, ${count} - 1) AS number`);
   for (const [asset, quantity] of Object.entries(HELD)) {
-    await db.$executeRaw`
-      INSERT INTO balances (account_id, asset_symbol, quantity)
-      SELECT id, ${asset}, ${quantity}::numeric FROM accounts`;
+    await execute(`
+      INSERT INTO balances (account_id, asset_symbol, quantity) SELECT id, '${asset}', ${quantity} FROM accounts`);
   }
   for (const [instrument, side, size, cost] of OPEN) {
-    await db.$executeRaw`
+    await execute(`
       INSERT INTO positions (account_id, venue_code, instrument, side, size, cost)
-      SELECT id, 'BITGET', ${instrument}, ${side}::"PositionSide", ${size}::numeric, ${cost}::numeric FROM accounts`;
+      SELECT id, 'BITGET', '${instrument}', '${side}', ${size}, ${cost} FROM accounts`);
   }
 }
 

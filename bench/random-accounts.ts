@@ -1,25 +1,8 @@
-/**
- * Accounts, prices and rules for the benchmark of the prefilter, the same in every run: Bitget's tiers of BTC (003) for
- * all collateral, Binance's brackets of BTCUSDT (2024-10-24) for all instruments.
- */
+/** Accounts, prices and rules for the benchmark of the prefilter, the same in every run; one table for all of a kind. */
 import { decimal, type Decimal } from '../src/margin/decimal.js';
-import type { AccountState, CollateralTable, InstrumentRules, Market, Policy } from '../src/margin/model.js';
+import type { AccountState, Market, Policy } from '../src/margin/model.js';
+import { PARAMETERS, collateralTable, instrumentRules } from './tables.js';
 
-const RATIO_ROWS = [
-  ['0', '100000', '0.975'],
-  ['100000', '500000', '0.97'],
-  ['500000', '1000000', '0.965'],
-  ['1000000', '5000000', '0.96'],
-  ['5000000', null, '0.85'],
-] as const;
-/** Floor, cap, rate, amount, largest leverage. */
-const TIER_ROWS = [
-  ['0', '50000', '0.004', '0', '125'],
-  ['50000', '600000', '0.005', '50', '100'],
-  ['600000', '3000000', '0.0065', '950', '75'],
-  ['3000000', '12000000', '0.01', '11450', '50'],
-  ['12000000', null, '0.02', '131450', '25'],
-] as const;
 const ASSETS = Array.from({ length: 20 }, (_, index) => `A${index}`);
 export const INSTRUMENTS = Array.from({ length: 20 }, (_, index) => `I${index}`);
 /** Held by 1 % of the accounts, at random and in a row. */
@@ -39,41 +22,11 @@ function wheel(seed: number): () => number {
   };
 }
 
-const table: CollateralTable = {
-  id: 'ratio',
-  tierUnit: 'QUOTE_VALUE',
-  userCap: decimal(100_000_000),
-  tiers: RATIO_ROWS.map(([floor, cap, ratio]) => ({
-    floor: decimal(floor),
-    cap: cap === null ? null : decimal(cap),
-    ratio: decimal(ratio),
-  })),
-};
-const instruments: InstrumentRules[] = INSTRUMENTS.map((symbol) => ({
-  symbol,
-  baseAsset: 'A0',
-  maxLeverage: decimal(125),
-  tiers: TIER_ROWS.map(([floor, cap, rate, amount, leverage], index) => ({
-    tier: index + 1,
-    floor: decimal(floor),
-    cap: cap === null ? null : decimal(cap),
-    maintenanceRate: decimal(rate),
-    maintenanceAmount: decimal(amount),
-    maxLeverage: decimal(leverage),
-  })),
-}));
+const table = collateralTable(100_000_000);
+const instruments = INSTRUMENTS.map((symbol) => instrumentRules(symbol, 'A0'));
 export const collateral = [...ASSETS, SCATTERED, ROW];
 export const policy: Policy = {
-  version: 1,
-  liquidatesAtEquality: false,
-  maintenanceMethod: 'PROGRESSIVE',
-  liquidationFeeRate: decimal('0.0006'),
-  warningRatio: decimal('0.5'),
-  marginCallRatio: decimal('0.8'),
-  isolatedInMultiAsset: false,
-  debtMarginRate: decimal(0),
-  interest: [],
-  autoExchange: [],
+  ...PARAMETERS,
   assets: new Map(['USDT', ...collateral].map((s) => [s, { pricedAs: null, transferable: true, convertible: true }])),
   collateralRatios: new Map(collateral.map((symbol) => [symbol, table])),
   instruments: new Map(instruments.map((rules) => [rules.symbol, rules])),

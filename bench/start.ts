@@ -11,7 +11,7 @@ import pg from 'pg';
 import { startApp } from '../src/app.js';
 import { readConfig } from '../src/config.js';
 import { Prices } from '../src/market/prices.js';
-import { openDatabase } from '../src/platform/database.js';
+import { openDatabase } from '../src/platform/database/database.js';
 import { createLogger } from '../src/platform/log.js';
 import { readReferenceData } from '../src/policy/reference/reference-data.js';
 import { storeReferenceData } from '../src/policy/reference/reference-store.js';
@@ -47,7 +47,11 @@ for (const accounts of sizes.length > 0 ? sizes : [100_000]) {
   if (url === null) throw new Error('Expected a database of PostgreSQL.');
   const { db, close } = await openDatabase({ url, dataDir, poolSize: 2 });
   await storeReferenceData(db, await readReferenceData(readConfig({}).referenceFolders));
-  await insertAccounts(db, accounts, () => `'bench'`);
+  await insertAccounts(
+    (sql) => db.$executeRawUnsafe(sql),
+    accounts,
+    () => `'bench'`,
+  );
   const symbols = await Rulebook.load(db);
   const prices = await Prices.open({ db, symbols, maxAge: 60_000, clock: Date.now, onPrices: () => undefined, log });
   await prices.publish(quotes());

@@ -3,7 +3,9 @@
  * over `ws` in the same run. One calls `assessMargin` for each message and sends its JSON, the other one sends the same
  * bytes, made before. Servers run on one core, in turns, the clients on the other one.
  *
- *   npx tsc -p tsconfig.build.json && node dist/bench/subscribers.js [subscribers ...]
+ *   npm run bench -- subscribers [--former FOLDER] [subscribers ...]
+ *
+ * --former: the bare server calls `assessMargin` of this checkout of a former version, built.
  */
 import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -14,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as yieldToEventLoop, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 import { WebSocket, WebSocketServer } from 'ws';
 
@@ -24,10 +27,11 @@ import { assessMargin, type MarginReport } from '../src/margin/state/assess.js';
 import { decimal, roundDown, roundUp, toPlain } from '../src/margin/decimal.js';
 import type { AccountState, Market } from '../src/margin/model.js';
 import { signToken } from '../src/platform/tokens.js';
-import { openDatabase } from '../src/platform/database.js';
+import { openDatabase } from '../src/platform/database/database.js';
 import { Rulebook } from '../src/policy/rulebook/rulebook.js';
 import { readReferenceData } from '../src/policy/reference/reference-data.js';
 import { storeReferenceData } from '../src/policy/reference/reference-store.js';
+import { formerMargin, translated, translatedMarket } from './former.js';
 import { INDEX, MARKS, accountId, accountInMemory, insertAccounts, quotes } from './portfolios.js';
 
 const SECRET = 'a secret of the benchmark, and of nothing else';
@@ -79,34 +83,47 @@ async function servePlimsoll(dataDir: string, subscribers: number): Promise<void
 async function makeAccounts(dataDir: string, count: number): Promise<void> {
   const { db, close } = await openDatabase({ url: null, dataDir, poolSize: 2 });
   await storeReferenceData(db, await readReferenceData(readConfig({}).referenceFolders));
-  await insertAccounts(db, count, (number) => `'${OWNER}' || ${number} % ${OWNERS}`);
+  await insertAccounts(
+    (sql) => db.$executeRawUnsafe(sql),
+    count,
+    (number) => `'${OWNER}' || ${number} % ${OWNERS}`,
+  );
   await close();
 }
+
+const NOW = { decimal, assessMargin, roundDown, roundUp, toPlain };
+type Margin = typeof NOW;
 
 /**
  * The same accounts, an object each as they are there (one for all would stay in the processor's caches), without
  * anything around `assessMargin`; or without even that.
  */
-async function serveBare(dataDir: string, kind: 'assess' | 'bytes'): Promise<void> {
+async function serveBare(dataDir: string, kind: 'assess' | 'bytes', former: string | undefined): Promise<void> {
+  const margin =
+    former === undefined ? NOW : await formerMargin<Margin>(former, ['decimal', 'assess'], (url) => import(url));
   const { db, close } = await openDatabase({ url: null, dataDir, poolSize: 2 });
   await storeReferenceData(db, await readReferenceData(readConfig({}).referenceFolders));
-  const policy = (await Rulebook.load(db)).policy('BITGET', null, new Date());
+  const policy = translated((await Rulebook.load(db)).policy('BITGET', null, new Date()), margin.decimal);
   await close();
   const statesOf = (prices: Readonly<Record<string, string>>) =>
     new Map(Object.entries(prices).map(([symbol, text]) => [symbol, { price: decimal(text), stale: false }]));
   const marketAt = (price: string): Market => {
     const [indexes, marks] = [statesOf(INDEX), statesOf({ ...MARKS, BTCUSDT: price })];
-    return {
+    const market: Market = {
       index: (asset) => indexes.get(asset) ?? null,
       mark: (instrument) => marks.get(instrument) ?? null,
     };
+    return translatedMarket(market, margin.decimal);
   };
+  const account = (): AccountState => translated(accountInMemory(), margin.decimal);
+  const assess = (held: AccountState, market: Market, sequence: number): string =>
+    JSON.stringify(message(margin.assessMargin(held, market, policy), sequence, margin));
   const markets = TICKS.map(marketAt);
-  const made = markets.map((market) => JSON.stringify(message(assessMargin(accountInMemory(), market, policy), 1)));
+  const made = markets.map((market) => assess(account(), market, 1));
   const accounts = new WeakMap<WebSocket, AccountState>();
   const server = createServer();
   const sockets = new WebSocketServer({ server });
-  sockets.on('connection', (client) => accounts.set(client, accountInMemory()));
+  sockets.on('connection', (client) => accounts.set(client, account()));
   server.listen(0, '127.0.0.1', () => {
     const address = server.address() as { port: number };
     process.send?.({ url: `ws://127.0.0.1:${address.port}` });
@@ -117,10 +134,9 @@ async function serveBare(dataDir: string, kind: 'assess' | 'bytes'): Promise<voi
       for (let tick = 0; ; tick++) {
         let sent = 0;
         for (const client of sockets.clients) {
-          const account = accounts.get(client);
-          if (account === undefined) throw new Error('A client has no account.');
-          const report = kind === 'assess' ? assessMargin(account, market(tick), policy) : null;
-          client.send(report === null ? (made[tick % 2] as string) : JSON.stringify(message(report, tick)));
+          const held = accounts.get(client);
+          if (held === undefined) throw new Error('A client has no account.');
+          client.send(kind === 'assess' ? assess(held, market(tick), tick) : (made[tick % 2] as string));
           if (++sent % 100 === 0) await yieldToEventLoop();
         }
         await yieldToEventLoop();
@@ -130,7 +146,7 @@ async function serveBare(dataDir: string, kind: 'assess' | 'bytes'): Promise<voi
 }
 
 /** The payload of the subscription. */
-function message(report: MarginReport, sequence: number): unknown {
+function message(report: MarginReport, sequence: number, { toPlain, roundDown, roundUp }: Margin): unknown {
   const margin = {
     status: report.status,
     marginBalance: toPlain(roundDown(report.marginBalance)),
@@ -177,12 +193,16 @@ async function clientsOf(url: string, kind: Kind, subscribers: number): Promise<
   };
 }
 
-async function measure(kind: Kind, subscribers: number): Promise<number> {
+async function measure(kind: Kind, subscribers: number, former: string[]): Promise<number> {
   const dataDir = await mkdtemp(join(tmpdir(), `plimsoll-bench-${randomUUID().slice(0, 8)}-`));
-  const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['serve', kind, dataDir, String(subscribers)], {
-    // As an image of it runs: graphql-js leaves checks out that are for development.
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
+  const child: ChildProcess = fork(
+    fileURLToPath(import.meta.url),
+    ['serve', kind, dataDir, String(subscribers), ...former],
+    {
+      // As an image of it runs: graphql-js leaves checks out that are for development.
+      env: { ...process.env, NODE_ENV: 'production' },
+    },
+  );
   pin(child.pid ?? 0, 0);
   try {
     const [{ url }] = (await once(child, 'message')) as [{ url: string }];
@@ -209,18 +229,22 @@ function pin(pid: number, core: number): void {
   spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)]);
 }
 
-const [mode, kind, folder, count] = process.argv.slice(2);
+const [mode, kind, folder, count, formerFolder] = process.argv.slice(2);
 if (mode === 'serve') {
   if (kind === 'plimsoll') await servePlimsoll(folder ?? '', Number(count));
-  else await serveBare(folder ?? '', kind as 'assess' | 'bytes');
+  else await serveBare(folder ?? '', kind as 'assess' | 'bytes', formerFolder);
 } else {
   pin(process.pid, 1);
-  const sizes = process.argv.slice(2).map(Number);
+  const { values, positionals } = parseArgs({ options: { former: { type: 'string' } }, allowPositionals: true });
+  const former = values.former === undefined ? [] : [values.former];
+  const sizes = positionals.map(Number);
   console.log('Messages a second to subscribers of one account each; servers on one core, clients on another.');
   for (const subscribers of sizes.length > 0 ? sizes : [10_000]) {
     const rates: Record<Kind, number[]> = { plimsoll: [], assess: [], bytes: [] };
     for (let round = 0; round < ROUNDS; round++) {
-      for (const kind of ['plimsoll', 'assess', 'bytes'] as const) rates[kind].push(await measure(kind, subscribers));
+      for (const kind of ['plimsoll', 'assess', 'bytes'] as const) {
+        rates[kind].push(await measure(kind, subscribers, former));
+      }
     }
     const row = (kind: Kind): object => ({
       'a second, each round': rates[kind].map(Math.round).join(', '),
@@ -229,7 +253,7 @@ if (mode === 'serve') {
     });
     console.table({
       'marginRatioChanged over graphql-transport-ws': row('plimsoll'),
-      'bare ws, assessMargin and JSON for each': row('assess'),
+      [`bare ws, ${former.length === 0 ? '' : 'former '}assessMargin and JSON for each`]: row('assess'),
       'bare ws, the same bytes': row('bytes'),
     });
   }
