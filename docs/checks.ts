@@ -84,7 +84,9 @@ function numbersIn(list: string): number[] {
  */
 export function problemsOfLog(sources: ReadonlyMap<string, string>, operations: string): string[] {
   const named = new Set(
-    [...operations.matchAll(/^\| `([^`]+)` \| (?:error|warn|503|degraded) \|/gm)].map(([, line = '']) => line),
+    [...operations.matchAll(/^\| `([^`]+)` \| (?:error|warn|503|degraded(?: or 503)?) \|/gm)].map(
+      ([, line = '']) => line,
+    ),
   );
   const written = [...sources].flatMap(([source, code]) => linesOf(code).map((line) => ({ source, line })));
   const unnamed = written.filter(({ line }) => !named.has(line));
@@ -98,8 +100,8 @@ export function problemsOfLog(sources: ReadonlyMap<string, string>, operations: 
 const LOGGED = /\blog\??\.(?:error|warn)\(|\blog\[[^\]]*'(?:error|warn)'[^\]]*\]\(/g;
 /** A literal, or several in a sum, at the end of the arguments. */
 const MESSAGE = /(?:(?:'[^'\n]*'|"[^"\n]*")\s*\+?\s*)+,?\s*$/;
-/** Where readiness and what it says is made. */
-const READINESS = /\bproblem(?:: |\b[^;'`]*\? )'([^'\n]+)'/g;
+/** Where a part names a problem, and the one that readiness finds itself. */
+const PROBLEM = /\bproblems(?:\.add\(\s*|\.unshift\(\{ name: )'([A-Z_]+)'/g;
 
 /** The messages of one file; a line whose message is no literal of the call stands as a problem of its own. */
 function linesOf(code: string): string[] {
@@ -107,8 +109,7 @@ function linesOf(code: string): string[] {
     const [message] = MESSAGE.exec(argumentsAt(code, index + call.length)) ?? [];
     return message === undefined ? `${call}...) without a literal message` : textOf(message);
   });
-  const ofReadiness = code.includes('Readiness') || code.includes('OpenDatabase');
-  return [...logged, ...(ofReadiness ? [...code.matchAll(READINESS)].map(([, problem = '']) => problem) : [])];
+  return [...logged, ...[...code.matchAll(PROBLEM)].map(([, problem = '']) => problem)];
 }
 
 /** Up to the parenthesis that closes the call. */

@@ -63,7 +63,7 @@ function valuesOf(variable: Variable): string {
 }
 
 function number(value: number): string {
-  return value.toLocaleString('en', { maximumFractionDigits: 2, useGrouping: value >= 10_000 });
+  return value.toLocaleString('en', { maximumFractionDigits: 3, useGrouping: value >= 10_000 });
 }
 
 /** Comments only: each line stands for the default, or for how a value looks. */
