@@ -1,7 +1,7 @@
 /** Apollo Client as an app would use it: HTTP for queries and mutations, WebSocket for subscriptions, one cache by id. */
 import { randomUUID } from 'node:crypto';
 
-import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { getMainDefinition, relayStylePagination } from '@apollo/client/utilities';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
@@ -9,6 +9,7 @@ import { buildSchema } from 'graphql';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
+import { ALERTS, DEPOSIT, LEDGER, LISTED, OPEN, PUBLISH, READ, RULE, TRADE, WATCH, WAYS } from './apollo-documents.js';
 import { authorization, productUrl, schemaText } from './product.js';
 
 const schema = buildSchema(schemaText());
@@ -48,64 +49,6 @@ function clientOf(token) {
   return client;
 }
 
-/** What the screen of an account shows; one fragment for queries and pushes, so that one replaces the other whole. */
-const ACCOUNT = gql`
-  fragment AccountOnScreen on Account {
-    id
-    name
-    version
-    status
-    balances {
-      asset {
-        id
-        symbol
-      }
-      quantity
-    }
-    margin {
-      asOf
-      status
-      marginBalance
-      maintenanceMargin
-      marginRatio
-    }
-  }
-`;
-const READ = gql`
-  query Read($id: ID!) {
-    account(id: $id) {
-      ...AccountOnScreen
-    }
-  }
-  ${ACCOUNT}
-`;
-const WATCH = gql`
-  subscription Watch($ids: [ID!]!) {
-    marginRatioChanged(accountIds: $ids) {
-      cause
-      sequence
-      account {
-        ...AccountOnScreen
-      }
-    }
-  }
-  ${ACCOUNT}
-`;
-const DEPOSIT = gql`
-  mutation Deposit($input: RecordTransfersInput!) {
-    recordTransfers(input: $input) {
-      recorded
-      accounts {
-        ...AccountOnScreen
-      }
-      errors {
-        code
-      }
-    }
-  }
-  ${ACCOUNT}
-`;
-
 const at = () => new Date().toISOString();
 const trader = 'apollo-client';
 let venue;
@@ -114,16 +57,7 @@ let accountId;
 
 const publish = (price) =>
   venue.mutate({
-    mutation: gql`
-      mutation Publish($input: PublishPricesInput!) {
-        publishPrices(input: $input) {
-          accepted
-          errors {
-            message
-          }
-        }
-      }
-    `,
+    mutation: PUBLISH,
     variables: {
       input: {
         quotes: [
@@ -144,28 +78,14 @@ beforeAll(async () => {
   venue = clientOf(authorization('venue', 'SERVICE'));
   app = clientOf(authorization(trader, 'TRADER'));
   const { data } = await venue.mutate({
-    mutation: gql`
-      mutation Open($input: OpenAccountInput!) {
-        openAccount(input: $input) {
-          account {
-            id
-          }
-        }
-      }
-    `,
+    mutation: OPEN,
     variables: { input: { name: 'A phone', owner: trader, venue: 'BITGET', idempotencyKey: randomUUID() } },
   });
   accountId = data.openAccount.account.id;
   await publish('60000');
   await deposit('10000');
   await venue.mutate({
-    mutation: gql`
-      mutation Trade($input: RecordFillsInput!) {
-        recordFills(input: $input) {
-          recorded
-        }
-      }
-    `,
+    mutation: TRADE,
     variables: {
       input: {
         fills: [
@@ -209,31 +129,7 @@ test('what is pushed reaches a screen that has only queried', async () => {
 
 test('the same account by `node`, by a list and by the viewer is one object', async () => {
   const { data } = await app.query({
-    query: gql`
-      query Ways($id: ID!) {
-        node(id: $id) {
-          ... on Account {
-            ...AccountOnScreen
-          }
-        }
-        accounts {
-          edges {
-            node {
-              ...AccountOnScreen
-            }
-          }
-        }
-        viewer {
-          subject
-          accounts {
-            nodes {
-              ...AccountOnScreen
-            }
-          }
-        }
-      }
-      ${ACCOUNT}
-    `,
+    query: WAYS,
     variables: { id: accountId },
   });
   expect(data.node.name).toBe('A phone');
@@ -242,30 +138,8 @@ test('the same account by `node`, by a list and by the viewer is one object', as
 });
 
 test('pages of a connection grow into one list', async () => {
-  const query = gql`
-    query Ledger($id: ID!, $after: String) {
-      account(id: $id) {
-        id
-        ledger(first: 2, after: $after) {
-          edges {
-            cursor
-            node {
-              id
-              quantity
-            }
-          }
-          pageInfo {
-            endCursor
-            hasNextPage
-            hasPreviousPage
-            startCursor
-          }
-        }
-      }
-    }
-  `;
   await deposit('2');
-  const list = app.watchQuery({ query, variables: { id: accountId } });
+  const list = app.watchQuery({ query: LEDGER, variables: { id: accountId } });
   const looking = list.subscribe(() => undefined);
   const page = () => list.getCurrentResult().data?.account?.ledger;
   await until(() => page() !== undefined);
@@ -279,26 +153,8 @@ test('pages of a connection grow into one list', async () => {
 });
 
 test('an alert is pushed once, and is the one that the list has', async () => {
-  const ALERT = gql`
-    fragment AlertOnScreen on RiskAlert {
-      id
-      kind
-      status
-      cursor
-      account {
-        id
-      }
-    }
-  `;
   const alerts = app.subscribe({
-    query: gql`
-      subscription Alerts {
-        riskAlerts {
-          ...AlertOnScreen
-        }
-      }
-      ${ALERT}
-    `,
+    query: ALERTS,
   });
   const heard = [];
   const listening = alerts.subscribe(({ data }) => heard.push(data.riskAlerts));
@@ -310,33 +166,13 @@ test('an alert is pushed once, and is the one that the list has', async () => {
   await until(() => snapshots.length > 0);
   later.unsubscribe();
   await app.mutate({
-    mutation: gql`
-      mutation Rule($input: SetAlertRuleInput!) {
-        setAlertRule(input: $input) {
-          rule {
-            id
-            marginRatio
-          }
-        }
-      }
-    `,
+    mutation: RULE,
     variables: { input: { accountId, marginRatio: '0.01' } },
   });
   await publish('54000');
   await until(() => heard.length > 0);
   const { data } = await app.query({
-    query: gql`
-      query Listed {
-        riskAlerts(kinds: [RULE_FIRED]) {
-          edges {
-            node {
-              ...AlertOnScreen
-            }
-          }
-        }
-      }
-      ${ALERT}
-    `,
+    query: LISTED,
   });
   expect(data.riskAlerts.edges.map(({ node }) => node)).toEqual(heard);
   expect(heard).toEqual([expect.objectContaining({ kind: 'RULE_FIRED', account: expect.anything() })]);

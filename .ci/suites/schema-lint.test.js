@@ -17,6 +17,7 @@ const VALUES = [
   'CollateralTier',
   'GuardRails',
   'InstrumentSetting',
+  'InterestEstimate',
   'InterestRule',
   'LiquidationPrice',
   'MaintenanceTier',
