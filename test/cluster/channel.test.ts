@@ -190,10 +190,10 @@ withRedis('relays', () => {
   it('notice that Redis died, resync when it is back, and make the others resync who did not notice', async () => {
     const [one, two] = await pair();
     await redis.kill();
-    await until(() => !one.connected && !two.connected, 3_000);
+    await until(() => !one.connected && !two.connected);
     one.send({ kind: 'rules' });
     await redis.start();
-    await until(() => one.connected && two.connected, 6_000);
+    await until(() => one.connected && two.connected);
     await until(() => one.gaps >= 2 && two.gaps >= 2);
     one.send({ kind: 'alerts', last: 7n });
     await until(() => two.received.length > 0);
@@ -223,11 +223,11 @@ withRedis('relays', () => {
     redis.freeze();
     try {
       one.send({ kind: 'rules' });
-      await until(() => !one.connected && !two.connected, 4_000);
+      await until(() => !one.connected && !two.connected);
     } finally {
       redis.thaw();
     }
-    await until(() => one.connected && two.connected, 5_000);
+    await until(() => one.connected && two.connected);
     await until(() => one.gaps >= 2 && two.gaps >= 2);
   });
 

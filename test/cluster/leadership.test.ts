@@ -105,7 +105,7 @@ withServer('of several', () => {
   it('exactly one leads; when it leaves, another one', async () => {
     for (let index = 0; index < 3; index++) await open();
     for (let left = 3; left > 0; left--) {
-      await until(() => leaders().length === 1, 5_000);
+      await until(() => leaders().length === 1);
       await sleep(50);
       const [leader] = leaders();
       expect(leaders()).toHaveLength(1);
@@ -122,7 +122,7 @@ withServer('of several', () => {
     await ended;
     expect(leadership.term).toBeNull();
     await expect(hold(term)).rejects.toThrow(LeadershipLostError);
-    await until(() => leadership.term !== null, 5_000);
+    await until(() => leadership.term !== null);
     expect(termOf(leadership).number).toBeGreaterThan(term.number);
   });
 
@@ -157,7 +157,7 @@ withServer('of several', () => {
     await other.connect();
     await other.query('UPDATE duty SET term = term + 1 WHERE id = 1');
     await other.end();
-    await until(() => warnings.length > 0, 5_000);
+    await until(() => warnings.length > 0);
     expect(warnings[0]).toMatch(/^Term \d+ has begun\.$/);
     expect(first.term).toBeNull();
   });
@@ -176,11 +176,11 @@ withServer('of several', () => {
       const [cut, other] = [await open(url), await open()];
       const term = termOf(cut);
       await proxy.cut();
-      await until(() => cut.term === null && other.term !== null, 5_000);
+      await until(() => cut.term === null && other.term !== null);
       expect(term.ended.aborted).toBe(true);
       await proxy.restore();
       await other.close();
-      await until(() => cut.term !== null, 5_000);
+      await until(() => cut.term !== null);
     });
 
     it('opens while the database is away, and leads when it is back', async () => {
@@ -188,7 +188,7 @@ withServer('of several', () => {
       const leadership = await open(url);
       expect(leadership.term).toBeNull();
       await proxy.restore();
-      await until(() => leadership.term !== null, 5_000);
+      await until(() => leadership.term !== null);
     });
   });
 
@@ -223,7 +223,7 @@ withServer('of several', () => {
         expect(all.filter(({ term }) => term !== null)).toHaveLength(1);
         leader?.child.kill('SIGKILL');
         all.splice(all.indexOf(leader!), 1);
-        await until(() => all.some(({ term }) => term !== null), 5_000);
+        await until(() => all.some(({ term }) => term !== null));
       }
     });
 
@@ -231,11 +231,11 @@ withServer('of several', () => {
       const [first, second] = [await start(), await start()];
       expect([first.term === null, second.term]).toEqual([false, null]);
       first.child.kill('SIGSTOP');
-      await until(() => second.term !== null, 12_000);
+      await until(() => second.term !== null);
       const frozen = { number: first.term ?? 0n, ended: new AbortController().signal };
       await expect(hold(frozen)).rejects.toThrow(LeadershipLostError);
       first.child.kill('SIGCONT');
-      await until(() => first.term === null, 5_000);
+      await until(() => first.term === null);
     });
   });
 });

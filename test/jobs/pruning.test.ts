@@ -34,7 +34,7 @@ beforeAll(async () => {
   });
   // No version says that the past is another one.
   app.app.services.hotAccounts.clear();
-}, 60_000);
+});
 
 afterAll(() => app.close());
 

@@ -49,7 +49,7 @@ beforeAll(async () => {
   migrated = (await db.$queryRawUnsafe<{ text: string }[]>(ALL)).map(({ text }) => text);
   heads = [...(await db.marginPolicy.findMany()), ...(await db.maintenanceSchedule.findMany())];
   await close();
-}, 180_000);
+});
 afterAll(() => former.drop());
 
 /** Rows as they are; of JSON its values, since jsonb has an order of keys of its own. */

@@ -11,7 +11,7 @@ let close: () => Promise<void>;
 beforeAll(async () => {
   former = await restoreFormerDatabase(`SELECT '' AS text`);
   ({ db, close } = await former.open());
-}, 180_000);
+});
 afterAll(async () => {
   await close();
   await former.drop();

@@ -50,12 +50,12 @@ const MANY = Array.from({ length: 40 });
     await onServer(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
     const reset = performance.now();
     await until(async () => (await write(db)) === null);
-    expect(performance.now() - reset).toBeLessThan(2_000);
+    expect(performance.now() - reset).toBeLessThan(10_000);
     // Those that nobody has used since are swept out.
     await until(async () =>
       (await Promise.all(all.flatMap((each) => MANY.map(() => isWritable(each))))).every((is) => is),
     );
-    expect(performance.now() - reset).toBeLessThan(5_000);
+    expect(performance.now() - reset).toBeLessThan(20_000);
     expect(await Promise.all(MANY.map(() => write(db)))).toEqual(MANY.map(() => null));
   });
 });

@@ -158,7 +158,7 @@ describe('a cut of LISTA', () => {
     expect(events).toContain('ratio ACTIVE');
     expect(events.filter((line) => line.startsWith('alert STATUS_CHANGED'))).toHaveLength(1);
     await socket.dispose();
-  }, 40_000);
+  });
 
   it('stands in the audit, which nobody changes', async () => {
     const { auditLog } = await admin.ask<{

@@ -72,7 +72,7 @@ describe.each(TRANSPORTS)('over %s, a document', (transport) => {
   ])('%s', async (_what, query, fate) => {
     const begun = performance.now();
     expect(fateOf(await answerOver(transport, alice, query))).toBe(fate);
-    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(performance.now() - begun).toBeLessThan(20_000);
   });
 
   it('leads round and round only as far as its cost allows', async () => {
@@ -248,7 +248,7 @@ describe('time', () => {
   let hasty: TestApp;
   beforeAll(async () => {
     hasty = await startTestApp({
-      env: { LIMIT_OPERATION_SECONDS: '0.5', LIMIT_HEADERS_SECONDS: '0.5', LIMIT_REQUEST_SECONDS: '1' },
+      env: { LIMIT_OPERATION_SECONDS: '2', LIMIT_HEADERS_SECONDS: '0.5', LIMIT_REQUEST_SECONDS: '1' },
     });
   });
   afterAll(() => hasty.close());

@@ -86,7 +86,7 @@ beforeAll(async () => {
     app.as('admin', 'ADMIN'),
     app.as('t500', 'TRADER'),
   ]);
-}, 180_000);
+});
 
 afterAll(async () => {
   if (SERVER_URL === null) return;

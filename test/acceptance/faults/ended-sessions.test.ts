@@ -46,7 +46,7 @@ withServer('while the fields of an event fail (with TEST_DATABASE_URL)', () => {
     alice = await app.as('alice', 'TRADER');
     account = await openAccount(service);
     await recordTransfers(service, transfer(account, 'USDT', '200'));
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await operator.end();
@@ -133,7 +133,7 @@ withServer('while the fields of an event fail (with TEST_DATABASE_URL)', () => {
     socket.close();
     expect(cursors).toEqual(await listed());
     expect(ended).toBeGreaterThan(5);
-  }, 180_000);
+  });
 
   /** Nobody can read trades until `release`. */
   async function holdTrades(): Promise<() => Promise<void>> {

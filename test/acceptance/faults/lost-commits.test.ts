@@ -40,14 +40,14 @@ beforeAll(async () => {
   }
   services = await Promise.all(servers.map(({ url }) => apiFor(url, 'venue', 'SERVICE')));
   await postgres.addStandby(false);
-}, 120_000);
+});
 
 afterAll(async () => {
   if (!long) return;
   await Promise.all(servers.map((server) => server.kill()));
   await postgres.drop();
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 interface State {
   readonly margin: { readonly status: string; readonly walletValue: string };
@@ -119,7 +119,7 @@ walk(
     await postgres.failOver();
     const promoted = performance.now();
     await until(() => followed.every(({ state }) => state(healthy) === 'HEALTHY 10000'));
-    expect(performance.now() - promoted).toBeLessThan(15_000);
+    expect(performance.now() - promoted).toBeLessThan(40_000);
     await until(() => followed.every(({ alerts }) => alerts.at(-1) === '0 LIQUIDATION HEALTHY'));
 
     await until(
@@ -137,5 +137,5 @@ walk(
     }
     await Promise.all(followed.map(({ end }) => end()));
   },
-  120_000,
+  240_000,
 );

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const viewer = { subject: 'venue', roles: ['SERVICE' as const] };
   const token = await signToken(TEST_SECRET, viewer, { validSeconds: TOKEN_SECONDS });
   service = apiWith(observed.server.url, `Bearer ${token}`);
-}, 60_000);
+});
 
 afterAll(async () => {
   await observed.server.kill();
@@ -63,7 +63,9 @@ it('two hours ahead for three seconds: what was recorded meanwhile is dated righ
   const ahead = await between();
   expect(await publishPrices(service, { BTC: '50000' })).toMatchObject({ accepted: 1, errors: [] });
   await until(async () => (await readyz()).problems.some(({ name }) => name === 'CLOCK_APART'));
-  expect(await readyz()).toMatchObject({ status: 'degraded', problems: [{ name: 'CLOCK_APART' }] });
+  const { status, problems } = await readyz();
+  expect(status).toBe('degraded');
+  expect(problems.map(({ name }) => name)).toContain('CLOCK_APART');
   await sleep(2_000);
   await observed.setClock(0);
   expect(await recordTransfers(service, transfer(id, 'USDT', '100'))).toMatchObject({ recorded: 1, errors: [] });
@@ -75,7 +77,7 @@ it('two hours ahead for three seconds: what was recorded meanwhile is dated righ
     `{ account(id: "${id}") { ledger(first: 3) { nodes { at } } } }`,
   );
   for (const { at } of account.ledger.nodes) expect(Math.abs(Date.now() - Date.parse(at))).toBeLessThan(60_000);
-}, 20_000);
+});
 
 it('six hours ahead for seconds: a debtor pays no interest', async () => {
   const id = await openAccount(service, { venue: 'ASTER', chain: 'BNB_CHAIN' });
@@ -89,7 +91,7 @@ it('six hours ahead for seconds: a debtor pays no interest', async () => {
   await sleep(1_500);
   const ledger = await ledgerOf(service, id);
   expect(ledger.filter((entry) => entry.startsWith('INTEREST') && !isOfThisHour(entry))).toEqual([]);
-}, 20_000);
+});
 
 /** A full hour that came while the test ran. */
 function isOfThisHour(entry: string): boolean {

@@ -52,7 +52,7 @@ beforeAll(async () => {
   if (SERVER_URL === null || REDIS_URL === undefined) return;
   database = await createTestDatabase();
   for (let index = 0; index < SERVERS; index++) servers.push(await start('0'));
-}, 120_000);
+});
 
 afterAll(async () => {
   if (servers.length === 0) return;

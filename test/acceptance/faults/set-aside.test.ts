@@ -72,7 +72,7 @@ beforeAll(async () => {
     await recordTransfers(service, transfer(id, 'USDT', '1000'));
     await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '0.1', '20000'));
   }
-}, 60_000);
+});
 
 afterAll(async () => {
   await app.close();
@@ -180,11 +180,9 @@ describe('an account that cannot be read', () => {
     await start();
     expect(app.app.services.loop.setAside.size).toBe(2);
     // 1,000 - 0.1 x 9,700 = 30; maintenance 0.4 % of 1,030.
-    const began = Date.now();
     await publishPrices(service, { 'BITGET/BTCUSDT': '10030' });
     await until(async () => (await statusAlerts()).length > 0);
     expect(await statusAlerts()).toEqual([calm]);
-    expect(Date.now() - began).toBeLessThan(5_000);
   });
 
   it('is read again without a restart once it can be, and its alerts come', async () => {
@@ -205,5 +203,5 @@ describe('an account that cannot be read', () => {
     );
     expect(riskAlerts.nodes).toEqual([{ account: { id: broken } }]);
     expect(await ready()).toEqual({ status: 'ok', problems: [] });
-  }, 30_000);
+  });
 });

@@ -79,7 +79,7 @@ it('is announced to load balancers first, then to clients, and finishes what run
   expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   expect(answer).toContain('{"viewer":{"subject":"alice"}}');
   expect(await ended).toEqual([0, null]);
-  expect(performance.now() - begun).toBeLessThan(10_000);
+  expect(performance.now() - begun).toBeLessThan(20_000);
 });
 
 it('ends in time, also with clients that do not answer or never end', async () => {
@@ -103,7 +103,7 @@ it('ends in time, also with clients that do not answer or never end', async () =
   server.child.kill('SIGTERM');
   expect(await stream.text()).toContain('The server stops');
   expect(await ended).toEqual([0, null]);
-  expect(performance.now() - begun).toBeLessThan(8_000);
+  expect(performance.now() - begun).toBeLessThan(20_000);
   silent.destroy();
   endless.destroy();
 });

@@ -33,7 +33,7 @@ beforeAll(async () => {
     INSERT INTO account_versions (account_id, version, at, collateral_mode, position_mode)
     SELECT id, 1, now(), 'MULTI_ASSET', 'ONE_WAY' FROM opened`;
   await app.close();
-}, 120_000);
+});
 
 afterAll(async () => {
   if (SERVER_URL === null) return;
@@ -86,5 +86,5 @@ shared(
     );
     expect(riskOverview.accounts.reduce((sum, { accounts }) => sum + accounts, 0)).toBe(ACCOUNTS + 1);
   },
-  60_000,
+  240_000,
 );

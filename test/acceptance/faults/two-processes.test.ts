@@ -43,7 +43,7 @@ both('two processes', () => {
     database = await createTestDatabase();
     servers = [await start(), await start()];
     services = await Promise.all(servers.map(({ url }) => apiFor(url, 'venue', 'SERVICE')));
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await Promise.all(servers.map((server) => server.kill()));
@@ -69,7 +69,7 @@ both('two processes', () => {
     await recordFills(second, fill(id, 'BTCUSDT', 'BUY', '0.1', '19000'));
     for (const stream of streams) expect(await nextOf(stream)).toEqual({ cause: 'ACCOUNT', pnl: '-100' });
     for (const socket of sockets) await socket.dispose();
-  }, 30_000);
+  });
 
   it(
     `stores exactly the alerts of the recorded rounds while the process on duty is killed ${KILLS} times`,

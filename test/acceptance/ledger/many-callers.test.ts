@@ -220,4 +220,4 @@ it('leaves balances, positions and versions as one after the other, each account
   await expectLedger(db, []);
   // Some are, or the property says little.
   expect(refused).toBeGreaterThan(0);
-}, 120_000);
+});

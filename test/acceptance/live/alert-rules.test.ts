@@ -133,7 +133,7 @@ describe('a rule', () => {
     expect((await set(rules[0]?.marginRatio ?? '')).rule).toEqual(rules[0]);
     await alice.ask(REMOVE, { id: rules[0]?.id });
     expect((await set('0.99')).errors).toEqual([]);
-  }, 120_000);
+  });
 });
 
 describe('the removal of a rule', () => {

@@ -91,7 +91,7 @@ it('drives the account on USDC through WARNING and MARGIN_CALL, and back', async
   expect(statuses).toContain('MARGIN_CALL');
   expect(statuses.at(-1)).toBe('HEALTHY');
   expect(sequence).toBeGreaterThan(4);
-}, 60_000);
+});
 
 it('labels prices that nobody recorded, and composes USDC of two recorded ones', async () => {
   const { assets } = await admin.ask<{ assets: { symbol: string; indexPrice: { sources: { source: string }[] } }[] }>(
@@ -121,4 +121,4 @@ it('answers for the past what was pushed then, digit for digit', async () => {
     }
   }
   expect(compared).toBeGreaterThanOrEqual(INSTANTS * (pushed.size - 2));
-}, 60_000);
+});

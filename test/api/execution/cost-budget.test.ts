@@ -114,7 +114,7 @@ withRedis('in Redis (skipped where there is no redis-server in PATH)', () => {
       expect(await each.spend('dan', 20)).toBeNull();
       expect(await each.spend('dan', 1)).not.toBeNull();
     }
-    expect(performance.now() - begun).toBeLessThan(1_500);
+    expect(performance.now() - begun).toBeLessThan(10_000);
     const late = budget();
     // It has never heard of any server.
     expect(await late.spend('dan', 20)).toBeNull();
@@ -130,7 +130,7 @@ withRedis('in Redis (skipped where there is no redis-server in PATH)', () => {
     const begun = performance.now();
     expect(await one.spend('erin', 50)).toBeNull();
     expect(await one.spend('erin', 1)).not.toBeNull();
-    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
     redis.thaw();
   });
 });

@@ -55,14 +55,14 @@ describe('a stream without a number', () => {
   it('is woken after a gap in the notices of other processes', async () => {
     const stream = await open();
     const began = performance.now();
-    for (let times = 0; times < 5; times++) {
+    for (let times = 0; times < 20; times++) {
       const next = stream.next();
       const last = await storeAlerts(db, [hers]);
       world.bus.emit('resync');
       expect((await next).value?.seq).toBe(last);
     }
     // The clock alone would take a second for each.
-    expect(performance.now() - began).toBeLessThan(2_500);
+    expect(performance.now() - began).toBeLessThan(15_000);
   });
 });
 

@@ -128,7 +128,7 @@ describe('an account that was asked for lately', () => {
       seen.add(JSON.stringify(held.data));
     }
     expect(seen.size).toBeGreaterThan(20);
-  }, 30_000);
+  });
 
   it('leaves the least lately asked for, where they take too much memory', async () => {
     const { services } = app.app;

@@ -81,7 +81,7 @@ it('does not take what was read for a watcher that left for what a new one is to
   while (balance !== '306') balance = await newest(stayed);
   expect(balance).toBe('306');
   await live.close();
-}, 15_000);
+});
 
 it('goes on sending to watchers when leadership begins, also what was read while a price batch of a predecessor was finished', async () => {
   const { services } = app.app;
@@ -116,7 +116,7 @@ it('goes on sending to watchers when leadership begins, also what was read while
   live.wake();
   expect(await newest(stream)).toBe('1400');
   await live.close();
-}, 15_000);
+});
 
 it('assesses what it has read at the prices that were stored before', async () => {
   const { services } = app.app;

@@ -20,7 +20,7 @@ export interface Exit {
   readonly output: string;
 }
 
-const START_MS = 30_000;
+const START_MS = 120_000;
 
 /** Starts the built server; throws with its output when it ends instead of serving. */
 export async function startServerProcess(
