@@ -102,7 +102,7 @@ function rowOf(number: number, after: AfterCrash): AccountRow {
       .toFixed(4),
   );
   const held = ['MULTI_ASSET', 'HEDGE', ['USDT', toPlain(usdt), ...coinsOf(number)], positionsOf(number), []] as const;
-  return [accountId(number), 1, 'BITGET', null, 'Bench', 'bench', now, now, held];
+  return [accountId(number), 1, 'BITGET', null, 'Bench', 'bench', now, now, held, null];
 }
 
 /** Spread over all accounts, and so over all statuses. */

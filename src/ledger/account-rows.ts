@@ -21,6 +21,7 @@ export type AccountRow = readonly [
   openedAt: string,
   changedAt: string,
   held: HeldRow,
+  externalId: string | null,
 ];
 
 export type HeldRow = readonly [
@@ -57,7 +58,7 @@ interface Held {
  */
 function rowOf({ balances, positions, settings }: Held): Prisma.Sql {
   return Prisma.sql`
-    format('["%s",%s,%s,%s,%s,%s,%s,%s,["%s","%s",[%s],[%s],[%s]]]',
+    format('["%s",%s,%s,%s,%s,%s,%s,%s,["%s","%s",[%s],[%s],[%s]],%s]',
       account.id, account.version, to_json(account.venue_code), COALESCE(to_json(account.chain_code)::text, 'null'),
       to_json(account.name), to_json(account.owner), to_json(account.opened_at), to_json(account.changed_at),
       account.collateral_mode, account.position_mode,
@@ -68,7 +69,8 @@ function rowOf({ balances, positions, settings }: Held): Prisma.Sql {
           to_json(instrument), side, trim_scale(size), trim_scale(cost), trim_scale(isolated_margin))
         FROM (${positions}) AS position), ','),
       array_to_string(ARRAY(
-        SELECT format('[%s,%s,"%s"]', to_json(instrument), leverage, margin_mode) FROM (${settings}) AS setting), ','))`;
+        SELECT format('[%s,%s,"%s"]', to_json(instrument), leverage, margin_mode) FROM (${settings}) AS setting), ','),
+      COALESCE(to_json(account.external_id)::text, 'null'))`;
 }
 
 const NOW = Prisma.sql`
@@ -221,7 +223,7 @@ export async function readRowsAt(
     ) AS was
     CROSS JOIN LATERAL (
       SELECT known.id, known.name, known.owner, known.venue_code, known.chain_code, known.opened_at,
-        was.version, was.at AS changed_at, was.collateral_mode, was.position_mode
+        known.external_id, was.version, was.at AS changed_at, was.collateral_mode, was.position_mode
     ) AS account
     LEFT JOIN LATERAL (
       SELECT seq FROM ledger_entries

@@ -1,14 +1,16 @@
 /** Opens and finds accounts. */
 import type { CollateralMode, PositionMode } from '../margin/model.js';
-import type { Database } from '../platform/database/database.js';
+import { refuse } from '../margin/refusal.js';
+import type { Database, Transaction } from '../platform/database/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { uuidv7 } from '../platform/ids.js';
 import { addToOutbox } from '../platform/outbox.js';
 import { Prisma } from '../platform/prisma/client.js';
+import { isStorable } from '../platform/text.js';
 import type { Audit } from '../policy/changes/audit.js';
 import { keyReused, problemOfKey, problemOfText, problemOfVenue } from '../policy/versions/problems.js';
 import type { Rulebook } from '../policy/rulebook/rulebook.js';
-import type { LedgerParts, Refusal } from './ledger-checks.js';
+import { problemOfId, type LedgerParts, type Refusal } from './ledger-checks.js';
 import { ACCOUNT_COLUMNS, readAccounts, type AccountRecord } from './records.js';
 
 export interface NewAccount {
@@ -18,15 +20,22 @@ export interface NewAccount {
   readonly chain: string | null;
   readonly collateralMode: CollateralMode;
   readonly positionMode: PositionMode;
+  /** The venue's own id of it, unique at the venue for ever. */
+  readonly externalId?: string;
 }
 
 const MAX_NAME = 200;
+const EXTERNAL_ID = ['externalId'];
 
 export interface OpenedAccount {
   readonly account: AccountRecord | null;
   readonly refusals: readonly Refusal[];
 }
 
+/**
+ * Opens an account, once by its key and once by its external id. An account that was opened with the same content is
+ * answered as it is now.
+ */
 export async function openAccount(
   { db, rulebook, bus }: Pick<LedgerParts, 'db' | 'rulebook' | 'bus'>,
   account: NewAccount,
@@ -46,20 +55,11 @@ export async function openAccount(
   const outcome = await doOnce<Refusal>(db, request, now, async (tx) => {
     const refusals = problemsOf(account, rulebook);
     if (refusals.length > 0) return { refusals };
-    const { venue, chain, ...rest } = account;
     const id = uuidv7();
-    const { collateralMode, positionMode } = account;
-    await tx.account.create({
-      data: {
-        ...rest,
-        id,
-        venueCode: venue,
-        chainCode: chain,
-        openedAt: now,
-        changedAt: now,
-        versions: { create: { version: 1, at: now, collateralMode, positionMode } },
-      },
-    });
+    if (!(await insertAccount(tx, id, account, now))) {
+      const known = await openedBefore(tx, account);
+      return known === null ? { refusals: [externalIdTaken(account)] } : { made: known };
+    }
     await addToOutbox(tx, [{ accountId: id, kind: 'CHANGED' }], now);
     await audit?.done(tx, { ...fact, subject: `Account:${id}` }, null, account);
     return { made: id };
@@ -76,7 +76,63 @@ function problemsOf(account: NewAccount, rulebook: Rulebook): Refusal[] {
     problemOfText(account.name, MAX_NAME, ['name']),
     problemOfText(account.owner, MAX_NAME, ['owner']),
     problemOfVenue(rulebook, account.venue, account.chain),
+    account.externalId === undefined ? null : problemOfId(account.externalId, EXTERNAL_ID),
   ].filter((problem) => problem !== null);
+}
+
+/** False where the venue has an account of this external id. An opening of it that is under way is waited for. */
+async function insertAccount(tx: Transaction, id: string, account: NewAccount, now: Date): Promise<boolean> {
+  const { name, owner, externalId, venue, chain, collateralMode, positionMode } = account;
+  const inserted = await tx.$executeRaw`
+    INSERT INTO accounts (id, name, owner, external_id, venue_code, chain_code, collateral_mode, position_mode, opened_at,
+      opened_collateral_mode, opened_position_mode, changed_at)
+    VALUES (${id}::uuid, ${name}, ${owner}, ${externalId ?? null}, ${venue}, ${chain},
+      ${collateralMode}::"CollateralMode", ${positionMode}::"PositionMode", ${now}::timestamptz,
+      ${collateralMode}::"CollateralMode", ${positionMode}::"PositionMode", ${now}::timestamptz)
+    ON CONFLICT (venue_code, external_id) DO NOTHING`;
+  if (inserted === 0) return false;
+  await tx.accountVersion.create({ data: { accountId: id, version: 1, at: now, collateralMode, positionMode } });
+  return true;
+}
+
+/** The account that was opened with this external id and the same content; null: its content is another one. */
+async function openedBefore(tx: Transaction, account: NewAccount): Promise<string | null> {
+  const { name, owner, venue, chain, collateralMode, positionMode } = account;
+  // Modes as it was opened: they may have been set since.
+  const [same] = await tx.$queryRaw<{ id: string }[]>`
+    SELECT id::text AS id FROM accounts
+    WHERE venue_code = ${venue} AND external_id = ${account.externalId}
+      AND name = ${name} AND owner = ${owner} AND chain_code IS NOT DISTINCT FROM ${chain}
+      AND opened_collateral_mode::text = ${collateralMode} AND opened_position_mode::text = ${positionMode}`;
+  return same?.id ?? null;
+}
+
+function externalIdTaken({ venue }: NewAccount): Refusal {
+  const message =
+    `An account of ${venue} was opened with this external id before, with other content: ` +
+    'send what it was opened with, or another id.';
+  return refuse('IDEMPOTENCY_KEY_REUSED', message, EXTERNAL_ID);
+}
+
+/** An account as the venue's own systems name it. */
+export interface ExternalAccount {
+  readonly venue: string;
+  readonly externalId: string;
+}
+
+/** Their ids, in the order of the input; null where there is none. */
+export async function findByExternalIds(db: Database, named: readonly ExternalAccount[]): Promise<(string | null)[]> {
+  const askable = named.map(({ venue, externalId }) => isStorable(venue) && isStorable(externalId));
+  const asked = named.flatMap(({ venue, externalId }, place) =>
+    askable[place] === true ? [{ place, venue, external_id: externalId }] : [],
+  );
+  if (asked.length === 0) return named.map(() => null);
+  const rows = await db.$queryRaw<{ place: number; id: string }[]>`
+    SELECT asked.place, accounts.id::text AS id
+    FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS asked(place int, venue text, external_id text)
+    JOIN accounts ON accounts.venue_code = asked.venue AND accounts.external_id = asked.external_id`;
+  const found = new Map(rows.map(({ place, id }) => [place, id]));
+  return named.map((_account, place) => found.get(place) ?? null);
 }
 
 export interface AccountQuery {

@@ -28,6 +28,8 @@ export interface AccountRecord {
   readonly openedAt: Date;
   /** Instant at which this version was recorded. */
   readonly changedAt: Date;
+  /** The venue's own id of it; null: opened without one. */
+  readonly externalId: string | null;
 }
 
 export interface PositionRecord {
@@ -72,7 +74,8 @@ export function positionKey(instrument: string, side: PositionSide): string {
  */
 export const ACCOUNT_COLUMNS = Prisma.sql`
   id::text AS id, name, owner, venue_code AS venue, chain_code AS chain, collateral_mode::text AS "collateralMode",
-  position_mode::text AS "positionMode", version, opened_at AS "openedAt", changed_at AS "changedAt"`;
+  position_mode::text AS "positionMode", version, opened_at AS "openedAt", changed_at AS "changedAt",
+  external_id AS "externalId"`;
 
 /** Unknown ids are left out. */
 export async function readAccounts(db: Database | Transaction, ids: readonly string[]): Promise<AccountRecord[]> {
@@ -195,7 +198,8 @@ export function sortedHoldings({ account, balances, positions, settings }: Holdi
   };
 }
 
-function recordOf([id, version, venue, chain, name, owner, openedAt, changedAt, held]: AccountRow): AccountRecord {
+function recordOf(row: AccountRow): AccountRecord {
+  const [id, version, venue, chain, name, owner, openedAt, changedAt, held, externalId] = row;
   const [collateralMode, positionMode] = held;
   // Field by field: V8 gives a spread object a shape of its own, which slows down every later read.
   return {
@@ -209,6 +213,7 @@ function recordOf([id, version, venue, chain, name, owner, openedAt, changedAt, 
     version,
     openedAt: new Date(openedAt),
     changedAt: new Date(changedAt),
+    externalId,
   };
 }
 

@@ -47,7 +47,7 @@ it('finds the same, page by page', async () => {
   const rows = await readRows(db, [1, 2, 3].map(idOf));
   const pages = [await readRowsAfter(db, null, 2), await readRowsAfter(db, idOf(2), 2)];
   expect(pages.map((page) => page.map(([id]) => id))).toEqual([[idOf(1), idOf(2)], [idOf(3)]]);
-  const plain = (row: AccountRow): unknown => [...row.slice(0, 8), ordered(row[8])];
+  const plain = (row: AccountRow): unknown => [...row.slice(0, 8), ordered(row[8]), row[9]];
   expect(pages.flat().map(plain)).toEqual([...rows].sort().map(plain));
   for (const row of pages.flat()) {
     const text = texts.of(row[2], row[8]);

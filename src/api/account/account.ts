@@ -23,11 +23,11 @@ import { ANSWER_ONLY, Cost, TRANSACTION, amountOf, perAccount, type FieldCost } 
 import { Chain } from '../venue/chain.js';
 import type { Context } from '../execution/context.js';
 import { AccountOrder, CollateralMode, MarginStatus, PositionMode } from '../types/enums.js';
-import { globalId, localId } from '../types/global-id.js';
+import { globalId } from '../types/global-id.js';
 import { requestOf } from '../execution/idempotent-request.js';
 import { accountPage, riskPage, setAsideIn, type AccountPage } from './account-list.js';
 import { MarginSummary, marginSummary } from './margin-summary.js';
-import { accountFrom, marginOf } from './read-account.js';
+import { accountFrom, marginOf, namedAccount } from './read-account.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
 import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT, connectionOf } from '../types/pagination.js';
 import { UserError, userErrors } from '../types/refusals.js';
@@ -46,6 +46,12 @@ export class Account {
 
   @Field(() => String, { description: 'Subject of the trader that owns it.' })
   owner!: string;
+
+  @Field(() => ID, {
+    nullable: true,
+    description: "The venue's own id of it, unique at the venue; null where it was opened without one.",
+  })
+  externalId!: string | null;
 
   @Field(() => CollateralMode, { description: 'How its collateral counts.' })
   collateralMode!: string;
@@ -119,6 +125,16 @@ export class OpenAccountInput {
   })
   positionMode!: 'ONE_WAY' | 'HEDGE' | null;
 
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      "The venue's own id of the account, of 1 to 200 characters; unique at the venue for ever. Sent again with the same " +
+      'content it answers the same account, whatever the idempotency key, and opens nothing; with other content it is ' +
+      'refused with IDEMPOTENCY_KEY_REUSED. Content is what it was opened with: modes that were set since do not count. ' +
+      'Null: none.',
+  })
+  externalId?: string | null;
+
   @Field(() => ID, { description: 'Sent again with the same input within 24 hours it answers the same account.' })
   idempotencyKey!: string;
 }
@@ -178,10 +194,19 @@ export class AccountResolver {
   @Query(() => Account, {
     nullable: true,
     description:
-      "One account. Its owner, admins, services; null where there is none, or it is not the viewer's to see.",
+      'One account, by `id`, or by `externalId` and `venue`. Its owner, admins, services; null where there is none, or it ' +
+      "is not the viewer's to see.",
   })
-  account(
-    @Arg('id', () => ID, { description: 'The global id of the account.' }) id: string,
+  async account(
+    @Arg('id', () => ID, { nullable: true, description: 'The global id of the account; null: it is named otherwise.' })
+    id: string | null | undefined,
+    @Arg('externalId', () => ID, {
+      nullable: true,
+      description: "The venue's own id of the account, in place of `id`, together with `venue`; null: `id` is named.",
+    })
+    externalId: string | null | undefined,
+    @Arg('venue', () => String, { nullable: true, description: 'Code of the venue of `externalId`; null without it.' })
+    venue: string | null | undefined,
     @Arg('atLeastVersion', () => Int, {
       nullable: true,
       description:
@@ -191,7 +216,8 @@ export class AccountResolver {
     atLeastVersion: number | null | undefined,
     @Ctx() context: Context,
   ): Promise<AccountRecord | null> {
-    return accountFrom(localId('Account', id), atLeastVersion ?? 0, context);
+    const named = await namedAccount({ id, externalId, venue }, context);
+    return named === null ? null : accountFrom(named, atLeastVersion ?? 0, context);
   }
 
   @Access(...ANY_ROLE)
@@ -223,12 +249,14 @@ export class AccountResolver {
     @Arg('input', () => OpenAccountInput, { description: 'The account.' }) input: OpenAccountInput,
     @Ctx() context: Context,
   ): Promise<OpenAccountPayload> {
-    const { idempotencyKey, ...asked } = input;
+    const { idempotencyKey, externalId, ...asked } = input;
     const account = {
       ...asked,
       chain: asked.chain ?? null,
       collateralMode: asked.collateralMode ?? 'MULTI_ASSET',
       positionMode: asked.positionMode ?? 'ONE_WAY',
+      // Without one, the request is that of servers that know none.
+      ...(externalId == null ? {} : { externalId }),
     };
     const { roles } = viewerOf(context);
     const opened = await openAccount(

@@ -5,12 +5,33 @@ import { isUuid } from '../../platform/ids.js';
 import { growingPause, sleep } from '../../platform/retry.js';
 import type { Context } from '../execution/context.js';
 import { maySee, viewerOf } from '../types/access.js';
-import { ApiError } from '../types/api-error.js';
+import { ApiError, badUserInput } from '../types/api-error.js';
+import { localId } from '../types/global-id.js';
 
 /** How long a reader waits for a version that another server has acknowledged. */
 const VERSION_WAIT_MS = 2_000;
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 200;
+
+/** The arguments by which a query names one account. */
+interface AccountName {
+  readonly id: string | null | undefined;
+  readonly externalId: string | null | undefined;
+  readonly venue: string | null | undefined;
+}
+
+/** The local id; null where the venue has no such account. Exactly one way of naming it is taken. */
+export async function namedAccount(
+  { id, externalId, venue }: AccountName,
+  { loaders }: Context,
+): Promise<string | null> {
+  if (id != null && externalId == null && venue == null) return localId('Account', id);
+  if (id == null && externalId != null && venue != null) return loaders.externalId.load({ venue, externalId });
+  const got = Object.entries({ id, externalId, venue }).flatMap(([name, value]) =>
+    value == null ? [] : `\`${name}\``,
+  );
+  throw badUserInput(`Expected \`id\`, or \`externalId\` and \`venue\`; got ${got.join(' and ') || 'none of them'}.`);
+}
 
 /** The account, if it exists and the viewer may see it. */
 export async function visibleAccount(id: string, context: Context): Promise<AccountRecord | null> {

@@ -2,6 +2,7 @@
 import DataLoader from 'dataloader';
 
 import { readAlertRules, readAlertRulesOf, type AlertRuleRecord } from '../../risk/alerts/alert-rules.js';
+import { findByExternalIds, type ExternalAccount } from '../../ledger/accounts.js';
 import { marginsAt, type MarginAt, type PastAccount } from '../../ledger/margin-at.js';
 import type { LedgerParts } from '../../ledger/ledger-checks.js';
 import {
@@ -32,6 +33,8 @@ export interface Loaders {
   /** By account id; null where there is none. */
   readonly holdings: DataLoader<string, Holdings | null>;
   readonly margin: DataLoader<string, MarginState | null>;
+  /** Ids of accounts; null where there is none. */
+  readonly externalId: DataLoader<ExternalAccount, string | null, string>;
   readonly marginAt: DataLoader<PastAccount, MarginAt, string>;
   readonly platformUsed: DataLoader<RatioVersion, Decimal>;
   readonly ledgerPage: DataLoader<HistoryPage, LedgerEntryRecord[]>;
@@ -67,6 +70,9 @@ export function createLoaders(parts: LoaderParts, now: Date): Loaders {
         states.push(held === null || held instanceof Error ? held : marginState(held, rulebook, board, now));
       }
       return states;
+    }),
+    externalId: new DataLoader<ExternalAccount, string | null, string>((named) => findByExternalIds(db, named), {
+      cacheKeyFn: ({ venue, externalId }) => JSON.stringify([venue, externalId]),
     }),
     marginAt: new DataLoader<PastAccount, MarginAt, string>(
       (asked) => marginsAt(parts, asked, new Date(Math.max(clock(), now.getTime()))),

@@ -137,7 +137,7 @@ describe.each([
     // Those of this server's memory count, and they are looked at.
     for (const at = new Date(); loop.accounts.size < accounts;) {
       const held = ['MULTI_ASSET', 'ONE_WAY', ['BTC', '1'], [], []] as const;
-      loop.accounts.put([randomUUID(), 1, 'BITGET', null, 'x', 'alice', '', '', held], at);
+      loop.accounts.put([randomUUID(), 1, 'BITGET', null, 'x', 'alice', '', '', held, null], at);
     }
   });
 

@@ -134,6 +134,7 @@ const PAST = 'query ($id: ID!, $at: DateTime!) { account(id: $id) { marginAt(at:
 /** What is asked, and of whom. */
 const QUESTIONS: readonly [what: string, ask: () => Promise<unknown>][] = [
   ['an account', () => trader.ask(`query ($id: ID!) { account(id: $id) { ${ACCOUNT} } }`, { id: account })],
+  ['an account by its external id', () => admin.ask('{ account(externalId: "x", venue: "BITGET") { id } }')],
   ["a trader's accounts", () => trader.ask(`{ viewer { accounts(first: 20) { totalCount nodes { ${ACCOUNT} } } } }`)],
   ...['', 'orderBy: NAME', 'where: { venue: "ASTER" }', 'where: { venue: "ASTER", chain: "BNB_CHAIN" }'].map(page),
   ...['where: { owner: "t7" }', 'where: { name: "Account 77" }', 'where: { asset: "LISTA" }'].map(page),
@@ -150,6 +151,8 @@ const QUESTIONS: readonly [what: string, ask: () => Promise<unknown>][] = [
   ['its alert rule', () => trader.ask(SET_RULE, { id: account })],
   ['its past', () => trader.ask(PAST, { id: account, at: new Date(Date.now() - 1_000).toISOString() })],
   ['a new account', () => openAccount(service)],
+  ['a new account with an external id', () => openAccount(service, { externalId: 'new' })],
+  ['the same once more', () => openAccount(service, { externalId: 'new' })],
   [
     'a change of a ratio',
     () =>

@@ -106,6 +106,7 @@ function put(number: number): void {
   const row: AccountRow = [
     ...([id, version, place[0], place[1], 'Test', 'alice', AT.toISOString(), AT.toISOString()] as const),
     [mode, positionMode, held, rows, settings],
+    null,
   ];
   versions.set(id, version);
   expect(cache.put(row, AT)).toBe(true);
@@ -200,7 +201,7 @@ function changeAccounts(): void {
     const id = idOf(number);
     const held = ['MULTI_ASSET', 'ONE_WAY', ['NONSENSE', '1'], [], []] as const;
     const now = AT.toISOString();
-    const row = [id, 1_000, 'BITGET', null, 'Test', 'alice', now, now, held] as const;
+    const row = [id, 1_000, 'BITGET', null, 'Test', 'alice', now, now, held, null] as const;
     expect(cache.put(row, AT)).toBe(false);
     states.delete(id);
   }

@@ -43,6 +43,8 @@ export const CALLERS: Readonly<Record<string, readonly Role[]>> = {
 /** What each argument that takes an id names: a kind of what belongs to an account; null: nothing that does. */
 export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   'account.id': 'Account',
+  // Of the venue's making: external-ids.test.ts asks for hers.
+  'account.externalId': null,
   'acknowledgeRiskAlert.input.id': 'RiskAlert',
   'adjustPositionMargin.input.positionId': 'Position',
   // For admins, who may see all.
@@ -70,7 +72,7 @@ export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   'nodes.ids': 'Account',
 };
 /** Ids that their sender makes, and that belong to him or to the venue. */
-export const MADE_BY_THE_SENDER = /\.(idempotencyKey|fillId|transferId|entryId)$/;
+export const MADE_BY_THE_SENDER = /^openAccount\.input\.externalId$|\.(idempotencyKey|fillId|transferId|entryId)$/;
 
 /** Every type with an id; true: it belongs to an account. */
 export const OWNED = {

@@ -10,6 +10,7 @@ export interface AccountChoice {
   readonly chain?: string | null;
   readonly collateralMode?: 'SINGLE_ASSET' | 'MULTI_ASSET';
   readonly positionMode?: 'ONE_WAY' | 'HEDGE';
+  readonly externalId?: string;
 }
 
 export interface Problem {
