@@ -1,5 +1,6 @@
 /** Tables of rules for benchmarks: Bitget's tiers of BTC (003), Binance's brackets of BTCUSDT (2024-10-24). */
 import { decimal } from '../src/margin/decimal.js';
+import { WHOLE } from '../src/margin/fraction.js';
 import type { CollateralTable, InstrumentRules, Policy } from '../src/margin/model.js';
 
 /** Floor, cap, ratio. */
@@ -50,6 +51,7 @@ export function instrumentRules(symbol: string, baseAsset: string): InstrumentRu
 
 export const PARAMETERS: Omit<Policy, 'assets' | 'collateralRatios' | 'instruments'> = {
   version: 1,
+  liquidationRatio: WHOLE,
   liquidatesAtEquality: false,
   maintenanceMethod: 'PROGRESSIVE',
   liquidationFeeRate: decimal('0.0006'),

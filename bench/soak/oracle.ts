@@ -5,7 +5,7 @@
  * is corrected at some evaluation: the alert says how the unit stands by the memory of this history.
  */
 import type { Decimal } from '../../src/margin/decimal.js';
-import { decimal, roundDown, roundUp } from '../../src/margin/decimal.js';
+import { roundDown, roundUp } from '../../src/margin/decimal.js';
 import type { Policy } from '../../src/margin/model.js';
 import type { MarginReport } from '../../src/margin/state/assess.js';
 import type { Machine } from './marks.js';
@@ -98,9 +98,12 @@ export class Oracle {
     const { status, balance, maintenance } = unit;
     const calm = status === 'NO_EXPOSURE' ? 'HEALTHY' : status;
     const [rank, was] = [ORDER.indexOf(calm), ORDER.indexOf(before.status)];
-    const threshold = [null, this.policy.warningRatio, this.policy.marginCallRatio, decimal(1)][was];
+    const { warningRatio, marginCallRatio, liquidationRatio } = this.policy;
+    const { numerator, denominator } = liquidationRatio;
+    const required = before.status === 'LIQUIDATION' ? maintenance.times(denominator) : maintenance;
+    const threshold = [null, warningRatio, marginCallRatio, numerator][was];
     const hasLeft =
-      status === 'NO_EXPOSURE' || (threshold != null && maintenance.lt(threshold.times('0.95').times(balance)));
+      status === 'NO_EXPOSURE' || (threshold != null && required.lt(threshold.times('0.95').times(balance)));
     let alerted = before.status;
     const amounts = amountsOf(unit);
     if (rank > was || (rank < was && hasLeft)) {

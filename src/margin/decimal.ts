@@ -132,6 +132,8 @@ export class Decimal {
 }
 
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+/** 10^n for n from 0, each the float next to it. */
+export const FLOAT_POWERS: readonly number[] = Array.from({ length: 150 }, (_, exponent) => Number(`1e${exponent}`));
 
 export const ZERO: Decimal = new Decimal(0n, 0);
 export const ONE: Decimal = new Decimal(1n, 0);
@@ -228,54 +230,6 @@ function scaledFraction(dividend: Decimal, divisor: Decimal): { above: bigint; b
 function floorOf(above: bigint, below: bigint): bigint {
   const towardsZero = above / below;
   return above < 0n && towardsZero * below !== above ? towardsZero - 1n : towardsZero;
-}
-
-// --- Fractions: compared in floats where these leave no doubt, else exactly ---
-
-/** 10^n for n from 0, each the float next to it. */
-const FLOAT_POWERS: readonly number[] = Array.from({ length: 150 }, (_, exponent) => Number(`1e${exponent}`));
-/**
- * A sum or difference of floats has the sign of the exact one if it exceeds this part of the magnitudes of both.
- *
- * u = 2^-53 is the relative error of one operation. `floatOf` is 0, or from 1e-149 to 1e150, or NaN, so that no quotient
- * of two is subnormal or infinite. It rounds units, power and quotient: 3u. The float of a fraction rounds two of these
- * and their quotient: 7u. `cmp` subtracts: 8u of both. In `isBelowZero` the product is within 3u + 7u + u and the sum
- * takes one more: 12u of both. A product too small for a float has its sign, or is 0 and far below u of the other term;
- * one too large is infinite, and exceeds nothing. DOUBT is 32u.
- */
-const DOUBT = 2 ** -48;
-
-/** The float of a decimal, within 3u; NaN, which exceeds nothing, for magnitudes that no rule leads to. */
-function floatOf({ units, places }: Decimal): number {
-  const float = Number(units) / (FLOAT_POWERS[places] ?? NaN);
-  return Math.abs(float) < 1e150 ? float : NaN;
-}
-
-/** dividend / divisor, not rounded; the divisor is greater than 0. */
-export class Fraction {
-  private readonly float: number;
-
-  constructor(
-    readonly dividend: Decimal,
-    readonly divisor: Decimal,
-  ) {
-    this.float = floatOf(dividend) / floatOf(divisor);
-  }
-
-  /** Below 0 where this is less than the other, above 0 where it is more. Exact. */
-  cmp(other: Fraction): number {
-    const difference = this.float - other.float;
-    if (Math.abs(difference) > DOUBT * (Math.abs(this.float) + Math.abs(other.float))) return difference;
-    return this.dividend.times(other.divisor).cmp(other.dividend.times(this.divisor));
-  }
-
-  /** Whether slope x this + intercept is below 0. Exact. */
-  isBelowZero(slope: Decimal, intercept: Decimal): boolean {
-    const [rise, start] = [floatOf(slope) * this.float, floatOf(intercept)];
-    const sum = rise + start;
-    if (Math.abs(sum) > DOUBT * (Math.abs(rise) + Math.abs(start))) return sum < 0;
-    return slope.times(this.dividend).plus(intercept.times(this.divisor)).isNegative();
-  }
 }
 
 // --- The rest ---

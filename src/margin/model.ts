@@ -4,6 +4,7 @@
  * side says the direction.
  */
 import { ONE, type Decimal } from './decimal.js';
+import type { Fraction } from './fraction.js';
 
 /** The asset in which every instrument is quoted and settled, and in which everything is valued (rules: 1). */
 export const SETTLEMENT_ASSET = 'USDT';
@@ -72,7 +73,9 @@ export const SETTLEMENT_PRICE: PriceState = { price: ONE, stale: false };
 
 export interface Policy {
   readonly version: number;
-  /** True: liquidated when margin balance <= maintenance margin; false: only when below. */
+  /** Maintenance margin / margin balance at which liquidation begins; above 0, at most 1. */
+  readonly liquidationRatio: Fraction;
+  /** True: liquidated at the liquidation ratio already; false: only above it. */
   readonly liquidatesAtEquality: boolean;
   readonly maintenanceMethod: MaintenanceMethod;
   /** Added to the maintenance rate of every position. */

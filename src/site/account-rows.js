@@ -1,7 +1,7 @@
 /** The table: one row an account, its bar, its trace. Floats are made here, for drawing only. */
 import { STATUS_NAMES, formatHeld, formatRatio, formatRequired } from './formats.js';
 
-/** Ratios from 0 to this are drawn; the line of liquidation, at 1, stands a little before the end. */
+/** Ratios from 0 to this are drawn; the line of liquidation, at 1 of most venues, stands a little before the end. */
 const FULL = 1.12;
 const TRACE_MS = 60_000;
 const TRACE_WIDTH = 240;
@@ -53,10 +53,10 @@ export class AccountRow {
     this.account = account;
     this.element.dataset.account = account.name;
     this.#find('.account b').textContent = account.name;
-    const { warningRatio, marginCallRatio } = account.venue.policy;
+    const { warningRatio, marginCallRatio, liquidationRatio } = account.venue.policy;
     this.#mark('warning', warningRatio);
     this.#mark('call', marginCallRatio);
-    this.#mark('line', '1');
+    this.#mark('line', liquidationRatio.numerator / liquidationRatio.denominator);
     this.#trace = new Trace(this.#find('polyline'), { low: 0, high: FULL });
     this.show(account.margin);
   }

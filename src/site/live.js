@@ -9,7 +9,7 @@ const ACCOUNTS = `{
     totalCount
     nodes {
       id name owner
-      venue { name policy { warningRatio marginCallRatio } }
+      venue { name policy { warningRatio marginCallRatio liquidationRatio { numerator denominator } } }
       chain { name }
       margin { ${MARGIN} }
     }

@@ -3,7 +3,6 @@ import { Decimal as DecimalJs } from 'decimal.js';
 import fc from 'fast-check';
 
 import {
-  Fraction,
   decimal,
   max,
   min,
@@ -15,6 +14,7 @@ import {
   roundUp,
   toPlain,
 } from '../../src/margin/decimal.js';
+import { Fraction } from '../../src/margin/fraction.js';
 
 describe('parseDecimal', () => {
   it.each(['0', '-0', '-12.5', '1.000000000000000001', '9'.repeat(30)])('takes %s', (text) => {

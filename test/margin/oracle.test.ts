@@ -136,7 +136,10 @@ describe('what the random portfolios cover', () => {
       const { account, market, policy } = toMargin(portfolio);
       const report = assessMargin(account, market, policy);
       count(report.status);
-      if (report.marginBalance.eq(report.maintenanceMargin) && !report.maintenanceMargin.isZero()) count('equality');
+      const { liquidationRatio } = policy;
+      const side = liquidationRatio.sideOf(report.maintenanceMargin, report.marginBalance);
+      if (side === 0 && !report.maintenanceMargin.isZero()) count('equality');
+      if (!liquidationRatio.isOne) count(side === 0 ? 'equality of early liquidation' : 'early liquidation');
       if (portfolio.positions.length > 20) count('many positions');
       if (portfolio.assets.length > 20) count('many assets');
       for (const position of report.positions) {
@@ -159,6 +162,8 @@ describe('what the random portfolios cover', () => {
       LIQUIDATION: 10,
       UNPRICED: 10,
       equality: 5,
+      'equality of early liquidation': 3,
+      'early liquidation': 50,
       'many positions': 5,
       'many assets': 5,
       'isolated HEALTHY': 10,

@@ -5,6 +5,7 @@ import { maintenanceCurve, valueAt } from '../../src/margin/curve.js';
 import { withBalanceChanges, withPositions } from '../../src/margin/state/account.js';
 import { assessMargin, type MarginReport } from '../../src/margin/state/assess.js';
 import { decimal, sum, toPlain, ZERO } from '../../src/margin/decimal.js';
+import { checkInitialMargin } from '../../src/margin/change/acceptance.js';
 import { applyFill } from '../../src/margin/change/fill.js';
 import type { AccountState, TradeSide } from '../../src/margin/model.js';
 import { account, position } from '../support/oracle/margin-builders.js';
@@ -79,6 +80,23 @@ describe('a margin state', () => {
       }),
       RUNS,
     );
+  });
+
+  it('that is accepted is not in LIQUIDATION', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(portfolios, (portfolio) => {
+        const { account: state, market, policy } = toMargin(portfolio);
+        // A policy that liquidates early asks no flat margin for debts (rules: 4).
+        const early = policy.liquidationRatio.isOne ? policy : { ...policy, debtMarginRate: ZERO };
+        const report = assessMargin(state, market, early);
+        if (checkInitialMargin(report) !== null || report.marginBalance.eq(report.initialMargin)) return;
+        accepted += 1;
+        expect(report.status).not.toBe('LIQUIDATION');
+      }),
+      RUNS,
+    );
+    expect(accepted).toBeGreaterThan(RUNS.numRuns / 10);
   });
 
   it('has a maintenance margin that joins at every floor of progressive tiers', () => {

@@ -113,15 +113,16 @@ export class MarginSummary {
   @Field(() => DecimalScalar, {
     nullable: true,
     description:
-      'maintenanceMargin / marginBalance: 1 is liquidation; rounded up. Null when nothing is required, when the margin ' +
-      'balance is not positive, and while UNPRICED.',
+      "maintenanceMargin / marginBalance: liquidation is at the policy's `liquidationRatio`; rounded up. Null when nothing " +
+      'is required, when the margin balance is not positive, and while UNPRICED.',
   })
   marginRatio!: Decimal | null;
 
   @Field(() => DecimalScalar, {
     nullable: true,
     description:
-      'marginBalance / maintenanceMargin: above 1 is safe; rounded down. Null when nothing is required, and while UNPRICED.',
+      "marginBalance / maintenanceMargin: the inverse, safe above 1 / the policy's `liquidationRatio`; rounded down. Null " +
+      'when nothing is required, and while UNPRICED.',
   })
   healthFactor!: Decimal | null;
 

@@ -75,7 +75,8 @@ export function positionFieldsResolver(type: () => ClassType<PositionFields>): C
     @FieldResolver(() => DecimalScalar, {
       nullable: true,
       description:
-        "notional / min(leverage, the tier's maximum), never below maintenance margin; rounded up. Null without a mark price.",
+        "notional / min(leverage, the tier's maximum), never below maintenance margin / the policy's `liquidationRatio`; " +
+        'rounded up. Null without a mark price.',
     })
     initialMargin(@Root() { initialMargin }: AccountPosition): Decimal | null {
       return initialMargin === null ? null : roundUp(initialMargin);

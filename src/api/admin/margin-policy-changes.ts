@@ -8,7 +8,8 @@ import { Access } from '../types/access.js';
 import { Cost, TRANSACTION, perAccount, sum } from '../types/cost.js';
 import type { Context } from '../execution/context.js';
 import { DecimalScalar } from '../types/scalars.js';
-import { MarginPolicy, MarginPolicyResolver, parameterType } from '../venue/margin-policy.js';
+import { MarginPolicy, MarginPolicyResolver } from '../venue/margin-policy.js';
+import { parameterTypes } from '../venue/parameter-types.js';
 import { ChangePayload, addDatedFields, makeChange, type DatedChange, type RuleKind } from './rule-change.js';
 
 const POLICY_VERSION =
@@ -43,8 +44,8 @@ export class AutoExchangeThresholdInput {
   balance!: Decimal;
 }
 
-/** The parameters of a draft. One that is omitted or null stays. */
-type Edits = { readonly [K in keyof PolicyParameters]?: PolicyParameters[K] | null };
+/** The parameters of a draft, as they are stated. One that is omitted or null stays. */
+type Edits = { readonly [K in keyof PolicyParameters]?: unknown };
 
 @InputType({ description: "What a venue's margin policy shall say. What is left out, or null, stays as it is." })
 class MarginPolicyDraft {
@@ -60,7 +61,7 @@ class MarginPolicyDraft {
 
 for (const parameter of POLICY_PARAMETERS) {
   const { name, draft: description } = parameter;
-  Field(() => parameterType(parameter), { nullable: true, description })(MarginPolicyDraft.prototype, name);
+  Field(() => parameterTypes(parameter).input, { nullable: true, description })(MarginPolicyDraft.prototype, name);
 }
 
 @InputType({ description: "A change of a venue's margin policy. What is left out, or null, stays as it is." })
@@ -82,7 +83,10 @@ export class ChangeMarginPolicyPayload extends ChangePayload {
 
 /** Converts the input for the rules: an omitted field is undefined. */
 function policyDraftOf(input: MarginPolicyDraft & Edits): PolicyDraft {
-  const edits = POLICY_PARAMETERS.map(({ name }) => [name, input[name] ?? undefined] as const);
+  const edits = POLICY_PARAMETERS.map(({ name, type }) => {
+    const stated = input[name] ?? undefined;
+    return [name, stated === undefined ? undefined : type.fromStated(stated)] as const;
+  });
   return { ...Object.fromEntries(edits), venue: input.venue, autoExchange: input.autoExchange ?? undefined };
 }
 

@@ -44,7 +44,8 @@ export class SetAlertRuleInput {
   accountId!: string;
 
   @Field(() => DecimalScalar, {
-    description: 'Maintenance margin / margin balance: 1 is liquidation. Above 0, at most 1000.',
+    description:
+      "Maintenance margin / margin balance: liquidation is at the policy's `liquidationRatio`. Above 0, at most 1000.",
   })
   marginRatio!: Decimal;
 

@@ -111,8 +111,8 @@ export class RiskAlertResolver {
   @FieldResolver(() => DecimalScalar, {
     nullable: true,
     description:
-      'maintenanceMargin / marginBalance when it fired: 1 is liquidation; rounded up. Null when nothing was required, ' +
-      'the margin balance was not positive, or a price was missing.',
+      "maintenanceMargin / marginBalance when it fired: liquidation is at the policy's `liquidationRatio`; rounded up. " +
+      'Null when nothing was required, the margin balance was not positive, or a price was missing.',
   })
   marginRatio(@Root() { marginRatio }: SentAlert): Decimal | null {
     return marginRatio === null ? null : roundUp(marginRatio);

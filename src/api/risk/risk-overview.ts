@@ -55,7 +55,8 @@ export class RiskOverview {
 
   @Field(() => DecimalScalar, {
     description:
-      'Maintenance margin less margin balance, summed over the cross accounts in LIQUIDATION, in USDT. Rounded down.',
+      'What the cross accounts in LIQUIDATION lack to its boundary, in USDT: maintenance margin / liquidation ratio less ' +
+      'margin balance, summed. Rounded down.',
   })
   shortfall!: Decimal;
 

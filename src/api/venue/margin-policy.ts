@@ -2,29 +2,14 @@
 import { Ctx, Field, FieldResolver, Int, ObjectType, Resolver, Root } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';
-import { POLICY_PARAMETERS, type NamedParameter } from '../../policy/versions/policy-parameters.js';
+import { POLICY_PARAMETERS } from '../../policy/versions/policy-parameters.js';
 import type { PolicyVersion } from '../../policy/versions/policy-version.js';
 import type { Context } from '../execution/context.js';
-import * as enums from '../types/enums.js';
 import { Node } from '../types/node.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 import { Asset } from './asset.js';
+import { parameterTypes } from './parameter-types.js';
 import { RuleVersion } from './rule-version.js';
-
-/** The GraphQL type of a parameter. A choice is registered as an enum by the parameter's name. */
-export function parameterType({ name, type }: NamedParameter): object {
-  switch (type.name) {
-    case 'FLAG':
-      return Boolean;
-    case 'PART':
-      return DecimalScalar;
-    case 'CHOICE': {
-      const choice = Object.entries(enums).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
-      if (choice === undefined) throw new Error(`The choices of the parameter ${name} are no enum of the schema.`);
-      return choice;
-    }
-  }
-}
 
 @ObjectType({ description: "What a debt in one asset costs under a venue's policy.", simpleResolvers: true })
 export class InterestRule {
@@ -97,7 +82,7 @@ export class MarginPolicy {
 
 for (const parameter of POLICY_PARAMETERS) {
   const { name, description } = parameter;
-  Field(() => parameterType(parameter), { description })(MarginPolicy.prototype, name);
+  Field(() => parameterTypes(parameter).output, { description })(MarginPolicy.prototype, name);
 }
 
 @Resolver(() => MarginPolicy)

@@ -1,12 +1,14 @@
 /**
  * The prices at which an account, or an isolated position, would be liquidated, all other prices unchanged (rules: 9).
- * Margin balance less maintenance margin is piecewise linear in the factor by which the price moves. It bends where a
- * tier begins and jumps where FLAT tiers do. The bounds are where it falls below 0, exactly.
+ * The surplus, liquidation ratio x margin balance less maintenance margin, is piecewise linear in the factor by which the
+ * price moves. It bends where a tier begins and jumps where FLAT tiers do. The bounds are where it falls below 0, exactly.
+ * Everything is multiplied by the ratio's denominator, which moves no bound.
  */
 import { isolatedMarginBalance, type MarginReport, type PositionReport } from '../state/assess.js';
 import { indexPrice, pricedBy, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
 import { collateralCurve, countedAmount, debtRate, maintenanceCurve } from '../curve.js';
-import { ONE, ZERO, decimal, quotientDown, quotientUp, type Decimal, type Fraction } from '../decimal.js';
+import { ZERO, decimal, quotientDown, quotientUp, type Decimal } from '../decimal.js';
+import type { Fraction } from '../fraction.js';
 import { SETTLEMENT_ASSET, type AccountState, type MarginStatus, type Market, type Policy } from '../model.js';
 import { Piecewise } from './piecewise.js';
 
@@ -42,7 +44,7 @@ export function positionLiquidationPrice(
   const reason = withoutPrice(position.status);
   if (reason !== null || position.markPrice === null) return none(reason ?? 'UNPRICED');
   if (position.marginMode === 'ISOLATED') {
-    const line = new Piecewise(isolatedMarginBalance(position).minus(position.maintenanceMargin ?? ZERO));
+    const line = surplusNow(isolatedMarginBalance(position), position.maintenanceMargin ?? ZERO, policy);
     addPosition(line, position, policy);
     return nearest(line, position.markPrice);
   }
@@ -88,7 +90,7 @@ function none(reason: NoLiquidationPrice): LiquidationPrice {
   return { price: null, otherPrice: null, reason };
 }
 
-/** Margin balance less maintenance margin of the account, as a function of the factor by which the moving parts move. */
+/** The surplus of the account, as a function of the factor by which the moving parts move. */
 function surplus(
   positions: readonly PositionReport[],
   balances: readonly CollateralContribution[],
@@ -96,30 +98,42 @@ function surplus(
   report: MarginReport,
   policy: Policy,
 ): Piecewise {
-  const line = new Piecewise(report.marginBalance.minus(report.maintenanceMargin));
+  const line = surplusNow(report.marginBalance, report.maintenanceMargin, policy);
   for (const position of positions) addPosition(line, position, policy);
   for (const balance of balances) addBalance(line, balance, account, policy);
   return line;
 }
 
-/** Unrealised PnL less maintenance margin, when the mark is multiplied by t. */
+/** The surplus at the present price. */
+function surplusNow(marginBalance: Decimal, maintenanceMargin: Decimal, { liquidationRatio }: Policy): Piecewise {
+  const { numerator, denominator } = liquidationRatio;
+  return new Piecewise(marginBalance.times(numerator).minus(maintenanceMargin.times(denominator)));
+}
+
+/** Unrealised PnL less maintenance margin, each by its weight, when the mark is multiplied by t. */
 function addPosition(line: Piecewise, { instrument, side, notional }: PositionReport, policy: Policy): void {
   const tiers = policy.instruments.get(instrument)?.tiers;
   if (notional === null || tiers === undefined) return;
-  line.addProportional(side === 'LONG' ? notional : notional.negated());
-  line.subtractCurve(maintenanceCurve(tiers, policy), notional);
+  const { numerator, denominator } = policy.liquidationRatio;
+  line.addProportional((side === 'LONG' ? notional : notional.negated()).times(numerator));
+  line.addCurve(maintenanceCurve(tiers, policy), notional, denominator.negated());
 }
 
-/** What a balance counts, less the margin asked for a debt, when its index price is multiplied by t. */
+/** What a balance counts, less the margin asked for a debt, by their weights, when its index price is multiplied by t. */
 function addBalance(line: Piecewise, balance: CollateralContribution, account: AccountState, policy: Policy): void {
   const { asset, quantity, indexPrice: price, collateralValue } = balance;
   if (price === null) return;
-  if (quantity.lt(ZERO)) return line.addProportional(collateralValue.times(debtRate(policy).plus(ONE)));
+  const { numerator, denominator } = policy.liquidationRatio;
+  if (quantity.lt(ZERO)) {
+    return line.addProportional(collateralValue.times(debtRate(policy).times(denominator).plus(numerator)));
+  }
   const table = collateralTableOf(asset, account.collateralMode, policy);
   const amount = table === null ? ZERO : countedAmount(quantity, price, table);
   // Tiers in coins do not bend when the price moves; nothing counted stays nothing.
-  if (table === null || table.tierUnit === 'QUANTITY' || amount.isZero()) return line.addProportional(collateralValue);
-  line.addCurve(collateralCurve(table).segments, amount);
+  if (table === null || table.tierUnit === 'QUANTITY' || amount.isZero()) {
+    return line.addProportional(collateralValue.times(numerator));
+  }
+  line.addCurve(collateralCurve(table).segments, amount, numerator);
 }
 
 /** The bounds around the present price, and which of them is nearer. */
@@ -127,8 +141,8 @@ function nearest(line: Piecewise, present: Decimal): LiquidationPrice {
   const below = line.lastBelowZeroUnderOne();
   const first = line.firstBelowZeroOverOne();
   const above = first !== null && isReachable(first, present) ? first : null;
-  const lower = below === null ? null : quotientUp(below.dividend.times(present), below.divisor);
-  const higher = above === null ? null : quotientDown(above.dividend.times(present), above.divisor);
+  const lower = below === null ? null : quotientUp(below.numerator.times(present), below.denominator);
+  const higher = above === null ? null : quotientDown(above.numerator.times(present), above.denominator);
   if (below === null || above === null) {
     const price = lower ?? higher;
     return price === null ? none('NOT_REACHABLE') : { price, otherPrice: null, reason: null };
@@ -138,13 +152,13 @@ function nearest(line: Piecewise, present: Decimal): LiquidationPrice {
     : { price: higher, otherPrice: lower, reason: null };
 }
 
-function isReachable({ dividend, divisor }: Fraction, present: Decimal): boolean {
-  return dividend.times(present).lt(divisor.times(OUT_OF_REACH));
+function isReachable({ numerator, denominator }: Fraction, present: Decimal): boolean {
+  return numerator.times(present).lt(denominator.times(OUT_OF_REACH));
 }
 
 /** Whether above - 1 >= 1 - below: a tie goes to the lower price. */
 function isFurther(above: Fraction, below: Fraction): boolean {
-  const rise = above.dividend.minus(above.divisor).times(below.divisor);
-  const fall = below.divisor.minus(below.dividend).times(above.divisor);
+  const rise = above.numerator.minus(above.denominator).times(below.denominator);
+  const fall = below.denominator.minus(below.numerator).times(above.denominator);
   return rise.gte(fall);
 }

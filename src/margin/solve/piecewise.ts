@@ -4,10 +4,10 @@
  * goes outwards from there.
  */
 import { pieceAt, type Segment } from '../curve.js';
-import { Fraction, ONE, ZERO, type Decimal } from '../decimal.js';
+import { ONE, ZERO, type Decimal } from '../decimal.js';
+import { Fraction, WHOLE } from '../fraction.js';
 
-const HERE: Fraction = new Fraction(ONE, ONE);
-const MINUS_ONE: Decimal = ONE.negated();
+const HERE: Fraction = WHOLE;
 
 /** slope x t + intercept */
 interface Line {
@@ -36,18 +36,20 @@ export class Piecewise {
   }
 
   /**
-   * A part that is a curve of the rules at amount x t.
+   * A part that is weight x a curve of the rules at amount x t.
    *
    * @param segments contiguous from 0
    * @param amount the amount at t = 1, greater than 0
+   * @param weight negative: the curve counts against
    */
-  addCurve(segments: readonly Segment[], amount: Decimal): void {
-    this.take(segments, amount, ONE);
-  }
-
-  /** The same, where the curve counts against. */
-  subtractCurve(segments: readonly Segment[], amount: Decimal): void {
-    this.take(segments, amount, MINUS_ONE);
+  addCurve(segments: readonly Segment[], amount: Decimal, weight: Decimal = ONE): void {
+    const weighted = amount.times(weight);
+    this.slope = this.slope.plus(pieceAt(segments, amount).slope.times(weighted));
+    for (const { floor, slope, intercept } of bendsOf(segments)) {
+      const at = new Fraction(floor, amount);
+      const kinks = at.cmp(HERE) > 0 ? this.kinksAbove : this.kinksBelow;
+      kinks.push({ at, slope: slope.times(weighted), intercept: intercept.times(weight) });
+    }
   }
 
   /** The supremum of the t < 1 where the function is below 0; null where there is none. */
@@ -78,16 +80,6 @@ export class Piecewise {
 
   private lineHere(): Line {
     return { slope: this.slope, intercept: this.present.minus(this.slope) };
-  }
-
-  private take(segments: readonly Segment[], amount: Decimal, sign: Decimal): void {
-    const signed = amount.times(sign);
-    this.slope = this.slope.plus(pieceAt(segments, amount).slope.times(signed));
-    for (const { floor, slope, intercept } of bendsOf(segments)) {
-      const at = new Fraction(floor, amount);
-      const kinks = at.cmp(HERE) > 0 ? this.kinksAbove : this.kinksBelow;
-      kinks.push({ at, slope: slope.times(signed), intercept: intercept.times(sign) });
-    }
   }
 }
 

@@ -6,15 +6,15 @@ import { max, min, quotientUp, type Decimal } from '../decimal.js';
 import type { InstrumentRules, Policy } from '../model.js';
 
 export interface Requirement {
-  /** In USDT, rounded up at 18 digits; never below the maintenance margin. */
+  /** In USDT, rounded up at 18 digits; never below maintenance margin / liquidation ratio. */
   readonly initialMargin: Decimal;
   /** In USDT, exact; with the policy's liquidation fee. */
   readonly maintenanceMargin: Decimal;
 }
 
 /**
- * Initial margin = notional / min(leverage, the tier's maximum), rounded up at 18 digits, and never below the
- * maintenance margin: a position that was just opened must not be liquidatable at once.
+ * Initial margin = notional / min(leverage, the tier's maximum), rounded up at 18 digits, and never below maintenance
+ * margin / liquidation ratio: a position that was just opened must not be liquidatable at once.
  *
  * @param notional size x mark, in USDT, not negative
  * @param leverage as set for the instrument, at least 1
@@ -28,5 +28,11 @@ export function requirement(
   const segment = pieceAt(maintenanceCurve(instrument.tiers, policy), notional);
   const maintenanceMargin = valueAt(segment, notional);
   const initialMargin = quotientUp(notional, min(leverage, segment.maxLeverage));
-  return { initialMargin: max(initialMargin, maintenanceMargin), maintenanceMargin };
+  return { initialMargin: max(initialMargin, leastBalance(maintenanceMargin, policy)), maintenanceMargin };
+}
+
+/** The margin balance at which liquidation begins, rounded up at 18 digits; exact where the liquidation ratio is 1. */
+function leastBalance(maintenanceMargin: Decimal, { liquidationRatio }: Policy): Decimal {
+  if (liquidationRatio.isOne) return maintenanceMargin;
+  return quotientUp(maintenanceMargin.times(liquidationRatio.denominator), liquidationRatio.numerator);
 }

@@ -1,30 +1,28 @@
 /**
  * Where a margin balance stands against what is required (rules: 5; sources: 002 and 004). Amounts are in USDT.
  */
-import { ONE, ZERO, quotientDown, quotientUp, type Decimal } from '../decimal.js';
+import { ZERO, quotientDown, quotientUp, type Decimal } from '../decimal.js';
+import { Fraction } from '../fraction.js';
 import { MARGIN_STATUSES, type MarginStatus, type Policy } from '../model.js';
 
 /** The policy's ratios of maintenance margin to margin balance from which a status holds. */
-export type Thresholds = Pick<Policy, 'warningRatio' | 'marginCallRatio'>;
-
-/** Maintenance margin / margin balance where liquidation begins. */
-const LIQUIDATION_RATIO: Decimal = ONE;
+export type Thresholds = Pick<Policy, 'warningRatio' | 'marginCallRatio' | 'liquidationRatio'>;
 
 /**
  * The ratio from which on the status holds.
  *
  * @throws RangeError for a status that no ratio decides
  */
-export function thresholdOf(status: MarginStatus, { warningRatio, marginCallRatio }: Thresholds): Decimal {
-  if (status === 'WARNING') return warningRatio;
-  if (status === 'MARGIN_CALL') return marginCallRatio;
-  if (status === 'LIQUIDATION') return LIQUIDATION_RATIO;
+export function thresholdOf(status: MarginStatus, thresholds: Thresholds): Fraction {
+  if (status === 'WARNING') return Fraction.of(thresholds.warningRatio);
+  if (status === 'MARGIN_CALL') return Fraction.of(thresholds.marginCallRatio);
+  if (status === 'LIQUIDATION') return thresholds.liquidationRatio;
   throw new RangeError(`${status} has no threshold.`);
 }
 
 /** Every ratio at which a status changes, lowest first. */
-export function statusBoundaries({ warningRatio, marginCallRatio }: Thresholds): Decimal[] {
-  return [warningRatio, marginCallRatio, LIQUIDATION_RATIO];
+export function statusBoundaries({ warningRatio, marginCallRatio, liquidationRatio }: Thresholds): Fraction[] {
+  return [Fraction.of(warningRatio), Fraction.of(marginCallRatio), liquidationRatio];
 }
 
 /**
@@ -33,8 +31,8 @@ export function statusBoundaries({ warningRatio, marginCallRatio }: Thresholds):
  */
 export function statusOf(marginBalance: Decimal, maintenanceMargin: Decimal, policy: Policy): MarginStatus {
   if (maintenanceMargin.isZero()) return marginBalance.lt(ZERO) ? 'LIQUIDATION' : 'NO_EXPOSURE';
-  const order = marginBalance.cmp(maintenanceMargin);
-  if (order < 0 || (order === 0 && policy.liquidatesAtEquality)) return 'LIQUIDATION';
+  const side = policy.liquidationRatio.sideOf(maintenanceMargin, marginBalance);
+  if (side > 0 || (side === 0 && policy.liquidatesAtEquality)) return 'LIQUIDATION';
   if (maintenanceMargin.gte(marginBalance.times(policy.marginCallRatio))) return 'MARGIN_CALL';
   if (maintenanceMargin.gte(marginBalance.times(policy.warningRatio))) return 'WARNING';
   return 'HEALTHY';
@@ -54,15 +52,15 @@ export function isWorse(a: MarginStatus, b: MarginStatus): boolean {
 }
 
 /**
- * maintenance / balance, rounded up at 18 digits; 1 is liquidation (rules: 5). Null when nothing is required, or when
- * the balance is not positive: the ratio is then infinite.
+ * maintenance / balance, rounded up at 18 digits; liquidation is at the policy's liquidation ratio (rules: 5). Null when
+ * nothing is required, or when the balance is not positive: the ratio is then infinite.
  */
 export function marginRatio(marginBalance: Decimal, maintenanceMargin: Decimal): Decimal | null {
   if (maintenanceMargin.isZero() || !marginBalance.gt(ZERO)) return null;
   return quotientUp(maintenanceMargin, marginBalance);
 }
 
-/** balance / maintenance, rounded down at 18 digits; above 1 is safe (rules: 5). Null when nothing is required. */
+/** balance / maintenance, rounded down at 18 digits: the inverse (rules: 5). Null when nothing is required. */
 export function healthFactor(marginBalance: Decimal, maintenanceMargin: Decimal): Decimal | null {
   return maintenanceMargin.isZero() ? null : quotientDown(marginBalance, maintenanceMargin);
 }

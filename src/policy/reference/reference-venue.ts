@@ -7,7 +7,12 @@ import {
   type MaintenanceMethod,
   type MaintenanceTier,
 } from '../../margin/model.js';
-import { POLICY_PARAMETERS, parametersBy, type NamedParameter } from '../versions/policy-parameters.js';
+import {
+  POLICY_PARAMETERS,
+  contradictionIn,
+  parametersBy,
+  type NamedParameter,
+} from '../versions/policy-parameters.js';
 import { ratioKey } from '../versions/ratio-version.js';
 import { inForce } from '../versions/rule-version.js';
 import type { JsonValue } from './reference-json.js';
@@ -65,8 +70,8 @@ function readPolicy(file: JsonValue, known: KnownCodes): Omit<PolicyData, 'versi
   const field = file.record([...VERSION_FIELDS, ...(required ?? []), ...others], optional);
   const guard = field('guardRails').record(['maxStep', 'minNoticeHours']);
   const parameters = parametersBy((parameter) => readParameter(field(parameter.name), parameter));
-  const { warningRatio, marginCallRatio } = parameters;
-  if (warningRatio.gt(marginCallRatio)) throw field('warningRatio').unexpected('at most marginCallRatio');
+  const contradiction = contradictionIn(parameters);
+  if (contradiction !== null) throw field(contradiction.field?.[0] ?? '').refuse(contradiction.message);
   return {
     ...readVersion(field),
     ...parameters,
@@ -100,6 +105,14 @@ function readParameter(value: JsonValue, { type, absent }: NamedParameter): unkn
       return value.oneOf(...type.values);
     case 'PART':
       return value.decimalWithin(0, 1);
+    case 'RECORD': {
+      const names = Object.keys(type.record?.fields ?? {});
+      const field = value.record(names);
+      const stated = type.fromStated(Object.fromEntries(names.map((name) => [name, field(name).decimal()])));
+      const problem = type.problem(stated);
+      if (problem !== null) throw value.refuse(problem);
+      return stated;
+    }
   }
 }
 

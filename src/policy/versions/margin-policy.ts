@@ -2,11 +2,17 @@
  * A venue's policy, as a rule that admins change: its parameters, or the interest on debts in one asset. Either change
  * makes a new version of the whole policy, with the values of the last one where the draft names none.
  */
-import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
+import { ZERO, toPlain } from '../../margin/decimal.js';
 import type { AutoExchangeThreshold, InterestRule } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
 import type { Refusal } from './refusal.js';
-import { POLICY_PARAMETERS, parametersBy, type ParameterName, type PolicyParameters } from './policy-parameters.js';
+import {
+  POLICY_PARAMETERS,
+  contradictionIn,
+  parametersBy,
+  type ParameterName,
+  type PolicyParameters,
+} from './policy-parameters.js';
 import { insertPolicyVersion, readPolicyVersions } from './policy-store.js';
 import { MARGIN_POLICY, type GuardRails, type PolicyVersion } from './policy-version.js';
 import { invalid, problemOfAsset, problemOfVenueCode } from './problems.js';
@@ -59,9 +65,8 @@ export const marginPolicy: VersionedRule<PolicyVersion, PolicyDraft> = {
     const { autoExchange } = draft;
     const thresholds = autoExchange === undefined ? before.autoExchange : inOrder(autoExchange);
     const next: PolicyVersion = { ...before, ...asked, autoExchange: thresholds, ...head };
-    if (next.warningRatio.lte(next.marginCallRatio)) return next;
-    const message = 'Expected a warning ratio of at most the margin call ratio: a warning comes first.';
-    return { refusal: refuse('RATIO_OUT_OF_RANGE', message, ['warningRatio']) };
+    const refusal = contradictionIn(next);
+    return refusal === null ? next : { refusal };
   },
 
   subjectOf: ({ venue }) => `Venue:${venue}`,
@@ -121,9 +126,8 @@ function existing(followed: PolicyVersion | null, { venue }: VersionRecord): Pol
 
 /** Parameters that move farther than the policy's step. */
 function steps(followed: PolicyVersion, next: PolicyVersion, { guardMaxStep }: GuardRails): Breach[] {
-  return POLICY_PARAMETERS.filter(({ inSteps }) => inSteps).flatMap(({ name }) => {
-    const [before, after] = [followed[name] as Decimal, next[name] as Decimal];
-    const step = after.minus(before).abs();
+  return POLICY_PARAMETERS.flatMap(({ name, stepOf }) => {
+    const step = stepOf?.(followed[name], next[name]) ?? ZERO;
     if (step.lte(guardMaxStep)) return [];
     const message = `the step of ${name} is ${toPlain(step)}, and may be ${toPlain(guardMaxStep)}`;
     return [{ message, field: name, required: step, available: guardMaxStep }];

@@ -2,9 +2,11 @@
  * The parameters of a venue's margin policy: one table, from which rows, reference files, checks, guard rails, audit and
  * API follow. A new one is a field of `Policy` (margin/model.ts), a column, and a line here.
  */
-import { ONE, ZERO, decimal, toPlain, type Decimal } from '../../margin/decimal.js';
+import { ONE, ZERO, decimal, quotientUp, toPlain, type Decimal } from '../../margin/decimal.js';
+import { Fraction, WHOLE } from '../../margin/fraction.js';
 import type { MaintenanceMethod, Policy } from '../../margin/model.js';
-import type { PolicyCode } from './refusal.js';
+import { refuse } from '../../margin/refusal.js';
+import type { PolicyCode, Refusal } from './refusal.js';
 
 /** The parameters of a policy that are one value each. */
 export type PolicyParameters = Omit<
@@ -13,16 +15,36 @@ export type PolicyParameters = Omit<
 >;
 export type ParameterName = keyof PolicyParameters;
 
-/** The parameters as the database stores them. */
+/** The parameters as the database stores them; a record as JSON. */
 export type ParameterRow = {
-  readonly [K in ParameterName]: PolicyParameters[K] extends Decimal ? string : PolicyParameters[K];
+  readonly [K in ParameterName]: PolicyParameters[K] extends boolean | string
+    ? PolicyParameters[K]
+    : PolicyParameters[K] extends Decimal
+      ? string
+      : Readonly<Record<string, string>>;
 };
+
+/** The decimals of a record, by name. */
+export type Decimals = Readonly<Record<string, Decimal>>;
+
+/** A value that is several decimals. */
+export interface RecordShape {
+  /** Of its type in the schema. */
+  readonly name: string;
+  readonly description: string;
+  /** What each decimal means, by its name. */
+  readonly fields: Readonly<Record<string, string>>;
+}
 
 /** The codec and the range of values of one type. */
 export interface ParameterType<T> {
-  readonly name: 'FLAG' | 'CHOICE' | 'PART';
+  readonly name: 'FLAG' | 'CHOICE' | 'PART' | 'RECORD';
   /** The values of a choice. */
   readonly values: readonly string[];
+  /** Of a record; null: a single value. */
+  readonly record: RecordShape | null;
+  /** The value that a draft or a file states: of a record its decimals, else the value itself. */
+  fromStated(stated: unknown): T;
   fromRow(stored: unknown): T;
   toRow(value: T): unknown;
   /** The expected range, in a sentence; null: the value is in range. */
@@ -36,8 +58,8 @@ export interface Parameter<T> {
   /** Of the value in force, and of the one that a draft asks for. */
   readonly description: string;
   readonly draft: string;
-  /** Whether a change moves by at most the policy's step without `force`. */
-  readonly inSteps: boolean;
+  /** How far a change moves, if that takes `force` beyond the policy's step; null: any change is no step. */
+  readonly stepOf: ((before: T, after: T) => Decimal) | null;
   /** Whether the change requires more of an account, or allows it less, and so needs notice. */
   isStricter(before: T, after: T): boolean;
   /** The value if a reference file does not name the parameter; undefined: every file must name it. */
@@ -47,6 +69,8 @@ export interface Parameter<T> {
 const FLAG: ParameterType<boolean> = {
   name: 'FLAG',
   values: [],
+  record: null,
+  fromStated: (stated) => stated as boolean,
   fromRow: (stored) => stored === true,
   toRow: (value) => value,
   problem: () => null,
@@ -56,6 +80,8 @@ const FLAG: ParameterType<boolean> = {
 const PART: ParameterType<Decimal> = {
   name: 'PART',
   values: [],
+  record: null,
+  fromStated: (stated) => stated as Decimal,
   fromRow: (stored) => decimal((stored as { toFixed(): string }).toFixed()),
   toRow: toPlain,
   problem: (value) => (value.gte(ZERO) && value.lte(ONE) ? null : 'Expected a part of 1, from 0 to 1.'),
@@ -65,23 +91,76 @@ function choice<T extends string>(...values: readonly T[]): ParameterType<T> {
   return {
     name: 'CHOICE',
     values,
+    record: null,
+    fromStated: (stated) => stated as T,
     fromRow: (stored) => stored as T,
     toRow: (value) => value,
     problem: () => null,
   };
 }
 
+/** A value made of decimals, which are read from JSON in the database. */
+function record<T>(
+  shape: RecordShape,
+  make: (decimals: Decimals) => T,
+  decimalsOf: (value: T) => Decimals,
+  problem: (value: T) => string | null,
+): ParameterType<T> {
+  const each = <A, B>(values: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> =>
+    Object.fromEntries(Object.keys(shape.fields).map((name) => [name, map(values[name] as A)]));
+  return {
+    name: 'RECORD',
+    values: [],
+    record: shape,
+    fromStated: (stated) => make(stated as Decimals),
+    fromRow: (stored) => make(each(stored as Readonly<Record<string, string>>, decimal)),
+    toRow: (value) => each(decimalsOf(value), toPlain),
+    problem,
+  };
+}
+
+const FRACTION = record<Fraction>(
+  {
+    name: 'Fraction',
+    description: 'A ratio that may have no decimal, such as 1/1.05. It is compared exactly.',
+    fields: { numerator: 'Above 0.', denominator: 'Above 0.' },
+  },
+  ({ numerator = ZERO, denominator = ZERO }) => new Fraction(numerator, denominator),
+  ({ numerator, denominator }) => ({ numerator, denominator }),
+  ({ numerator, denominator }) =>
+    numerator.gt(ZERO) && denominator.gt(ZERO) && numerator.lte(denominator)
+      ? null
+      : 'Expected a fraction above 0 and at most 1: a numerator above 0, and a denominator that is at least as large.',
+);
+
+const distance = (before: Decimal, after: Decimal): Decimal => after.minus(before).abs();
+/** Rounded up at 18 digits, as the step that it may be has no more. */
+const distanceOfFractions = (before: Fraction, after: Fraction): Decimal =>
+  quotientUp(
+    after.numerator.times(before.denominator).minus(before.numerator.times(after.denominator)).abs(),
+    after.denominator.times(before.denominator),
+  );
+
 const isHigher = (before: Decimal, after: Decimal): boolean => after.gt(before);
 /** A warning threshold requires nothing of an account, so a change needs no notice. */
 const never = (): boolean => false;
 
 const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } = {
+  liquidationRatio: {
+    type: FRACTION,
+    code: 'RATIO_OUT_OF_RANGE',
+    description: 'The margin ratio at which liquidation begins; above 0, at most 1.',
+    draft: 'The margin ratio at which liquidation begins; above 0, at most 1, and above that of MARGIN_CALL.',
+    stepOf: distanceOfFractions,
+    isStricter: (before, after) => after.cmp(before) < 0,
+    absent: WHOLE,
+  },
   liquidatesAtEquality: {
     type: FLAG,
     code: 'INVALID_INPUT',
-    description: 'True: liquidated when the margin balance is at or below maintenance margin; false: only when below.',
-    draft: 'True: liquidated when the margin balance is at or below maintenance margin; false: only when below.',
-    inSteps: false,
+    description: 'True: liquidated when the margin ratio is at or above `liquidationRatio`; false: only when above.',
+    draft: 'True: liquidated when the margin ratio is at or above `liquidationRatio`; false: only when above.',
+    stepOf: null,
     isStricter: (before, after) => after && !before,
   },
   maintenanceMethod: {
@@ -89,7 +168,7 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
     code: 'INVALID_INPUT',
     description: 'How maintenance margin follows from the tiers.',
     draft: 'How maintenance margin follows from the tiers.',
-    inSteps: false,
+    stepOf: null,
     // Where rates fall from tier to tier, PROGRESSIVE requires more.
     isStricter: (before, after) => after !== before,
   },
@@ -98,7 +177,7 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
     code: 'INVALID_INPUT',
     description: 'Added to the maintenance rate of every position, as a part of 1.',
     draft: 'Added to the maintenance rate of every position; from 0 to 1.',
-    inSteps: true,
+    stepOf: distance,
     isStricter: isHigher,
   },
   warningRatio: {
@@ -106,15 +185,15 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
     code: 'RATIO_OUT_OF_RANGE',
     description: 'The margin ratio from which on the status is WARNING.',
     draft: 'The margin ratio from which on the status is WARNING; from 0 to that of MARGIN_CALL.',
-    inSteps: true,
+    stepOf: distance,
     isStricter: never,
   },
   marginCallRatio: {
     type: PART,
     code: 'RATIO_OUT_OF_RANGE',
     description: 'The margin ratio from which on the status is MARGIN_CALL.',
-    draft: 'The margin ratio from which on the status is MARGIN_CALL; from 0 to 1.',
-    inSteps: true,
+    draft: 'The margin ratio from which on the status is MARGIN_CALL; from 0 to below `liquidationRatio`.',
+    stepOf: distance,
     isStricter: never,
   },
   isolatedInMultiAsset: {
@@ -122,15 +201,15 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
     code: 'INVALID_INPUT',
     description: 'Whether isolated positions are allowed in multi-asset mode.',
     draft: 'Whether isolated positions are allowed in multi-asset mode; those that are open stay.',
-    inSteps: false,
+    stepOf: null,
     isStricter: (before, after) => before && !after,
   },
   debtMarginRate: {
     type: PART,
     code: 'INVALID_INPUT',
     description: 'Value of debts x this rate is required as initial and maintenance margin.',
-    draft: 'Value of debts x this rate is required as margin; from 0 to 1.',
-    inSteps: false,
+    draft: 'Value of debts x this rate is required as margin; from 0 to 1. Only where `liquidationRatio` is 1.',
+    stepOf: null,
     isStricter: isHigher,
   },
 };
@@ -154,4 +233,21 @@ export function parametersBy(value: (parameter: NamedParameter) => unknown): Pol
 
 export function parameterRow(parameters: PolicyParameters): ParameterRow {
   return parametersBy(({ name, type }) => type.toRow(parameters[name])) as unknown as ParameterRow;
+}
+
+/** Why parameters that are in range do not go together (rules: 5); null: they do. */
+export function contradictionIn(parameters: PolicyParameters): Refusal | null {
+  const { warningRatio, marginCallRatio, liquidationRatio, debtMarginRate } = parameters;
+  if (warningRatio.gt(marginCallRatio)) {
+    const message = 'Expected a warning ratio of at most the margin call ratio: a warning comes first.';
+    return refuse('RATIO_OUT_OF_RANGE', message, ['warningRatio']);
+  }
+  if (liquidationRatio.sideOf(marginCallRatio, ONE) >= 0) {
+    const message = 'Expected a margin call ratio below the liquidation ratio: a margin call comes first.';
+    return refuse('POLICY_INVALID', message, ['marginCallRatio']);
+  }
+  if (liquidationRatio.isOne || debtMarginRate.isZero()) return null;
+  // It is required as initial and as maintenance margin alike, so that a debt could be accepted and liquidated at once.
+  const message = 'Expected a debt margin rate of 0 where the liquidation ratio is below 1.';
+  return refuse('POLICY_INVALID', message, ['debtMarginRate']);
 }

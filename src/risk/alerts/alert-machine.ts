@@ -4,6 +4,7 @@
  * the boundary that it had crossed. Comparisons are exact, by cross-multiplication.
  */
 import { ONE, decimal, quotientHalfEven, type Decimal } from '../../margin/decimal.js';
+import { Fraction } from '../../margin/fraction.js';
 import type { MarginStatus } from '../../margin/model.js';
 import { isWorse, statusBoundaries, thresholdOf, type Thresholds } from '../../margin/state/status.js';
 import type { UnitAmounts } from '../columns/quiet-range.js';
@@ -78,10 +79,10 @@ export function defaultRearmBelow(marginRatio: Decimal): Decimal {
 }
 
 /** Every ratio at which a machine of an account may change. */
-export function alertBoundaries(thresholds: Thresholds, rules: readonly AlertRule[]): Decimal[] {
+export function alertBoundaries(thresholds: Thresholds, rules: readonly AlertRule[]): Fraction[] {
   return [
     ...statusBoundaries(thresholds).flatMap((ratio) => [ratio, ratio.times(RECOVERY)]),
-    ...rules.flatMap(({ marginRatio, rearmBelow }) => [marginRatio, rearmBelow]),
+    ...rules.flatMap(({ marginRatio, rearmBelow }) => [Fraction.of(marginRatio), Fraction.of(rearmBelow)]),
   ];
 }
 
@@ -91,7 +92,7 @@ function hasNewStatus(alerted: MarginStatus, unitState: UnitAmounts, thresholds:
   if (status === 'UNPRICED' || alerted === 'UNPRICED' || isWorse(status, alerted)) return true;
   if (status === 'NO_EXPOSURE') return true;
   const recovered = thresholdOf(alerted, thresholds).times(RECOVERY);
-  return maintenanceMargin.lt(marginBalance.times(recovered));
+  return recovered.sideOf(maintenanceMargin, marginBalance) < 0;
 }
 
 function remembered(status: MarginStatus): MarginStatus {

@@ -23,7 +23,7 @@ type RuleParts = Pick<LedgerParts, 'db' | 'bus' | 'lanes'>;
 
 /** Rules of one account. */
 export const MAX_RULES = 20;
-/** A margin ratio of 1 is liquidation, but a trader may want alerts far beyond. */
+/** Liquidation is at 1 at most, but a trader may want alerts far beyond. */
 export const MAX_RULE_RATIO: Decimal = decimal(1_000);
 
 /**

@@ -11,7 +11,7 @@
  *
  * Memory: the portion that is being stored, and what is collected meanwhile. The loop waits when that is a portion, too.
  */
-import type { Decimal } from '../../margin/decimal.js';
+import type { Fraction } from '../../margin/fraction.js';
 import type { Policy } from '../../margin/model.js';
 import { readOutbox } from '../../platform/outbox.js';
 import type { Parts } from '../../platform/parts.js';
@@ -71,7 +71,7 @@ export class AlertWriter {
   /** The same of the cycle before. It goes on in this one. */
   private pending: ReadonlyMap<string, AccountWork> = new Map();
   /** For accounts without rules, by policy. */
-  private readonly statusBoundaries = new WeakMap<Policy, readonly Decimal[]>();
+  private readonly statusBoundaries = new WeakMap<Policy, readonly Fraction[]>();
 
   private constructor(
     private readonly parts: Needed,
@@ -114,7 +114,7 @@ export class AlertWriter {
    * Every ratio at which an account may fire or rearm. They may change in a cycle for which `startBatch` has named the
    * account.
    */
-  boundariesOf(accountId: string, policy: Policy): readonly Decimal[] {
+  boundariesOf(accountId: string, policy: Policy): readonly Fraction[] {
     const rules = this.rules.get(accountId);
     if (rules !== undefined) return alertBoundaries(policy, rules);
     const known = this.statusBoundaries.get(policy) ?? alertBoundaries(policy, NO_RULES);

@@ -123,11 +123,11 @@ export function settleCalm(columns: AccountColumns, units: Uint32Array, count: n
   return left;
 }
 
-/** The ratios from which a policy has WARNING, and MARGIN_CALL. */
-export type Thresholds = readonly [warning: number, marginCall: number];
+/** The ratios from which a policy has WARNING, MARGIN_CALL, and LIQUIDATION. */
+export type Thresholds = readonly [warning: number, marginCall: number, liquidation: number];
 
-export function thresholdsOf({ warningRatio, marginCallRatio }: Policy): Thresholds {
-  return [warningRatio.toNumber(), marginCallRatio.toNumber()];
+export function thresholdsOf({ warningRatio, marginCallRatio, liquidationRatio }: Policy): Thresholds {
+  return [warningRatio.toNumber(), marginCallRatio.toNumber(), liquidationRatio.toNumber()];
 }
 
 /** The status that a unit surely has by its interval and flags; null: it must be assessed. */
@@ -143,8 +143,7 @@ export function sureStatus(
     maySleep(status, low, high, known, lowestBalance, highestBalance, lowestMaintenance, highestMaintenance);
   if ((known & UNKNOWN) !== 0) return 'UNPRICED';
   if (sleepsAs(NO_EXPOSURE, 0, Infinity)) return 'NO_EXPOSURE';
-  const [warning, marginCall] = thresholds;
-  const bounds = [0, warning, marginCall, 1, Infinity];
+  const bounds = [0, ...thresholds, Infinity];
   for (let zone = 0; zone < ZONES.length; zone++) {
     const [low, high] = [(bounds[zone] as number) * (1 + NEAR), (bounds[zone + 1] as number) * (1 - NEAR)];
     const status = ZONES[zone] as MarginStatus;
@@ -154,7 +153,7 @@ export function sureStatus(
 }
 
 const ZONES: readonly MarginStatus[] = ['HEALTHY', 'WARNING', 'MARGIN_CALL', 'LIQUIDATION'];
-/** Covers the rounding of a threshold to a float. */
+/** Eight unit roundoffs cover those of a threshold's float (three, of a fraction) and of the product with this. */
 const NEAR = 2 ** -50;
 
 /** Any doubt, NaN included, means false. */

@@ -3,7 +3,8 @@
  * is the one that statuses and alert rules compare: maintenance margin / margin balance, infinite where the balance is
  * not positive.
  */
-import { SMALLEST_STEP, decimal, type Decimal } from '../../margin/decimal.js';
+import { SMALLEST_STEP, ZERO, type Decimal } from '../../margin/decimal.js';
+import { Fraction } from '../../margin/fraction.js';
 import type { MarginStatus } from '../../margin/model.js';
 
 /** The margin unit may sleep while its ratio is surely above `low` and surely below `high`. */
@@ -33,9 +34,9 @@ export interface Watch {
 /** No finite ratio is above this: amounts have at most some 60 integer digits and 80 fraction digits. */
 const INFINITE = Number.MAX_VALUE;
 
-/** The float of a decimal is off by one unit roundoff, and this product by another: four cover both. */
-const UP = 1 + 2 ** -51;
-const DOWN = 1 - 2 ** -51;
+/** The float of a fraction is off by three unit roundoffs, and this product by another: eight cover them. */
+const UP = 1 + 2 ** -50;
+const DOWN = 1 - 2 ** -50;
 
 /**
  * The range between the nearest boundaries on both sides. `boundaries` (all above 0) are every ratio at which something
@@ -44,7 +45,7 @@ const DOWN = 1 - 2 ** -51;
  */
 export function quietRangeOf(
   unitState: UnitAmounts,
-  boundaries: readonly Decimal[],
+  boundaries: readonly Fraction[],
   watches: readonly Watch[],
 ): QuietRange {
   const { status, marginBalance, maintenanceMargin } = unitState;
@@ -53,22 +54,22 @@ export function quietRangeOf(
   // Without a ratio only the status can change.
   if (status === 'UNPRICED' || status === 'NO_EXPOSURE') return { status, low: 0, high: Infinity };
 
-  let low = decimal(0);
-  let high: Decimal | null = null;
+  let low = Fraction.of(ZERO);
+  let high: Fraction | null = null;
   for (const boundary of boundaries) {
-    const side = maintenanceMargin.cmp(marginBalance.times(boundary));
+    const side = boundary.sideOf(maintenanceMargin, marginBalance);
     if (side === 0) return awake;
-    if (side > 0 && boundary.gt(low)) low = boundary;
-    if (side < 0 && (high === null || boundary.lt(high))) high = boundary;
+    if (side > 0 && boundary.cmp(low) > 0) low = boundary;
+    if (side < 0 && (high === null || boundary.cmp(high) < 0)) high = boundary;
   }
   for (const { lastSent, minChange } of watches) {
     // It was infinite, and is sent when it becomes finite.
     if (lastSent === null) return { status, low: INFINITE, high: Infinity };
-    const lowest = lastSent.minus(minChange);
+    const lowest = Fraction.of(lastSent.minus(minChange));
     // A sent ratio is rounded up: it exceeds the exact one by less than the last digit.
-    const highest = lastSent.plus(minChange).minus(SMALLEST_STEP);
-    if (lowest.gt(low)) low = lowest;
-    if (high === null || highest.lt(high)) high = highest;
+    const highest = Fraction.of(lastSent.plus(minChange).minus(SMALLEST_STEP));
+    if (lowest.cmp(low) > 0) low = lowest;
+    if (high === null || highest.cmp(high) < 0) high = highest;
   }
   return { status, low: low.toNumber() * UP, high: high === null ? Infinity : high.toNumber() * DOWN };
 }

@@ -6,7 +6,7 @@
 import { COUNTS_NOTHING, collateralCurve, debtRate, maintenanceCurve } from '../../margin/curve.js';
 import type { MaintenanceSegment, Segment } from '../../margin/curve.js';
 import { pricedBy, collateralTableOf, countsUnpricedAbove } from '../../margin/state/collateral.js';
-import type { Decimal } from '../../margin/decimal.js';
+import type { Fraction } from '../../margin/fraction.js';
 import type { CollateralMode, Policy } from '../../margin/model.js';
 import { statusBoundaries } from '../../margin/state/status.js';
 import { grown } from './growth.js';
@@ -26,7 +26,7 @@ export const MAINTENANCE_STRIDE = 4;
 
 /**
  * Eight unit roundoffs. A notional in floats that lies farther than this from a tier's floor (relative) is on the same
- * side as the exact one. For the proof see `valuation.ts`.
+ * side as the exact one. For the proof see `valuation.ts`. A boundary, which is within three of its float, likewise.
  */
 const NEAR = 2 ** -50;
 
@@ -114,7 +114,7 @@ export class RuleColumns {
     venue: string,
     chain: string | null,
     policy: Policy,
-    boundaries: readonly Decimal[] = statusBoundaries(policy),
+    boundaries: readonly Fraction[] = statusBoundaries(policy),
   ): { ruleSet: number; thresholdsChanged: boolean } {
     const known = this.ruleSet(venue, chain);
     const ruleSet = known ?? this.ruleSets.length;
@@ -293,6 +293,7 @@ function scaleOf(policy: Policy): number {
 function haveSameThresholds(a: Policy, b: Policy): boolean {
   return (
     a.liquidatesAtEquality === b.liquidatesAtEquality &&
+    a.liquidationRatio.cmp(b.liquidationRatio) === 0 &&
     a.warningRatio.eq(b.warningRatio) &&
     a.marginCallRatio.eq(b.marginCallRatio)
   );

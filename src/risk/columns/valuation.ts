@@ -43,6 +43,10 @@
  * Both are taken with 2n + 24: at least 16u of the magnitudes are slack, for the second order, for the rounding of the
  * bound and of the interval's ends themselves, for the three operations with which `prefilter.ts` compares them, and for
  * engines that read a decimal of more than 20 digits a hair less than correctly, which ECMAScript allows.
+ *
+ * *Boundaries* are fractions: the float of one is within 3u, of two conversions and a quotient. Each use moves it by
+ * 8u towards the doubt (`quiet-range.ts`, `calmBelow`, `sureStatus`), of which that product takes one. So a liquidation
+ * ratio other than 1 changes which boundary is compared, and nothing in the intervals.
  */
 import type { AccountColumns } from './account-columns.js';
 import {

@@ -3,7 +3,7 @@
  * assessed exactly. What comes of it goes to the alert writer and to the watchers. Where prices move many accounts, the
  * watched ones come first, and then the worst of the others.
  */
-import type { Decimal } from '../../margin/decimal.js';
+import type { Fraction } from '../../margin/fraction.js';
 import type { Market, Policy } from '../../margin/model.js';
 import { assessMargin } from '../../margin/state/assess.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
@@ -220,7 +220,7 @@ export class Evaluator {
     cross: number,
     id: string,
     unitStates: UnitStates,
-    boundaries: readonly Decimal[],
+    boundaries: readonly Fraction[],
     streams: readonly WatchStream[],
   ): void {
     const { columns } = this.accounts;
@@ -236,9 +236,9 @@ export function pricingOf(snapshot: PriceSnapshot, forWatchers: boolean): Pricin
   return { snapshot, markets: new Map(), forWatchers };
 }
 
-const boundariesByPolicy = new WeakMap<Policy, readonly Decimal[]>();
+const boundariesByPolicy = new WeakMap<Policy, readonly Fraction[]>();
 
-function boundariesOf(policy: Policy): readonly Decimal[] {
+function boundariesOf(policy: Policy): readonly Fraction[] {
   let boundaries = boundariesByPolicy.get(policy);
   if (boundaries === undefined) boundariesByPolicy.set(policy, (boundaries = alertBoundaries(policy, [])));
   return boundaries;

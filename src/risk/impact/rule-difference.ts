@@ -29,6 +29,7 @@ export function differenceOf(before: Policy, after: Policy): RuleDifference {
     debtMargin: !rateBefore.eq(rateAfter),
     statuses:
       before.liquidatesAtEquality !== after.liquidatesAtEquality ||
+      before.liquidationRatio.cmp(after.liquidationRatio) !== 0 ||
       !before.warningRatio.eq(after.warningRatio) ||
       !before.marginCallRatio.eq(after.marginCallRatio),
     debtsRequire: !rateBefore.isZero() || !rateAfter.isZero(),

@@ -1,10 +1,11 @@
 /**
- * Maintenance margin less margin balance, summed over cross accounts in LIQUIDATION, exactly. All of its parts are
- * linear within segments of the curves, so that sums of quantities, sizes and costs are enough. An account of which
- * floats do not tell surely how it stands is assessed.
+ * What cross accounts in LIQUIDATION lack to its boundary: maintenance margin / liquidation ratio less margin balance,
+ * summed. All of its parts are linear within segments of the curves, so that sums of quantities, sizes and costs are
+ * enough. An account of which floats do not tell surely how it stands is assessed.
  */
 import { debtRate } from '../../margin/curve.js';
-import { ZERO, decimal, type Decimal } from '../../margin/decimal.js';
+import { ZERO, quotientDown, type Decimal } from '../../margin/decimal.js';
+import { WHOLE, type Fraction } from '../../margin/fraction.js';
 import type { Policy, PositionState } from '../../margin/model.js';
 import { assessMargin } from '../../margin/state/assess.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
@@ -29,8 +30,8 @@ import { DebtTotal, MaintenanceTotal } from './maintenance-total.js';
 interface HoldingSums {
   readonly counted: CollateralTotal;
   readonly owed: DebtTotal;
-  /** Of the debts, what counts: 1 of the balance, and what the policy requires for them. */
-  readonly weight: Decimal;
+  /** What the policy requires for the debts, as a part of their value. */
+  readonly rate: Decimal;
 }
 
 /** One instrument under one policy. */
@@ -52,14 +53,18 @@ export class ShortfallTotal {
   private readonly thresholds = new Map<Policy, Thresholds>();
   /** What long positions have cost, less what short ones have. */
   private readonly cost = new ExactSum();
-  private oneByOne = ZERO;
+  /** Of the accounts that were assessed. */
+  private required = ZERO;
+  private balance = ZERO;
+  /** Of the venue. */
+  private liquidationRatio: Fraction = WHOLE;
   private readonly columns: Columns;
   /** The item that is being added. */
   private cross = 0;
   private place = 0;
 
   /**
-   * @param snapshot the prices
+   * @param snapshot the prices; all accounts are of one venue
    * @param rules the rules' columns at these prices
    */
   constructor(
@@ -71,9 +76,10 @@ export class ShortfallTotal {
     this.columns = { units, holdings, positions, rules };
   }
 
-  /** Adds an account if its cross state is in LIQUIDATION at these prices. */
+  /** Adds an account of the venue if its cross state is in LIQUIDATION at these prices. */
   add(cross: number): void {
     const { venue, policy } = this.known.ruleSetAt(cross);
+    this.liquidationRatio = policy.liquidationRatio;
     unit[0] = cross;
     this.cross = cross;
     valueUnits(this.columns, unit, 0, 1, interval, flags);
@@ -85,21 +91,28 @@ export class ShortfallTotal {
     } else if (status === null) {
       const report = assessMargin(this.known.stateAt(cross), this.snapshot.marketOf(venue), policy);
       if (report.status !== 'LIQUIDATION') return;
-      this.oneByOne = this.oneByOne.plus(report.maintenanceMargin).minus(report.marginBalance);
+      this.required = this.required.plus(report.maintenanceMargin);
+      this.balance = this.balance.plus(report.marginBalance);
     }
   }
 
-  /** In USDT. */
+  /** In USDT, exact; rounded down at 18 digits where the liquidation ratio is not 1. */
   get value(): Decimal {
-    let value = this.oneByOne.plus(this.cost.total);
+    let required = this.required;
+    let balance = this.balance.minus(this.cost.total);
     for (const sums of this.holdings) {
-      if (sums !== undefined) value = value.minus(sums.counted.value).plus(sums.owed.value.times(sums.weight));
+      if (sums === undefined) continue;
+      required = required.plus(sums.owed.value.times(sums.rate));
+      balance = balance.plus(sums.counted.value).minus(sums.owed.value);
     }
     for (const sums of this.positions) {
       if (sums === undefined) continue;
-      value = value.plus(sums.maintenance.value).minus(sums.size.total.times(sums.mark));
+      required = required.plus(sums.maintenance.value);
+      balance = balance.plus(sums.size.total.times(sums.mark));
     }
-    return value;
+    const { numerator, denominator, isOne } = this.liquidationRatio;
+    if (isOne) return required.minus(balance);
+    return quotientDown(required.times(denominator).minus(balance.times(numerator)), numerator);
   }
 
   private addHoldings(cross: number): void {
@@ -159,7 +172,7 @@ export class ShortfallTotal {
     const { asset, mode } = this.known.columns.rules.assetAt(this.known.columns.ruleSetOf(cross), row);
     const market = this.snapshot.marketOf(venue);
     const counted = new CollateralTotal(asset, mode, market, policy);
-    const sums = { counted, owed: new DebtTotal(asset, market, policy), weight: decimal(1).plus(debtRate(policy)) };
+    const sums = { counted, owed: new DebtTotal(asset, market, policy), rate: debtRate(policy) };
     this.holdings[row] = sums;
     return sums;
   }

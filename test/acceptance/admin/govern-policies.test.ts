@@ -37,6 +37,7 @@ afterAll(() => app.close());
 
 async function policyOf(venue: string, at: string | null = null): Promise<Record<string, unknown>> {
   const query = `query ($at: DateTime) { venues { code policy(at: $at) { version effectiveFrom liquidatesAtEquality
+    liquidationRatio { numerator denominator }
     maintenanceMethod liquidationFeeRate warningRatio marginCallRatio isolatedInMultiAsset debtMarginRate
     interest { asset { symbol } hourlyRate freeThreshold } autoExchange { thresholds { asset { symbol } balance } } } } }`;
   const { venues } = await admin.ask<{ venues: { code: string; policy: Record<string, unknown> }[] }>(query, { at });
@@ -68,6 +69,10 @@ async function pass(milliseconds: number): Promise<void> {
   }
 }
 
+function ratio(numerator: string, denominator: string): object {
+  return { numerator, denominator };
+}
+
 describe('a margin policy', () => {
   it('carries along what a change leaves out, and is in force from its instant on', async () => {
     const before = await policyOf('ASTER');
@@ -95,6 +100,31 @@ describe('a margin policy', () => {
     }
     await pass(DAY);
     expect(await policyOf('ASTER')).toEqual(next);
+  });
+
+  it('liquidates at a ratio that is no decimal, and says so', async () => {
+    await publishPrices(service, { 'ASCENDEX/ETH-PERP': '1000' }, { at: later(0) });
+    const id = await openAccount(service, { venue: 'ASCENDEX', collateralMode: 'SINGLE_ASSET' });
+    await recordTransfers(service, transfer(id, 'USDT', '63'));
+    // Maintenance margin: 10,000 x 0.6 % = 60.
+    await recordFills(service, fill(id, 'ETH-PERP', 'BUY', '10', '1000'));
+    const state = (): Promise<unknown> => readAccount(service, id, 'margin { status marginRatio initialMargin }');
+    const asked = { venue: 'ASCENDEX', liquidationRatio: ratio('1', '1.05') };
+    const refused = await unchanged(app, () => change('changeMarginPolicy', asked));
+    expect(refused.errors[0]?.message).toContain('makes a rule stricter with 0 hours of notice');
+    const changed = await change('changeMarginPolicy', { ...asked, force: true });
+    expect(changed.policy).toMatchObject({ liquidationRatio: ratio('1', '1.05') });
+    // 60 = 63 / 1.05, where ASCENDEX liquidates.
+    expect(await state()).toMatchObject({ margin: { status: 'LIQUIDATION', marginRatio: '0.952380952380952381' } });
+    await recordTransfers(service, transfer(id, 'USDT', '0.000000000000000001'));
+    expect(await state()).toMatchObject({ margin: { status: 'MARGIN_CALL' } });
+    const step = await unchanged(app, () =>
+      change('changeMarginPolicy', { venue: 'ASCENDEX', liquidationRatio: ratio('9', '10.6') }),
+    );
+    // 1 / 1.05 - 9 / 10.6
+    expect(step.errors[0]?.message).toContain('the step of liquidationRatio is 0.103324348607367476, and may be 0.1');
+    const back = await change('changeMarginPolicy', { venue: 'ASCENDEX', liquidationRatio: ratio('1', '1') });
+    expect(codesOf(back)).toEqual([]);
   });
 
   it('decides over statuses as soon as it is in force', async () => {
@@ -137,6 +167,18 @@ describe('a margin policy', () => {
     ['a warning after the margin call', { warningRatio: '0.9' }, 'RATIO_OUT_OF_RANGE', ['warningRatio']],
     ['a margin call above 1', { marginCallRatio: '1.000000000000000001' }, 'RATIO_OUT_OF_RANGE', ['marginCallRatio']],
     ['a negative warning', { warningRatio: '-0.1' }, 'RATIO_OUT_OF_RANGE', ['warningRatio']],
+    ['liquidation at 0', { liquidationRatio: ratio('0', '1') }, 'RATIO_OUT_OF_RANGE', ['liquidationRatio']],
+    ['liquidation above 1', { liquidationRatio: ratio('1.05', '1') }, 'RATIO_OUT_OF_RANGE', ['liquidationRatio']],
+    ['a denominator of 0', { liquidationRatio: ratio('1', '0') }, 'RATIO_OUT_OF_RANGE', ['liquidationRatio']],
+    ['both below 0', { liquidationRatio: ratio('-1', '-1') }, 'RATIO_OUT_OF_RANGE', ['liquidationRatio']],
+    ['liquidation at the margin call', { liquidationRatio: ratio('8', '10') }, 'POLICY_INVALID', ['marginCallRatio']],
+    ['a margin call at liquidation', { marginCallRatio: '1' }, 'POLICY_INVALID', ['marginCallRatio']],
+    [
+      'margin for debts with early liquidation',
+      { liquidationRatio: ratio('1', '1.05'), debtMarginRate: '0.05' },
+      'POLICY_INVALID',
+      ['debtMarginRate'],
+    ],
     ['a negative fee', { liquidationFeeRate: '-0.1' }, 'INVALID_INPUT', ['liquidationFeeRate']],
     ['a rate above 1', { debtMarginRate: '1.1' }, 'INVALID_INPUT', ['debtMarginRate']],
     [

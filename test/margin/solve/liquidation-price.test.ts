@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { assessMargin } from '../../../src/margin/state/assess.js';
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import {
   assetLiquidationPrice,
   positionLiquidationPrice,
@@ -61,6 +62,15 @@ describe('the liquidation price of a cross position (rules: 9)', () => {
     const state = account({ USDT: '40' }, [position({ size: '1', entry: '100' })]);
     const prices = market({ BTCUSDT: '100' });
     expect(ofPosition(state, prices, { ...RULES, liquidatesAtEquality: true })).toBe(ofPosition(state, prices, RULES));
+  });
+
+  it('lies where the liquidation ratio is reached', () => {
+    // (40 + p - 100) / 1.05 = 0.1 p: 60 / 0.895.
+    const state = account({ USDT: '40' }, [position({ size: '1', entry: '100' })]);
+    const early = { ...RULES, liquidationRatio: new Fraction(decimal(1), decimal('1.05')) };
+    expect(ofPosition(state, market({ BTCUSDT: '100' }), early)).toBe('67.039106145251396649');
+    const isolated = position({ size: '1', entry: '100', marginMode: 'ISOLATED', isolatedMargin: '40' });
+    expect(ofPosition(account({}, [isolated]), market({ BTCUSDT: '100' }), early)).toBe('67.039106145251396649');
   });
 
   it('is the mark itself when the account sits on the boundary and the policy lets it', () => {

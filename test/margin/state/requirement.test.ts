@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { pieceAt } from '../../../src/margin/curve.js';
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import type { InstrumentRules } from '../../../src/margin/model.js';
 import { requirement } from '../../../src/margin/state/requirement.js';
 import { BTCUSDT, BTC_PERP, instrument, policy } from '../../support/oracle/margin-builders.js';
@@ -38,6 +39,24 @@ describe('the requirement of a position (rules: 4)', () => {
     expect(needed('600000', '20', BTCUSDT)).toEqual({ tier: 3, initial: '30000', maintenance: '2950' });
     expect(needed('599999.999999', '20', BTCUSDT).maintenance).toBe('2949.999999995');
     expect(needed('1000000', '20', BTCUSDT).maintenance).toBe('5550');
+  });
+
+  it('has an initial margin of at least maintenance / liquidation ratio, rounded up', () => {
+    const of = (numerator: string, denominator: string): string => {
+      const liquidationRatio = new Fraction(decimal(numerator), decimal(denominator));
+      return needed('600000', '125', BTCUSDT, { liquidationRatio }).initial;
+    };
+    // Maintenance 2,950; at 75x, which is the most of that tier, 8,000.
+    expect([of('1', '1.05'), of('0.5', '1')]).toEqual(['8000', '8000']);
+    expect(of('1', '3')).toBe('8850');
+    expect(of('0.3', '1')).toBe('9833.333333333333333334');
+    // Where nothing is stated, maintenance margin itself is the least, with all of its digits.
+    const fee = decimal('0.000000000000000007').plus('0.5');
+    expect(needed('1.5', '125', BTCUSDT, { liquidationFeeRate: fee }).initial).toBe('0.7560000000000000105');
+    const liquidationRatio = new Fraction(decimal(1), decimal('1.05'));
+    expect(needed('1.5', '125', BTCUSDT, { liquidationFeeRate: fee, liquidationRatio }).initial).toBe(
+      '0.793800000000000012',
+    );
   });
 
   it('adds the liquidation fee', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import { healthFactor, isWorse, marginRatio, statusOf, statusOfLowerBound } from '../../../src/margin/state/status.js';
 import { policy } from '../../support/oracle/margin-builders.js';
 
@@ -25,6 +26,23 @@ describe('the status (rules: 5)', () => {
     expect(status('200', '200', true)).toBe('LIQUIDATION');
     expect(status('200', '200', false)).toBe('MARGIN_CALL');
     expect(status('200.000000000000000001', '200', true)).toBe('MARGIN_CALL');
+  });
+
+  it('is liquidated at the ratio that the policy names, which need not be a decimal', () => {
+    const early = (balance: string, liquidatesAtEquality: boolean): string => {
+      const liquidationRatio = new Fraction(decimal(1), decimal('1.05'));
+      return statusOf(decimal(balance), decimal(100), policy({ liquidatesAtEquality, liquidationRatio }));
+    };
+    // uniMMR 1.05: 100 x 1.05.
+    expect(early('104.999999999999999999', false)).toBe('LIQUIDATION');
+    expect([early('105', false), early('105', true)]).toEqual(['MARGIN_CALL', 'LIQUIDATION']);
+    expect(early('105.000000000000000001', true)).toBe('MARGIN_CALL');
+    expect(early('125.000000000000000001', true)).toBe('WARNING');
+    const atThird = policy({ liquidationRatio: new Fraction(decimal(1), decimal(3)), marginCallRatio: decimal('0.3') });
+    expect(['2.999999999999999999', '3'].map((balance) => statusOf(decimal(balance), decimal(1), atThird))).toEqual([
+      'LIQUIDATION',
+      'MARGIN_CALL',
+    ]);
   });
 
   it('has no exposure without a requirement, unless the balance is negative', () => {

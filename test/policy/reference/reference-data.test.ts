@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { decimal } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import { readReferenceData } from '../../../src/policy/reference/reference-data.js';
 import { SEED, venueOf, versions } from '../../support/calls/reference.js';
 
@@ -58,6 +60,14 @@ describe('a further folder', () => {
     });
     expect(venueOf(data, 'OWN').ratios[0]).toMatchObject({ key: 'OWN//ETH-S', version: 1, chain: null });
     expect(venueOf(data, 'OWN').policies[0]?.debtMarginRate.toFixed()).toBe('0.02');
+    expect(venueOf(data, 'OWN').policies[0]?.liquidationRatio).toEqual(new Fraction(decimal(1), decimal(1)));
+  });
+
+  it('states a liquidation ratio as a fraction', async () => {
+    const early = { ...POLICY, debtMarginRate: '0', liquidationRatio: { numerator: '1', denominator: '1.05' } };
+    const folder = await folderOf({ 'venues/OWN.json': { ...VENUE, policies: [early] } });
+    const own = venueOf(await readReferenceData([SEED, folder]), 'OWN');
+    expect(JSON.stringify(own.policies[0]?.liquidationRatio)).toBe('{"numerator":"1","denominator":"1.05"}');
   });
 
   it('replaces a venue as a whole', async () => {
@@ -115,7 +125,27 @@ describe('a further folder', () => {
     [
       'a warning after the margin call',
       policy({ warningRatio: '0.9' }),
-      'at policies[0].warningRatio: expected at most',
+      'at policies[0].warningRatio: Expected a warning ratio of at most',
+    ],
+    [
+      'a ratio for a fraction',
+      policy({ liquidationRatio: '0.95' }),
+      'at policies[0].liquidationRatio: expected an object',
+    ],
+    [
+      'a fraction without a part',
+      policy({ liquidationRatio: { numerator: '1' } }),
+      'at policies[0].liquidationRatio: expected a field "denominator"',
+    ],
+    [
+      'liquidation above 1',
+      policy({ liquidationRatio: { numerator: '2', denominator: '1' } }),
+      'at policies[0].liquidationRatio: Expected a fraction above 0 and at most 1',
+    ],
+    [
+      'a margin call after liquidation',
+      policy({ debtMarginRate: '0', liquidationRatio: { numerator: '3', denominator: '4' } }),
+      'at policies[0].marginCallRatio: Expected a margin call ratio below the liquidation ratio',
     ],
     ['an unknown method', policy({ maintenanceMethod: 'flat' }), 'at policies[0].maintenanceMethod: expected one of'],
     [

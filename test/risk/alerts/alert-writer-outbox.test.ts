@@ -134,7 +134,7 @@ describe('the outbox', () => {
   it('says whose rules are to be read again', async () => {
     const [id = ''] = await makeAccounts(db, 1);
     const alertWriter = await newAlertWriter(db);
-    const ratios = (): string[] => alertWriter.boundariesOf(id, POLICY).map((ratio) => ratio.toFixed());
+    const ratios = (): string[] => alertWriter.boundariesOf(id, POLICY).map((ratio) => ratio.numerator.toFixed());
     const ofStatuses = ['0.5', '0.475', '0.8', '0.76', '1', '0.95'];
     expect(ratios()).toEqual(ofStatuses);
     const high = await setRule(db, id, 10, 8);

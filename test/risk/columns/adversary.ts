@@ -1,10 +1,11 @@
 /** Accounts, prices and rules that sit on thresholds and on floors of tiers, or one digit beside them. */
 import { decimal, quotientDown, roundDown, Decimal } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import { assessMargin, type MarginReport } from '../../../src/margin/state/assess.js';
 import type { AccountState, Market, MarginStatus, Policy, PriceState } from '../../../src/margin/model.js';
 
 /** Ratios at which something happens: statuses, the same armed again, and two rules of users. */
-export const BOUNDARIES: readonly Decimal[] = [
+export const BOUNDARIES: readonly Fraction[] = [
   '0.5',
   '0.8',
   '1',
@@ -13,7 +14,7 @@ export const BOUNDARIES: readonly Decimal[] = [
   '0.95',
   '0.123456789012345678',
   '3',
-].map(decimal);
+].map((ratio) => Fraction.of(decimal(ratio)));
 
 /** The cross account, or an isolated position. */
 export interface KnownUnit {
@@ -42,12 +43,12 @@ export function onBoundary(
   account: AccountState,
   market: Market,
   policy: Policy,
-  boundary: Decimal,
+  { numerator, denominator }: Fraction,
   beside: Decimal,
 ): AccountState {
   const [cross, ...isolated] = unitStatesOf(assessMargin(account, market, policy));
   const missing = ({ marginBalance, maintenanceMargin }: KnownUnit): Decimal =>
-    quotientDown(maintenanceMargin, boundary).minus(roundDown(marginBalance)).plus(beside);
+    quotientDown(maintenanceMargin.times(denominator), numerator).minus(roundDown(marginBalance)).plus(beside);
   const lacks = cross === undefined ? decimal(0) : missing(cross);
   const lacking = isolated.map(missing);
   return {

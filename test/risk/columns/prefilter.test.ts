@@ -3,10 +3,12 @@ import fc from 'fast-check';
 
 import { textOf } from '../../../src/ledger/account-text.js';
 import { assessMargin } from '../../../src/margin/state/assess.js';
-import { decimal, min, type Decimal } from '../../../src/margin/decimal.js';
+import { decimal, type Decimal } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
 import { statusBoundaries } from '../../../src/margin/state/status.js';
 import { AccountColumns } from '../../../src/risk/columns/account-columns.js';
+import { alertBoundaries } from '../../../src/risk/alerts/alert-machine.js';
 import { quietRangeOf, type Watch } from '../../../src/risk/columns/quiet-range.js';
 import { PriceColumn } from '../../../src/risk/columns/price-column.js';
 import { RuleColumns } from '../../../src/risk/columns/rule-columns.js';
@@ -63,7 +65,7 @@ class Watched {
     const units = Uint32Array.from(fresh.put(ID, 0, textOf(this.account), 1));
     const rest = settleCalm(fresh, units, units.length, new Uint32Array(units.length));
     const unitStates = unitStatesOf(assessMargin(this.account, market, this.policy));
-    const lowest = statusBoundaries(this.policy).reduce(min);
+    const lowest = statusBoundaries(this.policy).reduce((a, b) => (a.cmp(b) <= 0 ? a : b));
     units.forEach((unit, index) => {
       const unitState = unitStates[index] as KnownUnit;
       const status = fresh.statusOf(unit);
@@ -99,7 +101,7 @@ class Watched {
       if (answer.awake[index] !== true) return;
       const watches: Watch[] =
         this.minChange === null ? [] : [{ lastSent: this.lastSent[index] ?? null, minChange: this.minChange }];
-      const boundaries = [...BOUNDARIES, ...statusBoundaries(this.policy)];
+      const boundaries = [...BOUNDARIES, ...alertBoundaries(this.policy, [])];
       this.columns.settle(unit, quietRangeOf(this.known[index] as KnownUnit, boundaries, watches));
     });
     return answer;
@@ -109,7 +111,8 @@ class Watched {
     if (before === undefined || before.status !== now.status) return true;
     if (now.status === 'UNPRICED' || now.status === 'NO_EXPOSURE') return false;
     // Below, on and above are three sides: whichever of them a boundary counts as its own is then covered.
-    if (BOUNDARIES.some((boundary) => sideOf(before, boundary) !== sideOf(now, boundary))) return true;
+    const boundaries = [...BOUNDARIES, ...alertBoundaries(this.policy, [])];
+    if (boundaries.some((boundary) => sideOf(before, boundary) !== sideOf(now, boundary))) return true;
     if (this.minChange === null) return false;
     if (lastSent === null || now.marginRatio === null) return lastSent !== now.marginRatio;
     return now.marginRatio.minus(lastSent).abs().gte(this.minChange);
@@ -129,8 +132,8 @@ class Watched {
 
 const AWAKE = { status: 'HEALTHY', low: Infinity, high: 0 } as const;
 
-function sideOf({ marginBalance, maintenanceMargin }: KnownUnit, boundary: Decimal): number {
-  return maintenanceMargin.cmp(marginBalance.times(boundary));
+function sideOf({ marginBalance, maintenanceMargin }: KnownUnit, { numerator, denominator }: Fraction): number {
+  return maintenanceMargin.times(denominator).cmp(marginBalance.times(numerator));
 }
 
 const sign = fc.constantFrom(-1, 1);
@@ -144,11 +147,23 @@ const step = fc.record({
   /** This one has no price, where there is such a symbol. */
   unpriced: fc.oneof({ arbitrary: fc.constant(999), weight: 5 }, { arbitrary: fc.nat(7), weight: 1 }),
   /** What happens to the rules: mostly nothing. */
-  rules: fc.constantFrom('', '', '', '', '', '', 'debtMarginRate', 'dropRatio', 'swapRatios', 'warningRatio'),
+  rules: fc.constantFrom(
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    'debtMarginRate',
+    'dropRatio',
+    'swapRatios',
+    'warningRatio',
+    'liquidationRatio',
+  ),
 });
 const scenario = fc.record({
   tape: fc.array(fc.nat(), { maxLength: 400, size: 'max' }),
-  boundary: fc.option(fc.constantFrom(...BOUNDARIES), { freq: 4 }),
+  boundary: fc.option(fc.constantFrom(...BOUNDARIES, 'liquidation' as const, 'liquidation' as const), { freq: 4 }),
   beside: fc.tuple(fc.integer({ min: -3, max: 3 }), fc.integer({ min: 6, max: 18 })),
   minChange: fc.constantFrom(null, '0.001', '0.000001', '0.000000000000000001', '0'),
   steps: fc.array(step, { minLength: 2, maxLength: 6, size: 'max' }),
@@ -168,6 +183,8 @@ function changedPolicy(policy: Policy, how: string): Policy {
       };
     case 'warningRatio':
       return { ...policy, warningRatio: decimal('0.4') };
+    case 'liquidationRatio':
+      return { ...policy, liquidationRatio: new Fraction(decimal('1'), decimal('1.05')) };
     default:
       return policy;
   }
@@ -183,7 +200,16 @@ describe('the prefilter', () => {
         fc.property(scenario, ({ tape, boundary, beside: [units, exponent], minChange, steps }) => {
           const { account: held, market, policy } = toMargin(randomPortfolio(tape));
           const beside = decimal(units).times(`1e-${exponent}`);
-          const account = boundary === null ? held : onBoundary(held, market, policy, boundary, beside);
+          const account =
+            boundary === null
+              ? held
+              : onBoundary(
+                  held,
+                  market,
+                  policy,
+                  boundary === 'liquidation' ? policy.liquidationRatio : boundary,
+                  beside,
+                );
           const watched = new Watched(account, policy, minChange === null ? null : decimal(minChange));
           const symbols = [
             ...account.balances.map(({ asset }) => asset),

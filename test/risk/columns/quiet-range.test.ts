@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import type { MarginStatus } from '../../../src/margin/model.js';
 import { quietRangeOf, type QuietRange, type Watch } from '../../../src/risk/columns/quiet-range.js';
 
-const BOUNDARIES = ['0.5', '0.8', '1'].map(decimal);
+const BOUNDARIES = ['0.5', '0.8', '1'].map((ratio) => Fraction.of(decimal(ratio)));
 
 function quietRange(
   status: MarginStatus,
@@ -33,6 +34,17 @@ describe('the quiet range', () => {
     expectBetween(quietRange('WARNING', '1000', '600'), 0.5, 0.8);
     expectBetween(quietRange('HEALTHY', '1000', '100'), 0, 0.5);
     expectBetween(quietRange('LIQUIDATION', '1000', '1001'), 1, Infinity);
+  });
+
+  it('has boundaries that are no decimals', () => {
+    const third = new Fraction(decimal(1), decimal(3));
+    const rangeOf = (maintenance: string): QuietRange => {
+      const unitState = { marginBalance: decimal(3), maintenanceMargin: decimal(maintenance) };
+      return quietRangeOf({ status: 'HEALTHY', ...unitState }, [third], []);
+    };
+    expectBetween(rangeOf('0.999999999999999999'), 0, 1 / 3);
+    expectBetween(rangeOf('1.000000000000000001'), 1 / 3, Infinity);
+    expect(rangeOf('1')).toMatchObject({ low: Infinity, high: 0 });
   });
 
   it('counts a balance that is not positive as an infinite ratio', () => {

@@ -40,7 +40,7 @@ function variants(account: AccountState, market: Market, policies: readonly [Pol
   let turn = 0;
   const placed = shapes.flatMap((shape) =>
     policies.flatMap((policy) =>
-      BOUNDARIES.slice(0, 3).map((boundary) => {
+      [...BOUNDARIES.slice(0, 2), policy.liquidationRatio].map((boundary) => {
         return onBoundary(shape, market, policy, boundary, decimal(BESIDE[turn++ % BESIDE.length] as string));
       }),
     ),
@@ -141,7 +141,7 @@ describe('the impact of a change of rules', () => {
     if (market === undefined) throw new Error('There is no market.');
     // Some stand exactly where equality decides.
     const accounts = ordinaryAccounts(180).map((account, number) =>
-      number % 9 === 0 ? onBoundary(account, market, policy, decimal(1), decimal(0)) : account,
+      number % 9 === 0 ? onBoundary(account, market, policy, policy.liquidationRatio, decimal(0)) : account,
     );
     const impact = await check(worldOf(accounts, market, policy), changed(policy, change));
     if (!MOVES_NOBODY.includes(change)) expect(impact.concerned.length).toBeGreaterThan(0);

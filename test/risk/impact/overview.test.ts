@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, expect, it, jest } from '@jest/globals
 
 import type { AccountRow } from '../../../src/ledger/account-rows.js';
 import { textOf } from '../../../src/ledger/account-text.js';
-import { ZERO, decimal, type Decimal } from '../../../src/margin/decimal.js';
+import { ZERO, decimal, quotientDown, type Decimal } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import { MARGIN_STATUSES, type AccountState, type Market, type PriceState } from '../../../src/margin/model.js';
 import { assessMargin, worstStatus } from '../../../src/margin/state/assess.js';
 import type { PriceSnapshot } from '../../../src/market/price-snapshot.js';
@@ -18,6 +19,9 @@ import { SetAside } from '../../../src/risk/engine/set-aside.js';
 import { HoldingTotals } from '../../../src/risk/impact/holding-totals.js';
 import { ShortfallTotal } from '../../../src/risk/impact/shortfall-total.js';
 import type { Overview } from '../../../src/risk/impact/overview.js';
+import { transact } from '../../../src/platform/database/database.js';
+import { uuidv7 } from '../../../src/platform/ids.js';
+import { insertPolicyVersion, readPolicyVersions } from '../../../src/policy/versions/policy-store.js';
 import { openTestDatabase } from '../../support/services/database.js';
 import { onBoundary, unitStatesOf } from '../columns/adversary.js';
 
@@ -27,6 +31,7 @@ const PLACES = [
   ['ASTER', 'ETHEREUM'],
 ] as const;
 const AT = new Date();
+const EARLY = new Fraction(decimal(1), decimal('1.05'));
 /** No account of it has a price. */
 const UNPRICED = 'BNB';
 
@@ -39,6 +44,13 @@ let snapshot: PriceSnapshot;
 
 beforeAll(async () => {
   database = await openTestDatabase();
+  // One of the venues liquidates early.
+  await transact(database.db, async (tx) => {
+    const newest = (await readPolicyVersions(tx, { key: 'ASTER' })).at(-1);
+    if (newest === undefined) throw new Error('ASTER has no policy.');
+    const head = { id: uuidv7(), version: newest.version + 1, effectiveFrom: new Date('2026-05-01T00:00:00Z') };
+    await insertPolicyVersion(tx, { ...newest, ...head, liquidationRatio: EARLY });
+  });
   rulebook = await Rulebook.load(database.db);
 });
 afterAll(() => database.close());
@@ -94,7 +106,7 @@ function put(number: number): void {
   const collateralMode = random() < 0.8 ? ('MULTI_ASSET' as const) : ('SINGLE_ASSET' as const);
   const any: AccountState = { collateralMode, positionMode: 'ONE_WAY', balances, positions };
   const beside = decimal(['0', '0.000000000000000001', '-0.000000000000000001'][number % 3] ?? '0');
-  const onIt = (): AccountState => onBoundary(any, marketNow(), policy, decimal(1), beside);
+  const onIt = (): AccountState => onBoundary(any, marketNow(), policy, policy.liquidationRatio, beside);
   const state = number % 5 === 0 && snapshot !== undefined ? onIt() : any;
   const id = idOf(number);
   const [mode, positionMode, held, open] = textOf(state);
@@ -144,14 +156,15 @@ function settle(id: string): void {
 function expected(venue: string): object {
   const counts = new Map<string, number>(MARGIN_STATUSES.map((status) => [status, 0]));
   const assets = new Map<string, Decimal[]>();
-  let shortfall = ZERO;
+  let [required, balance] = [ZERO, ZERO];
   for (const { place, state } of states.values()) {
     if (place[0] !== venue) continue;
     const report = assessMargin(state, marketNow(), policyOf(place));
     const status = worstStatus(report);
     counts.set(status, (counts.get(status) ?? 0) + 1);
     if (report.status === 'LIQUIDATION') {
-      shortfall = shortfall.plus(report.maintenanceMargin).minus(report.marginBalance);
+      required = required.plus(report.maintenanceMargin);
+      balance = balance.plus(report.marginBalance);
     }
     for (const { asset, quantity, collateralValue } of report.collateral) {
       const key = `${asset} ${place[1] ?? ''}`;
@@ -164,6 +177,8 @@ function expected(venue: string): object {
       );
     }
   }
+  const shortfall =
+    venue === 'ASTER' ? quotientDown(required.times('1.05').minus(balance), decimal(1)) : required.minus(balance);
   const sorted = [...assets].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     accounts: [...counts],

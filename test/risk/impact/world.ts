@@ -2,6 +2,7 @@
 import { textOf } from '../../../src/ledger/account-text.js';
 import { maintenanceAmounts } from '../../../src/margin/curve.js';
 import { ZERO, decimal, type Decimal } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import type { AccountState, Market, MarginStatus, Policy } from '../../../src/margin/model.js';
 import { assessMargin, type MarginReport } from '../../../src/margin/state/assess.js';
 import type { PriceSnapshot } from '../../../src/market/price-snapshot.js';
@@ -59,7 +60,7 @@ export function worldOf(states: readonly AccountState[], market: Market, policy:
 
 export const CHANGES = {
   ratios: ['dropRatio', 'lowerRatios', 'repeatRatios'],
-  thresholds: ['warningRatio', 'marginCallRatio'],
+  thresholds: ['warningRatio', 'marginCallRatio', 'liquidationRatio'],
   equality: ['equality'],
   fee: ['fee'],
   method: ['method'],
@@ -82,6 +83,8 @@ export function changed(policy: Policy, change: Change): Policy {
       return { ...policy, warningRatio: decimal('0.3') };
     case 'marginCallRatio':
       return { ...policy, marginCallRatio: decimal('0.52') };
+    case 'liquidationRatio':
+      return { ...policy, liquidationRatio: new Fraction(decimal('0.9'), decimal('1.1')) };
     case 'equality':
       return { ...policy, liquidatesAtEquality: !policy.liquidatesAtEquality };
     case 'fee':
@@ -209,6 +212,7 @@ function isTouched(state: AccountState, unit: number, policy: Policy, other: Pol
   const owes = balances.some(({ quantity }) => quantity.lt(0));
   const haveOtherMeaning =
     policy.liquidatesAtEquality !== other.liquidatesAtEquality ||
+    policy.liquidationRatio.cmp(other.liquidationRatio) !== 0 ||
     !policy.warningRatio.eq(other.warningRatio) ||
     !policy.marginCallRatio.eq(other.marginCallRatio);
   const asksOfDebts = [policy, other].some(({ debtMarginRate }) => !debtMarginRate.isZero());

@@ -45,16 +45,18 @@ export class AlertOracle {
     ratio: Decimal | null,
   ): void {
     const order = ['HEALTHY', 'WARNING', 'MARGIN_CALL', 'LIQUIDATION'];
-    const threshold: Record<string, Decimal> = {
-      WARNING: this.policy.warningRatio,
-      MARGIN_CALL: this.policy.marginCallRatio,
-      LIQUIDATION: decimal(1),
+    const { warningRatio, marginCallRatio, liquidationRatio } = this.policy;
+    // Both sides of the comparison times the denominator.
+    const threshold: Record<string, readonly [Decimal, Decimal]> = {
+      WARNING: [warningRatio, decimal(1)],
+      MARGIN_CALL: [marginCallRatio, decimal(1)],
+      LIQUIDATION: [liquidationRatio.numerator, liquidationRatio.denominator],
     };
     const calm = status === 'NO_EXPOSURE' ? 'HEALTHY' : status;
     const last = this.alerted.get(name) ?? 'HEALTHY';
-    const left = threshold[last]?.times('0.95').times(balance);
-    const isBetter = left !== undefined && order.indexOf(calm) < order.indexOf(last);
-    if (order.indexOf(calm) > order.indexOf(last) || (isBetter && maintenance.lt(left))) {
+    const [numerator, denominator] = threshold[last] ?? [decimal(0), decimal(0)];
+    const hasLeft = maintenance.times(denominator).lt(numerator.times('0.95').times(balance));
+    if (order.indexOf(calm) > order.indexOf(last) || (order.indexOf(calm) < order.indexOf(last) && hasLeft)) {
       this.alerted.set(name, calm);
       this.alerts.push([seq, name, 'STATUS_CHANGED', status, last, ratio?.toFixed() ?? null].join(' '));
     }

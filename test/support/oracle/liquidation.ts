@@ -1,6 +1,6 @@
 /**
- * Rules 9 by their definition. Between two neighbouring prices at which a tier begins, margin balance less maintenance
- * margin is a straight line; the oracle finds the line of every such stretch by assessing the portfolio twice within
+ * Rules 9 by their definition. Between two neighbouring prices at which a tier begins, liquidation ratio x margin balance
+ * less maintenance margin is a straight line; the oracle finds the line of every such stretch by assessing the portfolio twice within
  * it, and reads off where it is below 0.
  */
 import type { Portfolio, PortfolioAsset, PortfolioPosition } from './portfolio.js';
@@ -18,7 +18,7 @@ import {
   least,
   type Rational,
 } from './rational.js';
-import { asQuoted, isolatedState, tableInMode, stateOf, type Prices } from './state.js';
+import { asQuoted, isolatedState, liquidationAt, tableInMode, stateOf, type Prices } from './state.js';
 
 export interface Bounds {
   readonly reason: string | null;
@@ -27,7 +27,7 @@ export interface Bounds {
   /** Before rounding. */
   readonly below: Rational | null;
   readonly above: Rational | null;
-  /** Margin balance less maintenance margin at a price. */
+  /** Liquidation ratio x margin balance less maintenance margin at a price. */
   readonly surplusAt: (price: Rational) => Rational;
 }
 
@@ -51,7 +51,7 @@ export function positionBounds(position: PortfolioPosition, portfolio: Portfolio
       present: mark,
       surplusAt(price) {
         const { balance, maintenance } = isolatedState(position, portfolio, price);
-        return minus(balance, maintenance);
+        return minus(times(liquidationAt(portfolio), balance), maintenance);
       },
       edges: notionalEdges([position], portfolio),
     });
@@ -91,7 +91,7 @@ function crossBounds(
 ): Bounds {
   const surplusOf = (part: Portfolio, prices: Prices): Rational => {
     const { marginBalance, maintenanceMargin } = stateOf(part, prices);
-    return minus(marginBalance, maintenanceMargin);
+    return minus(times(liquidationAt(portfolio), marginBalance), maintenanceMargin);
   };
   const still: Portfolio = {
     ...portfolio,

@@ -3,6 +3,7 @@
  * the value that matters least: no fee, no debt margin, no interest, liquidation only below maintenance margin.
  */
 import { decimal, type Decimal } from '../../../src/margin/decimal.js';
+import { WHOLE } from '../../../src/margin/fraction.js';
 import type {
   AccountState,
   AssetRules,
@@ -150,6 +151,7 @@ export function policy(text: PolicyText = {}): Policy {
   const named = new Set(['USDT', ...Object.keys(ratios), ...Object.keys(assets)]);
   return {
     version: 1,
+    liquidationRatio: WHOLE,
     liquidatesAtEquality: false,
     maintenanceMethod: 'PROGRESSIVE',
     liquidationFeeRate: decimal(0),

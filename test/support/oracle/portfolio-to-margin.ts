@@ -1,5 +1,6 @@
 /** A portfolio of the oracle as the arguments of `assessMargin`. */
 import { decimal, type Decimal } from '../../../src/margin/decimal.js';
+import { Fraction } from '../../../src/margin/fraction.js';
 import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
 import type { Portfolio } from './portfolio.js';
 
@@ -32,6 +33,7 @@ export function toMargin(portfolio: Portfolio): Arguments {
     },
     policy: {
       version: 1,
+      liquidationRatio: new Fraction(...fractionOf(rules.liquidationRatio ?? ['1', '1'])),
       liquidatesAtEquality: rules.liquidatesAtEquality,
       maintenanceMethod: rules.progressive ? 'PROGRESSIVE' : 'FLAT',
       liquidationFeeRate: decimal(rules.liquidationFeeRate),
@@ -87,6 +89,10 @@ function priceOf(rows: readonly (readonly [string, string | null, boolean])[]): 
     const found = prices.get(symbol);
     return found === undefined || found.price === null ? null : { price: decimal(found.price), stale: found.stale };
   };
+}
+
+function fractionOf([numerator, denominator]: readonly [string, string]): [Decimal, Decimal] {
+  return [decimal(numerator), decimal(denominator)];
 }
 
 function optional(text: string | null): Decimal | null {

@@ -3,6 +3,8 @@ export interface Portfolio {
   readonly multiAsset: boolean;
   readonly hedge: boolean;
   readonly rules: {
+    /** Numerator and denominator; left out: 1. */
+    readonly liquidationRatio?: readonly [string, string];
     readonly liquidatesAtEquality: boolean;
     readonly progressive: boolean;
     readonly liquidationFeeRate: string;

@@ -5,7 +5,7 @@
  */
 import type { Portfolio, PortfolioAsset, PortfolioInstrument, PortfolioPosition, PortfolioTable } from './portfolio.js';
 import { minus, over, plainText, plus, rational, sign, times, type Rational } from './rational.js';
-import { stateOf } from './state.js';
+import { liquidationAt, stateOf } from './state.js';
 
 /** Reads whole numbers off the tape; 0 for ever after its end. */
 class Tape {
@@ -227,14 +227,20 @@ export function randomPortfolio(numbers: readonly number[]): Portfolio {
 }
 
 /** Most accounts are not liquidatable; some sit exactly where the status changes. */
-function solvent(tape: Tape, portfolio: Portfolio): Portfolio {
+function solvent(tape: Tape, drawn: Portfolio): Portfolio {
   const multiple = rational(
     tape.pick('2.5', '7', '1.02', '1.1', '1.3', '1.7', '1.02', '1', '1', '1', '1.25', '2', '0'),
   );
+  // Drawn last, so that a tape goes on meaning what it meant.
+  const liquidationRatio = tape.pick<readonly [string, string]>(
+    ...([['1', '1'], ['1', '1.05'], ['1', '1'], ['0.9', '1'], ['3', '3.7'], ['0.81', '0.9']] as const), // prettier-ignore
+  );
+  const portfolio = { ...drawn, rules: { ...drawn.rules, liquidationRatio } };
   const state = stateOf(portfolio);
   if (sign(multiple) === 0) return portfolio;
   const [cash, ...others] = portfolio.assets;
-  const missing = minus(times(state.maintenanceMargin, multiple), state.marginBalance);
+  const least = over(state.maintenanceMargin, liquidationAt(portfolio));
+  const missing = minus(times(least, multiple), state.marginBalance);
   const wanted = plus(rational(cash?.quantity ?? '0'), missing);
   const quantity = plainText(wanted, 18) ?? plainText({ n: (wanted.n * 100n) / wanted.d, d: 100n }, 2);
   if (cash === undefined || quantity === null) return portfolio;

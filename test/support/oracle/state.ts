@@ -77,6 +77,12 @@ export function tableInMode(asset: PortfolioAsset, portfolio: Portfolio): Portfo
   return portfolio.multiAsset ? asset.table : null;
 }
 
+/** Rules 5: maintenance margin / margin balance at which liquidation begins. */
+export function liquidationAt({ rules }: Portfolio): Rational {
+  const [numerator, denominator] = rules.liquidationRatio ?? ['1', '1'];
+  return over(rational(numerator), rational(denominator));
+}
+
 /** Rules 4, at a given mark: maintenance margin and initial margin of one position. */
 export function required(
   position: PortfolioPosition,
@@ -93,7 +99,9 @@ export function required(
   const net = rules.progressive ? minus(gross, rational(tier.amount)) : gross;
   const maintenance = plus(net, times(notional, rational(rules.liquidationFeeRate)));
   const leverage = least(rational(position.leverage), rational(tier.maxLeverage));
-  return { initial: most(ceil18(over(notional, leverage)), maintenance), maintenance };
+  const limit = liquidationAt(portfolio);
+  const floor = order(limit, one) === 0 ? maintenance : ceil18(over(maintenance, limit));
+  return { initial: most(ceil18(over(notional, leverage)), floor), maintenance };
 }
 
 export function pnlOf(position: PortfolioPosition, mark: Rational): Rational {
@@ -102,9 +110,10 @@ export function pnlOf(position: PortfolioPosition, mark: Rational): Rational {
 }
 
 /** Rules 5: by cross-multiplication. */
-export function statusBy(balance: Rational, maintenance: Rational, { rules }: Portfolio): string {
+export function statusBy(balance: Rational, maintenance: Rational, portfolio: Portfolio): string {
+  const { rules } = portfolio;
   if (sign(maintenance) === 0) return sign(balance) < 0 ? 'LIQUIDATION' : 'NO_EXPOSURE';
-  const against = order(balance, maintenance);
+  const against = order(times(liquidationAt(portfolio), balance), maintenance);
   if (against < 0 || (against === 0 && rules.liquidatesAtEquality)) return 'LIQUIDATION';
   if (order(maintenance, times(rational(rules.marginCallRatio), balance)) >= 0) return 'MARGIN_CALL';
   if (order(maintenance, times(rational(rules.warningRatio), balance)) >= 0) return 'WARNING';
