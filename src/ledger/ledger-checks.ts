@@ -75,15 +75,16 @@ export async function inLanes<T>(
 
 /**
  * The same for an account as its trader names it. One that the trader does not own has no lane here: nobody waits for it,
- * or learns by it that there is one.
+ * or learns by it that there is one. Without an owner the venue's own systems name it.
  */
 export async function inOwnLane<T>(
   parts: Pick<LedgerParts, 'db' | 'lanes'>,
-  { accountId, owner }: { readonly accountId: string; readonly owner: string },
+  { accountId, owner }: { readonly accountId: string; readonly owner: string | null },
   work: (wait: Wait) => Promise<T>,
 ): Promise<T> {
   const [account] = isUuid(accountId) ? await readAccounts(parts.db, [accountId]) : [];
-  return inLanes(parts, account?.owner === owner ? [accountId] : [], owner, work);
+  const isTheirs = account !== undefined && (owner === null || account.owner === owner);
+  return inLanes(parts, isTheirs ? [accountId] : [], owner, work);
 }
 
 export interface BatchResult {

@@ -1,4 +1,7 @@
-/** Owner commands: traders change their own accounts. One account, one transaction, all or nothing. */
+/**
+ * Owner commands: traders change their own accounts, and the venue's engine changes what it keeps for them. One account,
+ * one transaction, all or nothing.
+ */
 import { transact, type Transaction } from '../platform/database/database.js';
 import { doOnce, type IdempotentRequest } from '../platform/idempotency.js';
 import { isUuid } from '../platform/ids.js';
@@ -8,24 +11,30 @@ import { accountNotFound, inOwnLane, lookAgain, type LedgerParts, type Refusal }
 import { writeAccounts } from './account-writes.js';
 import { lockAccounts, type LockedAccount } from './locked-accounts.js';
 
-/** An account as its trader names it. An account of another owner is treated as missing. */
-export interface OwnAccount {
+/** An account as its trader or the venue's own systems name it. */
+export interface CommandedAccount {
   readonly accountId: string;
+  /** Null: named by the venue's own systems, which may change any account. */
+  readonly owner: string | null;
+}
+
+/** An account as its trader names it. An account of another owner is treated as missing. */
+export interface OwnAccount extends CommandedAccount {
   readonly owner: string;
 }
 
 /** Changes the locked account in memory, or refuses; then nothing is written. */
 export type AccountChange = (locked: LockedAccount, tx: Transaction) => Refusal | null | Promise<Refusal | null>;
 
-/** The refusal of a mutation of an account that the trader does not have. */
+/** The refusal of a mutation of an account that is not there, or not the trader's. */
 const NO_SUCH_ACCOUNT = accountNotFound(['accountId']);
 
 type CommandParts = Pick<LedgerParts, 'db' | 'bus' | 'rulebook' | 'lanes'>;
 
 /** Changes an account. A change without effect leaves the version as it is. */
-export async function changeOwnAccount(
+export async function commandAccount(
   parts: CommandParts,
-  own: OwnAccount,
+  own: CommandedAccount,
   now: Date,
   change: AccountChange,
 ): Promise<readonly Refusal[]> {
@@ -37,10 +46,10 @@ export async function changeOwnAccount(
   return refusal === null ? [] : [refusal];
 }
 
-/** As `changeOwnAccount`, for money: once by its key. `entry` is the number of the ledger entry, posted now or then. */
+/** As `commandAccount`, for money: once by its key. `entry` is the number of the ledger entry, posted now or then. */
 export async function moveFunds(
   parts: CommandParts,
-  own: OwnAccount,
+  own: CommandedAccount,
   request: IdempotentRequest,
   now: Date,
   change: AccountChange,
@@ -70,7 +79,7 @@ export async function moveFunds(
 async function changeAccount(
   tx: Transaction,
   rulebook: Rulebook,
-  { accountId, owner }: OwnAccount,
+  { accountId, owner }: CommandedAccount,
   now: Date,
   change: AccountChange,
 ): Promise<{ readonly refusal: Refusal | null; readonly changed: readonly string[] }> {

@@ -1,4 +1,4 @@
-/** Leverage and modes of an account, as its trader sets them (rules: 6 and 7). */
+/** Leverage and modes of an account, as its trader or the venue's engine sets them (rules: 6 and 7). */
 import { checkLeverage } from '../margin/change/leverage.js';
 import { allowsIsolated, checkCollateralMode, checkMarginMode, checkPositionMode } from '../margin/change/modes.js';
 import type { Decimal } from '../margin/decimal.js';
@@ -9,16 +9,16 @@ import type { LockedAccount } from './locked-accounts.js';
 import { bookInterest, markInterest } from './interest.js';
 import { bookAutoExchange } from './auto-exchange.js';
 import { rulesOf } from './margin-state.js';
-import { changeOwnAccount, type OwnAccount } from './owner-commands.js';
+import { commandAccount, type CommandedAccount } from './owner-commands.js';
 import { CapRoom, cappedRatios } from './platform-caps.js';
 import { settingOf } from './records.js';
 
 export function setLeverage(
   parts: LedgerParts,
-  own: OwnAccount & { readonly instrument: string; readonly leverage: Decimal },
+  own: CommandedAccount & { readonly instrument: string; readonly leverage: Decimal },
   now: Date,
 ): Promise<readonly Refusal[]> {
-  return changeOwnAccount(parts, own, now, (locked) => {
+  return commandAccount(parts, own, now, (locked) => {
     const { market, policy } = rulesOf(locked.account, parts, now);
     const instrument = parts.rulebook.instrument(locked.account.venue, own.instrument);
     const rules = policy.instruments.get(own.instrument);
@@ -34,10 +34,10 @@ export function setLeverage(
 
 export function setMarginMode(
   parts: LedgerParts,
-  own: OwnAccount & { readonly instrument: string; readonly marginMode: MarginMode },
+  own: CommandedAccount & { readonly instrument: string; readonly marginMode: MarginMode },
   now: Date,
 ): Promise<readonly Refusal[]> {
-  return changeOwnAccount(parts, own, now, (locked) => {
+  return commandAccount(parts, own, now, (locked) => {
     const instrument = parts.rulebook.instrument(locked.account.venue, own.instrument);
     if (instrument === null) return instrumentNotFound(['instrument']);
     const setting = settingOf(locked, instrument);
@@ -53,10 +53,10 @@ export function setMarginMode(
 
 export function setPositionMode(
   parts: LedgerParts,
-  own: OwnAccount & { readonly positionMode: PositionMode },
+  own: CommandedAccount & { readonly positionMode: PositionMode },
   now: Date,
 ): Promise<readonly Refusal[]> {
-  return changeOwnAccount(parts, own, now, (locked) => {
+  return commandAccount(parts, own, now, (locked) => {
     if (locked.account.positionMode === own.positionMode) return null;
     const refusal = checkPositionMode(locked.state(parts.rulebook));
     if (refusal !== null) return within(['positionMode'], refusal);
@@ -71,12 +71,12 @@ export function setPositionMode(
  */
 export function setCollateralMode(
   parts: LedgerParts,
-  own: OwnAccount & { readonly collateralMode: CollateralMode },
+  own: CommandedAccount & { readonly collateralMode: CollateralMode },
   now: Date,
 ): Promise<readonly Refusal[]> {
   const { rulebook } = parts;
   const { collateralMode } = own;
-  return changeOwnAccount(parts, own, now, async (locked, tx) => {
+  return commandAccount(parts, own, now, async (locked, tx) => {
     const { venue, chain, collateralMode: former } = locked.account;
     if (former === collateralMode) return null;
     const capped =

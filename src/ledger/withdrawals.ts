@@ -20,7 +20,7 @@ import {
   type Refusal,
 } from './ledger-checks.js';
 import { rulesOf } from './margin-state.js';
-import { moveFunds, type OwnAccount } from './owner-commands.js';
+import { moveFunds, type CommandedAccount, type OwnAccount } from './owner-commands.js';
 import { positionKey } from './records.js';
 
 export interface Withdrawal extends OwnAccount {
@@ -29,8 +29,7 @@ export interface Withdrawal extends OwnAccount {
   readonly quantity: Decimal;
 }
 
-export interface MarginAdjustment extends PositionRef {
-  readonly owner: string;
+export interface MarginAdjustment extends PositionRef, CommandedAccount {
   /** In USDT; positive: into the margin. */
   readonly quantity: Decimal;
 }

@@ -1,12 +1,12 @@
-/** Mutations by which traders set leverage and modes of their own accounts. */
+/** Mutations by which traders, and the venue's engine for them, set leverage and modes of accounts. */
 import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
-import type { OwnAccount } from '../../ledger/owner-commands.js';
+import type { CommandedAccount } from '../../ledger/owner-commands.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import { setCollateralMode, setLeverage, setMarginMode, setPositionMode } from '../../ledger/settings.js';
 import type { Decimal } from '../../margin/decimal.js';
 import type { Refusal } from '../../ledger/ledger-checks.js';
-import { Access, viewerOf } from '../types/access.js';
+import { Access, commandsFor, viewerOf } from '../types/access.js';
 import { Cost, TRANSACTION } from '../types/cost.js';
 import { Account } from './account.js';
 import { requireFewAlerts } from './alert-pause.js';
@@ -17,7 +17,8 @@ import { localId } from '../types/global-id.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { DecimalScalar } from '../types/scalars.js';
 
-const OWN_ACCOUNT = "One of the trader's own accounts; any other is answered as if it did not exist.";
+const OWN_ACCOUNT =
+  "One of the trader's own accounts, or for services any; any other is answered as if it did not exist.";
 const INSTRUMENT = "Symbol of an instrument of the account's venue.";
 
 @InputType({ description: 'A leverage for one instrument.' })
@@ -110,11 +111,11 @@ interface Payload {
 
 @Resolver()
 export class AccountSettingsResolver {
-  @Access('TRADER')
+  @Access('TRADER', 'SERVICE')
   @Cost(TRANSACTION)
   @Mutation(() => SetLeveragePayload, {
     description:
-      "Traders, on their own accounts. Up and down to the tier's maximum for the present notional. With a cross position: " +
+      "Traders, on their own accounts; services, on any. Up and down to the tier's maximum for the present notional. With a cross position: " +
       'allowed when the margin balance covers the new total initial margin, or when that does not rise. Isolated: moves ' +
       'no margin; allowed when margin + min(0, unrealised PnL) covers the new initial margin.',
   })
@@ -125,11 +126,11 @@ export class AccountSettingsResolver {
     return change(context, input, (own) => setLeverage(context, { ...input, ...own }, context.now));
   }
 
-  @Access('TRADER')
+  @Access('TRADER', 'SERVICE')
   @Cost(TRANSACTION)
   @Mutation(() => SetMarginModePayload, {
     description:
-      'Traders, on their own accounts. Refused while the instrument has a position, and to ISOLATED in multi-asset mode ' +
+      'Traders, on their own accounts; services, on any. Refused while the instrument has a position, and to ISOLATED in multi-asset mode ' +
       'where the policy does not allow it. Open orders are not known here: a venue that refuses because of them does so itself.',
   })
   setMarginMode(
@@ -139,11 +140,11 @@ export class AccountSettingsResolver {
     return change(context, input, (own) => setMarginMode(context, { ...input, ...own }, context.now));
   }
 
-  @Access('TRADER')
+  @Access('TRADER', 'SERVICE')
   @Cost(TRANSACTION)
   @Mutation(() => SetPositionModePayload, {
     description:
-      'Traders, on their own accounts. Refused while the account has a position. Open orders are not known here.',
+      'Traders, on their own accounts; services, on any. Refused while the account has a position. Open orders are not known here.',
   })
   setPositionMode(
     @Arg('input', () => SetPositionModeInput, { description: 'The position mode.' }) input: SetPositionModeInput,
@@ -152,11 +153,11 @@ export class AccountSettingsResolver {
     return change(context, input, (own) => setPositionMode(context, { ...input, ...own }, context.now));
   }
 
-  @Access('TRADER')
+  @Access('TRADER', 'SERVICE')
   @Cost(TRANSACTION)
   @Mutation(() => SetCollateralModePayload, {
     description:
-      'Traders, on their own accounts. To SINGLE_ASSET: refused while anything but USDT is owed, or when the margin ' +
+      'Traders, on their own accounts; services, on any. To SINGLE_ASSET: refused while anything but USDT is owed, or when the margin ' +
       'balance would not cover the initial margin. To MULTI_ASSET: refused while an isolated position stands where the ' +
       'policy has none in that mode (all instruments then become CROSS), or when a platform cap is reached. Interest due ' +
       'is booked before, and debts past their thresholds are exchanged after.',
@@ -172,9 +173,9 @@ export class AccountSettingsResolver {
 async function change(
   context: Context,
   input: { readonly accountId: string },
-  make: (own: OwnAccount) => Promise<readonly Refusal[]>,
+  make: (own: CommandedAccount) => Promise<readonly Refusal[]>,
 ): Promise<Payload> {
-  const own = { accountId: localId('Account', input.accountId), owner: viewerOf(context).subject };
+  const own = { accountId: localId('Account', input.accountId), owner: commandsFor(viewerOf(context)) };
   await requireFewAlerts(own, context);
   const refusals = await make(own);
   if (refusals.length > 0) return { account: null, errors: userErrors(refusals) };

@@ -1,11 +1,11 @@
-/** Withdrawals from accounts, and transfers in and out of isolated margin, by traders. */
+/** Withdrawals from accounts, and transfers in and out of isolated margin. */
 import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
 import type { LedgerEntryRecord } from '../../ledger/history.js';
 import { adjustPositionMargin, withdraw } from '../../ledger/withdrawals.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
-import { Access, viewerOf } from '../types/access.js';
+import { Access, commandsFor, viewerOf } from '../types/access.js';
 import { Cost, TRANSACTION } from '../types/cost.js';
 import { Account } from './account.js';
 import { requireFewAlerts } from './alert-pause.js';
@@ -57,7 +57,8 @@ export class WithdrawPayload {
 export class AdjustPositionMarginInput {
   @Field(() => ID, {
     description:
-      "An open isolated position of one of the trader's own accounts; any other is answered as if it did not exist.",
+      "An open isolated position of one of the trader's own accounts, or for services of any; any other is answered as if " +
+      'it did not exist.',
   })
   positionId!: string;
 
@@ -110,11 +111,11 @@ export class WithdrawalsResolver {
     return { account, entry: await context.loaders.ledgerEntry.load(moved.entry), errors: [] };
   }
 
-  @Access('TRADER')
+  @Access('TRADER', 'SERVICE')
   @Cost(TRANSACTION)
   @Mutation(() => AdjustPositionMarginPayload, {
     description:
-      'Traders, on their own accounts. Isolated positions only. Positive adds, negative takes out. Leverage stays; the ' +
+      'Traders, on their own accounts; services, on any. Isolated positions only. Positive adds, negative takes out. Leverage stays; the ' +
       'liquidation price follows the margin.',
   })
   async adjustPositionMargin(
@@ -123,7 +124,7 @@ export class WithdrawalsResolver {
     @Ctx() context: Context,
   ): Promise<AdjustPositionMarginPayload> {
     const ref = positionRef(input.positionId);
-    const owner = viewerOf(context).subject;
+    const owner = commandsFor(viewerOf(context));
     if (input.quantity.isNegative()) await requireFewAlerts({ accountId: ref.accountId, owner }, context);
     const { idempotencyKey, ...asked } = input;
     const request = requestOf('adjustPositionMargin', idempotencyKey, asked, context);

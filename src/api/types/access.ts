@@ -89,6 +89,14 @@ export function confinedTo(viewer: Viewer): string | null {
   return viewer.roles.includes('ADMIN') || viewer.roles.includes('SERVICE') ? null : viewer.subject;
 }
 
+/**
+ * The owner whose accounts the viewer may change; null: all accounts. The venue's engine owns settings and isolated
+ * margin; an admin who trades changes own accounts only.
+ */
+export function commandsFor(viewer: Viewer): string | null {
+  return viewer.roles.includes('SERVICE') ? null : viewer.subject;
+}
+
 /** Whether the viewer may see an account. If not, the API answers as if the account did not exist. */
 export function maySee(viewer: Viewer, account: { readonly owner: string }): boolean {
   const owner = confinedTo(viewer);

@@ -254,14 +254,18 @@ describe('an id', () => {
     return operationOf(schema, root, values, root.operation === OperationTypeNode.MUTATION ? 'near' : 'everything');
   };
   const isForTraders = ({ root }: Asked): boolean => callersOf(root).includes('TRADER');
+  const isForServices = ({ root }: Asked): boolean => callersOf(root).includes('SERVICE');
 
   it.each(cases.filter(([, , each]) => isForTraders(each)))(
     "that is another trader's is answered like one that nothing has: %s (%s)",
     async (_key, kind, each) => {
       const before = await fingerprint(app.app.services.db);
       const callers = [bob];
-      // An admin who trades as well sees her account, and changes it no more than anybody else.
-      if (each.root.operation === OperationTypeNode.MUTATION) callers.push(await app.as('bob', ...ROLES));
+      // An admin who trades as well sees her account, and changes it no more than anybody else. So does a service, but for
+      // what services may change of any account.
+      if (each.root.operation === OperationTypeNode.MUTATION) {
+        callers.push(await app.as('bob', ...ROLES.filter((role) => role !== 'SERVICE' || !isForServices(each))));
+      }
       for (const caller of callers) {
         const [theirs, nothings] = await Promise.all([
           answerTo(caller, each.root, call(each, ids[kind])),
@@ -282,6 +286,16 @@ describe('an id', () => {
     expect(theirs).toBe(await answerTo(service, each.root, call(each, nobodys(ids.Position), withHis)));
     expect(theirs).toContain('POSITION_NOT_FOUND');
   });
+
+  it.each(cases.filter(([, , each]) => each.root.operation === OperationTypeNode.MUTATION && isForServices(each)))(
+    "of any account is found by the venue's systems: %s (%s)",
+    async (_key, kind, each) => {
+      const withHers = kind === 'Position' && !isForTraders(each) ? { accountId: JSON.stringify(ids.Account) } : {};
+      const hers = await answerTo(service, each.root, call(each, ids[kind], withHers));
+      expect(hers).not.toBe(await answerTo(service, each.root, call(each, nobodys(ids[kind]), withHers)));
+      expect(codesIn(hers)).toEqual([]);
+    },
+  );
 
   // Last, because she does change her account.
   it.each(cases)('is found by those whose it is: %s (%s)', async (_key, kind, each) => {

@@ -32,10 +32,14 @@ export const CALLERS: Readonly<Record<string, readonly Role[]>> = {
     ['publishPrices', 'recordFills', 'recordLedgerEntries', 'recordTransfers'].map((name) => [name, ['SERVICE']]),
   ),
   ...Object.fromEntries(
-    [
-      ...['acknowledgeRiskAlert', 'adjustPositionMargin', 'removeAlertRule', 'setAlertRule', 'setCollateralMode'],
-      ...['setLeverage', 'setMarginMode', 'setPositionMode', 'withdraw'],
-    ].map((name) => [name, ['TRADER']]),
+    [...['acknowledgeRiskAlert', 'removeAlertRule', 'setAlertRule', 'withdraw']].map((name) => [name, ['TRADER']]),
+  ),
+  // Of any account, where a service asks: the venue's engine owns them.
+  ...Object.fromEntries(
+    ['adjustPositionMargin', 'setCollateralMode', 'setLeverage', 'setMarginMode', 'setPositionMode'].map((name) => [
+      name,
+      ['TRADER', 'SERVICE'],
+    ]),
   ),
   openAccount: ['ADMIN', 'SERVICE'],
 };
