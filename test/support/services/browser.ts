@@ -19,7 +19,7 @@ export const CHROMIUM: string | null =
   null;
 
 /** What a page is given to get something done before the test fails. */
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 120_000;
 const LOOK_EVERY_MS = 50;
 
 export interface Page {
