@@ -59,6 +59,7 @@ export const PARAMETERS: Omit<Policy, 'assets' | 'collateralRatios' | 'instrumen
   marginCallRatio: decimal('0.8'),
   isolatedInMultiAsset: false,
   debtMarginRate: decimal(0),
+  transferFloor: { notionalRate: decimal(0), maintenanceMultiple: decimal(0) },
   interest: [],
   autoExchange: [],
 };

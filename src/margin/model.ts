@@ -85,12 +85,21 @@ export interface Policy {
   readonly isolatedInMultiAsset: boolean;
   /** Value of debts x this rate is required as initial and maintenance margin. */
   readonly debtMarginRate: Decimal;
+  readonly transferFloor: TransferFloor;
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
   readonly assets: ReadonlyMap<string, AssetRules>;
   /** By asset. An asset without one counts nothing, USDT in full (rules: 3). */
   readonly collateralRatios: ReadonlyMap<string, CollateralTable>;
   readonly instruments: ReadonlyMap<string, InstrumentRules>;
+}
+
+/** What a transfer out leaves beside the initial margin (rules: 8). */
+export interface TransferFloor {
+  /** At least this part of the notional of cross positions stays. */
+  readonly notionalRate: Decimal;
+  /** At least so many times the maintenance margin stays. */
+  readonly maintenanceMultiple: Decimal;
 }
 
 export interface InterestRule {

@@ -22,7 +22,15 @@ const CONVERTED = ['before', 'after', 'impact'];
 /** What these have since. */
 const ADDED: Readonly<Record<string, readonly string[]>> = {
   maintenance_schedules: ['id', 'applied_at', 'cancelled_at', 'cancelled_by', 'cancel_reason'],
-  margin_policies: ['id', 'applied_at', 'cancelled_at', 'cancelled_by', 'cancel_reason', 'liquidation_ratio'],
+  margin_policies: [
+    'id',
+    'applied_at',
+    'cancelled_at',
+    'cancelled_by',
+    'cancel_reason',
+    'liquidation_ratio',
+    'transfer_floor',
+  ],
   account_versions: ['written_by'],
   accounts: ['external_id', 'opened_collateral_mode', 'opened_position_mode'],
   index_quotes: ['dated_ahead'],

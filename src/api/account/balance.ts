@@ -63,7 +63,8 @@ export class AccountBalancesResolver {
   @Cost(20)
   @FieldResolver(() => DecimalScalar, {
     description:
-      'What can be taken out of the asset without breaking the initial margin, in units of the asset, rounded down; ' +
+      'What can be taken out of the asset without breaking the initial margin or the floor for transfers, in units of ' +
+      'the asset, rounded down; ' +
       'unrealised profit cannot leave. Balances with a stale price count 0. 0 when there is nothing, when the asset ' +
       'cannot leave, while a debt or a cross position is stale or without a price, and while the asset itself is stale and ' +
       'something is required. In single-asset mode assets other than USDT leave entirely while nothing is owed in any ' +

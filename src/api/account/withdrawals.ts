@@ -91,7 +91,8 @@ export class WithdrawalsResolver {
   @Cost(TRANSACTION)
   @Mutation(() => WithdrawPayload, {
     description:
-      'Traders, on their own accounts. Takes out at most what is transferable: what is left covers the initial margin, ' +
+      'Traders, on their own accounts. Takes out at most what is transferable: what is left covers the initial margin ' +
+      'and the floor for transfers, ' +
       'without unrealised profit. Refused where that takes a price that is stale. The ledger entry is the record: it is ' +
       'not to be reported again by `recordTransfers`.',
   })

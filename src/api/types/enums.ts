@@ -173,7 +173,7 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   ALERT_NOT_FOUND: 'There is no such alert, or it is not the viewer’s.',
   RATIO_NOT_FOUND: 'There is no such version of a collateral ratio.',
   RULE_NOT_FOUND: 'There is no such version of a rule.',
-  INSUFFICIENT_MARGIN: 'What would be left does not cover the initial margin.',
+  INSUFFICIENT_MARGIN: 'What would be left does not cover the initial margin, or a floor for transfers.',
   INSUFFICIENT_BALANCE: 'There is less of the asset than that.',
   NOT_TRANSFERABLE: 'The asset counts as collateral, and cannot leave.',
   LEVERAGE_OUT_OF_RANGE: 'Leverage is a whole number from 1 to the maximum for the present notional.',

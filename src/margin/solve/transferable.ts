@@ -18,9 +18,9 @@ import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 /**
  * The largest quantity of the asset that can be taken out, rounded down at 18 digits (rules: 8). With it gone, collateral
- * + min(0, PnL of cross positions) still covers the initial margin: unrealised profit cannot leave. Positive balances
+ * + min(0, PnL of cross positions) still covers what must stay: unrealised profit cannot leave. Positive balances
  * with a stale price count 0. 0 when that fails already, when the asset is not transferable, when it is stale itself and
- * something is required, and when a debt or a cross position is stale or unpriced.
+ * something must stay, and when a debt or a cross position is stale or unpriced.
  *
  * In single-asset mode assets other than USDT count nothing. They leave entirely while nothing is owed in any asset and
  * the account is neither in LIQUIDATION nor UNPRICED (003).
@@ -33,7 +33,7 @@ export function maxTransferable(asset: string, account: AccountState, market: Ma
   if (report.status === 'UNPRICED') return ZERO;
   if (leavesFreely(asset, account)) return owes(report) || report.status === 'LIQUIDATION' ? ZERO : balance;
   if (staleLiabilities(report, market).length > 0) return ZERO;
-  if (isStale(asset, report) && !report.initialMargin.isZero()) return ZERO;
+  if (isStale(asset, report) && !mustStay(report, policy).isZero()) return ZERO;
   return covered(asset, balance, freshOnly(report), report, account.collateralMode, policy);
 }
 
@@ -64,7 +64,17 @@ export function checkTransferOut(
   if (lacking.length > 0) {
     return refuse('PRICE_UNAVAILABLE', `A fresh price is needed and missing: ${lacking.join(', ')}.`);
   }
-  return refuseAmount('INSUFFICIENT_MARGIN', `The rest would not cover the initial margin.`, quantity, most);
+  const isFloor = mustStay(report, policy).gt(report.initialMargin);
+  const needed = isFloor ? "what the venue's floor for transfers keeps" : 'the initial margin';
+  return refuseAmount('INSUFFICIENT_MARGIN', `The rest would not cover ${needed}.`, quantity, most);
+}
+
+/** What collateral and losses must cover after a transfer out, in USDT, exact (rules: 8). */
+function mustStay({ initialMargin, maintenanceMargin, positions }: MarginReport, { transferFloor }: Policy): Decimal {
+  const { notionalRate, maintenanceMultiple } = transferFloor;
+  const crossed = positions.filter(({ marginMode }) => marginMode === 'CROSS');
+  const notional = sum(crossed.map((position) => position.notional ?? ZERO));
+  return max(initialMargin, max(notional.times(notionalRate), maintenanceMargin.times(maintenanceMultiple)));
 }
 
 /** Single-asset mode, and not USDT: the asset's leaving changes no margin. */
@@ -98,20 +108,20 @@ function freshOnly({ collateral }: MarginReport): readonly Counted[] {
 
 type Counted = Pick<CollateralContribution, 'asset' | 'indexPrice' | 'collateralValue'>;
 
-/** How much of the balance can go, while the rest of what is counted covers the initial margin. */
+/** How much of the balance can go, while the rest of what is counted covers what must stay. */
 function covered(
   asset: string,
   balance: Decimal,
   counted: readonly Counted[],
-  { unrealizedPnl, initialMargin }: MarginReport,
+  report: MarginReport,
   mode: CollateralMode,
   policy: Policy,
 ): Decimal {
   const own = counted.find((contribution) => contribution.asset === asset);
   const ownValue = own?.collateralValue ?? ZERO;
   const collateral = sum(counted.map(({ collateralValue }) => collateralValue));
-  const others = collateral.minus(ownValue).plus(min(ZERO, unrealizedPnl));
-  const needed = initialMargin.minus(others);
+  const others = collateral.minus(ownValue).plus(min(ZERO, report.unrealizedPnl));
+  const needed = mustStay(report, policy).minus(others);
   if (!needed.gt(ZERO)) return balance;
   const table = collateralTableOf(asset, mode, policy);
   if (ownValue.lt(needed) || own === undefined || own.indexPrice === null || table === null) return ZERO;

@@ -4,7 +4,7 @@
  */
 import { ONE, ZERO, decimal, quotientUp, toPlain, type Decimal } from '../../margin/decimal.js';
 import { Fraction, WHOLE } from '../../margin/fraction.js';
-import type { MaintenanceMethod, Policy } from '../../margin/model.js';
+import type { MaintenanceMethod, Policy, TransferFloor } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
 import type { PolicyCode, Refusal } from './refusal.js';
 
@@ -133,6 +133,23 @@ const FRACTION = record<Fraction>(
       : 'Expected a fraction above 0 and at most 1: a numerator above 0, and a denominator that is at least as large.',
 );
 
+const TRANSFER_FLOOR = record<TransferFloor>(
+  {
+    name: 'TransferFloor',
+    description: 'What a transfer out leaves at least, beside the initial margin: the larger of both.',
+    fields: {
+      notionalRate: 'Part of the notional of cross positions that stays; from 0 to 1.',
+      maintenanceMultiple: 'Multiple of maintenance margin that stays; from 0 on.',
+    },
+  },
+  ({ notionalRate = ZERO, maintenanceMultiple = ZERO }) => ({ notionalRate, maintenanceMultiple }),
+  ({ notionalRate, maintenanceMultiple }) => ({ notionalRate, maintenanceMultiple }),
+  ({ notionalRate, maintenanceMultiple }) =>
+    PART.problem(notionalRate) === null && maintenanceMultiple.gte(ZERO)
+      ? null
+      : 'Expected a notional rate from 0 to 1, and a maintenance multiple of 0 or more.',
+);
+
 const distance = (before: Decimal, after: Decimal): Decimal => after.minus(before).abs();
 /** Rounded up at 18 digits, as the step that it may be has no more. */
 const distanceOfFractions = (before: Fraction, after: Fraction): Decimal =>
@@ -211,6 +228,17 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
     draft: 'Value of debts x this rate is required as margin; from 0 to 1. Only where `liquidationRatio` is 1.',
     stepOf: null,
     isStricter: isHigher,
+  },
+  transferFloor: {
+    type: TRANSFER_FLOOR,
+    code: 'INVALID_INPUT',
+    description: 'What a transfer out leaves at least, beside the initial margin.',
+    draft: 'What a transfer out leaves at least, beside the initial margin; 0 and 0: nothing more.',
+    stepOf: null,
+    isStricter: (before, after) =>
+      isHigher(before.notionalRate, after.notionalRate) ||
+      isHigher(before.maintenanceMultiple, after.maintenanceMultiple),
+    absent: { notionalRate: ZERO, maintenanceMultiple: ZERO },
   },
 };
 

@@ -37,7 +37,7 @@ afterAll(() => app.close());
 
 async function policyOf(venue: string, at: string | null = null): Promise<Record<string, unknown>> {
   const query = `query ($at: DateTime) { venues { code policy(at: $at) { version effectiveFrom liquidatesAtEquality
-    liquidationRatio { numerator denominator }
+    liquidationRatio { numerator denominator } transferFloor { notionalRate maintenanceMultiple }
     maintenanceMethod liquidationFeeRate warningRatio marginCallRatio isolatedInMultiAsset debtMarginRate
     interest { asset { symbol } hourlyRate freeThreshold } autoExchange { thresholds { asset { symbol } balance } } } } }`;
   const { venues } = await admin.ask<{ venues: { code: string; policy: Record<string, unknown> }[] }>(query, { at });
@@ -71,6 +71,10 @@ async function pass(milliseconds: number): Promise<void> {
 
 function ratio(numerator: string, denominator: string): object {
   return { numerator, denominator };
+}
+
+function floor(notionalRate: string, maintenanceMultiple: string): object {
+  return { notionalRate, maintenanceMultiple };
 }
 
 describe('a margin policy', () => {
@@ -127,6 +131,29 @@ describe('a margin policy', () => {
     expect(codesOf(back)).toEqual([]);
   });
 
+  it('keeps a floor under what a transfer leaves', async () => {
+    await publishPrices(service, { 'ASCENDEX/ETH-PERP': '1000' }, { at: later(0) });
+    const id = await openAccount(service, { venue: 'ASCENDEX', collateralMode: 'SINGLE_ASSET' });
+    await recordTransfers(service, transfer(id, 'USDT', '1000'));
+    await recordFills(service, fill(id, 'ETH-PERP', 'BUY', '1', '1000'));
+    // Initial margin 50, maintenance margin 6.
+    const most = (): Promise<unknown> => readAccount(service, id, 'maxTransferable(asset: "USDT")');
+    expect(await most()).toMatchObject({ maxTransferable: '950' });
+    const asked = { venue: 'ASCENDEX', transferFloor: floor('0.1', '20') };
+    expect(codesOf(await unchanged(app, () => change('changeMarginPolicy', asked)))).toEqual(['GUARD_RAIL']);
+    const changed = await change('changeMarginPolicy', { ...asked, force: true });
+    expect(changed.policy).toMatchObject({ transferFloor: floor('0.1', '20') });
+    // 20 x 6 = 120, which is more than 100.
+    expect(await most()).toMatchObject({ maxTransferable: '880' });
+    const out = async (quantity: string): Promise<string[]> => {
+      const { errors } = await recordTransfers(service, transfer(id, 'USDT', quantity));
+      return errors.map(({ code }) => code);
+    };
+    expect(await out('-880.000000000000000001')).toEqual(['INSUFFICIENT_MARGIN']);
+    expect(await out('-880')).toEqual([]);
+    expect(codesOf(await change('changeMarginPolicy', { ...asked, transferFloor: floor('0', '0') }))).toEqual([]);
+  });
+
   it('decides over statuses as soon as it is in force', async () => {
     await publishPrices(service, { 'ASCENDEX/BTC-PERP': '10000' }, { at: later(0) });
     const id = await openAccount(service, { venue: 'ASCENDEX', collateralMode: 'SINGLE_ASSET' });
@@ -179,6 +206,8 @@ describe('a margin policy', () => {
       'POLICY_INVALID',
       ['debtMarginRate'],
     ],
+    ['a floor of all notional and more', { transferFloor: floor('1.01', '0') }, 'INVALID_INPUT', ['transferFloor']],
+    ['a negative multiple', { transferFloor: floor('0', '-1') }, 'INVALID_INPUT', ['transferFloor']],
     ['a negative fee', { liquidationFeeRate: '-0.1' }, 'INVALID_INPUT', ['liquidationFeeRate']],
     ['a rate above 1', { debtMarginRate: '1.1' }, 'INVALID_INPUT', ['debtMarginRate']],
     [

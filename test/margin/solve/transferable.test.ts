@@ -37,6 +37,32 @@ describe('max transferable (rules: 8)', () => {
     expectMost('USDT', '400', state, market({ BTCUSDT: '6000' }), rules());
   });
 
+  it('leaves a part of the notional, or a multiple of maintenance margin, where the policy says so', () => {
+    // 1 @ 6,200, at 6,000: PnL -200, notional 6,000, initial margin 600, maintenance margin 6.
+    const state = account({ USDT: '1000' }, [position({ size: '1', entry: '6200', leverage: '10' })]);
+    const most = (notionalRate: string, maintenanceMultiple: string, expected: string): void => {
+      const floor = { notionalRate: decimal(notionalRate), maintenanceMultiple: decimal(maintenanceMultiple) };
+      expectMost('USDT', expected, state, market({ BTCUSDT: '6000' }), { ...rules(), transferFloor: floor });
+    };
+    most('0', '1.2', '200'); // 7.2 is less than 600
+    most('0.1', '0', '200');
+    most('0.12', '0', '80'); // 720
+    most('0', '110', '140'); // 660
+    most('0.12', '110', '80');
+    most('0.14', '0', '0'); // 840
+    const floored = { ...rules(), transferFloor: { notionalRate: decimal('0.12'), maintenanceMultiple: decimal(0) } };
+    expect(checkTransferOut('USDT', decimal(81), state, market({ BTCUSDT: '6000' }), floored)).toMatchObject({
+      ...{ code: 'INSUFFICIENT_MARGIN', required: decimal(81), available: decimal(80) },
+      message: "The rest would not cover what the venue's floor for transfers keeps.",
+    });
+  });
+
+  it('leaves the floor of cross positions alone: an isolated one keeps its own margin', () => {
+    const isolated = position({ size: '1', entry: '6000', marginMode: 'ISOLATED', isolatedMargin: '600' });
+    const floored = { ...rules(), transferFloor: { notionalRate: decimal('0.5'), maintenanceMultiple: decimal(9) } };
+    expectMost('USDT', '1000', account({ USDT: '1000' }, [isolated]), market({ BTCUSDT: '6000' }), floored);
+  });
+
   it('takes unrealised losses off', () => {
     // 1 @ 6,200, at 6,000: PnL -200. 1,000 - 200 - 600 = 200.
     const state = account({ USDT: '1000' }, [position({ size: '1', entry: '6200', leverage: '10' })]);

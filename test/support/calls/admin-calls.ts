@@ -19,7 +19,8 @@ export interface Ratio {
 const RATIO = `id version status tiers { floor cap ratio } userCap platformCap effectiveFrom effectiveTo appliedAt
   cancelledAt cancelledBy cancelReason reason changedBy`;
 const POLICY = `id version effectiveFrom reason changedBy liquidatesAtEquality maintenanceMethod liquidationFeeRate warningRatio
-  marginCallRatio liquidationRatio { numerator denominator } isolatedInMultiAsset debtMarginRate interest { asset { symbol } hourlyRate freeThreshold }
+  marginCallRatio liquidationRatio { numerator denominator } isolatedInMultiAsset debtMarginRate
+  transferFloor { notionalRate maintenanceMultiple } interest { asset { symbol } hourlyRate freeThreshold }
   autoExchange { thresholds { asset { symbol } balance } } guardRails { maxStep minNoticeHours }`;
 const TIERS = 'tiers { tier floor cap maintenanceRate maintenanceAmount maxLeverage }';
 

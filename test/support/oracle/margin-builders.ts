@@ -159,6 +159,7 @@ export function policy(text: PolicyText = {}): Policy {
     marginCallRatio: decimal('0.8'),
     isolatedInMultiAsset: false,
     debtMarginRate: decimal(0),
+    transferFloor: { notionalRate: decimal(0), maintenanceMultiple: decimal(0) },
     interest: [],
     autoExchange: [],
     ...rest,

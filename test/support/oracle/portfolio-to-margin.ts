@@ -12,6 +12,7 @@ export interface Arguments {
 
 export function toMargin(portfolio: Portfolio): Arguments {
   const { rules } = portfolio;
+  const [notionalRate, maintenanceMultiple] = rules.transferFloor ?? ['0', '0'];
   return {
     account: {
       collateralMode: portfolio.multiAsset ? 'MULTI_ASSET' : 'SINGLE_ASSET',
@@ -41,6 +42,7 @@ export function toMargin(portfolio: Portfolio): Arguments {
       marginCallRatio: decimal(rules.marginCallRatio),
       isolatedInMultiAsset: true,
       debtMarginRate: decimal(rules.debtMarginRate),
+      transferFloor: { notionalRate: decimal(notionalRate), maintenanceMultiple: decimal(maintenanceMultiple) },
       interest: [],
       autoExchange: [],
       assets: new Map(

@@ -5,6 +5,8 @@ export interface Portfolio {
   readonly rules: {
     /** Numerator and denominator; left out: 1. */
     readonly liquidationRatio?: readonly [string, string];
+    /** Of the notional, and a multiple of maintenance margin; left out: 0 and 0. */
+    readonly transferFloor?: readonly [string, string];
     readonly liquidatesAtEquality: boolean;
     readonly progressive: boolean;
     readonly liquidationFeeRate: string;

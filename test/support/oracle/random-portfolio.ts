@@ -235,7 +235,10 @@ function solvent(tape: Tape, drawn: Portfolio): Portfolio {
   const liquidationRatio = tape.pick<readonly [string, string]>(
     ...([['1', '1'], ['1', '1.05'], ['1', '1'], ['0.9', '1'], ['3', '3.7'], ['0.81', '0.9']] as const), // prettier-ignore
   );
-  const portfolio = { ...drawn, rules: { ...drawn.rules, liquidationRatio } };
+  const transferFloor = tape.pick<readonly [string, string]>(
+    ...([['0', '0'], ['0.1', '0'], ['0', '1.2'], ['0', '0'], ['0.05', '2.333333333333333333']] as const), // prettier-ignore
+  );
+  const portfolio = { ...drawn, rules: { ...drawn.rules, liquidationRatio, transferFloor } };
   const state = stateOf(portfolio);
   if (sign(multiple) === 0) return portfolio;
   const [cash, ...others] = portfolio.assets;

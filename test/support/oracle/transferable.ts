@@ -3,7 +3,21 @@
  * halving, where each trial adds the collateral up again.
  */
 import type { Portfolio, PortfolioAsset } from './portfolio.js';
-import { floorUnits, fromUnits, least, minus, order, plus, rational, sign, zero, type Rational } from './rational.js';
+import {
+  floorUnits,
+  fromUnits,
+  least,
+  minus,
+  most,
+  order,
+  plus,
+  rational,
+  sign,
+  times,
+  total,
+  zero,
+  type Rational,
+} from './rational.js';
 import { asQuoted, countedValue, tableInMode, stateOf } from './state.js';
 
 export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rational {
@@ -11,14 +25,15 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
   if (asset === undefined || !asset.transferable) return zero;
   const quantity = rational(asset.quantity);
   if (sign(quantity) <= 0) return zero;
-  const { status, initialMargin } = stateOf(portfolio);
+  const { status } = stateOf(portfolio);
   if (status === 'UNPRICED') return zero;
   if (!portfolio.multiAsset && symbol !== 'USDT') {
     const owes = portfolio.assets.some((held) => sign(rational(held.quantity)) < 0);
     return owes || status === 'LIQUIDATION' ? zero : quantity;
   }
   if (hasStaleLiability(portfolio)) return zero;
-  if (isStale(asset, portfolio) && sign(initialMargin) > 0) return zero;
+  const staying = mustStay(portfolio);
+  if (isStale(asset, portfolio) && sign(staying) > 0) return zero;
 
   // What is positive and stale counts 0. Without the holding, with its price: others may be priced as it.
   const counting = portfolio.assets.map((held) =>
@@ -27,7 +42,7 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
       : held,
   );
   const rest = stateOf({ ...portfolio, assets: counting });
-  const others = minus(plus(rest.collateral, least(zero, rest.pnl)), rest.initialMargin);
+  const others = minus(plus(rest.collateral, least(zero, rest.pnl)), staying);
   const price = isStale(asset, portfolio) ? null : asQuoted.index(asset, portfolio);
   const table = tableInMode(asset, portfolio);
   const covers = (units: bigint): boolean => {
@@ -44,6 +59,18 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
     else mayNot = half;
   }
   return fromUnits(may);
+}
+
+/** The initial margin, a part of the notionals of cross positions, or a multiple of maintenance: the largest. */
+function mustStay(portfolio: Portfolio): Rational {
+  const [rate, multiple] = portfolio.rules.transferFloor ?? ['0', '0'];
+  const { initialMargin, maintenanceMargin } = stateOf(portfolio);
+  const crossed = portfolio.positions.filter(({ isolated }) => !isolated);
+  const notionals = crossed.map(({ instrument, size }) =>
+    times(rational(size), asQuoted.mark(instrument, portfolio) ?? zero),
+  );
+  const floors = [times(total(notionals), rational(rate)), times(maintenanceMargin, rational(multiple))];
+  return floors.reduce(most, initialMargin);
 }
 
 /** A debt or a cross position has a stale price. */
