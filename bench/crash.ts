@@ -24,6 +24,7 @@ import { storeReferenceData } from '../src/policy/reference/reference-store.js';
 import { Rulebook } from '../src/policy/rulebook/rulebook.js';
 import { AlertWriter } from '../src/risk/alerts/alert-writer.js';
 import { MarginLoop } from '../src/risk/engine/margin-loop.js';
+import { UpdateStream } from '../src/risk/streams/watch-stream.js';
 import { createDatabase } from './database.js';
 import { MARKS, accountId, quotes } from './portfolios.js';
 
@@ -183,7 +184,7 @@ async function seconds(db: Database, stored: Stored): Promise<Record<string, str
 /** The state of each watched account after the crash is taken; the time of the last. */
 async function pushed(loop: MarginLoop, count: number): Promise<() => Promise<number>> {
   const ids = watchedOf(count).map(accountId);
-  const stream = loop.watch(ids, decimal('0.1'));
+  const stream = loop.watch(new UpdateStream({ accountIds: ids, minChange: decimal('0.1'), everyMs: null }));
   for (let read = 0; read < ids.length; read++) await stream.next();
   return async () => {
     for (let read = 0; read < ids.length; read++) await stream.next();

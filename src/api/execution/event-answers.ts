@@ -101,6 +101,8 @@ export class EventAnswers implements Answering<unknown, EventResult> {
     const { errors } = result;
     if (errors !== undefined && areOfSetAside(errors)) {
       const place = placeOf === null ? {} : { extensions: { cursor: placeOf(event) } };
+      // A list has states of other accounts, too: none is lost if the client subscribes again, which begins with them.
+      if (Array.isArray(event)) end();
       return shown({ errors, ...place });
     }
     if (errors !== undefined && (result.data == null || mayPass(errors))) {

@@ -1,8 +1,14 @@
+/** The margin state of accounts as it moves: each state, or those of many accounts once a period. */
 import { Arg, Field, FieldResolver, ID, Int, ObjectType, Resolver, Root, Subscription } from 'type-graphql';
 
 import { UnreadableAccountError, type AccountRecord } from '../../ledger/records.js';
 import { decimal, type Decimal } from '../../margin/decimal.js';
-import type { MarginUpdate } from '../../risk/streams/watch-stream.js';
+import {
+  UpdateListStream,
+  UpdateStream,
+  type MarginUpdate,
+  type WatchOptions,
+} from '../../risk/streams/watch-stream.js';
 import { isUuid } from '../../platform/ids.js';
 import { ANY_ROLE, Access, maySee, viewerOf, watchesNothing } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
@@ -34,9 +40,17 @@ export class MarginRatioChange {
 
 const MIN_CHANGE: Decimal = decimal('0.001');
 
+const MAX_PERIOD_SECONDS = 3_600;
+
+const IDS_DESCRIPTION = 'The accounts, from 1 to 100.';
+const MIN_CHANGE_DESCRIPTION =
+  'How far a margin ratio must have moved since the last state, from 0 on; 0: after whatever is different in the ' +
+  'account, its policy, or its wallet value, margin balance and maintenance margin; null: 0.001.';
+
 interface WatchArgs {
   readonly accountIds: readonly string[];
   readonly minChange: Decimal | null;
+  readonly every: number | null | undefined;
 }
 
 @Resolver(() => MarginRatioChange)
@@ -65,27 +79,71 @@ export class MarginRatioChangedResolver {
       '(SNAPSHOT), then its full state again whenever the ratio or that of an isolated position has moved by ' +
       '`minChange`, the status of either has changed, or a price that it takes has become stale or fresh again. States ' +
       'in between may be skipped; the last one never is.',
-    subscribe: ({ args, context }) => watch(args as WatchArgs, context as Context),
+    subscribe: async ({ args, context }) => {
+      const options = await optionsOf(args as WatchArgs, context as Context);
+      return (context as Context).loop.watch(new UpdateStream(options));
+    },
   })
   marginRatioChanged(
     @Root() update: MarginUpdate,
-    @Arg('accountIds', () => [ID], { description: 'The accounts, from 1 to 100.' }) _accountIds: string[],
+    @Arg('accountIds', () => [ID], { description: IDS_DESCRIPTION }) _accountIds: string[],
     @Arg('minChange', () => DecimalScalar, {
       nullable: true,
       defaultValue: MIN_CHANGE,
-      description:
-        'How far a margin ratio must have moved since the last state, from 0 on; 0: after whatever is different in the ' +
-        'account, its policy, or its wallet value, margin balance and maintenance margin; null: 0.001.',
+      description: MIN_CHANGE_DESCRIPTION,
     })
     _minChange: Decimal | null,
+    @Arg('every', () => Int, {
+      nullable: true,
+      description:
+        'Seconds between states of one account, from 1 to 3600, with the newest one when they are over. Its first state is ' +
+        'sent at once. Null: every state is.',
+    })
+    _every: number | null | undefined,
   ): MarginUpdate {
     return update;
   }
+
+  @Access(...ANY_ROLE)
+  @Cost(ANSWER_ONLY)
+  @Subscription(() => [MarginRatioChange], {
+    description:
+      'The same states as `marginRatioChanged`, for screens of many accounts on slow networks: at most one message in ' +
+      '`every` seconds, with the newest state of each account that has moved. First the state of each account, in one ' +
+      'message or a few. Alerts do not wait: they come by `riskAlerts`.',
+    subscribe: async ({ args, context }) => {
+      const options = await optionsOf(args as WatchArgs, context as Context);
+      return (context as Context).loop.watch(new UpdateListStream(options));
+    },
+  })
+  marginRatiosChanged(
+    @Root() updates: readonly MarginUpdate[],
+    @Arg('accountIds', () => [ID], { description: IDS_DESCRIPTION }) _accountIds: string[],
+    @Arg('minChange', () => DecimalScalar, {
+      nullable: true,
+      defaultValue: MIN_CHANGE,
+      description: MIN_CHANGE_DESCRIPTION,
+    })
+    _minChange: Decimal | null,
+    @Arg('every', () => Int, {
+      nullable: true,
+      defaultValue: 1,
+      description: 'Seconds from one message to the next, from 1 to 3600; null: states are sent at once.',
+    })
+    _every: number | null,
+  ): readonly MarginUpdate[] {
+    return updates;
+  }
 }
 
-async function watch(args: WatchArgs, context: Context): Promise<AsyncIterable<MarginUpdate>> {
+/** What is watched: accounts that the viewer may see, by the arguments of the subscription. */
+async function optionsOf(args: WatchArgs, context: Context): Promise<WatchOptions> {
   const minChange = args.minChange ?? MIN_CHANGE;
   if (minChange.isNegative() && !minChange.isZero()) throw badUserInput('Expected `minChange` from 0 on.');
+  const every = args.every ?? null;
+  if (every !== null && (every < 1 || every > MAX_PERIOD_SECONDS)) {
+    throw badUserInput(`Expected \`every\` from 1 to ${MAX_PERIOD_SECONDS} seconds, got ${every}.`);
+  }
   if (args.accountIds.length === 0) throw badUserInput('Expected at least one id in `accountIds`.');
   const ids = boundedList('accountIds', args.accountIds).map((id) => localId('Account', id));
   const wanted = [...new Set(ids.filter(isUuid))];
@@ -97,5 +155,5 @@ async function watch(args: WatchArgs, context: Context): Promise<AsyncIterable<M
     return held !== null && maySee(viewer, held.account) ? [held.account.id] : [];
   });
   if (visible.length === 0) throw watchesNothing();
-  return context.loop.watch(visible, minChange);
+  return { accountIds: visible, minChange, everyMs: every === null ? null : every * 1_000 };
 }

@@ -16,7 +16,7 @@ import { FREE } from '../columns/columns.js';
 import { prefilter, settleCalm, thresholdsOf, type Thresholds } from '../columns/prefilter.js';
 import { quietRangeOf } from '../columns/quiet-range.js';
 import { SEVERITIES, severitiesOf } from '../columns/severity.js';
-import type { WatchStream } from '../streams/watch-stream.js';
+import type { Watcher } from '../streams/watch-stream.js';
 import type { AccountCache } from './account-cache.js';
 import type { Portions } from './portions.js';
 import type { SetAside } from './set-aside.js';
@@ -221,7 +221,7 @@ export class Evaluator {
     id: string,
     unitStates: UnitStates,
     boundaries: readonly Fraction[],
-    streams: readonly WatchStream[],
+    streams: readonly Watcher[],
   ): void {
     const { columns } = this.accounts;
     columns.unitsAt(cross).forEach((unit, index) => {

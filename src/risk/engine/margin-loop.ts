@@ -3,7 +3,6 @@
  * work. Each cycle takes all changed accounts, the newest prices and the rules in force. So a burst of ticks builds no
  * queue. Within a cycle every account is assessed at the prices of one batch.
  */
-import type { Decimal } from '../../margin/decimal.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { Prices } from '../../market/prices.js';
 import type { Events } from '../../platform/events.js';
@@ -12,7 +11,7 @@ import { sleep } from '../../platform/retry.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { LeadershipLostError } from '../../cluster/leadership.js';
 import type { AlertWriter } from '../alerts/alert-writer.js';
-import type { WatchStream } from '../streams/watch-stream.js';
+import type { Watcher } from '../streams/watch-stream.js';
 import { AccountCache, AccountsLoadingError } from './account-cache.js';
 import { ChangedAccounts } from './changed-accounts.js';
 import { CyclePace } from './cycle-pace.js';
@@ -102,14 +101,14 @@ export class MarginLoop {
   }
 
   /**
-   * Streams the state of each account, and again whenever its status has changed or its ratio has moved by `minChange`.
-   * The caller must have checked that the viewer may see the accounts.
+   * Offers the stream the state of each of its accounts, and again whenever its status has changed or its ratio has
+   * moved by `minChange`. The caller must have checked that the viewer may see the accounts.
    */
-  watch(accountIds: readonly string[], minChange: Decimal): WatchStream {
-    const stream = this.watchers.open(accountIds, minChange);
+  watch<S extends Watcher>(stream: S): S {
+    this.watchers.add(stream);
     // PRICE, the weakest cause: the new stream reports its first state as SNAPSHOT, and other streams of the account
     // get nothing new.
-    for (const id of accountIds) this.changed.add(id, 'PRICE');
+    for (const id of stream.accountIds) this.changed.add(id, 'PRICE');
     this.wake();
     return stream;
   }

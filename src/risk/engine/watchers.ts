@@ -1,16 +1,15 @@
 /** Watched accounts and their streams. These accounts are held as objects, since they are assessed often. */
 import type { MarginState } from '../../ledger/margin-state.js';
 import { accountState, type AccountRecord, type Holdings } from '../../ledger/records.js';
-import type { Decimal } from '../../margin/decimal.js';
 import type { AccountState } from '../../margin/model.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import type { RuleChange } from './account-cache.js';
 import type { UnitStates } from '../alerts/margin-units.js';
-import { WatchStream, type ChangeCause } from '../streams/watch-stream.js';
+import type { ChangeCause, Watcher } from '../streams/watch-stream.js';
 
 /** An account with at least one watcher. */
 export class Watched {
-  readonly streams = new Set<WatchStream>();
+  readonly streams = new Set<Watcher>();
   /** Null until the account was read. */
   record: AccountRecord | null = null;
   holds: AccountState | null = null;
@@ -38,14 +37,13 @@ export class Watchers {
     return this.watched.get(id);
   }
 
-  open(accountIds: readonly string[], minChange: Decimal): WatchStream {
-    const stream = new WatchStream(accountIds, minChange, (ended) => this.forget(ended));
-    for (const id of accountIds) {
+  add(stream: Watcher): void {
+    stream.whenEnded(() => this.forget(stream));
+    for (const id of stream.accountIds) {
       const watched = this.watched.get(id) ?? new Watched();
       this.watched.set(id, watched);
       watched.streams.add(stream);
     }
-    return stream;
   }
 
   /**
@@ -74,7 +72,7 @@ export class Watchers {
     for (const { streams } of this.watched.values()) for (const stream of [...streams]) void stream.return();
   }
 
-  private forget(stream: WatchStream): void {
+  private forget(stream: Watcher): void {
     for (const id of stream.accountIds) {
       const watched = this.watched.get(id);
       watched?.streams.delete(stream);

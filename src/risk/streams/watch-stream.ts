@@ -1,6 +1,6 @@
 /**
  * States pending for one subscriber: at most one for each account, the newest. A subscriber that stops reading holds
- * that much memory and delays nobody.
+ * that much memory and delays nobody. One that asks for a pace is sent what is due once a period.
  */
 import type { Decimal } from '../../margin/decimal.js';
 import type { MarginStatus } from '../../margin/model.js';
@@ -9,6 +9,7 @@ import type { UnitStates } from '../alerts/margin-units.js';
 import type { Watch } from '../columns/quiet-range.js';
 import { PullStream } from '../../platform/pull-stream.js';
 import { LastSent } from './last-sent.js';
+import { Pace } from './pace.js';
 
 export type ChangeCause = 'SNAPSHOT' | 'PRICE' | 'ACCOUNT' | 'COLLATERAL_RATIO' | 'POLICY' | 'INTEREST' | 'RESYNC';
 
@@ -37,18 +38,40 @@ interface Queued {
   readonly cause: ChangeCause;
 }
 
-export class WatchStream extends PullStream<MarginUpdate> {
-  private readonly sent = new Map<string, SentAccount>();
-  /** Accounts with a queued state, oldest first. */
-  private due: SentAccount[] = [];
+/** What a subscriber of margin states asks for. */
+export interface WatchOptions {
+  readonly accountIds: readonly string[];
+  /** Least movement of a ratio since the last state. */
+  readonly minChange: Decimal;
+  /** Milliseconds between states of one account, after its first; null: each is sent at once. */
+  readonly everyMs: number | null;
+}
 
-  constructor(
-    readonly accountIds: readonly string[],
-    /** Least movement of a ratio since the last state. */
-    readonly minChange: Decimal,
-    private readonly onEnd: (stream: WatchStream) => void,
-  ) {
+/** A stream, whatever its items are. */
+export type Watcher = Pick<WatchStream<unknown>, 'accountIds' | 'offer' | 'watchOf' | 'whenEnded' | 'return'>;
+
+/** An item is what the subscriber is sent as one event. */
+abstract class WatchStream<T> extends PullStream<T> {
+  readonly accountIds: readonly string[];
+  private readonly minChange: Decimal;
+  private readonly pace: Pace | null;
+  private readonly sent = new Map<string, SentAccount>();
+  /** Accounts with a queued state that waits for the pace, oldest first. */
+  private paced: SentAccount[] = [];
+  /** Accounts with a queued state that may be handed over, oldest first. */
+  private due: SentAccount[] = [];
+  private onEnd: () => void = () => undefined;
+
+  constructor({ accountIds, minChange, everyMs }: WatchOptions) {
     super();
+    this.accountIds = accountIds;
+    this.minChange = minChange;
+    this.pace = everyMs === null ? null : new Pace(everyMs);
+  }
+
+  /** Calls back when the stream has ended. */
+  whenEnded(callback: () => void): void {
+    this.onEnd = callback;
   }
 
   /**
@@ -69,11 +92,12 @@ export class WatchStream extends PullStream<MarginUpdate> {
     }
     sent.last.keep(state, unitStates);
     sent.sequence += 1;
+    const isFirst = sent.deliveredStatus === null;
     // A newer state replaces the queued one.
-    if (sent.queued === null) this.due.push(sent);
+    if (sent.queued === null) (this.pace === null || isFirst ? this.due : this.paced).push(sent);
     // Until the subscriber has read a state, the next one is its first.
-    sent.queued = { state, cause: sent.deliveredStatus === null ? 'SNAPSHOT' : cause };
-    this.handOver();
+    sent.queued = { state, cause: isFirst ? 'SNAPSHOT' : cause };
+    this.onOffer();
   }
 
   /** The movement from which a unit's ratio is sent again. */
@@ -83,18 +107,62 @@ export class WatchStream extends PullStream<MarginUpdate> {
     return { lastSent: sent, minChange };
   }
 
-  protected take(): MarginUpdate | undefined {
+  /** A state was offered. */
+  protected onOffer(): void {
+    this.handOver();
+  }
+
+  /** The oldest update that may be sent now. */
+  protected takeUpdate(): MarginUpdate | undefined {
+    if (this.due.length === 0) this.openPaced();
     const sent = this.due.shift();
     if (sent === undefined || sent.queued === null) return undefined;
     const { state, cause } = sent.queued;
     const { deliveredStatus: previousStatus, sequence } = sent;
     sent.queued = null;
     sent.deliveredStatus = state.report.status;
+    if (previousStatus === null) this.pace?.begin();
     return { state, previousStatus, sequence, cause };
   }
 
   protected onReturn(): void {
     this.due = [];
-    this.onEnd(this);
+    this.paced = [];
+    this.pace?.close();
+    this.onEnd();
+  }
+
+  private openPaced(): void {
+    if (this.pace === null || this.paced.length === 0) return;
+    if (this.pace.opens()) [this.due, this.paced] = [this.paced, this.due];
+    else this.pace.whenOver(() => this.handOver());
+  }
+}
+
+/** Each update is an event of its own. */
+export class UpdateStream extends WatchStream<MarginUpdate> {
+  protected take(): MarginUpdate | undefined {
+    return this.takeUpdate();
+  }
+}
+
+/** All updates that are due are one event. */
+export class UpdateListStream extends WatchStream<readonly MarginUpdate[]> {
+  private isGathering = false;
+
+  /** The accounts of one evaluation are offered one after the other; they belong into one list. */
+  protected override onOffer(): void {
+    if (this.isGathering) return;
+    this.isGathering = true;
+    setImmediate(() => {
+      this.isGathering = false;
+      this.handOver();
+    });
+  }
+
+  protected take(): readonly MarginUpdate[] | undefined {
+    const updates: MarginUpdate[] = [];
+    for (let next = this.takeUpdate(); next !== undefined; next = this.takeUpdate()) updates.push(next);
+    return updates.length === 0 ? undefined : updates;
   }
 }

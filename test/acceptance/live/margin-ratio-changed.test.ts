@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../../src/margin/decimal.js';
-import type { MarginUpdate } from '../../../src/risk/streams/watch-stream.js';
+import { UpdateStream, type MarginUpdate } from '../../../src/risk/streams/watch-stream.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { uuidOf } from '../../support/calls/global-ids.js';
@@ -265,7 +265,9 @@ it('gives a slow reader the latest state, and keeps one an account for it', asyn
   await recordTransfers(service, transfer(id, 'USDT', '1000'));
   await recordFills(service, fill(id, 'ETHUSDT', 'BUY', '1', '1500'));
   const internal = uuidOf(id);
-  const stream = app.app.services.loop.watch([internal], decimal('0'));
+  const stream = app.app.services.loop.watch(
+    new UpdateStream({ accountIds: [internal], minChange: decimal('0'), everyMs: null }),
+  );
   expect((await stream.next()).value).toMatchObject({ sequence: 1, cause: 'SNAPSHOT' });
   for (let price = 1501; price <= 1550; price++) await publishPrices(service, { 'ASTER/ETHUSDT': String(price) });
   // A second watcher that is up to date says when the loop has worked through the last price.

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp } from '../../../src/app.js';
 import { decimal } from '../../../src/margin/decimal.js';
 import { HotAccounts } from '../../../src/risk/engine/hot-accounts.js';
+import { UpdateStream } from '../../../src/risk/streams/watch-stream.js';
 import { govern, newestVersion } from '../../support/calls/admin-calls.js';
 import { uuidOf } from '../../support/calls/global-ids.js';
 import type { Api } from '../../support/services/api.js';
@@ -168,7 +169,7 @@ describe('a version that this process has committed', () => {
     const { loop, bus } = app.app.services;
     const { uuid, commitsThree } = await settled();
     await commitFourElsewhere(uuid);
-    const watching = loop.watch([uuid], decimal('0'));
+    const watching = loop.watch(new UpdateStream({ accountIds: [uuid], minChange: decimal('0'), everyMs: null }));
     bus.emit('accounts', { ids: [uuid], cause: 'ACCOUNT' });
     commitsThree();
     await loop.idle();

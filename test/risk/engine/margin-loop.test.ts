@@ -5,7 +5,7 @@ import { decimal } from '../../../src/margin/decimal.js';
 import { Prices } from '../../../src/market/prices.js';
 import { AlertWriter } from '../../../src/risk/alerts/alert-writer.js';
 import { MarginLoop } from '../../../src/risk/engine/margin-loop.js';
-import type { MarginUpdate, WatchStream } from '../../../src/risk/streams/watch-stream.js';
+import { UpdateStream, type MarginUpdate } from '../../../src/risk/streams/watch-stream.js';
 import { createBus } from '../../../src/platform/events.js';
 import type { Database } from '../../../src/platform/database/database.js';
 import { createLogger } from '../../../src/platform/log.js';
@@ -56,7 +56,7 @@ function gated(db: Database): { db: Database; open(): void; shut(): void } {
   };
 }
 
-async function newest(stream: WatchStream): Promise<string> {
+async function newest(stream: UpdateStream): Promise<string> {
   const { value } = (await stream.next()) as { value: MarginUpdate };
   return value.state.report.marginBalance.toFixed();
 }
@@ -68,13 +68,13 @@ it('does not take what was read for a watcher that left for what a new one is to
   const id = await openAccount(service);
   const local = uuidOf(id);
 
-  const left = live.watch([local], decimal(0));
+  const left = live.watch(new UpdateStream({ accountIds: [local], minChange: decimal(0), everyMs: null }));
   // Each change before the first read is one more that an old count would cover up.
   for (let change = 0; change < 5; change++) await recordTransfers(service, transfer(id, 'USDT', '1'));
   gate.shut();
   await recordTransfers(service, transfer(id, 'USDT', '1'));
   await left.return();
-  const stayed = live.watch([local], decimal(0));
+  const stayed = live.watch(new UpdateStream({ accountIds: [local], minChange: decimal(0), everyMs: null }));
   gate.open();
   let balance = await newest(stayed);
   for (let change = 0; change < 3; change++) await recordTransfers(service, transfer(id, 'USDT', '100'));
@@ -98,7 +98,7 @@ it('goes on sending to watchers when leadership begins, also what was read while
   await recordTransfers(service, transfer(id, 'USDT', '1000'));
   await recordFills(service, fill(id, 'BTCUSDT', 'BUY', '1', '20000'));
   await live.start();
-  const stream = live.watch([local], decimal('0.001'));
+  const stream = live.watch(new UpdateStream({ accountIds: [local], minChange: decimal('0.001'), everyMs: null }));
   expect(await newest(stream)).toBe('1000');
 
   const predecessor = await alertWriter();
@@ -132,7 +132,7 @@ it('assesses what it has read at the prices that were stored before', async () =
   const id = await openAccount(service);
   const local = uuidOf(id);
   await recordTransfers(service, transfer(id, 'USDT', '1000'));
-  const stream = live.watch([local], decimal(0));
+  const stream = live.watch(new UpdateStream({ accountIds: [local], minChange: decimal(0), everyMs: null }));
   expect(await newest(stream)).toBe('1000');
   await live.idle();
   await publishPrices(service, { 'BITGET/SOLUSDT': '100' });

@@ -18,7 +18,7 @@ export const CALLERS: Readonly<Record<string, readonly Role[]>> = {
         'nodes',
       ],
       ...['riskAlerts', 'ruleHistory', 'scheduledCollateralRatios', 'scheduledRules', 'venues', 'viewer'],
-      ...['subscription riskAlerts', 'collateralRatioChanged', 'marginRatioChanged'],
+      ...['subscription riskAlerts', 'collateralRatioChanged', 'marginRatioChanged', 'marginRatiosChanged'],
     ].map((name) => [name, ROLES]),
   ),
   ...Object.fromEntries(
@@ -58,6 +58,7 @@ export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   // Rules are everybody's to read.
   'ruleHistory.id': null,
   'marginRatioChanged.accountIds': 'Account',
+  'marginRatiosChanged.accountIds': 'Account',
   'recordFills.input.fills.accountId': 'Account',
   'recordLedgerEntries.input.entries.accountId': 'Account',
   'recordLedgerEntries.input.entries.positionId': 'Position',

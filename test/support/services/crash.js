@@ -12,6 +12,7 @@ import { createLogger } from '../../../dist/src/platform/log.js';
 import { Rulebook } from '../../../dist/src/policy/rulebook/rulebook.js';
 import { AlertWriter } from '../../../dist/src/risk/alerts/alert-writer.js';
 import { MarginLoop } from '../../../dist/src/risk/engine/margin-loop.js';
+import { UpdateStream } from '../../../dist/src/risk/streams/watch-stream.js';
 
 const [, , argument = '0'] = process.argv;
 const count = Number(argument);
@@ -79,7 +80,7 @@ const rows = await db.$queryRaw`UPDATE duty SET term = term + 1 RETURNING term`;
 const term = { number: rows[0].term, ended: new globalThis.AbortController().signal };
 loop.setAlertWriter(await AlertWriter.begin({ db, log, bus }, term));
 await loop.idle();
-const stream = loop.watch(watched, decimal('0.1'));
+const stream = loop.watch(new UpdateStream({ accountIds: watched, minChange: decimal('0.1'), everyMs: null }));
 for (let read = 0; read < WATCHED; read++) await stream.next();
 await loop.idle();
 
