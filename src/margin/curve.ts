@@ -79,6 +79,11 @@ export function collateralCurve({ tiers }: Pick<CollateralTable, 'tiers'>): Coll
   return curve;
 }
 
+/** The table by which an asset counts when something is to be opened or taken out (rules: 3). */
+export function initialTable(table: CollateralTable): CollateralTable {
+  return table.initialTiers == null ? table : { ...table, tiers: table.initialTiers };
+}
+
 /** What one unit of a table's amounts is worth in USDT: a coin its price, a USDT 1. */
 export function unitValue(price: Decimal, { tierUnit }: Pick<CollateralTable, 'tierUnit'>): Decimal {
   return tierUnit === 'QUANTITY' ? price : ONE;

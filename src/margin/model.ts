@@ -127,6 +127,11 @@ export interface CollateralTable {
   readonly id: string;
   readonly tierUnit: TierUnit;
   readonly tiers: readonly CollateralTier[];
+  /**
+   * What counts when something is to be opened or taken out: nowhere more than `tiers`, in the same unit. Null, or left
+   * out: as the tiers say.
+   */
+  readonly initialTiers?: readonly CollateralTier[] | null;
   /** Coins of one account that count at most. */
   readonly userCap: Decimal | null;
   /**

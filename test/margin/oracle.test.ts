@@ -7,7 +7,7 @@ import { assetLiquidationPrice, positionLiquidationPrice } from '../../src/margi
 import { checkTransferOut, maxTransferable } from '../../src/margin/solve/transferable.js';
 import { assetBounds, isBound, positionBounds, type Bounds } from '../support/oracle/liquidation.js';
 import type { Portfolio } from '../support/oracle/portfolio.js';
-import { plainText, rational, type Rational } from '../support/oracle/rational.js';
+import { minus, most, plainText, plus, rational, zero, type Rational } from '../support/oracle/rational.js';
 import { isolatedState, asQuoted, stateOf } from '../support/oracle/state.js';
 import { maxTransferableBy } from '../support/oracle/transferable.js';
 import { toMargin } from '../support/oracle/portfolio-to-margin.js';
@@ -69,10 +69,13 @@ describe(`the rules against the oracle, ${RUNS} portfolios`, () => {
         const { account, market, policy } = toMargin(portfolio);
         const report = assessMargin(account, market, policy);
         const state = stateOf(portfolio);
+        const available = minus(plus(state.initialCollateral, state.pnl), state.initialMargin);
         expect({
           status: report.status,
           wallet: toPlain(report.walletValue),
           collateral: toPlain(report.collateralValue),
+          initialCollateral: toPlain(report.initialCollateralValue),
+          available: toPlain(report.availableMargin),
           pnl: toPlain(report.unrealizedPnl),
           marginBalance: toPlain(report.marginBalance),
           initialMargin: toPlain(report.initialMargin),
@@ -82,6 +85,8 @@ describe(`the rules against the oracle, ${RUNS} portfolios`, () => {
           status: state.status,
           wallet: exact(state.wallet),
           collateral: exact(state.collateral),
+          initialCollateral: exact(state.initialCollateral),
+          available: exact(state.status === 'UNPRICED' ? zero : most(zero, available)),
           pnl: exact(state.pnl),
           marginBalance: exact(state.marginBalance),
           initialMargin: exact(state.initialMargin),
@@ -114,10 +119,10 @@ describe(`the rules against the oracle, ${RUNS} portfolios`, () => {
           expect(shown(assetLiquidationPrice(symbol, account, report, market, policy))).toEqual(expected(bounds));
           expectBounds(bounds);
 
-          const most = maxTransferable(symbol, account, market, policy);
-          expect(toPlain(most)).toBe(exact(maxTransferableBy(symbol, portfolio)));
-          if (most.gt(0)) expect(checkTransferOut(symbol, most, account, market, policy)).toBeNull();
-          expect(checkTransferOut(symbol, most.plus('1e-18'), account, market, policy)).not.toBeNull();
+          const leaves = maxTransferable(symbol, account, market, policy);
+          expect(toPlain(leaves)).toBe(exact(maxTransferableBy(symbol, portfolio)));
+          if (leaves.gt(0)) expect(checkTransferOut(symbol, leaves, account, market, policy)).toBeNull();
+          expect(checkTransferOut(symbol, leaves.plus('1e-18'), account, market, policy)).not.toBeNull();
         }
       });
     },
@@ -142,6 +147,7 @@ describe('what the random portfolios cover', () => {
       if (!liquidationRatio.isOne) count(side === 0 ? 'equality of early liquidation' : 'early liquidation');
       if (portfolio.positions.length > 20) count('many positions');
       if (portfolio.assets.length > 20) count('many assets');
+      if (report.initialCollateralValue.lt(report.collateralValue)) count('counts less at first');
       for (const position of report.positions) {
         if (position.marginMode === 'ISOLATED') count(`isolated ${position.status}`);
         const price = positionLiquidationPrice(position, account, report, policy, true);
@@ -166,6 +172,7 @@ describe('what the random portfolios cover', () => {
       'early liquidation': 50,
       'many positions': 5,
       'many assets': 5,
+      'counts less at first': 50,
       'isolated HEALTHY': 10,
       'isolated LIQUIDATION': 10,
       'one side': 50,

@@ -71,11 +71,14 @@ describe('a margin state', () => {
         const report = assessMargin(state, market, policy);
         const parts = report.collateral.map(({ collateralValue }) => collateralValue);
         expect(toPlain(sum(parts))).toBe(toPlain(report.collateralValue));
-        for (const { quantity, value, collateralValue, tiers } of report.collateral) {
+        const initial = report.collateral.map((each) => each.initialCollateralValue);
+        expect(toPlain(sum(initial))).toBe(toPlain(report.initialCollateralValue));
+        for (const { quantity, value, collateralValue, initialCollateralValue, tiers } of report.collateral) {
           // A haircut never shrinks a debt, and never adds to a holding.
           if (quantity.lt(ZERO)) expect(collateralValue.eq(value ?? ZERO)).toBe(true);
           else expect(collateralValue.eq(sum(tiers.map((tier) => tier.collateralValue)))).toBe(true);
           expect(collateralValue.lte(value ?? ZERO)).toBe(true);
+          expect(initialCollateralValue.lte(collateralValue)).toBe(true);
         }
       }),
       RUNS,

@@ -31,6 +31,7 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
     'liquidation_ratio',
     'transfer_floor',
   ],
+  collateral_ratios: ['initial_tiers'],
   account_versions: ['written_by'],
   accounts: ['external_id', 'opened_collateral_mode', 'opened_position_mode'],
   index_quotes: ['dated_ahead'],

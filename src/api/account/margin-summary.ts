@@ -46,6 +46,11 @@ export class CollateralContribution {
   })
   collateralValue!: Decimal;
 
+  @Field(() => DecimalScalar, {
+    description: 'In USDT, the same by initial tiers: what counts when something is to be opened or taken out.',
+  })
+  initialCollateralValue!: Decimal;
+
   @Field(() => [TierContribution], {
     description: 'The tiers that the balance reaches into; empty for a debt and for what does not count.',
   })
@@ -95,6 +100,12 @@ export class MarginSummary {
   @Field(() => DecimalScalar, { description: 'Balances after ratios, tiers and caps; debts count in full.' })
   collateralValue!: Decimal;
 
+  @Field(() => DecimalScalar, {
+    description:
+      'The same by initial tiers: what counts when something is to be opened or taken out. At most collateralValue.',
+  })
+  initialCollateralValue!: Decimal;
+
   @Field(() => DecimalScalar, { description: 'Of cross positions, at mark price; negative: a loss.' })
   unrealizedPnl!: Decimal;
 
@@ -107,7 +118,9 @@ export class MarginSummary {
   @Field(() => DecimalScalar, { description: 'What open positions need to be kept; rounded up.' })
   maintenanceMargin!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'max(0, marginBalance - initialMargin); 0 while UNPRICED.' })
+  @Field(() => DecimalScalar, {
+    description: 'max(0, initialCollateralValue + unrealizedPnl - initialMargin); 0 while UNPRICED.',
+  })
   availableMargin!: Decimal;
 
   @Field(() => DecimalScalar, {
@@ -145,6 +158,7 @@ export function marginSummary({ account, report, policy, asOf }: MarginState): M
     status: report.status,
     walletValue: report.walletValue,
     collateralValue: report.collateralValue,
+    initialCollateralValue: report.initialCollateralValue,
     unrealizedPnl: report.unrealizedPnl,
     marginBalance: report.marginBalance,
     initialMargin: roundUp(report.initialMargin),

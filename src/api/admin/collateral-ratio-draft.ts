@@ -2,6 +2,7 @@
 import { Field, InputType } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';
+import type { CollateralTier } from '../../margin/model.js';
 import type { RatioDraft } from '../../policy/versions/ratio-draft.js';
 import { TierUnit } from '../types/enums.js';
 import { DecimalScalar } from '../types/scalars.js';
@@ -45,6 +46,14 @@ export class CollateralRatioDraft {
   @Field(() => [CollateralTierInput], { nullable: true, description: '…or tiers, contiguous from 0, at most 50.' })
   tiers?: CollateralTierInput[] | null;
 
+  @Field(() => [CollateralTierInput], {
+    nullable: true,
+    description:
+      'What shall count when something is to be opened or taken out: tiers as above, nowhere more than these. Left out: ' +
+      'stays; null: as the tiers say.',
+  })
+  initialTiers?: CollateralTierInput[] | null;
+
   @Field(() => TierUnit, { nullable: true, description: 'What floors and caps are stated in. Left out: stays.' })
   tierUnit?: 'QUOTE_VALUE' | 'QUANTITY' | null;
 
@@ -61,16 +70,21 @@ export class CollateralRatioDraft {
   platformCap?: Decimal | null;
 }
 
-/** Converts the input for the rules: an omitted field is undefined, and only a cap can be null. */
+/** Converts the input for the rules: an omitted field is undefined, and only a cap or initial tiers can be null. */
 export function draftOf(input: CollateralRatioDraft): RatioDraft {
   return {
     venue: input.venue,
     chain: input.chain ?? null,
     asset: input.asset,
     ratio: input.ratio ?? undefined,
-    tiers: input.tiers?.map((tier) => ({ ...tier, cap: tier.cap ?? null })),
+    tiers: input.tiers?.map(tierOf),
+    initialTiers: input.initialTiers === null ? null : input.initialTiers?.map(tierOf),
     tierUnit: input.tierUnit ?? undefined,
     userCap: input.userCap,
     platformCap: input.platformCap,
   };
+}
+
+function tierOf(tier: CollateralTierInput): CollateralTier {
+  return { ...tier, cap: tier.cap ?? null };
 }

@@ -187,7 +187,8 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   PRICE_UNAVAILABLE: 'A fresh price is needed, and there is none.',
   RATIO_OUT_OF_RANGE: 'A ratio must be from 0 to 1.',
   POLICY_INVALID: 'Parameters of a policy contradict each other; the message names them.',
-  TIERS_INVALID: 'Tiers must be contiguous from 0, without a gap or an overlap, and at most 50.',
+  TIERS_INVALID:
+    'Tiers must be contiguous from 0, without a gap or an overlap, and at most 50. Initial tiers count nowhere more.',
   GUARD_RAIL: 'A guard rail of the policy stands against the change, which `force` would pass.',
   EFFECTIVE_IN_THE_PAST: 'What is past stays as it was: a change takes effect now or later.',
   EFFECTIVE_TOO_FAR: 'A change takes effect at most 400 days ahead.',

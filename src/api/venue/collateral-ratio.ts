@@ -44,6 +44,14 @@ export class CollateralRatio {
   })
   tiers!: readonly CollateralTierRecord[];
 
+  @Field(() => [CollateralTier], {
+    nullable: true,
+    description:
+      'What counts when something is to be opened or taken out; nowhere more than `tiers`, in the same unit. Null: as ' +
+      '`tiers` say.',
+  })
+  initialTiers!: readonly CollateralTierRecord[] | null;
+
   @Field(() => DecimalScalar, {
     nullable: true,
     description: 'Coins of one account that count at most; null: no limit.',

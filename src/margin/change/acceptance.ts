@@ -1,14 +1,14 @@
 /**
  * Whether a venue would accept the state that a change leads to (rules: 7 and 14).
  */
-import { assessMargin, type MarginReport, type PositionReport } from '../state/assess.js';
+import { assessMargin, initialMarginBalance, type MarginReport, type PositionReport } from '../state/assess.js';
 import { ZERO, min, sum, type Decimal } from '../decimal.js';
 import type { AccountState, Market, Policy } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 import { staleLiabilities } from '../solve/transferable.js';
 
 /**
- * Accepted (null) when the margin balance covers the initial margin (rules: 7). Refused with PRICE_UNAVAILABLE while
+ * Accepted (null) when initial collateral + PnL covers the initial margin (rules: 7). Refused with PRICE_UNAVAILABLE while
  * either is unknown, else with INSUFFICIENT_MARGIN.
  */
 export function checkInitialMargin(after: MarginReport): Refusal | null {
@@ -16,9 +16,10 @@ export function checkInitialMargin(after: MarginReport): Refusal | null {
     const symbols = after.unpriced.join(', ');
     return refuse('PRICE_UNAVAILABLE', `What the account is worth cannot be told without a price of ${symbols}.`);
   }
-  if (after.marginBalance.gte(after.initialMargin)) return null;
+  const balance = initialMarginBalance(after);
+  if (balance.gte(after.initialMargin)) return null;
   const message = 'The margin balance would not cover the initial margin.';
-  return refuseAmount('INSUFFICIENT_MARGIN', message, after.initialMargin, after.marginBalance);
+  return refuseAmount('INSUFFICIENT_MARGIN', message, after.initialMargin, balance);
 }
 
 export interface TradeCheck {
@@ -79,9 +80,9 @@ export function isolatedNotCovered(initialMargin: Decimal, covered: Decimal): Re
  * which the initial margin would not be covered.
  */
 function neededStale(report: MarginReport, market: Market): string[] {
-  const { collateral, marginBalance, initialMargin } = report;
-  const counted = collateral.filter(({ stale, collateralValue }) => stale && collateralValue.gt(ZERO));
-  const without = marginBalance.minus(sum(counted.map(({ collateralValue }) => collateralValue)));
+  const { collateral, initialMargin } = report;
+  const counted = collateral.filter(({ stale, initialCollateralValue: value }) => stale && value.gt(ZERO));
+  const without = initialMarginBalance(report).minus(sum(counted.map((each) => each.initialCollateralValue)));
   return [...staleLiabilities(report, market), ...(without.lt(initialMargin) ? counted.map(({ asset }) => asset) : [])];
 }
 

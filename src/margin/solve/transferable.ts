@@ -4,7 +4,7 @@
 import { assessMargin, type MarginReport } from '../state/assess.js';
 import { balanceOf } from '../state/account.js';
 import { collateralTableOf, type CollateralContribution } from '../state/collateral.js';
-import { collateralCurve, unitValue, valueAt } from '../curve.js';
+import { collateralCurve, initialTable, unitValue, valueAt } from '../curve.js';
 import { ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
 import {
   SETTLEMENT_ASSET,
@@ -17,8 +17,8 @@ import {
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 /**
- * The largest quantity of the asset that can be taken out, rounded down at 18 digits (rules: 8). With it gone, collateral
- * + min(0, PnL of cross positions) still covers what must stay: unrealised profit cannot leave. Positive balances
+ * The largest quantity of the asset that can be taken out, rounded down at 18 digits (rules: 8). With it gone, initial
+ * collateral + min(0, PnL of cross positions) still covers what must stay: unrealised profit cannot leave. Positive balances
  * with a stale price count 0. 0 when that fails already, when the asset is not transferable, when it is stale itself and
  * something must stay, and when a debt or a cross position is stale or unpriced.
  *
@@ -102,11 +102,11 @@ function isStale(asset: string, { collateral }: MarginReport): boolean {
 /** The report's contributions, of which positive ones with a stale price count 0. */
 function freshOnly({ collateral }: MarginReport): readonly Counted[] {
   return collateral.map((balance) =>
-    balance.stale && balance.quantity.gt(ZERO) ? { ...balance, collateralValue: ZERO } : balance,
+    balance.stale && balance.quantity.gt(ZERO) ? { ...balance, initialCollateralValue: ZERO } : balance,
   );
 }
 
-type Counted = Pick<CollateralContribution, 'asset' | 'indexPrice' | 'collateralValue'>;
+type Counted = Pick<CollateralContribution, 'asset' | 'indexPrice' | 'initialCollateralValue'>;
 
 /** How much of the balance can go, while the rest of what is counted covers what must stay. */
 function covered(
@@ -118,14 +118,14 @@ function covered(
   policy: Policy,
 ): Decimal {
   const own = counted.find((contribution) => contribution.asset === asset);
-  const ownValue = own?.collateralValue ?? ZERO;
-  const collateral = sum(counted.map(({ collateralValue }) => collateralValue));
+  const ownValue = own?.initialCollateralValue ?? ZERO;
+  const collateral = sum(counted.map(({ initialCollateralValue }) => initialCollateralValue));
   const others = collateral.minus(ownValue).plus(min(ZERO, report.unrealizedPnl));
   const needed = mustStay(report, policy).minus(others);
   if (!needed.gt(ZERO)) return balance;
   const table = collateralTableOf(asset, mode, policy);
   if (ownValue.lt(needed) || own === undefined || own.indexPrice === null || table === null) return ZERO;
-  return beyond(needed, balance, own.indexPrice, table);
+  return beyond(needed, balance, own.indexPrice, initialTable(table));
 }
 
 /** Symbols whose fresh price would let the refused quantity go, as far as prices are why it may not; by code point. */
@@ -144,7 +144,7 @@ function lackingPrices(
   if (liabilities.length > 0) return [...new Set(liabilities)].sort();
   if (quantity.gt(covered(asset, balance, report.collateral, report, account.collateralMode, policy))) return [];
   const missing = report.collateral.filter(
-    (each) => each.stale && (each.asset === asset || !each.collateralValue.isZero()),
+    (each) => each.stale && (each.asset === asset || !each.initialCollateralValue.isZero()),
   );
   return missing.map((each) => each.asset).sort();
 }

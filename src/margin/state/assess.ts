@@ -17,6 +17,8 @@ export interface MarginReport {
   readonly walletValue: Decimal;
   /** After ratios, tiers and caps; debts in full. */
   readonly collateralValue: Decimal;
+  /** The same by initial tiers: what counts when something is to be opened or taken out. At most `collateralValue`. */
+  readonly initialCollateralValue: Decimal;
   /** Of cross positions, at mark price. */
   readonly unrealizedPnl: Decimal;
   /** collateralValue + unrealizedPnl. */
@@ -24,7 +26,7 @@ export interface MarginReport {
   /** The sum of what each cross position needs (each rounded up at 18 digits), and what the policy asks for debts. */
   readonly initialMargin: Decimal;
   readonly maintenanceMargin: Decimal;
-  /** max(0, marginBalance - initialMargin); 0 while UNPRICED. */
+  /** max(0, initialCollateralValue + unrealizedPnl - initialMargin); 0 while UNPRICED. */
   readonly availableMargin: Decimal;
   /** Rounded up at 18 digits; null: see `marginRatio`, and while UNPRICED. */
   readonly marginRatio: Decimal | null;
@@ -64,6 +66,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
 
   let walletValue = ZERO;
   let collateralValue = ZERO;
+  let initialCollateralValue = ZERO;
   let debts = ZERO;
   /** A debt or a cross position has no price: nothing can be promised. */
   let unknown = false;
@@ -85,6 +88,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     }
     walletValue = walletValue.plus(contribution.value);
     collateralValue = collateralValue.plus(contribution.collateralValue);
+    initialCollateralValue = initialCollateralValue.plus(contribution.initialCollateralValue);
     if (balance.quantity.isNegative()) debts = debts.minus(contribution.value);
   }
 
@@ -117,11 +121,12 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     status,
     walletValue,
     collateralValue,
+    initialCollateralValue,
     unrealizedPnl,
     marginBalance,
     initialMargin,
     maintenanceMargin,
-    availableMargin: known ? max(ZERO, marginBalance.minus(initialMargin)) : ZERO,
+    availableMargin: known ? max(ZERO, initialCollateralValue.plus(unrealizedPnl).minus(initialMargin)) : ZERO,
     marginRatio: ratio,
     healthFactor: known ? healthFactor(marginBalance, maintenanceMargin) : null,
     collateral,
@@ -142,6 +147,14 @@ export function worstStatus(report: MarginReport): MarginStatus {
   let worst = report.status;
   for (const position of report.positions) if (isWorse(position.status, worst)) worst = position.status;
   return worst;
+}
+
+/** What covers the initial margin of the cross account: initial collateral + PnL, in USDT, exact (rules: 5). */
+export function initialMarginBalance({
+  initialCollateralValue,
+  unrealizedPnl,
+}: Pick<MarginReport, 'initialCollateralValue' | 'unrealizedPnl'>): Decimal {
+  return initialCollateralValue.plus(unrealizedPnl);
 }
 
 /** What an isolated position stands by, in USDT, exact (rules: 6). While unpriced its PnL counts 0. */

@@ -1,7 +1,16 @@
 /**
  * What balances count as collateral (rules: 3; sources: 000, 001, 003 and 004).
  */
-import { AT_PAR, collateralCurve, countedAmount, countsAbove, unitValue } from '../curve.js';
+import {
+  AT_PAR,
+  collateralCurve,
+  countedAmount,
+  countsAbove,
+  initialTable,
+  pieceAt,
+  unitValue,
+  valueAt,
+} from '../curve.js';
 import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
 import {
   SETTLEMENT_ASSET,
@@ -28,6 +37,8 @@ export interface CollateralContribution {
   /** Coins above a cap, which count nothing; rounded down at 18 digits where a cap is stated in value. */
   readonly uncountedQuantity: Decimal;
   readonly collateralValue: Decimal;
+  /** What counts of it when something is to be opened or taken out; at most `collateralValue`. */
+  readonly initialCollateralValue: Decimal;
   /** The tiers that the balance reaches into; none for a debt and for what does not count. */
   readonly tiers: readonly TierContribution[];
   /** The version of the ratio that was applied; null where none was. */
@@ -88,6 +99,8 @@ export function assessBalance(
   const value = price === null ? null : quantity.times(price.price);
   const table = price === null || quantity.lt(ZERO) ? null : collateralTableOf(asset, mode, policy);
   const tiers = price === null || table === null ? [] : throughTiers(quantity, price.price, table);
+  const collateralValue = value !== null && value.lt(ZERO) ? value : sum(tiers.map((tier) => tier.collateralValue));
+  const hasInitial = price !== null && table?.initialTiers != null;
   return {
     asset,
     quantity,
@@ -95,7 +108,8 @@ export function assessBalance(
     stale: price !== null && price.stale,
     value,
     uncountedQuantity: price === null || table === null ? ZERO : uncounted(quantity, price.price, table),
-    collateralValue: value !== null && value.lt(ZERO) ? value : sum(tiers.map((tier) => tier.collateralValue)),
+    collateralValue,
+    initialCollateralValue: hasInitial ? valueThrough(quantity, price.price, initialTable(table)) : collateralValue,
     tiers,
     tableId: table === null || table === AT_PAR ? null : table.id,
   };
@@ -115,6 +129,12 @@ function throughTiers(quantity: Decimal, price: Decimal, table: CollateralTable)
     parts.push({ floor, cap, ratio, value, collateralValue: value.times(ratio) });
   }
   return parts;
+}
+
+/** What a positive quantity counts by a table, in USDT, exact. */
+function valueThrough(quantity: Decimal, price: Decimal, table: CollateralTable): Decimal {
+  const amount = countedAmount(quantity, price, table);
+  return valueAt(pieceAt(collateralCurve(table).segments, amount), amount).times(unitValue(price, table));
 }
 
 /** Coins above `userCap` or above the end of the tiers. */

@@ -71,4 +71,5 @@ export interface RatioData extends Version {
   readonly userCap: Decimal | null;
   readonly platformCap: Decimal | null;
   readonly tiers: readonly CollateralTier[];
+  readonly initialTiers: readonly CollateralTier[] | null;
 }

@@ -8,6 +8,7 @@ import { transact, type Database, type Transaction } from '../../platform/databa
 import { uuidv7 } from '../../platform/ids.js';
 import { readReferenceMark } from '../rulebook/reference-rows.js';
 import { parameterRow } from '../versions/policy-parameters.js';
+import { initialTiersRow } from '../versions/ratio-store.js';
 import type { AssetData, ReferenceData, VenueData } from './reference-model.js';
 
 /** Lock for storing reference data: two processes that start at once must not both find a version missing. */
@@ -135,6 +136,7 @@ async function storeRatios(tx: Transaction, venues: readonly VenueData[], create
       ...ratio,
       ...{ ratioKey: key, chainCode: chain, assetSymbol: asset },
       ...{ userCap: optional(ratio.userCap), platformCap: optional(ratio.platformCap) },
+      initialTiers: initialTiersRow(ratio.initialTiers),
     })),
   });
   await tx.collateralTier.createMany({

@@ -20,6 +20,7 @@ import type { InstrumentData, PolicyData, RatioData, VenueData, Version } from '
 import {
   collateralTierProblems,
   maintenanceTierProblems,
+  problemOfInitialTiers,
   type MaintenanceTierDraft,
   type TierProblem,
 } from '../versions/tiers.js';
@@ -183,26 +184,34 @@ function readRatios(
   });
 }
 
-function readCollateral(file: JsonValue): Pick<RatioData, 'tierUnit' | 'userCap' | 'platformCap' | 'tiers'> {
+function readCollateral(
+  file: JsonValue,
+): Pick<RatioData, 'tierUnit' | 'userCap' | 'platformCap' | 'tiers' | 'initialTiers'> {
   if (!file.isObject) {
     const tiers = flatRatio(file.decimalWithin(0, 1));
-    return { tierUnit: 'QUOTE_VALUE', userCap: null, platformCap: null, tiers };
+    return { tierUnit: 'QUOTE_VALUE', userCap: null, platformCap: null, tiers, initialTiers: null };
   }
-  const field = file.record(['tierUnit', 'userCap', 'platformCap', 'tiers']);
+  const field = file.record(['tierUnit', 'userCap', 'platformCap', 'tiers'], ['initialTiers']);
   const optional = (name: string): Decimal | null => (field(name).isNull ? null : field(name).decimalWithin(0, null));
-  const tiers = field('tiers')
-    .list()
-    .map((row): CollateralTier => {
-      const tier = row.record(['floor', 'cap', 'ratio']);
-      return {
-        floor: tier('floor').decimal(),
-        cap: tier('cap').isNull ? null : tier('cap').decimal(),
-        ratio: tier('ratio').decimal(),
-      };
-    });
-  refuseProblems(field('tiers'), collateralTierProblems(tiers));
+  const tiers = readCollateralTiers(field('tiers'));
+  const initialTiers = field('initialTiers').isAbsent ? null : readCollateralTiers(field('initialTiers'));
+  const problem = problemOfInitialTiers({ tiers, initialTiers });
+  if (problem !== null) throw field('initialTiers').refuse(problem.message);
   const tierUnit = field('tierUnit').oneOf('QUOTE_VALUE', 'QUANTITY');
-  return { tierUnit, userCap: optional('userCap'), platformCap: optional('platformCap'), tiers };
+  return { tierUnit, userCap: optional('userCap'), platformCap: optional('platformCap'), tiers, initialTiers };
+}
+
+function readCollateralTiers(file: JsonValue): CollateralTier[] {
+  const tiers = file.list().map((row): CollateralTier => {
+    const tier = row.record(['floor', 'cap', 'ratio']);
+    return {
+      floor: tier('floor').decimal(),
+      cap: tier('cap').isNull ? null : tier('cap').decimal(),
+      ratio: tier('ratio').decimal(),
+    };
+  });
+  refuseProblems(file, collateralTierProblems(tiers));
+  return tiers;
 }
 
 function readChain(file: JsonValue, chains: readonly string[]): string | null {

@@ -40,8 +40,9 @@ export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
   },
 
   subjectOf: ({ id }) => `${COLLATERAL_RATIO}:${id}`,
-  facts: ({ version, effectiveFrom, tierUnit, tiers, userCap, platformCap }) => {
-    return { version, effectiveFrom, tierUnit, tiers, userCap, platformCap };
+  facts: ({ version, effectiveFrom, tierUnit, tiers, initialTiers, userCap, platformCap }) => {
+    const initial = initialTiers === null ? {} : { initialTiers };
+    return { version, effectiveFrom, tierUnit, tiers, ...initial, userCap, platformCap };
   },
 
   isStricter: isCut,

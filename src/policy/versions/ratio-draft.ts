@@ -6,7 +6,7 @@ import { refuse } from '../../margin/refusal.js';
 import type { Refusal } from './refusal.js';
 import type { RatioRules } from './ratio-guard-rails.js';
 import { invalid, problemOfAsset, problemOfVenue } from './problems.js';
-import { collateralTierProblems } from './tiers.js';
+import { collateralTierProblems, problemOfInitialTiers } from './tiers.js';
 import type { KnownRules } from './versioned-rule.js';
 
 /** A field that is undefined stays as in the newest version; null removes a cap. */
@@ -16,10 +16,14 @@ export interface RatioDraft {
   readonly asset: string;
   readonly ratio?: Decimal | undefined;
   readonly tiers?: readonly CollateralTier[] | undefined;
+  /** Null takes them away: what counts at first is then as the tiers say. */
+  readonly initialTiers?: readonly CollateralTier[] | null | undefined;
   readonly tierUnit?: TierUnit | undefined;
   readonly userCap?: Decimal | null | undefined;
   readonly platformCap?: Decimal | null | undefined;
 }
+
+const NO_PROBLEM: readonly CollateralTier[] = flatRatio(ONE);
 
 /** Problems of the draft that do not depend on the version that it follows. */
 export function problemsOfDraft(draft: RatioDraft, known: KnownRules): Refusal[] {
@@ -34,9 +38,11 @@ export function problemsOfDraft(draft: RatioDraft, known: KnownRules): Refusal[]
   } else if (draft.ratio !== undefined && (draft.ratio.lt(ZERO) || draft.ratio.gt(ONE))) {
     problems.push(refuse('RATIO_OUT_OF_RANGE', 'Expected a ratio from 0 to 1.', ['ratio']));
   }
-  for (const problem of draft.tiers === undefined ? [] : collateralTierProblems(draft.tiers)) {
-    const place = [problem.tier, problem.field].filter((part) => part !== null).map(String);
-    problems.push(refuse(problem.code, problem.message, ['tiers', ...place]));
+  for (const name of ['tiers', 'initialTiers'] as const) {
+    for (const problem of collateralTierProblems(draft[name] ?? NO_PROBLEM)) {
+      const place = [problem.tier, problem.field].filter((part) => part !== null).map(String);
+      problems.push(refuse(problem.code, problem.message, [name, ...place]));
+    }
   }
   return problems.filter((problem) => problem !== null);
 }
@@ -57,11 +63,15 @@ export function rulesOfDraft(
     const message = 'Expected `ratio` or `tiers`: the asset has no ratio there whose tiers could be kept.';
     return { refusal: invalid(message, ['ratio']) };
   }
+  const initialTiers = draft.initialTiers === undefined ? (newest?.initialTiers ?? null) : draft.initialTiers;
+  const problem = problemOfInitialTiers({ tiers: kept, initialTiers });
+  if (problem !== null) return { refusal: refuse(problem.code, problem.message, ['initialTiers']) };
   return {
     rules: {
       asset: draft.asset,
       tierUnit: draft.tierUnit ?? newest?.tierUnit ?? 'QUOTE_VALUE',
       tiers: kept,
+      initialTiers,
       userCap: draft.userCap === undefined ? (newest?.userCap ?? null) : draft.userCap,
       platformCap: draft.platformCap === undefined ? (newest?.platformCap ?? null) : draft.platformCap,
     },

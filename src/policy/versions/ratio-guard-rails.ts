@@ -11,6 +11,7 @@ import type { Breach } from './versioned-rule.js';
 /** The tiers and the cap of one asset, in any version. */
 export interface RatioRules extends Omit<CollateralTable, 'id'> {
   readonly asset: string;
+  readonly initialTiers: readonly CollateralTier[] | null;
   readonly platformCap: Decimal | null;
 }
 
@@ -18,7 +19,7 @@ export interface RatioRules extends Omit<CollateralTable, 'id'> {
 const LEAST_OF_SETTLEMENT: Decimal = decimal('0.99');
 
 /** The rules of USDT if a table omits it. */
-const SETTLEMENT_AT_PAR: RatioRules = { ...AT_PAR, asset: SETTLEMENT_ASSET, platformCap: null };
+const SETTLEMENT_AT_PAR: RatioRules = { ...AT_PAR, asset: SETTLEMENT_ASSET, initialTiers: null, platformCap: null };
 
 /**
  * The rails that the change breaks. The first ratio of an asset is no step: nothing counted before.
@@ -51,9 +52,15 @@ export function isCut(followed: RatioRules | null, next: RatioRules): boolean {
   return (
     before !== null &&
     (ratiosThatMeet(before, next).some(([old, now]) => now.lt(old)) ||
+      ratiosThatMeet(initialOf(before), initialOf(next)).some(([old, now]) => now.lt(old)) ||
       isLower(before.userCap, next.userCap) ||
       isLower(before.platformCap, next.platformCap))
   );
+}
+
+/** What counts when something is to be opened or taken out, as tiers. */
+function initialOf(rules: RatioRules): RatioRules {
+  return { ...rules, tiers: rules.initialTiers ?? rules.tiers };
 }
 
 function knownBefore(followed: RatioRules | null, next: RatioRules): RatioRules | null {

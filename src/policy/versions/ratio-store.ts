@@ -1,7 +1,9 @@
 /** The versions of collateral ratios in the database. */
 import { decimal, toPlain } from '../../margin/decimal.js';
+import type { CollateralTier } from '../../margin/model.js';
 import type { Database, Transaction } from '../../platform/database/database.js';
 import { addToOutbox } from '../../platform/outbox.js';
+import { storedJson } from '../../platform/stored-json.js';
 import { COLLATERAL_RATIO, type RatioVersion } from './ratio-version.js';
 import { headOf, headRow } from './version-rows.js';
 import type { VersionFilter } from './versioned-rule.js';
@@ -30,9 +32,27 @@ export async function readRatioVersions(
       cap: tier.cap === null ? null : decimal(tier.cap.toFixed()),
       ratio: decimal(tier.ratio.toFixed()),
     })),
+    initialTiers: row.initialTiers === null ? null : (row.initialTiers as unknown as StoredTier[]).map(tierOf),
     userCap: row.userCap === null ? null : decimal(row.userCap.toFixed()),
     platformCap: row.platformCap === null ? null : decimal(row.platformCap.toFixed()),
   }));
+}
+
+/** A tier in JSON. */
+interface StoredTier {
+  readonly floor: string;
+  readonly cap: string | null;
+  readonly ratio: string;
+}
+
+function tierOf({ floor, cap, ratio }: StoredTier): CollateralTier {
+  return { floor: decimal(floor), cap: cap === null ? null : decimal(cap), ratio: decimal(ratio) };
+}
+
+/** Initial tiers in the database: a list in JSON, of decimals in plain notation. */
+export function initialTiersRow(tiers: readonly CollateralTier[] | null): ReturnType<typeof storedJson> {
+  // A decimal is its plain notation in JSON.
+  return storedJson(tiers);
 }
 
 /** Records for the leader the accounts to alert of a scheduled version. */
@@ -55,6 +75,7 @@ export async function insertRatioVersion(tx: Transaction, version: RatioVersion)
       chainCode: version.chain,
       assetSymbol: version.asset,
       tierUnit: version.tierUnit,
+      initialTiers: initialTiersRow(version.initialTiers),
       userCap: version.userCap === null ? null : toPlain(version.userCap),
       platformCap: version.platformCap === null ? null : toPlain(version.platformCap),
       tiers: {

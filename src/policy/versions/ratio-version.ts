@@ -1,6 +1,6 @@
 /** One version of the collateral ratio of an asset on one chain of one venue. */
 import type { Decimal } from '../../margin/decimal.js';
-import type { CollateralTable } from '../../margin/model.js';
+import type { CollateralTable, CollateralTier } from '../../margin/model.js';
 import type { VersionRecord } from './rule-version.js';
 
 export const COLLATERAL_RATIO = 'CollateralRatio';
@@ -10,6 +10,8 @@ export interface RatioVersion extends VersionRecord, CollateralTable {
   /** Null where the venue has no chains. */
   readonly chain: string | null;
   readonly asset: string;
+  /** Null: as the tiers say. */
+  readonly initialTiers: readonly CollateralTier[] | null;
   /** Coins of all accounts that count at most; null: no limit. */
   readonly platformCap: Decimal | null;
 }

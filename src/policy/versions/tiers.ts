@@ -3,7 +3,8 @@
  * words them itself.
  */
 import { ONE, ZERO, decimal, toPlain, type Decimal } from '../../margin/decimal.js';
-import type { CollateralTier, MaintenanceTier } from '../../margin/model.js';
+import { collateralCurve, pieceAt } from '../../margin/curve.js';
+import type { CollateralTable, CollateralTier, MaintenanceTier } from '../../margin/model.js';
 
 /** Tiers of one list. It suffices for every published table and bounds the work that one row can cause. */
 export const MAX_TIERS = 50;
@@ -28,6 +29,22 @@ export function collateralTierProblems(tiers: readonly CollateralTier[]): TierPr
     problems.push({ tier, field: 'ratio', code: 'RATIO_OUT_OF_RANGE', message });
   });
   return problems;
+}
+
+/** Why initial tiers count more than the tiers somewhere (rules: 3); null: nowhere. Compared where pieces begin. */
+export function problemOfInitialTiers(
+  table: Pick<CollateralTable, 'tiers' | 'initialTiers'>,
+): { readonly code: 'TIERS_INVALID'; readonly message: string } | null {
+  if (table.initialTiers == null) return null;
+  const tiers = collateralCurve(table).segments;
+  const initial = collateralCurve({ tiers: table.initialTiers }).segments;
+  for (const { floor } of [...tiers, ...initial]) {
+    const [most, asked] = [pieceAt(tiers, floor).slope, pieceAt(initial, floor).slope];
+    if (asked.lte(most)) continue;
+    const message = `From ${toPlain(floor)} on the initial tiers count ${toPlain(asked)}, and may count ${toPlain(most)} as the tiers do.`;
+    return { code: 'TIERS_INVALID', message };
+  }
+  return null;
 }
 
 /** Contiguous from 0, rates above 0, at least 1x of leverage; above a last cap the last tier goes on (rules: 4). */

@@ -11,6 +11,7 @@ import {
   ratioInForce,
   type Ratio,
 } from '../../support/calls/admin-calls.js';
+import { readAccount } from '../../support/calls/account-reader.js';
 import { unchanged } from '../../support/calls/fingerprint.js';
 import {
   LISTA,
@@ -213,5 +214,58 @@ describe('two at the same moment', () => {
       expect(codesOf(refused)).toEqual(['IDEMPOTENCY_KEY_REUSED']);
     }
     await cancelRatio(admin, outcomes[0]?.collateralRatio?.id ?? '');
+  });
+});
+
+describe('initial tiers', () => {
+  it('say what counts when something is to be opened or taken out, until they are taken away', async () => {
+    const service = await app.as('venue', 'SERVICE');
+    const publish = (): Promise<unknown> =>
+      publishPrices(service, { ETH: '2000', 'BITGET/ETHUSDT': '2000' }, { at: inMs(0) });
+    await publish();
+    const id = await openAccount(service);
+    await recordTransfers(service, transfer(id, 'ETH', '1'), transfer(id, 'USDT', '150'));
+    await recordFills(service, fill(id, 'ETHUSDT', 'BUY', '1', '2000'));
+    const place = { venue: 'BITGET', chain: null, asset: 'ETH' };
+    const flat = (ratio: string): object[] => [{ floor: '0', cap: null, ratio }];
+    const fields = `status collateralValue initialCollateralValue availableMargin
+      collateral { asset { symbol } initialCollateralValue }`;
+    const state = async (): Promise<Record<string, unknown>> => {
+      await publish();
+      return readAccount(service, id, `margin { ${fields} } maxTransferable(asset: "USDT")`);
+    };
+    const initialTiersOf = (ratio: Ratio): Promise<unknown> =>
+      alice.ask('query ($id: ID!) { node(id: $id) { ... on CollateralRatio { initialTiers { floor cap ratio } } } }', {
+        id: ratio.id,
+      });
+
+    // USDT has no ratio of its own there: 1. Initial margin 2,000 / 20 = 100.
+    await madeRatio(admin, place, { ratio: '0.9' });
+    expect(await state()).toMatchObject({
+      margin: { collateralValue: '1950', initialCollateralValue: '1950', availableMargin: '1850' },
+      maxTransferable: '150',
+    });
+    const notice = await unchanged(app, () => changeRatio(admin, place, { initialTiers: flat('0') }));
+    expect(codesOf(notice)).toEqual(['GUARD_RAIL']);
+    const weighted = await madeRatio(admin, place, { initialTiers: flat('0') });
+    expect(await initialTiersOf(weighted)).toEqual({ node: { initialTiers: flat('0') } });
+    const expected = {
+      margin: {
+        ...{ status: 'HEALTHY', collateralValue: '1950', initialCollateralValue: '150', availableMargin: '50' },
+        collateral: [
+          { asset: { symbol: 'ETH' }, initialCollateralValue: '0' },
+          { asset: { symbol: 'USDT' }, initialCollateralValue: '150' },
+        ],
+      },
+      maxTransferable: '50',
+    };
+    expect(await state()).toMatchObject(expected);
+    // What the next server reads is the same; a change that says nothing of them keeps them.
+    await app.close();
+    await start();
+    const kept = await madeRatio(admin, place, { ratio: '0.89', reason: 'A little less.' });
+    expect(await initialTiersOf(kept)).toEqual({ node: { initialTiers: flat('0') } });
+    const none = await madeRatio(admin, place, { initialTiers: null });
+    expect(await initialTiersOf(none)).toEqual({ node: { initialTiers: null } });
   });
 });

@@ -63,6 +63,21 @@ describe('max transferable (rules: 8)', () => {
     expectMost('USDT', '1000', account({ USDT: '1000' }, [isolated]), market({ BTCUSDT: '6000' }), floored);
   });
 
+  it('reads the initial tiers backwards', () => {
+    // 600 of initial margin; ETH counts 0.5 at first up to 1,000 of value, and 0 beyond: 500. 100 more of USDT.
+    const weighted = { ...flat('0.9'), initialTiers: table([['0', '0.5'], ['1000', '0']]).tiers }; // prettier-ignore
+    const state = account({ ETH: '2', USDT: '150' }, [position({ size: '1', entry: '6000', leverage: '10' })]);
+    const prices = market({ ETH: '1000', BTCUSDT: '6000' });
+    expectMost('USDT', '50', state, prices, rules({ ETH: weighted }));
+    // 450 by ETH, which takes 900 of its value.
+    expectMost('ETH', '1.1', state, prices, rules({ ETH: weighted }));
+    expectMost('ETH', '1.5', state, prices, rules({ ETH: flat('0.9') }));
+    const none = { ...flat('0.9'), initialTiers: flat('0').tiers };
+    expectMost('ETH', '0', state, prices, rules({ ETH: none }));
+    const covered = account({ ETH: '2', USDT: '600' }, state.positions);
+    expectMost('ETH', '2', covered, prices, rules({ ETH: none }));
+  });
+
   it('takes unrealised losses off', () => {
     // 1 @ 6,200, at 6,000: PnL -200. 1,000 - 200 - 600 = 200.
     const state = account({ USDT: '1000' }, [position({ size: '1', entry: '6200', leverage: '10' })]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { assessMargin, worstStatus, type MarginReport } from '../../../src/margin/state/assess.js';
+import { checkTrade } from '../../../src/margin/change/acceptance.js';
 import { decimal, toPlain, type Decimal } from '../../../src/margin/decimal.js';
 import type { AccountState, CollateralTable, Market } from '../../../src/margin/model.js';
 import { account, flat, market, policy, position, table } from '../../support/oracle/margin-builders.js';
@@ -103,6 +104,38 @@ describe('an account with cross positions', () => {
       '100',
       'HEALTHY',
     ]);
+  });
+
+  it('has margin available by the initial tiers: BTC 0.95, at first 0.9, 1 BTC at 60,000', () => {
+    const weighted = { ...flat('0.95'), initialTiers: flat('0.9').tiers };
+    const state = account({ BTC: '1', USDT: '-1000' }, [position({ size: '0.1', entry: '60000', leverage: '10' })]);
+    const prices = market({ BTC: '60000', BTCUSDT: '60000' });
+    const report = assess(state, prices, policy({ ratios: { BTC: weighted } }));
+    const [btc] = report.collateral;
+    expect([btc?.collateralValue, btc?.initialCollateralValue].map((value) => plain(value ?? null))).toEqual([
+      '57000',
+      '54000',
+    ]);
+    // The debt counts in full in both; 600 of initial margin.
+    expect(
+      [report.marginBalance, report.initialCollateralValue, report.initialMargin, report.availableMargin].map(plain),
+    ).toEqual(['56000', '53000', '600', '52400']);
+    const without = assess(state, prices, policy({ ratios: { BTC: flat('0.95') } }));
+    expect([without.status, plain(without.marginRatio)]).toEqual([report.status, plain(report.marginRatio)]);
+    expect(plain(without.initialCollateralValue)).toBe('56000');
+  });
+
+  it('opens nothing against an asset that counts 0 at first, and liquidates nobody', () => {
+    const none = policy({ ratios: { BTC: { ...flat('0.95'), initialTiers: flat('0').tiers } } });
+    const prices = market({ BTC: '60000', BTCUSDT: '60000' });
+    const holding = account({ BTC: '1', USDT: '100' }, []);
+    const opened = { ...holding, positions: [position({ size: '0.1', entry: '60000' })] };
+    expect(assess(opened, prices, none).status).toBe('HEALTHY');
+    expect(checkTrade(holding, opened, prices, none).refusal).toMatchObject({
+      ...{ code: 'INSUFFICIENT_MARGIN', required: decimal(300), available: decimal(100) },
+    });
+    const smaller = { ...holding, positions: [position({ size: '0.05', entry: '60000' })] };
+    expect(checkTrade(opened, smaller, prices, none).refusal).toBeNull();
   });
 
   it('has no available margin below its initial margin', () => {

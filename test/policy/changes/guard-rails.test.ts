@@ -16,7 +16,7 @@ const DAY = 24 * HOUR;
 function rules(tiers: readonly [string, string][], choice: Partial<RatioRules> & { end?: string } = {}): RatioRules {
   const { end, ...rest } = choice;
   return {
-    ...{ asset: 'BTC', tierUnit: 'QUOTE_VALUE', userCap: null, platformCap: null },
+    ...{ asset: 'BTC', tierUnit: 'QUOTE_VALUE', initialTiers: null, userCap: null, platformCap: null },
     ...rest,
     tiers: tiers.map(([floor, ratio], index) => {
       const cap = tiers[index + 1]?.[0] ?? end;
@@ -126,6 +126,14 @@ describe('the order of tiers', () => {
   it('is not asked of tiers that stay', () => {
     expect(found(inverted, { ...inverted, platformCap: decimal('1') }, DAY)).toEqual([]);
   });
+});
+
+it('lets initial tiers fall in any step, with notice', () => {
+  const atFirst = (ratio: string): RatioRules => flat('0.9', { initialTiers: flat(ratio).tiers });
+  expect(found(flat('0.9'), atFirst('0'))).toEqual(['notice 24 0']);
+  expect(found(flat('0.9'), atFirst('0'), DAY)).toEqual([]);
+  expect(found(atFirst('0'), flat('0.9'))).toEqual([]);
+  expect(found(flat('0.9'), atFirst('0.9'))).toEqual([]);
 });
 
 describe('USDT', () => {

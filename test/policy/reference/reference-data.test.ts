@@ -70,6 +70,19 @@ describe('a further folder', () => {
     expect(JSON.stringify(own.policies[0]?.liquidationRatio)).toBe('{"numerator":"1","denominator":"1.05"}');
   });
 
+  it('states what counts at first', async () => {
+    const tiers = [{ floor: '0', cap: null, ratio: '0.9' }];
+    const initialTiers = [
+      { floor: '0', cap: '10', ratio: '0.8' },
+      { floor: '10', cap: null, ratio: '0' },
+    ];
+    const weighted = { tierUnit: 'QUANTITY', userCap: null, platformCap: null, tiers, initialTiers };
+    const tables = [{ ...TABLE, ratios: { BTC: weighted, ETH: '0.9' } }];
+    const folder = await folderOf({ 'venues/OWN.json': { ...VENUE, collateralRatios: tables } });
+    const { ratios: read } = venueOf(await readReferenceData([SEED, folder]), 'OWN');
+    expect(JSON.parse(JSON.stringify(read.map((ratio) => ratio.initialTiers)))).toEqual([initialTiers, null]);
+  });
+
   it('replaces a venue as a whole', async () => {
     const folder = await folderOf({ 'venues/BITGET.json': { ...VENUE, code: 'BITGET' } });
     const bitget = venueOf(await readReferenceData([SEED, folder]), 'BITGET');
@@ -146,6 +159,14 @@ describe('a further folder', () => {
       'a margin call after liquidation',
       policy({ debtMarginRate: '0', liquidationRatio: { numerator: '3', denominator: '4' } }),
       'at policies[0].marginCallRatio: Expected a margin call ratio below the liquidation ratio',
+    ],
+    [
+      'initial tiers above the tiers',
+      ratios({
+        ...{ ...collateral, tiers: [{ floor: '0', cap: null, ratio: '0.5' }] },
+        initialTiers: [{ floor: '0', cap: null, ratio: '0.6' }],
+      }),
+      'initialTiers: From 0 on the initial tiers count 0.6, and may count 0.5 as the tiers do.',
     ],
     ['an unknown method', policy({ maintenanceMethod: 'flat' }), 'at policies[0].maintenanceMethod: expected one of'],
     [

@@ -10,7 +10,7 @@ function ratio(version: number, changedBy: string | null, tiers: readonly (reado
     ...{ kind: 'CollateralRatio', id: `id ${version}`, version, venue: 'V', chain: null, asset: 'A', ratioKey: 'V//A' },
     ...{ effectiveFrom: new Date(version), appliedAt: null, cancelledAt: null, cancelledBy: null, cancelReason: null },
     ...{ impact: null, reason: 'a test', source: null, changedBy, createdAt: new Date(version) },
-    ...{ tierUnit: 'QUANTITY', userCap: null, platformCap: null },
+    ...{ tierUnit: 'QUANTITY', initialTiers: null, userCap: null, platformCap: null },
     tiers: tiers.map(([floor, each], index) => {
       const cap = tiers[index + 1]?.[0];
       return { floor: decimal(floor), cap: cap === undefined ? null : decimal(cap), ratio: decimal(each) };

@@ -125,9 +125,9 @@ function covers(position: PortfolioPosition, portfolio: Portfolio): boolean {
 }
 
 function acceptedState(portfolio: Portfolio): string | null {
-  const { status, marginBalance, initialMargin } = stateOf(portfolio);
+  const { status, initialCollateral, pnl, initialMargin } = stateOf(portfolio);
   if (status === 'UNPRICED') return 'PRICE_UNAVAILABLE';
-  return order(marginBalance, initialMargin) >= 0 ? null : 'INSUFFICIENT_MARGIN';
+  return order(plus(initialCollateral, pnl), initialMargin) >= 0 ? null : 'INSUFFICIENT_MARGIN';
 }
 
 function exact(value: Rational): string {

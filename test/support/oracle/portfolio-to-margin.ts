@@ -1,8 +1,8 @@
 /** A portfolio of the oracle as the arguments of `assessMargin`. */
 import { decimal, type Decimal } from '../../../src/margin/decimal.js';
 import { Fraction } from '../../../src/margin/fraction.js';
-import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
-import type { Portfolio } from './portfolio.js';
+import type { AccountState, CollateralTier, Market, Policy } from '../../../src/margin/model.js';
+import type { Portfolio, PortfolioTable } from './portfolio.js';
 
 export interface Arguments {
   readonly account: AccountState;
@@ -54,13 +54,12 @@ export function toMargin(portfolio: Portfolio): Arguments {
       collateralRatios: new Map(
         portfolio.assets.flatMap(({ symbol, table: table }) => {
           if (table === null) return [];
-          const tiers = table.tiers.map(({ floor, cap, ratio }) => ({
-            floor: decimal(floor),
-            cap: optional(cap),
-            ratio: decimal(ratio),
-          }));
+          const tiersOf = (rows: PortfolioTable['tiers']): CollateralTier[] =>
+            rows.map(({ floor, cap, ratio }) => ({ floor: decimal(floor), cap: optional(cap), ratio: decimal(ratio) }));
           const tierUnit = table.inCoins ? ('QUANTITY' as const) : ('QUOTE_VALUE' as const);
-          return [[symbol, { id: symbol, tierUnit, tiers, userCap: optional(table.userCap) }]];
+          const initialTiers = table.initialTiers === undefined ? null : tiersOf(table.initialTiers);
+          const userCap = optional(table.userCap);
+          return [[symbol, { id: symbol, tierUnit, tiers: tiersOf(table.tiers), initialTiers, userCap }]];
         }),
       ),
       instruments: new Map(

@@ -34,6 +34,8 @@ export interface PortfolioAsset {
 export interface PortfolioTable {
   readonly inCoins: boolean;
   readonly tiers: readonly { readonly floor: string; readonly cap: string | null; readonly ratio: string }[];
+  /** What counts when something is to be opened or taken out; left out: as the tiers say. */
+  readonly initialTiers?: PortfolioTable['tiers'];
   readonly userCap: string | null;
 }
 

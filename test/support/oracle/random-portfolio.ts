@@ -226,6 +226,16 @@ export function randomPortfolio(numbers: readonly number[]): Portfolio {
   return solvent(tape, portfolio);
 }
 
+/** Initial tiers with so much of each ratio; or the same in the first tier, and so much beyond it. */
+function withInitial(of: PortfolioTable | null, weight: string, onlyFirst: boolean): PortfolioTable | null {
+  if (of === null || weight === '1') return of;
+  const initialTiers = of.tiers.map((tier, index) => {
+    const ratio = plainText(times(rational(tier.ratio), rational(weight)), 40) as string;
+    return index === 0 && onlyFirst ? tier : { ...tier, ratio };
+  });
+  return { ...of, initialTiers };
+}
+
 /** Most accounts are not liquidatable; some sit exactly where the status changes. */
 function solvent(tape: Tape, drawn: Portfolio): Portfolio {
   const multiple = rational(
@@ -238,7 +248,10 @@ function solvent(tape: Tape, drawn: Portfolio): Portfolio {
   const transferFloor = tape.pick<readonly [string, string]>(
     ...([['0', '0'], ['0.1', '0'], ['0', '1.2'], ['0', '0'], ['0.05', '2.333333333333333333']] as const), // prettier-ignore
   );
-  const portfolio = { ...drawn, rules: { ...drawn.rules, liquidationRatio, transferFloor } };
+  const weight = tape.pick('1', '0.9', '1', '0', '0.123456789');
+  const onlyFirst = tape.once(2);
+  const assets = drawn.assets.map((each) => ({ ...each, table: withInitial(each.table, weight, onlyFirst) }));
+  const portfolio = { ...drawn, assets, rules: { ...drawn.rules, liquidationRatio, transferFloor } };
   const state = stateOf(portfolio);
   if (sign(multiple) === 0) return portfolio;
   const [cash, ...others] = portfolio.assets;

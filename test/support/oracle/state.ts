@@ -44,6 +44,7 @@ export interface State {
   readonly status: string;
   readonly wallet: Rational;
   readonly collateral: Rational;
+  readonly initialCollateral: Rational;
   readonly pnl: Rational;
   readonly marginBalance: Rational;
   readonly initialMargin: Rational;
@@ -62,6 +63,11 @@ export function countedValue(quantity: Rational, price: Rational, table: Portfol
     return times(times(inside, table.inCoins ? price : one), rational(ratio));
   });
   return total(parts);
+}
+
+/** The table by which a quantity counts when something is to be opened or taken out. */
+export function atFirst(table: PortfolioTable): PortfolioTable {
+  return { ...table, tiers: table.initialTiers ?? table.tiers };
 }
 
 /** Rules 2: whether the quantity counts for more than 0 at a price that is beyond every tier. */
@@ -124,6 +130,7 @@ export function statusBy(balance: Rational, maintenance: Rational, portfolio: Po
 export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State {
   const wallet: Rational[] = [];
   const counted: Rational[] = [];
+  const countedAtFirst: Rational[] = [];
   const debts: Rational[] = [];
   let unknown = false;
   let lowerBound = false;
@@ -140,9 +147,11 @@ export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State 
     wallet.push(times(quantity, price));
     if (sign(quantity) < 0) {
       counted.push(times(quantity, price));
+      countedAtFirst.push(times(quantity, price));
       debts.push(negative(times(quantity, price)));
     } else if (table !== null) {
       counted.push(countedValue(quantity, price, table));
+      countedAtFirst.push(countedValue(quantity, price, atFirst(table)));
     }
   }
   const forDebts = times(total(debts), rational(portfolio.rules.debtMarginRate));
@@ -172,6 +181,7 @@ export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State 
     status,
     wallet: total(wallet),
     collateral,
+    initialCollateral: total(countedAtFirst),
     pnl,
     marginBalance,
     initialMargin: total(initial),

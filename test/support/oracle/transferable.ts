@@ -18,7 +18,7 @@ import {
   zero,
   type Rational,
 } from './rational.js';
-import { asQuoted, countedValue, tableInMode, stateOf } from './state.js';
+import { asQuoted, atFirst, countedValue, tableInMode, stateOf } from './state.js';
 
 export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rational {
   const asset = portfolio.assets.find((held) => held.symbol === symbol);
@@ -42,12 +42,12 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
       : held,
   );
   const rest = stateOf({ ...portfolio, assets: counting });
-  const others = minus(plus(rest.collateral, least(zero, rest.pnl)), staying);
+  const others = minus(plus(rest.initialCollateral, least(zero, rest.pnl)), staying);
   const price = isStale(asset, portfolio) ? null : asQuoted.index(asset, portfolio);
   const table = tableInMode(asset, portfolio);
   const covers = (units: bigint): boolean => {
     const left = minus(quantity, fromUnits(units));
-    const counted = price === null || table === null ? zero : countedValue(left, price, table);
+    const counted = price === null || table === null ? zero : countedValue(left, price, atFirst(table));
     return order(plus(others, counted), zero) >= 0;
   };
   if (!covers(0n)) return zero;
