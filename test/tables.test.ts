@@ -52,6 +52,7 @@ const OWNERS: Readonly<Record<string, Owner>> = {
   setting_versions: LEDGER,
   fills: LEDGER,
   transfers: LEDGER,
+  account_transfers: LEDGER,
   reported_entries: LEDGER,
   ledger_entries: LEDGER,
   alert_rules: ALERTS,

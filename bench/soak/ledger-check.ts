@@ -17,7 +17,7 @@ const NONE = {
     WHERE balance_after <> before + quantity`,
   'References that were booked twice': `
     SELECT account_id, kind, reference, count(*) FROM ledger_entries
-    WHERE kind IN ('DEPOSIT', 'WITHDRAWAL', 'FUNDING', 'FEE', 'REALIZED_PNL') GROUP BY 1, 2, 3 HAVING count(*) > 1`,
+    WHERE kind IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER', 'FUNDING', 'FEE', 'REALIZED_PNL') GROUP BY 1, 2, 3 HAVING count(*) > 1`,
   'Interest that was booked twice': `
     SELECT account_id, asset_symbol, reference FROM ledger_entries
     WHERE kind = 'INTEREST' GROUP BY 1, 2, 3 HAVING count(*) > 1`,
@@ -32,6 +32,10 @@ const NONE = {
  */
 const DUE = `
   SELECT account_id, asset_symbol AS asset, 'TRANSFERS' AS kind, sum(quantity) AS due FROM transfers GROUP BY 1, 2
+  UNION ALL SELECT account_id, asset_symbol, 'TRANSFER', sum(quantity) FROM (
+    SELECT from_account_id AS account_id, asset_symbol, -quantity AS quantity FROM account_transfers
+    UNION ALL SELECT to_account_id, asset_symbol, quantity FROM account_transfers
+  ) AS ends GROUP BY 1, 2
   UNION ALL SELECT account_id, asset_symbol, kind::text, sum(quantity) FROM reported_entries GROUP BY 1, 2, 3
   UNION ALL SELECT account_id, 'USDT', 'FEE', -sum(fee) FROM fills GROUP BY 1
   UNION ALL SELECT account_id, 'USDT', 'MARGIN_ADJUSTMENT', -sum(isolated_margin) FROM positions GROUP BY 1

@@ -33,6 +33,7 @@ import { RULE_KINDS } from './admin/rule-kinds.js';
 import { RulePreview } from './admin/rule-preview.js';
 import { AccountPositionsResolver, PositionFieldsResolver, PositionResolver } from './account/position.js';
 import { RecordEventsResolver, RecordFillsPayloadResolver } from './ingest/record-events.js';
+import { RecordAccountTransferResolver } from './ingest/record-account-transfer.js';
 import { RecordLedgerEntriesResolver } from './ingest/record-ledger-entries.js';
 import { AlertsPageResolver } from './risk/alert-page.js';
 import { RiskAlertResolver } from './risk/risk-alert.js';
@@ -84,6 +85,7 @@ const RESOLVERS = [
   NodeResolver,
   PositionFieldsResolver,
   PositionResolver,
+  RecordAccountTransferResolver,
   RecordEventsResolver,
   RecordFillsPayloadResolver,
   RecordLedgerEntriesResolver,

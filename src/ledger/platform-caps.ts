@@ -26,6 +26,23 @@ export function cappedRatios(
   return rulebook.ratiosInForce(at, where).filter(({ platformCap }) => platformCap !== null);
 }
 
+/** Capped ratios that deposits can fill up. */
+export function cappedByDeposits(
+  deposits: readonly { readonly accountId: string; readonly asset: string }[],
+  lockedAccounts: ReadonlyMap<string, LockedAccount>,
+  rulebook: Rulebook,
+  at: Date,
+): RatioVersion[] {
+  const keys = new Set(
+    deposits.flatMap(({ accountId, asset }) => {
+      const account = lockedAccounts.get(accountId)?.account;
+      return account === undefined ? [] : [ratioKey(account.venue, account.chain, asset)];
+    }),
+  );
+  const assets = [...new Set(deposits.map(({ asset }) => asset))];
+  return assets.flatMap((asset) => cappedRatios(rulebook, at, { asset })).filter((ratio) => keys.has(ratio.ratioKey));
+}
+
 /** Coins of all multi-asset accounts that count, for each version, in one statement. */
 export async function platformUsed(
   db: Database | Transaction,
@@ -80,22 +97,33 @@ export class CapRoom {
     return new CapRoom(ratios, ratios.length === 0 ? new Map() : await platformUsed(tx, ratios));
   }
 
-  /** Refuses a deposit beyond the cap; null: it fits. */
-  checkDeposit(locked: LockedAccount, asset: string, quantity: Decimal, rulebook: Rulebook): Refusal | null {
+  /**
+   * Refuses a deposit beyond the cap; null: it fits.
+   *
+   * @param from the account from which it comes, and whose room it leaves
+   */
+  checkDeposit(
+    locked: LockedAccount,
+    asset: string,
+    quantity: Decimal,
+    rulebook: Rulebook,
+    from: LockedAccount | null = null,
+  ): Refusal | null {
     const found = this.find(locked, asset);
     if (found === null) return null;
+    const source = from === null ? null : this.find(from, asset);
+    const isSame = from !== null && source?.ratio.ratioKey === found.ratio.ratioKey;
+    const freed = isSame ? moreInUse(from, found.ratio, quantity.negated()).negated() : ZERO;
+    const left = found.left.plus(freed);
     const before = locked.state(rulebook);
     const after = withBalanceChanges(before, [{ asset, quantity, kind: 'TRANSFER' }]);
-    return checkPlatformCaps(before, after, new Map([[asset, found.ratio]]), new Map([[asset, found.left]]));
+    return checkPlatformCaps(before, after, new Map([[asset, found.ratio]]), new Map([[asset, left]]));
   }
 
   /** Accounts for a transfer, in or out, that is about to be posted. */
   use(locked: LockedAccount, asset: string, quantity: Decimal): void {
     const found = this.find(locked, asset);
-    if (found === null || locked.account.collateralMode === 'SINGLE_ASSET') return;
-    const held = locked.balances.get(asset) ?? ZERO;
-    const more = platformUse(held.plus(quantity), found.ratio).minus(platformUse(held, found.ratio));
-    this.left.set(found.ratio.ratioKey, found.left.minus(more));
+    if (found !== null) this.left.set(found.ratio.ratioKey, found.left.minus(moreInUse(locked, found.ratio, quantity)));
   }
 
   /** Refuses the other mode if the account's balances do not fit under the caps; null: they fit. */
@@ -119,4 +147,11 @@ export class CapRoom {
     const left = this.left.get(key);
     return ratio === undefined || left === undefined ? null : { ratio, left };
   }
+}
+
+/** By how many coins more the account would use the cap after a transfer that is not posted; negative: fewer. */
+function moreInUse({ account, balances }: LockedAccount, ratio: RatioVersion, quantity: Decimal): Decimal {
+  if (account.collateralMode === 'SINGLE_ASSET') return ZERO;
+  const held = balances.get(ratio.asset) ?? ZERO;
+  return platformUse(held.plus(quantity), ratio).minus(platformUse(held, ratio));
 }

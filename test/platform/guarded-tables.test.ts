@@ -11,6 +11,10 @@ let close: () => Promise<void>;
 beforeAll(async () => {
   former = await restoreFormerDatabase(`SELECT '' AS text`);
   ({ db, close } = await former.open());
+  // Of a table that the former server had not.
+  await run(`INSERT INTO account_transfers
+    SELECT venue_code, 'x', id, (SELECT max(id::text)::uuid FROM accounts), 'USDT', 1, now(), now() FROM accounts
+    ORDER BY accounts.id LIMIT 1`);
 });
 afterAll(async () => {
   await close();
@@ -32,6 +36,7 @@ const insertLike = (table: string, change: object): Promise<number> =>
 const APPEND_ONLY: readonly [table: string, column: string][] = [
   ['ledger_entries', 'quantity'],
   ['transfers', 'quantity'],
+  ['account_transfers', 'quantity'],
   ['reported_entries', 'quantity'],
   ['fills', 'price'],
   ['audit_entries', 'actor'],
@@ -154,6 +159,7 @@ describe('a number that nothing writes is refused', () => {
     ['fills', { size: 0 }],
     ['ledger_entries', { quantity: 0 }],
     ['transfers', { quantity: 0 }],
+    ['account_transfers', { transfer_id: 'y', quantity: 0 }],
     ['reported_entries', { quantity: 0 }],
     ['collateral_ratios', { version: 0 }],
     ['collateral_ratios', { user_cap: -1 }],

@@ -153,6 +153,7 @@ register(LedgerKind, 'LedgerKind', 'Why a balance has changed.', {
   INSURANCE: 'What the insurance fund paid for an isolated position whose margin did not cover its loss.',
   EARN: 'To or from an earn product.',
   ADJUSTMENT: 'A correction by the venue.',
+  TRANSFER: 'From or to another account of the venue; over both the sum is 0.',
 });
 register(RiskAlertKind, 'RiskAlertKind', 'What an alert is about.', {
   STATUS_CHANGED: 'The status of the cross account or of an isolated position has changed.',

@@ -22,7 +22,8 @@ import {
 import type { LockedAccount } from '../locked-accounts.js';
 import { bookAutoExchange } from '../auto-exchange.js';
 import { problemOfCredit } from '../margin-state.js';
-import { ReportedEvents, type BookedEvent, type KnownEvent, type ReportedEventKind } from './events.js';
+import { ONE_ACCOUNT, type BookedEvent, type KnownEvent, type ReportedEventKind } from './event-kind.js';
+import { ReportedEvents } from './events.js';
 import { positionKey, settingOf } from '../records.js';
 
 /** This server makes entries of all other kinds itself. */
@@ -40,7 +41,7 @@ export interface NewEntry {
   readonly at: Date;
 }
 
-const ENTRIES = new ReportedEvents<NewEntry>((parts, now) => entryKind(parts, now));
+const ENTRIES = new ReportedEvents<NewEntry>(ONE_ACCOUNT, (parts, now) => entryKind(parts, now));
 
 /** Records each entry once, in the order of the list. A credit that would count but never had a price is refused. */
 export async function recordLedgerEntries(

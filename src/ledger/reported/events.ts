@@ -11,7 +11,6 @@ import type { Wait } from '../../platform/database/wait.js';
 import { isUuid } from '../../platform/ids.js';
 import type { Lanes } from '../../platform/lanes.js';
 import {
-  accountNotFound,
   inLanes,
   lookAgain,
   problemOfId,
@@ -19,46 +18,10 @@ import {
   type Refusal,
   type ReportingParts,
 } from '../ledger-checks.js';
+import type { BookedEvent, EventAccounts, ReportedEvent, ReportedEventKind } from './event-kind.js';
 import { writeAccounts } from '../account-writes.js';
 import { lockAccounts, type LockedAccount } from '../locked-accounts.js';
 import type { Holdings } from '../records.js';
-
-export interface ReportedEvent {
-  readonly accountId: string;
-  readonly at: Date;
-}
-
-/** An event with its locked account. */
-export interface BookedEvent<F extends ReportedEvent> {
-  readonly event: F;
-  readonly locked: LockedAccount;
-}
-
-/** An event that was recorded before, at a venue. */
-export interface KnownEvent {
-  readonly venue: string;
-  readonly id: string;
-  readonly content: string;
-}
-
-/** What is special to one kind of event, for one group of batches in one try of its transaction. */
-export interface ReportedEventKind<F extends ReportedEvent> {
-  /** In words: "fill". */
-  readonly name: string;
-  /** Names in the input, of the list and of the event's id: "fills", "fillId". */
-  readonly list: string;
-  readonly idField: string;
-  idOf(event: F): string;
-  /** All that identifies the event's content, in one string. */
-  contentOf(event: F, locked: LockedAccount): string;
-  /** Why the event is invalid, whatever the account holds. */
-  problemOf(event: F, locked: LockedAccount): Refusal | null;
-  /** Posts the event's effects, or refuses it. */
-  post(event: F, locked: LockedAccount): Refusal | null;
-  readKnown(tx: Transaction, venues: readonly string[], ids: readonly string[]): Promise<KnownEvent[]>;
-  /** Leaves out those that are recorded already, and returns how many it has recorded. */
-  insert(tx: Transaction, taken: readonly BookedEvent<F>[]): Promise<number>;
-}
 
 export interface ReportedEventsResult<F extends ReportedEvent> extends BatchResult {
   /** Events recorded now or before. */
@@ -86,7 +49,7 @@ class KnownEventsError extends Error {
 const TRIES = 6;
 
 /** Records events of one kind. */
-export class ReportedEvents<F extends ReportedEvent> {
+export class ReportedEvents<F extends ReportedEvent, L = LockedAccount> {
   /** Of each process; a test has several. */
   private readonly groups = new WeakMap<Lanes, Group<Batch<F>, ReportedEventsResult<F>>>();
 
@@ -94,6 +57,7 @@ export class ReportedEvents<F extends ReportedEvent> {
    * @param kindOf called once a try, when the accounts are locked; it may take the locks that come after them
    */
   constructor(
+    private readonly accounts: EventAccounts<F, L>,
     private readonly kindOf: (
       parts: ReportingParts,
       now: Date,
@@ -102,12 +66,12 @@ export class ReportedEvents<F extends ReportedEvent> {
         readonly events: readonly F[];
         readonly lockedAccounts: ReadonlyMap<string, LockedAccount>;
       },
-    ) => ReportedEventKind<F> | Promise<ReportedEventKind<F>>,
+    ) => ReportedEventKind<F, L> | Promise<ReportedEventKind<F, L>>,
   ) {}
 
   /** Records each event once, in the order of the list. A refused event is not stored: its id may come again. */
   async record(parts: ReportingParts, events: readonly F[], now: Date): Promise<ReportedEventsResult<F>> {
-    const ids = [...new Set(events.map(({ accountId }) => accountId).filter(isUuid))];
+    const ids = [...new Set(events.flatMap((event) => this.accounts.idsOf(event)).filter(isUuid))];
     return inLanes(parts, ids, null, (wait) =>
       this.groupOf(parts.lanes).add({ parts, events, ids, now, wait }, events.length),
     );
@@ -164,7 +128,7 @@ export class ReportedEvents<F extends ReportedEvent> {
         if (error instanceof KnownEventsError && tries < TRIES) continue;
         return lookAgain(
           bus,
-          batches.flatMap(({ events }) => events),
+          batches.flatMap(({ ids }) => ids.map((accountId) => ({ accountId }))),
         )(error);
       }
     }
@@ -184,7 +148,7 @@ export class ReportedEvents<F extends ReportedEvent> {
     if (!got.includes(true)) return batches.map(() => null);
     const kind = await this.kindOf(parts, now, { tx, events, lockedAccounts });
     const before = isKnown ? await readKnown(tx, kind, events, lockedAccounts) : null;
-    const booking = new Booking(kind, lockedAccounts, before, now);
+    const booking = new Booking(kind, this.accounts, lockedAccounts, { before, now });
     const outcomes = batches.map((batch, place) => (got[place] === true ? booking.take(batch.events) : null));
     const { taken } = booking;
     if (taken.length > 0 && (await kind.insert(tx, taken)) < taken.length) throw new KnownEventsError();
@@ -203,32 +167,32 @@ export class ReportedEvents<F extends ReportedEvent> {
 }
 
 /** The events of a group, batch by batch. */
-class Booking<F extends ReportedEvent> {
+class Booking<F extends ReportedEvent, L> {
   /** Events to be recorded. */
-  readonly taken: BookedEvent<F>[] = [];
+  readonly taken: BookedEvent<F, L>[] = [];
   private readonly known: Map<string, string>;
 
-  /** @param before what is recorded already; null: that was not read, since most events are new */
+  /** @param time `before` is what is recorded already; null: that was not read, since most events are new */
   constructor(
-    private readonly kind: ReportedEventKind<F>,
+    private readonly kind: ReportedEventKind<F, L>,
+    private readonly accounts: EventAccounts<F, L>,
     private readonly lockedAccounts: ReadonlyMap<string, LockedAccount>,
-    private readonly before: ReadonlyMap<string, string> | null,
-    private readonly now: Date,
+    private readonly time: { readonly before: ReadonlyMap<string, string> | null; readonly now: Date },
   ) {
-    this.known = new Map(before);
+    this.known = new Map(time.before);
   }
 
   take(events: readonly F[]): Pick<ReportedEventsResult<F>, 'recorded' | 'alreadyKnown' | 'refusals' | 'standing'> {
-    const { kind, lockedAccounts, known, now } = this;
     const refusals: Refusal[] = [];
     const standing: F[] = [];
     let recorded = 0;
     for (const [index, event] of events.entries()) {
-      const outcome = recordOne(kind, event, lockedAccounts.get(event.accountId), known, now);
+      const outcome = this.recordOne(event);
       if ('refusal' in outcome) {
         // One that was recorded before is known, even if the account would refuse it now.
-        if (outcome.isPosted && this.before === null) throw new KnownEventsError();
-        refusals.push(within([kind.list, String(index)], outcome.refusal));
+        if (outcome.isPosted && this.time.before === null) throw new KnownEventsError();
+        const { list } = this.kind;
+        refusals.push(within(list === null ? [] : [list, String(index)], outcome.refusal));
         continue;
       }
       standing.push(event);
@@ -238,44 +202,43 @@ class Booking<F extends ReportedEvent> {
     }
     return { recorded, alreadyKnown: standing.length - recorded, refusals, standing };
   }
+
+  private recordOne(event: F): Outcome<F, L> {
+    const { kind, known, accounts } = this;
+    const invalid = (refusal: Refusal): Outcome<F, L> => ({ refusal, isPosted: false });
+    const idField = [kind.idField];
+    const problem = problemOfId(kind.idOf(event), idField);
+    if (problem !== null) return invalid(problem);
+    const found = accounts.lockedOf(event, this.lockedAccounts);
+    if ('refusal' in found) return invalid(found.refusal);
+    const { locked } = found;
+    const ofContent = kind.problemOf(event, locked) ?? problemOfInstant(event.at, this.time.now.getTime(), ['at']);
+    if (ofContent !== null) return invalid(ofContent);
+    const venue = accounts.venueOf(locked);
+    const key = keyOf(venue, kind.idOf(event));
+    const content = kind.contentOf(event, locked);
+    const before = known.get(key);
+    if (before !== undefined) {
+      if (before === content) return { event, locked, isNew: false };
+      const message = `This ${kind.name} id was recorded at ${venue} before, with other content.`;
+      return { refusal: refuse('IDEMPOTENCY_KEY_REUSED', message, idField), isPosted: true };
+    }
+    const refusal = kind.post(event, locked);
+    if (refusal !== null) return { refusal, isPosted: true };
+    known.set(key, content);
+    return { event, locked, isNew: true };
+  }
 }
 
-type Outcome<F extends ReportedEvent> =
-  | (BookedEvent<F> & { readonly isNew: boolean })
-  /** With `isPosted` the account refuses it; else it is invalid. */
+type Outcome<F extends ReportedEvent, L> =
+  | (BookedEvent<F, L> & { readonly isNew: boolean })
+  /** With `isPosted` an account refuses it; else it is invalid. */
   | { readonly refusal: Refusal; readonly isPosted: boolean };
 
-function recordOne<F extends ReportedEvent>(
-  kind: ReportedEventKind<F>,
-  event: F,
-  locked: LockedAccount | undefined,
-  known: Map<string, string>,
-  now: Date,
-): Outcome<F> {
-  const idField = [kind.idField];
-  const problem = problemOfId(kind.idOf(event), idField);
-  if (problem !== null) return { refusal: problem, isPosted: false };
-  if (locked === undefined) return { refusal: accountNotFound(['accountId']), isPosted: false };
-  const ofContent = kind.problemOf(event, locked) ?? problemOfInstant(event.at, now.getTime(), ['at']);
-  if (ofContent !== null) return { refusal: ofContent, isPosted: false };
-  const key = keyOf(locked.account.venue, kind.idOf(event));
-  const content = kind.contentOf(event, locked);
-  const before = known.get(key);
-  if (before !== undefined) {
-    if (before === content) return { event, locked, isNew: false };
-    const message = `This ${kind.name} id was recorded at ${locked.account.venue} before, with other content.`;
-    return { refusal: refuse('IDEMPOTENCY_KEY_REUSED', message, idField), isPosted: true };
-  }
-  const refusal = kind.post(event, locked);
-  if (refusal !== null) return { refusal, isPosted: true };
-  known.set(key, content);
-  return { event, locked, isNew: true };
-}
-
 /** Events recorded under these ids, at the venues of these accounts. */
-async function readKnown<F extends ReportedEvent>(
+async function readKnown<F extends ReportedEvent, L>(
   tx: Transaction,
-  kind: ReportedEventKind<F>,
+  kind: ReportedEventKind<F, L>,
   events: readonly F[],
   lockedAccounts: ReadonlyMap<string, LockedAccount>,
 ): Promise<Map<string, string>> {

@@ -19,7 +19,8 @@ import {
 } from '../ledger-checks.js';
 import type { LockedAccount } from '../locked-accounts.js';
 import { bookAutoExchange } from '../auto-exchange.js';
-import { ReportedEvents, type BookedEvent, type KnownEvent, type ReportedEventKind } from './events.js';
+import { ONE_ACCOUNT, type BookedEvent, type KnownEvent, type ReportedEventKind } from './event-kind.js';
+import { ReportedEvents } from './events.js';
 import { settingOf } from '../records.js';
 
 export interface NewFill {
@@ -40,7 +41,7 @@ export interface FillsResult extends BatchResult {
   readonly standing: readonly NewFill[];
 }
 
-const FILLS = new ReportedEvents<NewFill>((parts, now) => fillKind(parts, now));
+const FILLS = new ReportedEvents<NewFill>(ONE_ACCOUNT, (parts, now) => fillKind(parts, now));
 
 /**
  * Records each fill once, in the order of the list. Margin is not checked: a fill has happened. A debt past its

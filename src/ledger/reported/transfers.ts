@@ -4,8 +4,6 @@ import { within } from '../../margin/refusal.js';
 import { checkTransferOut } from '../../margin/solve/transferable.js';
 import { columnOf } from '../../platform/database/columns.js';
 import type { Transaction } from '../../platform/database/database.js';
-import { ratioKey, type RatioVersion } from '../../policy/versions/ratio-version.js';
-import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import {
   problemOfAsset,
   problemOfChange,
@@ -15,9 +13,10 @@ import {
   type ReportingParts,
 } from '../ledger-checks.js';
 import type { LockedAccount } from '../locked-accounts.js';
-import { ReportedEvents, type BookedEvent, type KnownEvent, type ReportedEventKind } from './events.js';
+import { ONE_ACCOUNT, type BookedEvent, type KnownEvent, type ReportedEventKind } from './event-kind.js';
+import { ReportedEvents } from './events.js';
 import { problemOfCredit, rulesOf } from '../margin-state.js';
-import { CapRoom, cappedRatios } from '../platform-caps.js';
+import { CapRoom, cappedByDeposits } from '../platform-caps.js';
 
 export interface NewTransfer {
   readonly transferId: string;
@@ -28,8 +27,9 @@ export interface NewTransfer {
   readonly at: Date;
 }
 
-const TRANSFERS = new ReportedEvents<NewTransfer>(async (parts, now, { tx, events, lockedAccounts }) => {
-  const capped = cappedByDeposits(events, lockedAccounts, parts.rulebook, now);
+const TRANSFERS = new ReportedEvents<NewTransfer>(ONE_ACCOUNT, async (parts, now, { tx, events, lockedAccounts }) => {
+  const deposits = events.filter(({ quantity }) => quantity.gt(ZERO));
+  const capped = cappedByDeposits(deposits, lockedAccounts, parts.rulebook, now);
   return transferKind(parts, now, await CapRoom.lock(tx, capped));
 });
 
@@ -111,22 +111,4 @@ async function insertTransfers(
 function refusalOfOut(transfer: NewTransfer, locked: LockedAccount, parts: LedgerParts, now: Date): Refusal | null {
   const { market, policy } = rulesOf(locked.account, parts, now);
   return checkTransferOut(transfer.asset, transfer.quantity.negated(), locked.state(parts.rulebook), market, policy);
-}
-
-/** Capped ratios that the deposits can fill up. */
-function cappedByDeposits(
-  transfers: readonly NewTransfer[],
-  lockedAccounts: ReadonlyMap<string, LockedAccount>,
-  rulebook: Rulebook,
-  now: Date,
-): RatioVersion[] {
-  const deposits = transfers.filter(({ quantity }) => quantity.gt(ZERO));
-  const keys = new Set(
-    deposits.flatMap(({ accountId, asset }) => {
-      const account = lockedAccounts.get(accountId)?.account;
-      return account === undefined ? [] : [ratioKey(account.venue, account.chain, asset)];
-    }),
-  );
-  const assets = [...new Set(deposits.map(({ asset }) => asset))];
-  return assets.flatMap((asset) => cappedRatios(rulebook, now, { asset })).filter((ratio) => keys.has(ratio.ratioKey));
 }

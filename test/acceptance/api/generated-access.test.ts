@@ -250,7 +250,8 @@ describe('an id', () => {
   });
   const cases = asked.map((each) => [each.key, each.kind, each] as const);
   const call = ({ root, path }: Asked, id: string, others: Values = {}): string => {
-    const values = { ...realOf(root), ...ownIds(), ...others, [path]: JSON.stringify(id) };
+    const sides = { fromAccountId: JSON.stringify(bobs), toAccountId: JSON.stringify(bobs) };
+    const values = { ...realOf(root), ...ownIds(), ...sides, ...others, [path]: JSON.stringify(id) };
     return operationOf(schema, root, values, root.operation === OperationTypeNode.MUTATION ? 'near' : 'everything');
   };
   const isForTraders = ({ root }: Asked): boolean => callersOf(root).includes('TRADER');

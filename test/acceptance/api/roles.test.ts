@@ -66,6 +66,7 @@ const MUTATIONS = mutationsOf({
   changeMarginPolicy: 'venue: "", expectedVersion: 0, reason: "x", idempotencyKey: "x"',
   publishPrices: `quotes: [{asset: "", price: "1", source: "x", at: "${AT}"}]`,
   recordFills: `fills: [{fillId: "x", accountId: "x", instrument: "x", side: BUY, size: "1", price: "1", at: "${AT}"}]`,
+  recordAccountTransfer: `transferId: "x", fromAccountId: "x", toAccountId: "x", asset: "x", quantity: "1", at: "${AT}"`,
   recordTransfers: `transfers: [{transferId: "x", accountId: "x", asset: "x", quantity: "1", at: "${AT}"}]`,
   recordLedgerEntries: `entries: [{entryId: "x", accountId: "x", asset: "x", quantity: "1", kind: FUNDING, at: "${AT}"}]`,
   acknowledgeRiskAlert: 'id: "x"',

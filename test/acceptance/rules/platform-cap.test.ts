@@ -13,11 +13,17 @@ import { startTestApp, type TestApp } from '../../support/services/app.js';
 import { SERVER_URL, createTestDatabase, type TestDatabase } from '../../support/services/database.js';
 import { DATED, POLICY } from '../../support/calls/own-venue.js';
 import { balancesOf, call, refusal, refusals } from '../../support/calls/trader-calls.js';
-import { openAccount, recordTransfers, transfer, publishPrices } from '../../support/calls/venue-system.js';
+import {
+  openAccount,
+  publishPrices,
+  recordAccountTransfer,
+  recordTransfers,
+  transfer,
+} from '../../support/calls/venue-system.js';
 import { until } from '../../support/until.js';
 
 /** A venue for each case: what one fills up is not in the way of the next. */
-const VENUES = ['CAP1', 'CAP2', 'CAP3', 'CAP4', 'CAP5'];
+const VENUES = ['CAP1', 'CAP2', 'CAP3', 'CAP4', 'CAP5', 'CAP6'];
 
 let folder: string;
 let database: TestDatabase;
@@ -104,6 +110,28 @@ it('counts within a batch, what goes out as well as what comes in', async () => 
     ['5', '1.5', '1'],
   ]);
   expect(await used('CAP2')).toBe('9');
+});
+
+it('lets coins move between accounts that use it, and refuses more of those that do not', async () => {
+  const [a, b, c] = [await open('CAP6'), await open('CAP6'), await open('CAP6')];
+  const single = await open('CAP6', 'SINGLE_ASSET');
+  await recordTransfers(service, transfer(a, 'BTC', '4'), transfer(b, 'BTC', '6'), transfer(single, 'BTC', '5'));
+  await recordTransfers(service, transfer(c, 'BTC', '2'));
+  expect(await used('CAP6')).toBe('10');
+  const move = async (fromAccountId: string, toAccountId: string, quantity: string): Promise<object[]> => {
+    const input = { transferId: `${fromAccountId}-${quantity}`, fromAccountId, toAccountId, asset: 'BTC', quantity };
+    return [...(await recordAccountTransfer(service, { ...input, at: new Date().toISOString() })).errors];
+  };
+  // The room that a coin leaves is there for it where it comes.
+  expect(await move(a, c, '2')).toEqual([]);
+  expect(await used('CAP6')).toBe('10');
+  const reached = { code: 'PLATFORM_CAP_REACHED', field: ['input', 'toAccountId'] };
+  expect(await move(single, a, '1')).toMatchObject([{ ...reached, required: '1', available: '0' }]);
+  // Of the 6 coins of b only 4 are in use: 2 leave no room.
+  expect(await move(b, a, '2')).toMatchObject([{ ...reached, required: '2', available: '0' }]);
+  expect(await move(b, a, '3')).toMatchObject([{ ...reached, required: '2', available: '1' }]);
+  expect(await move(b, single, '4')).toEqual([]);
+  expect(await used('CAP6')).toBe('8');
 });
 
 it('of single-asset accounts counts nothing until they change their mode', async () => {

@@ -29,7 +29,10 @@ export const CALLERS: Readonly<Record<string, readonly Role[]>> = {
     ].map((name) => [name, ['ADMIN']]),
   ),
   ...Object.fromEntries(
-    ['publishPrices', 'recordFills', 'recordLedgerEntries', 'recordTransfers'].map((name) => [name, ['SERVICE']]),
+    ['publishPrices', 'recordAccountTransfer', 'recordFills', 'recordLedgerEntries', 'recordTransfers'].map((name) => [
+      name,
+      ['SERVICE'],
+    ]),
   ),
   ...Object.fromEntries(
     [...['acknowledgeRiskAlert', 'removeAlertRule', 'setAlertRule', 'withdraw']].map((name) => [name, ['TRADER']]),
@@ -59,6 +62,8 @@ export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   'ruleHistory.id': null,
   'marginRatioChanged.accountIds': 'Account',
   'marginRatiosChanged.accountIds': 'Account',
+  'recordAccountTransfer.input.fromAccountId': 'Account',
+  'recordAccountTransfer.input.toAccountId': 'Account',
   'recordFills.input.fills.accountId': 'Account',
   'recordLedgerEntries.input.entries.accountId': 'Account',
   'recordLedgerEntries.input.entries.positionId': 'Position',

@@ -16,6 +16,7 @@ export async function fingerprint(db: Database): Promise<unknown> {
       (SELECT count(*)::text FROM ledger_entries) AS entries,
       (SELECT count(*)::text FROM fills) AS fills,
       (SELECT count(*)::text FROM transfers) AS transfers,
+      (SELECT count(*)::text FROM account_transfers) AS "accountTransfers",
       (SELECT count(*)::text FROM collateral_ratios) AS ratios,
       (SELECT count(*)::text FROM collateral_tiers) AS tiers,
       (SELECT count(cancelled_at)::text FROM collateral_ratios) AS cancelled,

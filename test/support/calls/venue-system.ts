@@ -57,6 +57,30 @@ export async function recordTransfers(service: Api, ...transfers: object[]): Pro
   return payload;
 }
 
+export interface AccountTransferChoice {
+  readonly transferId: string;
+  readonly fromAccountId: string;
+  readonly toAccountId: string;
+  readonly asset: string;
+  readonly at: string;
+}
+
+export interface AccountTransferred {
+  readonly from: { readonly id: string; readonly version: number } | null;
+  readonly to: { readonly id: string; readonly version: number } | null;
+  readonly alreadyKnown: boolean;
+  readonly errors: readonly Problem[];
+}
+
+export async function recordAccountTransfer(service: Api, input: object): Promise<AccountTransferred> {
+  const { recordAccountTransfer: payload } = await service.ask<{ recordAccountTransfer: AccountTransferred }>(
+    `mutation ($input: RecordAccountTransferInput!) { recordAccountTransfer(input: $input) {
+      from { id version } to { id version } alreadyKnown ${ERRORS} } }`,
+    { input },
+  );
+  return payload;
+}
+
 /** An account with these balances; in multi-asset mode, unless another one is named. */
 export async function openHolding(
   service: Api,

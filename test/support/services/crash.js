@@ -55,7 +55,7 @@ function rowOf(number) {
   const usdt = quotientDown(maintenanceMargin, decimal(ratio)).minus(marginBalance);
   const now = new Date().toISOString();
   const held = ['MULTI_ASSET', 'HEDGE', ['USDT', toPlain(usdt)], [[...position, '0']], []];
-  return [idOf(number), 1, VENUE, null, 'Test', 'alice', now, now, held];
+  return [idOf(number), 1, VENUE, null, 'Test', 'alice', now, now, held, null];
 }
 
 const loop = new MarginLoop({ db, rulebook, prices, bus, log });
