@@ -4,7 +4,7 @@ import { Arg, Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver, Root 
 import type { MarginState } from '../../ledger/margin-state.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
-import { impactOf } from '../../risk/impact/impact.js';
+import { catchUp, impactOf } from '../../risk/impact/impact.js';
 import type { Impact } from '../../risk/impact/impact-model.js';
 import { readImpact, stateUnder } from '../../risk/impact/impact-record.js';
 import { draftedVersion, placesUnder } from '../../policy/changes/change-rule.js';
@@ -137,6 +137,7 @@ export class CollateralRatioImpactResolver {
     const keys = drafts.map((version) => version.ratioKey);
     const twice = keys.find((key, index) => keys.indexOf(key) !== index);
     if (twice !== undefined) throw badUserInput(`Expected one change of each ratio, got two of ${twice}.`);
+    await catchUp(loop);
     return answerOf(await impactOf(loop, placesUnder(collateralRatio, drafts, rulebook, now)));
   }
 }

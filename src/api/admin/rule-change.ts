@@ -5,7 +5,7 @@ import { changeRule, type ChangedPlace, type ChangedRule, type Foreseen } from '
 import type { VersionRecord } from '../../policy/versions/rule-version.js';
 import type { AnyRule } from '../../policy/versions/rules.js';
 import type { VersionedRule } from '../../policy/versions/versioned-rule.js';
-import { impactOf } from '../../risk/impact/impact.js';
+import { catchUp, impactOf } from '../../risk/impact/impact.js';
 import { writeImpact } from '../../risk/impact/impact-record.js';
 import type { Context } from '../execution/context.js';
 import { requestOf } from '../execution/idempotent-request.js';
@@ -101,6 +101,7 @@ export async function makeChange<V extends VersionRecord, D>(
   { idempotencyKey, ...asked }: DatedChange,
   context: Context,
 ): Promise<MadeChange<V>> {
+  await catchUp(context.loop);
   const { version, replaced, refusals }: ChangedRule<V> = await changeRule(
     context,
     rule,

@@ -3,7 +3,7 @@ import { Arg, Ctx, Field, InputType, Query, Resolver } from 'type-graphql';
 
 import { draftedVersion, placesUnder } from '../../policy/changes/change-rule.js';
 import type { AnyRule } from '../../policy/versions/rules.js';
-import { impactOf } from '../../risk/impact/impact.js';
+import { catchUp, impactOf } from '../../risk/impact/impact.js';
 import type { Context } from '../execution/context.js';
 import { Access } from '../types/access.js';
 import { Cost, perAccount } from '../types/cost.js';
@@ -38,6 +38,7 @@ export class RulePreview {
     const drafted = draftedVersion(rule, draft, rulebook, now);
     if ('refusals' in drafted) throw badUserInput(drafted.refusals[0]?.message ?? 'The draft could not be made.');
     const places = placesUnder(rule, [drafted.version], rulebook, now);
+    await catchUp(loop);
     return answerOf(await impactOf(loop, places));
   }
 }

@@ -108,7 +108,7 @@ export class MarginRatioChangedResolver {
   @Cost(ANSWER_ONLY)
   @Subscription(() => [MarginRatioChange], {
     description:
-      'The same states as `marginRatioChanged`, for screens of many accounts on slow networks: at most one message in ' +
+      'Any role, as of `marginRatioChanged`. The same states, for screens of many accounts on slow networks: at most one message in ' +
       '`every` seconds, with the newest state of each account that has moved. First the state of each account, in one ' +
       'message or a few. Alerts do not wait: they come by `riskAlerts`.',
     subscribe: async ({ args, context }) => {

@@ -7,6 +7,7 @@ import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { KnownAccounts } from '../columns/known-accounts.js';
+import { sleep } from '../../platform/retry.js';
 import { Slice } from '../../platform/yielding.js';
 import { addMove, type Impact, type Move, type Moves } from './impact-model.js';
 import { ImpactOnPlace, MAX_WORST } from './impact-on-place.js';
@@ -25,6 +26,19 @@ export interface HeldAccounts {
   readonly allAccounts: KnownAccounts;
   readonly snapshot: PriceSnapshot;
   readonly setAside: { unreadableAt(venue: string): number };
+}
+
+/** For how long a loop that is busy is waited for. */
+const CATCH_UP_MS = 1_000;
+
+/**
+ * What this server has acknowledged of accounts counts in the next impact. Call it outside of transactions: the loop reads
+ * the database.
+ */
+export async function catchUp(loop: { idle(): Promise<void> }): Promise<void> {
+  const late = new AbortController();
+  await Promise.race([loop.idle(), sleep(CATCH_UP_MS, late.signal)]);
+  late.abort();
 }
 
 /**

@@ -164,7 +164,19 @@ describe('a margin policy', () => {
     const expectedVersion = await newest('ASCENDEX');
     const before = (await state()) as { margin: { status: string } };
     expect(before.margin.status).toBe('HEALTHY');
-    const changed = await change('changeMarginPolicy', { venue: 'ASCENDEX', liquidationFeeRate: '0.1', force: true });
+    const asked = { venue: 'ASCENDEX', liquidationFeeRate: '0.1' };
+    const liquidated = async (): Promise<number> => {
+      const noticed = { ...asked, effectiveFrom: later(25 * HOUR), expectedVersion };
+      const { errors } = await unchanged(app, () => change('changeMarginPolicy', noticed));
+      return Number(/would lift (\d+) accounts? to LIQUIDATION/.exec(errors[0]?.message ?? '')?.[1] ?? 0);
+    };
+    const others = await liquidated();
+    // What was recorded a moment ago counts, too: 106 of 106, where ASCENDEX liquidates.
+    const bare = await openAccount(service, { venue: 'ASCENDEX', collateralMode: 'SINGLE_ASSET' });
+    await recordTransfers(service, transfer(bare, 'USDT', '106'));
+    await recordFills(service, fill(bare, 'BTC-PERP', 'BUY', '0.1', '10000'));
+    expect(await liquidated()).toBe(others + 1);
+    const changed = await change('changeMarginPolicy', { ...asked, force: true });
     expect(codesOf(changed)).toEqual([]);
     expect(await state()).toMatchObject({ margin: { status: 'WARNING', policyVersion: expectedVersion + 1 } });
   });
