@@ -2,7 +2,12 @@
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide, TradeSide } from '../margin/model.js';
 import type { Database } from '../platform/database/database.js';
-import { LedgerKind, PositionSide as PositionSides, TradeSide as TradeSides } from '../platform/prisma/enums.js';
+import {
+  FillKind,
+  LedgerKind,
+  PositionSide as PositionSides,
+  TradeSide as TradeSides,
+} from '../platform/prisma/enums.js';
 
 export interface LedgerEntryRecord {
   readonly seq: bigint;
@@ -27,6 +32,7 @@ export interface FillRecord {
   readonly size: Decimal;
   readonly price: Decimal;
   readonly fee: Decimal;
+  readonly kind: FillKind;
   readonly realizedPnl: Decimal;
   readonly at: Date;
   readonly recordedAt: Date;
@@ -115,7 +121,8 @@ function sorted<T extends { readonly seq: bigint }>(
 
 /** Rows of a newer release with a kind or side that this one does not know are left out: Prisma would fail for all. */
 const KNOWN_KIND = { kind: { in: Object.values(LedgerKind) } };
-const KNOWN_SIDES = {
+const KNOWN_FILLS = {
+  kind: { in: Object.values(FillKind) },
   side: { in: Object.values(TradeSides) },
   OR: [{ positionSide: null }, { positionSide: { in: Object.values(PositionSides) } }],
 };
@@ -125,7 +132,7 @@ export async function readLedgerEntries(db: Database, seqs: readonly bigint[]): 
 }
 
 export async function readFills(db: Database, seqs: readonly bigint[]): Promise<FillRecord[]> {
-  return (await db.fill.findMany({ where: { seq: { in: [...seqs] }, ...KNOWN_SIDES } })).map(fillRecord);
+  return (await db.fill.findMany({ where: { seq: { in: [...seqs] }, ...KNOWN_FILLS } })).map(fillRecord);
 }
 
 type LedgerRow = Awaited<ReturnType<Database['ledgerEntry']['findMany']>>[number];

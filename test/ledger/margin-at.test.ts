@@ -85,7 +85,7 @@ async function fillOne(
   const positionSide = positionMode === 'ONE_WAY' ? null : side === 'BUY' ? ('LONG' as const) : ('SHORT' as const);
   const fill = { fillId: randomUUID(), accountId: id, instrument, side, positionSide, at: new Date(at) };
   const numbers = { size: decimal(size), price: decimal(price), fee: decimal('0.125') };
-  await recordFills(parts, [{ ...fill, ...numbers }], new Date(at));
+  await recordFills(parts, [{ ...fill, ...numbers, kind: 'TRADE' }], new Date(at));
 }
 
 const held = async (past: PastAccount): Promise<Holdings | undefined> =>
@@ -152,7 +152,7 @@ async function take(of: Holdings, each: Step, at: number): Promise<unknown> {
     const fills = open.map(({ instrument: symbol, side, size }) => ({
       ...{ fillId: randomUUID(), accountId: own.accountId, instrument: symbol, positionSide: side },
       ...{ side: side === 'LONG' ? ('SELL' as const) : ('BUY' as const), size, price: decimal(9500), fee: decimal(0) },
-      at: now,
+      ...{ kind: 'TRADE' as const, at: now },
     }));
     return recordFills(parts, fills, now);
   }

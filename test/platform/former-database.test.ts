@@ -34,6 +34,7 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
   collateral_ratios: ['initial_tiers'],
   account_versions: ['written_by'],
   accounts: ['external_id', 'opened_collateral_mode', 'opened_position_mode'],
+  fills: ['kind'],
   index_quotes: ['dated_ahead'],
   mark_prices: ['dated_ahead'],
   outbox: ['level', 'status'],

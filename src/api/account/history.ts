@@ -7,7 +7,7 @@ import { Account } from './account.js';
 import { recordOf } from './read-account.js';
 import { Asset } from '../venue/asset.js';
 import type { Context } from '../execution/context.js';
-import { LedgerKind, PositionSide, TradeSide } from '../types/enums.js';
+import { FillKind, LedgerKind, PositionSide, TradeSide } from '../types/enums.js';
 import { badUserInput } from '../types/api-error.js';
 import { sequenceId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
@@ -79,6 +79,9 @@ export class Fill {
 
   @Field(() => DecimalScalar, { description: 'In USDT; positive: paid, negative: a rebate.' })
   fee!: Decimal;
+
+  @Field(() => FillKind, { description: 'What it was at the venue: a trade, or made by the venue itself.' })
+  kind!: string;
 
   @Field(() => DecimalScalar, { description: 'Of what it closed, in USDT, without the fee; negative: a loss.' })
   realizedPnl!: Decimal;

@@ -10,7 +10,7 @@ import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import { changedAccounts } from '../account/changed-accounts.js';
 import type { Context } from '../execution/context.js';
-import { PositionSide, TradeSide } from '../types/enums.js';
+import { FillKind, PositionSide, TradeSide } from '../types/enums.js';
 import { localId } from '../types/global-id.js';
 import { MAX_BATCH, boundedList } from '../types/lists.js';
 import { Position, positionsOf, type AccountPosition } from '../account/position.js';
@@ -101,6 +101,13 @@ export class FillInput {
     description: 'In USDT; positive: paid, negative: a rebate. Null: 0.',
   })
   fee!: Decimal | null;
+
+  @Field(() => FillKind, {
+    nullable: true,
+    defaultValue: 'TRADE',
+    description: 'What it was at the venue; each kind is booked alike. Null: TRADE.',
+  })
+  kind!: keyof typeof FillKind | null;
 
   @Field(() => DateTimeScalar, { description: 'When it happened at the venue; at most a minute ahead of this server.' })
   at!: Date;
@@ -219,6 +226,7 @@ export class RecordEventsResolver {
       accountId: localId('Account', fill.accountId),
       positionSide: fill.positionSide ?? null,
       fee: fill.fee ?? ZERO,
+      kind: fill.kind ?? 'TRADE',
     }));
     const recorded = await recordFills(context, fills, context.now);
     return { ...countsOf(recorded), recordedFills: recorded };

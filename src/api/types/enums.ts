@@ -20,6 +20,7 @@ export const {
   TierUnit,
   MaintenanceMethod,
   LedgerKind,
+  FillKind,
   RiskAlertKind,
 } = stored;
 
@@ -154,6 +155,12 @@ register(LedgerKind, 'LedgerKind', 'Why a balance has changed.', {
   EARN: 'To or from an earn product.',
   ADJUSTMENT: 'A correction by the venue.',
   TRANSFER: 'From or to another account of the venue; over both the sum is 0.',
+});
+register(FillKind, 'FillKind', 'What a fill was at the venue. More may come.', {
+  TRADE: 'A trade of the account’s own order.',
+  LIQUIDATION: 'Made by the venue to liquidate the account.',
+  ADL: 'Made by the venue to deleverage the account, as the other side of a liquidation.',
+  SETTLEMENT: 'Made by the venue to close positions of an instrument that ends.',
 });
 register(RiskAlertKind, 'RiskAlertKind', 'What an alert is about.', {
   STATUS_CHANGED: 'The status of the cross account or of an isolated position has changed.',

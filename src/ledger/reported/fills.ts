@@ -6,7 +6,7 @@ import { within } from '../../margin/refusal.js';
 import { problemOfPrice } from '../../market/quote-check.js';
 import { columnOf } from '../../platform/database/columns.js';
 import type { Transaction } from '../../platform/database/database.js';
-import type { LedgerKind } from '../../platform/prisma/enums.js';
+import type { FillKind, LedgerKind } from '../../platform/prisma/enums.js';
 import type { InstrumentRecord, Rulebook } from '../../policy/rulebook/rulebook.js';
 import {
   instrumentNotFound,
@@ -33,6 +33,8 @@ export interface NewFill {
   readonly price: Decimal;
   /** Positive: the account pays. */
   readonly fee: Decimal;
+  /** What it was at the venue; each kind is booked alike. */
+  readonly kind: FillKind;
   readonly at: Date;
 }
 
@@ -84,12 +86,12 @@ async function readFillsOf(tx: Transaction, venues: readonly string[], ids: read
   const rows = await tx.$queryRaw<(Record<string, string | null> & { venue: string; id: string; at: Date })[]>`
     SELECT venue_code AS venue, fill_id AS id, account_id::text AS account, instrument, side::text AS side,
       position_side::text AS "positionSide", trim_scale(size)::text AS size, trim_scale(price)::text AS price,
-      trim_scale(fee)::text AS fee, at
+      trim_scale(fee)::text AS fee, kind::text AS kind, at
     FROM fills
     WHERE venue_code = ANY(${columnOf(venues, (venue) => venue)}::text[])
       AND fill_id = ANY(${columnOf(ids, (id) => id)}::text[])`;
-  return rows.map(({ venue, id, account, instrument, side, positionSide, size, price, fee, at }) => {
-    const content = [account, instrument, side, positionSide, size, price, fee, at.getTime()];
+  return rows.map(({ venue, id, account, instrument, side, positionSide, size, price, fee, kind, at }) => {
+    const content = [account, instrument, side, positionSide, size, price, fee, kind, at.getTime()];
     return { venue, id, content: content.join('|') };
   });
 }
@@ -103,9 +105,9 @@ async function insertFills(
   // Ordered, because the sequence numbers an account's fills.
   return tx.$executeRaw`/* prepared */
     INSERT INTO fills (venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, realized_pnl,
-      at, recorded_at)
-    SELECT venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, realized_pnl, at,
-      recorded_at
+      kind, at, recorded_at)
+    SELECT venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, realized_pnl, kind,
+      at, recorded_at
     FROM unnest(
       ${columnOf(booked, ({ locked }) => locked.account.venue)}::text[],
       ${columnOf(booked, ({ event }) => event.fillId)}::text[],
@@ -117,10 +119,11 @@ async function insertFills(
       ${columnOf(booked, ({ event }) => toPlain(event.price))}::numeric[],
       ${columnOf(booked, ({ event }) => toPlain(event.fee))}::numeric[],
       ${columnOf(booked, ({ realizedPnl }) => toPlain(realizedPnl))}::numeric[],
+      ${columnOf(booked, ({ event }) => event.kind)}::"FillKind"[],
       ${columnOf(booked, ({ event }) => event.at.toISOString())}::timestamptz[],
       ${columnOf(booked, ({ locked }) => locked.recordedAt(now).toISOString())}::timestamptz[]
     ) WITH ORDINALITY AS row (venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee,
-      realized_pnl, at, recorded_at, position)
+      realized_pnl, kind, at, recorded_at, position)
     ORDER BY position
     ON CONFLICT DO NOTHING`;
 }
@@ -152,7 +155,15 @@ function problemOfContent(fill: NewFill, instrument: InstrumentRecord | null): R
 
 function contentOf(fill: NewFill, locked: LockedAccount): string {
   const numbers = [fill.size, fill.price, fill.fee].map(toPlain);
-  return [fill.accountId, fill.instrument, fill.side, sideOf(fill, locked), ...numbers, fill.at.getTime()].join('|');
+  return [
+    fill.accountId,
+    fill.instrument,
+    fill.side,
+    sideOf(fill, locked),
+    ...numbers,
+    fill.kind,
+    fill.at.getTime(),
+  ].join('|');
 }
 
 /** The position side counts only in hedge mode. */
