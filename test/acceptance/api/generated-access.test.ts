@@ -49,9 +49,15 @@ const HERS = `${CANARY}-alice`;
 /** What the venue has, so that a call fails for nothing but what it is about. */
 const REAL: Values = {
   ...{ venue: '"ASTER"', chain: '"ETHEREUM"', asset: '"BTC"', instrument: '"BTCUSDT"', first: '5' },
-  ...{ quantity: '"1"', leverage: '"5"', price: '"60000"', size: '"0.001"', side: 'BUY', kind: 'FUNDING' },
+  ...{ quantity: '"1"', leverage: '"5"', price: '"60000"', size: '"0.001"', side: 'BUY' },
   'change.collateralRatio.ratio': '"0.1"',
-  ...{ marginRatio: '"0.9"', ratio: '"0.1"', shocks: '"-0.1"', 'input.entries.asset': '"USDT"' },
+  ...{
+    marginRatio: '"0.9"',
+    ratio: '"0.1"',
+    shocks: '"-0.1"',
+    'input.entries.asset': '"USDT"',
+    'input.entries.kind': 'FUNDING',
+  },
 };
 
 /** What a root field takes of it: one account is named by its id, or by another one beside a venue. */
