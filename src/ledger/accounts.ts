@@ -118,19 +118,22 @@ function externalIdTaken({ venue }: NewAccount): Refusal {
 export interface ExternalAccount {
   readonly venue: string;
   readonly externalId: string;
+  /** The owner whose accounts the viewer is confined to; null: all accounts. */
+  readonly visibleTo: string | null;
 }
 
-/** Their ids, in the order of the input; null where there is none. */
+/** Their ids, in the order of the input; null where there is none that the viewer may see, at no more work. */
 export async function findByExternalIds(db: Database, named: readonly ExternalAccount[]): Promise<(string | null)[]> {
   const askable = named.map(({ venue, externalId }) => isStorable(venue) && isStorable(externalId));
-  const asked = named.flatMap(({ venue, externalId }, place) =>
-    askable[place] === true ? [{ place, venue, external_id: externalId }] : [],
+  const asked = named.flatMap(({ venue, externalId, visibleTo }, place) =>
+    askable[place] === true ? [{ place, venue, external_id: externalId, visible_to: visibleTo }] : [],
   );
   if (asked.length === 0) return named.map(() => null);
   const rows = await db.$queryRaw<{ place: number; id: string }[]>`
     SELECT asked.place, accounts.id::text AS id
-    FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS asked(place int, venue text, external_id text)
-    JOIN accounts ON accounts.venue_code = asked.venue AND accounts.external_id = asked.external_id`;
+    FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS asked(place int, venue text, external_id text, visible_to text)
+    JOIN accounts ON accounts.venue_code = asked.venue AND accounts.external_id = asked.external_id
+      AND (asked.visible_to IS NULL OR accounts.owner = asked.visible_to)`;
   const found = new Map(rows.map(({ place, id }) => [place, id]));
   return named.map((_account, place) => found.get(place) ?? null);
 }

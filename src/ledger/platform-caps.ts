@@ -8,7 +8,7 @@
  * cap, since they are never refused. Withdrawals lock none, since they only make room.
  */
 import { withBalanceChanges } from '../margin/state/account.js';
-import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
+import { ZERO, decimal, max, type Decimal } from '../margin/decimal.js';
 import type { CollateralMode } from '../margin/model.js';
 import { checkPlatformCaps, platformUse } from '../margin/change/platform-cap.js';
 import type { Refusal } from '../margin/refusal.js';
@@ -114,7 +114,8 @@ export class CapRoom {
     const source = from === null ? null : this.find(from, asset);
     const isSame = from !== null && source?.ratio.ratioKey === found.ratio.ratioKey;
     const freed = isSame ? moreInUse(from, found.ratio, quantity.negated()).negated() : ZERO;
-    const left = found.left.plus(freed);
+    // Over a cap already, what is freed may still be taken up: the sum does not rise.
+    const left = (isSame ? max(ZERO, found.left) : found.left).plus(freed);
     const before = locked.state(rulebook);
     const after = withBalanceChanges(before, [{ asset, quantity, kind: 'TRANSFER' }]);
     return checkPlatformCaps(before, after, new Map([[asset, found.ratio]]), new Map([[asset, left]]));

@@ -116,7 +116,7 @@ export class AccountSettingsResolver {
   @Mutation(() => SetLeveragePayload, {
     description:
       "Traders, on their own accounts; services, on any. Up and down to the tier's maximum for the present notional. With a cross position: " +
-      'allowed when the margin balance covers the new total initial margin, or when that does not rise. Isolated: moves ' +
+      'allowed when initial collateral + PnL covers the new total initial margin, or when that does not rise. Isolated: moves ' +
       'no margin; allowed when margin + min(0, unrealised PnL) covers the new initial margin.',
   })
   setLeverage(

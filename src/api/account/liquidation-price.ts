@@ -6,8 +6,8 @@ import { DecimalScalar } from '../types/scalars.js';
 
 @ObjectType({
   description:
-    'The price in USDT at which the margin balance meets maintenance margin, all else unchanged; rounded towards the ' +
-    'present price.',
+    "The price in USDT at which the policy's liquidation ratio x margin balance meets maintenance margin, all else " +
+    'unchanged; rounded towards the present price.',
   simpleResolvers: true,
 })
 export class LiquidationPrice {

@@ -4,7 +4,7 @@ import { UnreadableAccountError, type AccountRecord, type Holdings } from '../..
 import { isUuid } from '../../platform/ids.js';
 import { growingPause, sleep } from '../../platform/retry.js';
 import type { Context } from '../execution/context.js';
-import { maySee, viewerOf } from '../types/access.js';
+import { confinedTo, maySee, viewerOf } from '../types/access.js';
 import { ApiError, badUserInput } from '../types/api-error.js';
 import { localId } from '../types/global-id.js';
 
@@ -21,12 +21,11 @@ interface AccountName {
 }
 
 /** The local id; null where the venue has no such account. Exactly one way of naming it is taken. */
-export async function namedAccount(
-  { id, externalId, venue }: AccountName,
-  { loaders }: Context,
-): Promise<string | null> {
+export async function namedAccount({ id, externalId, venue }: AccountName, context: Context): Promise<string | null> {
   if (id != null && externalId == null && venue == null) return localId('Account', id);
-  if (id == null && externalId != null && venue != null) return loaders.externalId.load({ venue, externalId });
+  if (id == null && externalId != null && venue != null) {
+    return context.loaders.externalId.load({ venue, externalId, visibleTo: confinedTo(viewerOf(context)) });
+  }
   const got = Object.entries({ id, externalId, venue }).flatMap(([name, value]) =>
     value == null ? [] : `\`${name}\``,
   );

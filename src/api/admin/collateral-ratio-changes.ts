@@ -41,8 +41,8 @@ class CollateralRatioChanges {
   @Mutation(() => ChangeCollateralRatioPayload, {
     description:
       'Admins. Adds a version, which takes effect at `effectiveFrom` in every server; versions never change. A step of a ' +
-      'ratio (what the next coin counts, at any size of a balance) beyond the guard rails of the policy, a cut of a ratio ' +
-      'or a cap with less notice, a lower tier that counts less than a higher one, and USDT below 0.99 need `force`.',
+      'ratio (what the next coin counts, at any size of a balance) beyond the guard rails of the policy, a cut of a ratio, ' +
+      'an initial ratio or a cap with less notice, a lower tier that counts less than a higher one, and USDT below 0.99 need `force`.',
   })
   async changeCollateralRatio(
     @Arg('input', () => ChangeCollateralRatioInput, { description: 'What shall be in force.' })

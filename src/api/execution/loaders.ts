@@ -72,7 +72,7 @@ export function createLoaders(parts: LoaderParts, now: Date): Loaders {
       return states;
     }),
     externalId: new DataLoader<ExternalAccount, string | null, string>((named) => findByExternalIds(db, named), {
-      cacheKeyFn: ({ venue, externalId }) => JSON.stringify([venue, externalId]),
+      cacheKeyFn: ({ venue, externalId, visibleTo }) => JSON.stringify([venue, externalId, visibleTo]),
     }),
     marginAt: new DataLoader<PastAccount, MarginAt, string>(
       (asked) => marginsAt(parts, asked, new Date(Math.max(clock(), now.getTime()))),

@@ -45,7 +45,7 @@ const MAX_PERIOD_SECONDS = 3_600;
 const IDS_DESCRIPTION = 'The accounts, from 1 to 100.';
 const MIN_CHANGE_DESCRIPTION =
   'How far a margin ratio must have moved since the last state, from 0 on; 0: after whatever is different in the ' +
-  'account, its policy, or its wallet value, margin balance and maintenance margin; null: 0.001.';
+  'account, its policy, or its wallet value, margin balance, initial collateral and maintenance margin; null: 0.001.';
 
 interface WatchArgs {
   readonly accountIds: readonly string[];
@@ -96,8 +96,8 @@ export class MarginRatioChangedResolver {
     @Arg('every', () => Int, {
       nullable: true,
       description:
-        'Seconds between states of one account, from 1 to 3600, with the newest one when they are over. Its first state is ' +
-        'sent at once. Null: every state is.',
+        'Seconds from one sending to the next, from 1 to 3600: then the newest state of each account that has moved. First ' +
+        'states do not wait. Null: each state is sent at once.',
     })
     _every: number | null | undefined,
   ): MarginUpdate {
@@ -150,7 +150,8 @@ async function optionsOf(args: WatchArgs, context: Context): Promise<WatchOption
   const viewer = viewerOf(context);
   const found = await context.loaders.holdings.loadMany(wanted);
   const visible = found.flatMap((held) => {
-    if (held instanceof UnreadableAccountError && !maySee(viewer, held)) return [];
+    // One that cannot be read follows when it can be; all others are served.
+    if (held instanceof UnreadableAccountError) return maySee(viewer, held) ? [held.accountId] : [];
     if (held instanceof Error) throw held;
     return held !== null && maySee(viewer, held.account) ? [held.account.id] : [];
   });

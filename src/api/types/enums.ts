@@ -95,7 +95,7 @@ register(
     WARNING: 'The ratio has reached the warning ratio.',
     MARGIN_CALL: 'The ratio has reached the margin call ratio.',
     LIQUIDATION:
-      'The margin balance does not cover the maintenance margin, on the side of equality that the policy says.',
+      "The ratio has passed the policy's liquidation ratio, on the side of equality that it says, or the margin balance is negative.",
     UNPRICED: 'A position or a debt has no usable price, so nothing can be promised.',
   },
 );

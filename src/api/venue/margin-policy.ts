@@ -55,8 +55,8 @@ export class GuardRails {
 
   @Field(() => Int, {
     description:
-      'Shortest notice, in hours, of what is stricter than before: a cut of a ratio at any size of a balance or of a cap, ' +
-      'a policy that asks for more margin or allows less, dearer interest, a higher maintenance rate, less leverage.',
+      'Shortest notice, in hours, of what is stricter than before: a cut of a ratio or an initial ratio at any size of a balance, or of a ' +
+      'cap, a policy that asks for more margin or allows less, dearer interest, a higher maintenance rate, less leverage.',
   })
   minNoticeHours!: number;
 }

@@ -146,24 +146,32 @@ export class ReportedEvents<F extends ReportedEvent, L = LockedAccount> {
     const got = batches.map((batch) => !free || batch.ids.every((id) => lockedAccounts.has(id)));
     const events = batches.flatMap((batch, place) => (got[place] === true ? batch.events : []));
     if (!got.includes(true)) return batches.map(() => null);
-    const kind = await this.kindOf(parts, now, { tx, events, lockedAccounts });
+    // A fact of two accounts has one instant, from which on both show it.
+    const isShared = events.some((event) => this.accounts.idsOf(event).length > 1);
+    const at = isShared ? latest(now, lockedAccounts.values()) : now;
+    const kind = await this.kindOf(parts, at, { tx, events, lockedAccounts });
     const before = isKnown ? await readKnown(tx, kind, events, lockedAccounts) : null;
-    const booking = new Booking(kind, this.accounts, lockedAccounts, { before, now });
+    const booking = new Booking(kind, this.accounts, lockedAccounts, { before, now: at });
     const outcomes = batches.map((batch, place) => (got[place] === true ? booking.take(batch.events) : null));
     const { taken } = booking;
     if (taken.length > 0 && (await kind.insert(tx, taken)) < taken.length) throw new KnownEventsError();
-    const changed = new Set(await writeAccounts(tx, lockedAccounts.values(), now));
+    const changed = new Set(await writeAccounts(tx, lockedAccounts.values(), at));
     return batches.map((batch, place) => {
       const outcome = outcomes[place];
       if (outcome == null) return null;
       const holdings = new Map<string, Holdings>();
       for (const id of batch.ids) {
         const locked = lockedAccounts.get(id);
-        if (locked !== undefined) holdings.set(id, locked.committed(now));
+        if (locked !== undefined) holdings.set(id, locked.committed(at));
       }
       return { ...outcome, changed: batch.ids.filter((id) => changed.has(id)), holdings };
     });
   }
+}
+
+/** The instant, or that of the last change of any of the accounts if that is later. */
+function latest(now: Date, accounts: Iterable<LockedAccount>): Date {
+  return [...accounts].reduce((last, locked) => locked.recordedAt(last), now);
 }
 
 /** The events of a group, batch by batch. */

@@ -18,7 +18,10 @@ export function checkInitialMargin(after: MarginReport): Refusal | null {
   }
   const balance = initialMarginBalance(after);
   if (balance.gte(after.initialMargin)) return null;
-  const message = 'The margin balance would not cover the initial margin.';
+  const counted = after.initialCollateralValue.eq(after.collateralValue)
+    ? 'The margin balance'
+    : 'Initial collateral and PnL';
+  const message = `${counted} would not cover the initial margin.`;
   return refuseAmount('INSUFFICIENT_MARGIN', message, after.initialMargin, balance);
 }
 

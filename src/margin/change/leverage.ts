@@ -39,8 +39,8 @@ export function withLeverage(account: AccountState, instrument: string, leverage
 
 /**
  * Why the leverage may not be set (rules: 7); null: it may. What is set already always may be. Otherwise it is a whole
- * number from 1 to `maxLeverage`. With a cross position: the margin balance covers the new total initial margin, or that
- * does not rise. Isolated, no margin moves; it may rise, and falls only while margin + min(0, PnL) covers the position's
+ * number from 1 to `maxLeverage`. With a cross position: initial collateral + PnL covers the new total initial margin, or
+ * that does not rise. Isolated, no margin moves; it may rise, and falls only while margin + min(0, PnL) covers the position's
  * new initial margin. Refused with LEVERAGE_OUT_OF_RANGE, PRICE_UNAVAILABLE or INSUFFICIENT_MARGIN.
  *
  * @param present the leverage that is set

@@ -63,13 +63,22 @@ export function rulesOfDraft(
     const message = 'Expected `ratio` or `tiers`: the asset has no ratio there whose tiers could be kept.';
     return { refusal: invalid(message, ['ratio']) };
   }
-  const initialTiers = draft.initialTiers === undefined ? (newest?.initialTiers ?? null) : draft.initialTiers;
+  const keepsInitial = draft.initialTiers === undefined;
+  const initialTiers = keepsInitial ? (newest?.initialTiers ?? null) : draft.initialTiers;
+  const tierUnit = draft.tierUnit ?? newest?.tierUnit ?? 'QUOTE_VALUE';
+  if (keepsInitial && newest !== null && tierUnit !== newest.tierUnit && (initialTiers?.length ?? 0) > 1) {
+    const message = 'Expected `initialTiers`, or null: the caps of those that would be kept are in another unit.';
+    return { refusal: invalid(message, ['initialTiers']) };
+  }
   const problem = problemOfInitialTiers({ tiers: kept, initialTiers });
-  if (problem !== null) return { refusal: refuse(problem.code, problem.message, ['initialTiers']) };
+  if (problem !== null) {
+    const message = keepsInitial ? `${problem.message} They would be kept: send others, or null.` : problem.message;
+    return { refusal: refuse(problem.code, message, ['initialTiers']) };
+  }
   return {
     rules: {
       asset: draft.asset,
-      tierUnit: draft.tierUnit ?? newest?.tierUnit ?? 'QUOTE_VALUE',
+      tierUnit,
       tiers: kept,
       initialTiers,
       userCap: draft.userCap === undefined ? (newest?.userCap ?? null) : draft.userCap,

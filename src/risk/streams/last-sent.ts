@@ -77,6 +77,7 @@ class Basis {
   private policy: Policy | null = null;
   private walletValue = ZERO;
   private marginBalance = ZERO;
+  private initialCollateral = ZERO;
   private maintenanceMargin = ZERO;
 
   keep({ account, policy, report }: MarginState): void {
@@ -84,6 +85,7 @@ class Basis {
     this.policy = policy;
     this.walletValue = report.walletValue;
     this.marginBalance = report.marginBalance;
+    this.initialCollateral = report.initialCollateralValue;
     this.maintenanceMargin = report.maintenanceMargin;
   }
 
@@ -93,6 +95,7 @@ class Basis {
       this.policy !== policy ||
       !this.walletValue.eq(report.walletValue) ||
       !this.marginBalance.eq(report.marginBalance) ||
+      !this.initialCollateral.eq(report.initialCollateralValue) ||
       !this.maintenanceMargin.eq(report.maintenanceMargin)
     );
   }

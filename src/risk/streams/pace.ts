@@ -11,14 +11,10 @@ export class Pace {
 
   /** Whether what is due may pass now. If it may, the next period begins. */
   opens(): boolean {
-    if (performance.now() < this.openFrom) return false;
-    this.begin();
+    const now = performance.now();
+    if (now < this.openFrom) return false;
+    this.openFrom = now + this.periodMs;
     return true;
-  }
-
-  /** A period begins: nothing passes until it is over. */
-  begin(): void {
-    this.openFrom = performance.now() + this.periodMs;
   }
 
   /** Calls back once when the period is over. */

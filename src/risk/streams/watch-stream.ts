@@ -43,7 +43,7 @@ export interface WatchOptions {
   readonly accountIds: readonly string[];
   /** Least movement of a ratio since the last state. */
   readonly minChange: Decimal;
-  /** Milliseconds between states of one account, after its first; null: each is sent at once. */
+  /** Milliseconds from one sending of the stream to the next, first states left out; null: each is sent at once. */
   readonly everyMs: number | null;
 }
 
@@ -96,7 +96,9 @@ abstract class WatchStream<T> extends PullStream<T> {
     // A newer state replaces the queued one.
     if (sent.queued === null) (this.pace === null || isFirst ? this.due : this.paced).push(sent);
     // Until the subscriber has read a state, the next one is its first.
-    sent.queued = { state, cause: isFirst ? 'SNAPSHOT' : cause };
+    // A price that follows while the state waits explains it less than what came before.
+    const why = cause === 'PRICE' ? (sent.queued?.cause ?? cause) : cause;
+    sent.queued = { state, cause: isFirst ? 'SNAPSHOT' : why };
     this.onOffer();
   }
 
@@ -114,14 +116,15 @@ abstract class WatchStream<T> extends PullStream<T> {
 
   /** The oldest update that may be sent now. */
   protected takeUpdate(): MarginUpdate | undefined {
-    if (this.due.length === 0) this.openPaced();
+    this.openPaced();
     const sent = this.due.shift();
     if (sent === undefined || sent.queued === null) return undefined;
     const { state, cause } = sent.queued;
     const { deliveredStatus: previousStatus, sequence } = sent;
     sent.queued = null;
     sent.deliveredStatus = state.report.status;
-    if (previousStatus === null) this.pace?.begin();
+    // Of first states a period begins only where none is running: others wait for theirs no longer than before.
+    if (previousStatus === null) this.pace?.opens();
     return { state, previousStatus, sequence, cause };
   }
 
@@ -132,10 +135,20 @@ abstract class WatchStream<T> extends PullStream<T> {
     this.onEnd();
   }
 
+  /** What waits may be handed over, too, with a state that does not wait. */
+  protected joinPaced(): void {
+    if (this.due.length > 0) this.release();
+  }
+
   private openPaced(): void {
     if (this.pace === null || this.paced.length === 0) return;
-    if (this.pace.opens()) [this.due, this.paced] = [this.paced, this.due];
+    if (this.pace.opens()) this.release();
     else this.pace.whenOver(() => this.handOver());
+  }
+
+  private release(): void {
+    this.due.push(...this.paced);
+    this.paced = [];
   }
 }
 
@@ -161,6 +174,7 @@ export class UpdateListStream extends WatchStream<readonly MarginUpdate[]> {
   }
 
   protected take(): readonly MarginUpdate[] | undefined {
+    this.joinPaced();
     const updates: MarginUpdate[] = [];
     for (let next = this.takeUpdate(); next !== undefined; next = this.takeUpdate()) updates.push(next);
     return updates.length === 0 ? undefined : updates;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { readAccount } from '../../support/calls/account-reader.js';
 import { unchanged } from '../../support/calls/fingerprint.js';
-import { globalIdOf } from '../../support/calls/global-ids.js';
+import { globalIdOf, uuidOf } from '../../support/calls/global-ids.js';
 import { balancesOf, ledgerOf, versionOf, wrongBalances } from '../../support/calls/trader-calls.js';
 import {
   fill,
@@ -67,6 +67,18 @@ describe('a transfer between two accounts', () => {
     expect(await ledgerOf(alice, to)).toEqual([`TRANSFER USDT 40 40 ${input.transferId}`]);
     const { ledger } = await readAccount<{ ledger: object }>(alice, to, 'ledger { nodes { reportedAt } }');
     expect(ledger).toEqual({ nodes: [{ reportedAt: input.at }] });
+  });
+
+  it('has one instant on both sides, though one account changed later than its request began', async () => {
+    const [from, to] = await two();
+    const { db, hotAccounts } = app.app.services;
+    await db.$executeRaw`UPDATE accounts SET changed_at = now() + interval '3 seconds' WHERE id = ${uuidOf(to)}::uuid`;
+    hotAccounts.clear();
+    expect((await recordAccountTransfer(service, transfer(from, to))).errors).toEqual([]);
+    const instants = await db.$queryRaw<{ at: Date }[]>`
+      SELECT DISTINCT at FROM ledger_entries
+      WHERE kind = 'TRANSFER' AND account_id IN (${uuidOf(from)}::uuid, ${uuidOf(to)}::uuid)`;
+    expect(instants).toHaveLength(1);
   });
 
   it('that comes again is known, though the sender has nothing left', async () => {

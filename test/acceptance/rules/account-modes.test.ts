@@ -160,18 +160,22 @@ describe('all of them', () => {
     ['setCollateralMode', { collateralMode: 'SINGLE_ASSET' }],
   ];
 
-  it.each(inputs)('%s is for the owner only, and says no more of others than of none', async (name, input) => {
-    const id = await openAccount(service, { venue: 'ASCENDEX' });
-    const before = await fingerprint(app.app.services.db);
-    const none = await call(alice, name, { ...input, accountId: 'nonsense' });
-    expect(refusals(none)).toEqual([refusal('ACCOUNT_NOT_FOUND', 'accountId')]);
-    for (const api of [await app.as('bob', 'TRADER'), await app.as('boss', 'TRADER', 'ADMIN')]) {
-      expect(await call(api, name, { ...input, accountId: id })).toEqual(none);
-    }
-    const { errors } = await service.send(mutationOf(name), { input: { ...input, accountId: id } });
-    expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['FORBIDDEN']);
-    expect(await fingerprint(app.app.services.db)).toEqual(before);
-  });
+  it.each(inputs)(
+    "%s is for the owner and the venue's systems, and says no more of others than of none",
+    async (name, input) => {
+      const id = await openAccount(service, { venue: 'ASCENDEX' });
+      const before = await fingerprint(app.app.services.db);
+      const none = await call(alice, name, { ...input, accountId: 'nonsense' });
+      expect(refusals(none)).toEqual([refusal('ACCOUNT_NOT_FOUND', 'accountId')]);
+      for (const api of [await app.as('bob', 'TRADER'), await app.as('boss', 'TRADER', 'ADMIN')]) {
+        expect(await call(api, name, { ...input, accountId: id })).toEqual(none);
+      }
+      const admin = await app.as('root', 'ADMIN');
+      const { errors } = await admin.send(mutationOf(name), { input: { ...input, accountId: id } });
+      expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['FORBIDDEN']);
+      expect(await fingerprint(app.app.services.db)).toEqual(before);
+    },
+  );
 
   it('are answered one after the other within one request', async () => {
     const id = await openAccount(service, { venue: 'ASCENDEX' });

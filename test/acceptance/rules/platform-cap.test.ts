@@ -23,7 +23,7 @@ import {
 import { until } from '../../support/until.js';
 
 /** A venue for each case: what one fills up is not in the way of the next. */
-const VENUES = ['CAP1', 'CAP2', 'CAP3', 'CAP4', 'CAP5', 'CAP6'];
+const VENUES = ['CAP1', 'CAP2', 'CAP3', 'CAP4', 'CAP5', 'CAP6', 'CAP7'];
 
 let folder: string;
 let database: TestDatabase;
@@ -72,6 +72,11 @@ async function used(venue: string): Promise<string | undefined> {
   return collateralRatios[0]?.platformUsed;
 }
 
+async function move(fromAccountId: string, toAccountId: string, quantity: string): Promise<object[]> {
+  const input = { transferId: `${fromAccountId}-${quantity}`, fromAccountId, toAccountId, asset: 'BTC', quantity };
+  return [...(await recordAccountTransfer(service, { ...input, at: new Date().toISOString() })).errors];
+}
+
 const REACHED = { code: 'PLATFORM_CAP_REACHED', field: ['input', 'transfers', '0', 'quantity'] };
 
 it('refuses a deposit that would lift the sum above the cap, and takes one that fills it up', async () => {
@@ -118,10 +123,6 @@ it('lets coins move between accounts that use it, and refuses more of those that
   await recordTransfers(service, transfer(a, 'BTC', '4'), transfer(b, 'BTC', '6'), transfer(single, 'BTC', '5'));
   await recordTransfers(service, transfer(c, 'BTC', '2'));
   expect(await used('CAP6')).toBe('10');
-  const move = async (fromAccountId: string, toAccountId: string, quantity: string): Promise<object[]> => {
-    const input = { transferId: `${fromAccountId}-${quantity}`, fromAccountId, toAccountId, asset: 'BTC', quantity };
-    return [...(await recordAccountTransfer(service, { ...input, at: new Date().toISOString() })).errors];
-  };
   // The room that a coin leaves is there for it where it comes.
   expect(await move(a, c, '2')).toEqual([]);
   expect(await used('CAP6')).toBe('10');
@@ -132,6 +133,28 @@ it('lets coins move between accounts that use it, and refuses more of those that
   expect(await move(b, a, '3')).toMatchObject([{ ...reached, required: '2', available: '1' }]);
   expect(await move(b, single, '4')).toEqual([]);
   expect(await used('CAP6')).toBe('8');
+});
+
+it('lets coins move while more is in use than the cap, and refuses to lift the sum', async () => {
+  const [a, b, c, d] = [await open('CAP7'), await open('CAP7'), await open('CAP7'), await open('CAP7')];
+  const single = await open('CAP7', 'SINGLE_ASSET');
+  await recordTransfers(service, transfer(a, 'BTC', '4'), transfer(b, 'BTC', '4'), transfer(single, 'BTC', '5'));
+  // What a venue credits is a fact, and asks for no room.
+  const entry = {
+    entryId: 'over',
+    accountId: c,
+    asset: 'BTC',
+    quantity: '4',
+    kind: 'EARN',
+    at: new Date().toISOString(),
+  };
+  const mutation = `mutation ($input: RecordLedgerEntriesInput!) { recordLedgerEntries(input: $input) { recorded } }`;
+  await service.ask(mutation, { input: { entries: [entry] } });
+  expect(await used('CAP7')).toBe('12');
+  expect(await move(c, d, '2')).toEqual([]);
+  expect(await used('CAP7')).toBe('12');
+  const reached = { code: 'PLATFORM_CAP_REACHED', field: ['input', 'toAccountId'] };
+  expect(await move(single, d, '1')).toMatchObject([{ ...reached, required: '1', available: '0' }]);
 });
 
 it('of single-asset accounts counts nothing until they change their mode', async () => {
