@@ -15,6 +15,7 @@ const VALUES = [
   'CollateralContribution',
   'CollateralRatioImpact',
   'CollateralTier',
+  'Fraction',
   'GuardRails',
   'InstrumentSetting',
   'InterestEstimate',
@@ -35,6 +36,7 @@ const VALUES = [
   'StatusTransition',
   'StressPoint',
   'TierContribution',
+  'TransferFloor',
   'UserError',
   // Whoever asks: one to a token, and a client has one token at a time.
   'Viewer',
