@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { Decimal } from '../src/margin/decimal.js';
+import { Fraction } from '../src/margin/fraction.js';
 import type { Market, PriceState } from '../src/margin/model.js';
 
 /**
@@ -30,6 +31,8 @@ export function translated<T>(value: T, decimal: (text: string) => Decimal): T {
   const translate = (each: unknown): unknown => {
     if (typeof each !== 'object' || each === null) return each;
     if (each instanceof Decimal) return decimal(each.toFixed());
+    if (each instanceof Fraction)
+      return new Fraction(decimal(each.numerator.toFixed()), decimal(each.denominator.toFixed()));
     if (each instanceof Map) return new Map(Array.from(each, ([key, inner]) => [key, translate(inner)]));
     if (Array.isArray(each)) return each.map(translate);
     return Object.fromEntries(Object.entries(each).map(([name, inner]) => [name, translate(inner)]));
