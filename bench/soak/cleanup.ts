@@ -25,7 +25,7 @@ export function temporaryFolder(prefix: string): string {
   return folder;
 }
 
-/** It stays, for whoever looks into what went wrong. */
+/** It stays, so that what went wrong can be looked into. */
 export function keep(folder: string): void {
   folders.delete(folder);
 }

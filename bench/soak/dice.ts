@@ -1,4 +1,4 @@
-/** Random choices, the same for the same seed (Mulberry32) in the same order. Whoever acts by itself has its own. */
+/** Random choices, the same for the same seed (Mulberry32) in the same order. Each actor has its own. */
 export class Dice {
   constructor(private state: number) {}
 

@@ -1,6 +1,6 @@
 /**
  * What happens at the venue: prices move, and accounts trade, deposit and withdraw, through whichever server answers.
- * Whatever got no answer is sent again with the same ids, as clients are told to.
+ * A request without an answer is sent again with the same ids, as docs/ingest.md asks.
  */
 import { randomUUID } from 'node:crypto';
 

@@ -3,7 +3,7 @@
  * last commits, or a backup that is restored, begins another one. Then all that servers keep in memory may be of a state
  * that the database no longer has. Every server looks each second whether the database is still the one that it knows.
  *
- * Whoever finds another one stores that a new history begins (table `histories`): it ends all terms, and lets alerts be
+ * A server that finds another one stores that a new history begins (table `histories`): it ends all terms, and lets alerts be
  * numbered far beyond any number of the lost one. No number is ever used twice, so that every cursor keeps its meaning.
  * Then each server reads everything anew.
  */

@@ -3,7 +3,7 @@
  * collateral. A transaction that raises the sum locks the ratio while it adds up. So of two deposits racing for the
  * last coins, in any process, the second finds what the first has left.
  *
- * The order of locks is the same everywhere: idempotency key, then accounts by id, then caps by ratio key. So whoever has
+ * The order of locks is the same everywhere: idempotency key, then accounts by id, then caps by ratio key. So a change that has
  * a cap waits for no account, and a locked account holds up no deposit to another one. Reported fills and entries lock no
  * cap, since they are never refused. Withdrawals lock none, since they only make room.
  */

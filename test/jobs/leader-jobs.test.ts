@@ -49,7 +49,7 @@ it('a term that ends while the database is away is not held up by a pause', asyn
   expect(await Promise.race([jobs.then(() => 'ended'), sleep(250, null).then(() => 'held up')])).toBe('ended');
 });
 
-it('a leader knows what its predecessor knew of accounts, though nobody has told it', async () => {
+it('a leader knows what its predecessor knew of accounts, though no notice has come', async () => {
   const app = await startTestApp({ startApp });
   closers.push(() => app.close());
   const service = await app.as('venue', 'SERVICE');

@@ -8,6 +8,7 @@ import {
   UpdateStream,
   type MarginUpdate,
   type WatchOptions,
+  type Watcher,
 } from '../../risk/streams/watch-stream.js';
 import { isUuid } from '../../platform/ids.js';
 import { ANY_ROLE, Access, maySee, viewerOf, watchesNothing } from '../types/access.js';
@@ -42,10 +43,15 @@ const MIN_CHANGE: Decimal = decimal('0.001');
 
 const MAX_PERIOD_SECONDS = 3_600;
 
-const IDS_DESCRIPTION = 'The accounts, from 1 to 100.';
-const MIN_CHANGE_DESCRIPTION =
-  'How far a margin ratio must have moved since the last state, from 0 on; 0: after whatever is different in the ' +
-  'account, its policy, or its wallet value, margin balance, initial collateral and maintenance margin; null: 0.001.';
+/** Arguments of both subscriptions. */
+const accountIdsArg = Arg('accountIds', () => [ID], { description: 'The accounts, from 1 to 100.' });
+const minChangeArg = Arg('minChange', () => DecimalScalar, {
+  nullable: true,
+  defaultValue: MIN_CHANGE,
+  description:
+    'How far a margin ratio must have moved since the last state, from 0 on; 0: after whatever is different in the ' +
+    'account, its policy, or its wallet value, margin balance, initial collateral and maintenance margin; null: 0.001.',
+});
 
 interface WatchArgs {
   readonly accountIds: readonly string[];
@@ -79,20 +85,12 @@ export class MarginRatioChangedResolver {
       '(SNAPSHOT), then its full state again whenever the ratio or that of an isolated position has moved by ' +
       '`minChange`, the status of either has changed, or a price that it takes has become stale or fresh again. States ' +
       'in between may be skipped; the last one never is.',
-    subscribe: async ({ args, context }) => {
-      const options = await optionsOf(args as WatchArgs, context as Context);
-      return (context as Context).loop.watch(new UpdateStream(options));
-    },
+    subscribe: watchBy(UpdateStream),
   })
   marginRatioChanged(
     @Root() update: MarginUpdate,
-    @Arg('accountIds', () => [ID], { description: IDS_DESCRIPTION }) _accountIds: string[],
-    @Arg('minChange', () => DecimalScalar, {
-      nullable: true,
-      defaultValue: MIN_CHANGE,
-      description: MIN_CHANGE_DESCRIPTION,
-    })
-    _minChange: Decimal | null,
+    @accountIdsArg _accountIds: string[],
+    @minChangeArg _minChange: Decimal | null,
     @Arg('every', () => Int, {
       nullable: true,
       description:
@@ -111,20 +109,12 @@ export class MarginRatioChangedResolver {
       'Any role, as of `marginRatioChanged`. The same states, for screens of many accounts on slow networks: at most one message in ' +
       '`every` seconds, with the newest state of each account that has moved. First the state of each account, in one ' +
       'message or a few. Alerts do not wait: they come by `riskAlerts`.',
-    subscribe: async ({ args, context }) => {
-      const options = await optionsOf(args as WatchArgs, context as Context);
-      return (context as Context).loop.watch(new UpdateListStream(options));
-    },
+    subscribe: watchBy(UpdateListStream),
   })
   marginRatiosChanged(
     @Root() updates: readonly MarginUpdate[],
-    @Arg('accountIds', () => [ID], { description: IDS_DESCRIPTION }) _accountIds: string[],
-    @Arg('minChange', () => DecimalScalar, {
-      nullable: true,
-      defaultValue: MIN_CHANGE,
-      description: MIN_CHANGE_DESCRIPTION,
-    })
-    _minChange: Decimal | null,
+    @accountIdsArg _accountIds: string[],
+    @minChangeArg _minChange: Decimal | null,
     @Arg('every', () => Int, {
       nullable: true,
       defaultValue: 1,
@@ -134,6 +124,14 @@ export class MarginRatioChangedResolver {
   ): readonly MarginUpdate[] {
     return updates;
   }
+}
+
+/** Subscribes by a stream of this class. */
+function watchBy<S extends Watcher & AsyncIterable<unknown>>(Stream: new (options: WatchOptions) => S) {
+  return async ({ args, context }: { args: object; context: unknown }): Promise<S> => {
+    const options = await optionsOf(args as WatchArgs, context as Context);
+    return (context as Context).loop.watch(new Stream(options));
+  };
 }
 
 /** What is watched: accounts that the viewer may see, by the arguments of the subscription. */

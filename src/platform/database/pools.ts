@@ -84,7 +84,7 @@ export class Pools {
   private sweep(): void {
     for (const pool of this.pools) {
       for (let idle = pool.idleCount; idle > 0; idle--) {
-        // A server that is away is reported to whoever needs a session next.
+        // A server that is away is reported by the next request for a session.
         pool.connect().then(
           (client) => client.release(),
           () => undefined,

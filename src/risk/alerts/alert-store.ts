@@ -173,7 +173,7 @@ export async function storeChunk(
 
 /**
  * Statuses that were alerted in a lost history, after the last alert that it shares with this one. A unit of which the
- * new history has an alert is told already. Safe to repeat, and for several servers at once.
+ * new history has an alert is known already. Safe to repeat, and for several servers at once.
  */
 export async function storeLostStatuses(
   db: Database,

@@ -38,7 +38,7 @@ const PAGE = 500;
 const FIRST_PAGE = 1_000;
 const VERSIONS = 10_000;
 
-/** Whoever looks at all accounts must wait: they are still being read. */
+/** Questions about all accounts must wait: the accounts are still being read. */
 export class AccountsLoadingError extends Error {
   /** @param read how many are there so far */
   constructor(read: number) {

@@ -35,7 +35,7 @@ export class CycleWork {
   }
 
   /**
-   * Whoever changed an account may have stored prices before. At older ones a new position would be unpriced, or in
+   * The caller that changed an account may have stored prices before. At older ones a new position would be unpriced, or in
    * liquidation, for a moment. So accounts come first, then all prices that are stored by then.
    */
   async pricesAfter(): Promise<PriceSnapshot> {

@@ -94,7 +94,7 @@ export class MarginLoop {
     return this.read;
   }
 
-  /** For whoever looks at all accounts. Throws AccountsLoadingError while the start reads them. */
+  /** For questions about all accounts. Throws AccountsLoadingError while the start reads them. */
   get allAccounts(): AccountCache {
     if (this.read !== null) throw new AccountsLoadingError(this.read);
     return this.accounts;

@@ -31,7 +31,7 @@ function withdrawals(trader: Api, accountId: string, count: number): Promise<Wit
   );
 }
 
-it('sixty withdrawals of one trader are made or told, while reads and writes of others come in between', async () => {
+it('sixty withdrawals of one trader are made or refused, while reads and writes of others come in between', async () => {
   const { service, own, other } = await start();
   const [alice, bob] = [await app.as('alice', 'TRADER'), await app.as('bob', 'TRADER')];
   const steps = {
@@ -74,7 +74,7 @@ it('sixty withdrawals of one trader are made or told, while reads and writes of 
   });
 });
 
-it('of more writes than may wait the trader is told, and those are not made', async () => {
+it('writes beyond those that may wait are refused, and not made', async () => {
   const { service, own } = await start({ LIMIT_WRITES_PER_VIEWER: '1' });
   const alice = await app.as('alice', 'TRADER');
   const answers = await withdrawals(alice, own, 60);

@@ -1,4 +1,4 @@
-/** A server that is killed under open streams: whoever comes back has every alert, once. */
+/** A server that is killed under open streams: a client that comes back has every alert, once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, expect, it } from '@jest/globals';
@@ -52,7 +52,7 @@ async function listen(api: Api, alerts: Alerts): Promise<void> {
 const ALERT_KILLS = Number(process.env['KILL_ROUNDS'] ?? 1);
 
 it(
-  `whoever comes back has every alert exactly once, though the server was killed (${ALERT_KILLS} times)`,
+  `a client that comes back has every alert exactly once, though the server was killed (${ALERT_KILLS} times)`,
   async () => {
     const database = await createTestDatabase();
     undo.push(() => database.drop());

@@ -1,5 +1,5 @@
 /**
- * Rows of accounts are locked for ten seconds, as by an admin in psql. What is sent to these accounts waits and is told
+ * Rows of accounts are locked for ten seconds, as by an admin in psql. What is sent to these accounts waits and is refused
  * so; nobody else waits.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -98,14 +98,14 @@ function expectBusy(sent: Sent<unknown>, accountId: string): void {
     for (const [name, ms] of Object.entries(longest)) expect([name, ms < WAIT_MS / 2 || ms]).toEqual([name, true]);
   }
 
-  it('of one account: its writes are told within five seconds, all else does not wait, and later ones are served', async () => {
+  it('of one account: its writes are refused within five seconds, all else does not wait, and later ones are served', async () => {
     const { app, service } = await start();
     const { db } = app.app.services;
     const locked = await openAccount(service, { owner: 'alice' });
     const others = [await openLong(service, 'bob'), await openLong(service, 'bob')] as const;
     const bobs = await openAccount(service, { owner: 'bob' });
     const [alice, bob] = [await app.as('alice', 'TRADER'), await app.as('bob', 'TRADER')];
-    // Of an asset with a platform-wide cap: whoever deposits it locks the cap, too.
+    // Of an asset with a platform-wide cap: a deposit locks the cap, too.
     const send = (id: string): Promise<Sent<{ recordTransfers: Batch }>> =>
       timed(service.send(TRANSFERS, { input: { transfers: [transfer(locked, 'BTC', '0.001', id)] } }));
 
@@ -172,7 +172,7 @@ function expectBusy(sent: Sent<unknown>, accountId: string): void {
     await expectLedger(db, []);
   });
 
-  it('of more accounts than there are connections for writes: their writes are told, those of others take less than a second', async () => {
+  it('of more accounts than there are connections for writes: their writes are refused, those of others take less than a second', async () => {
     const { app, service } = await start();
     const locked: string[] = [];
     while (locked.length < 12) locked.push(await openAccount(service));

@@ -1,4 +1,4 @@
-/** Two servers on one PostgreSQL, one of them restarted with an instrument more: the other one is told, and goes on. */
+/** Two servers on one PostgreSQL, one of them restarted with an instrument more: the other one learns of it, and goes on. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { referenceFolder, type OwnVenue } from '../../support/calls/own-venue.js';

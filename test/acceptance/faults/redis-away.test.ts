@@ -88,7 +88,7 @@ async function hasIndex(app: TestApp, price: string, milliseconds: number): Prom
   }
 }
 
-shared('what one server is told the other one knows at once, and does not send again and again', async () => {
+shared('what one server takes the other one knows at once, and does not send again and again', async () => {
   const events: string[] = [];
   // Ready first: what is subscribed to before that makes the client's own check fail, now and then.
   const stranger = new Redis(redis.url, { lazyConnect: true });

@@ -1,4 +1,4 @@
-/** Transfers between two accounts: one fact with two sides, recorded on both or on neither, whoever sends it how often. */
+/** Transfers between two accounts: one fact with two sides, recorded on both or on neither, however often it is sent. */
 import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';

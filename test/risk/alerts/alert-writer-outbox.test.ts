@@ -126,7 +126,7 @@ describe('the outbox', () => {
     await cycle(alertWriter, 0, { [id]: LONG(100) });
     expect(await stored(db)).toEqual(['1 STATUS_CHANGED WARNING -> HEALTHY']);
     expect(await db.outboxItem.count()).toBe(0);
-    // Whoever comes later finds that the new history has said it.
+    // A later server finds that the new history has said it.
     await lost('WARNING');
     expect(await db.outboxItem.count()).toBe(0);
   });

@@ -9,7 +9,7 @@ export interface TcpProxy {
   restore(other?: Target): Promise<void>;
   /**
    * Cuts the wire at the commit of the transaction that sends the text: after the database has answered it, before the
-   * answer is passed on. Resolves when that has happened. Whoever else commits meanwhile does so in peace.
+   * answer is passed on. Resolves when that has happened. Other sessions commit meanwhile.
    */
   cutAtCommitOf(text: string): Promise<void>;
   close(): Promise<void>;
