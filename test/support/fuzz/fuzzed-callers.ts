@@ -74,7 +74,8 @@ const FOR: readonly (readonly [RegExp, readonly Role[]])[] = [
   [/^Admins and services\b/, ['ADMIN', 'SERVICE']],
   [/^Admins\b/, ['ADMIN']],
   [/^Services\b/, ['SERVICE']],
-  [/^Traders, /, ['TRADER']],
+  [/^Traders, on their own accounts; services, on any\./, ['TRADER', 'SERVICE']],
+  [/^Traders, on their own accounts\./, ['TRADER']],
 ];
 
 export function mayCall({ role }: FuzzedCaller, { field }: RootField): boolean {
