@@ -11,7 +11,7 @@ import {
   POSITION_AMOUNTS,
   RULE_SET,
 } from '../src/risk/columns/columns.js';
-import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE } from '../src/risk/columns/rule-columns.js';
+import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE } from '../src/risk/columns/curve-rows.js';
 
 /** Counts the margin units whose ratio has left its quiet range, as far as floats can tell. */
 export function withoutBounds(columns: AccountColumns, units: Uint32Array, count: number): number {

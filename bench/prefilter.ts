@@ -49,7 +49,7 @@ function memory(): number {
 
 function setPrices(columns: AccountColumns, now: Market): void {
   const { prices } = columns.rules;
-  for (const asset of collateral) prices.set(prices.ofAsset(asset), now.index(asset)?.price ?? null);
+  for (const asset of collateral) prices.set(prices.ofAsset(asset, 'USDT'), now.index(asset)?.price ?? null);
   for (const symbol of INSTRUMENTS) prices.set(prices.ofInstrument('VENUE', symbol), now.mark(symbol)?.price ?? null);
 }
 
@@ -104,7 +104,7 @@ function bench(size: number): Record<string, string | number> {
   quietRanges.clear();
   const bytes = memory() - before;
   const all = Array.from(columns.rules.prices.values, (_, price) => price);
-  const priceOf = (asset: string): number[] => [rules.prices.ofAsset(asset)];
+  const priceOf = (asset: string): number[] => [rules.prices.ofAsset(asset, 'USDT')];
 
   const times: Record<'prefiltered' | 'bare' | 'assessed' | 'scattered' | 'row', number[]> = {
     prefiltered: [],

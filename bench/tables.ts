@@ -37,6 +37,7 @@ export function instrumentRules(symbol: string, baseAsset: string): InstrumentRu
   return {
     symbol,
     baseAsset,
+    settlementAsset: 'USDT',
     maxLeverage: decimal(125),
     tiers: TIER_ROWS.map(([floor, cap, rate, amount, leverage], index) => ({
       tier: index + 1,
@@ -51,6 +52,8 @@ export function instrumentRules(symbol: string, baseAsset: string): InstrumentRu
 
 export const PARAMETERS: Omit<Policy, 'assets' | 'collateralRatios' | 'instruments'> = {
   version: 1,
+  unit: 'USDT',
+  singleAsset: 'USDT',
   liquidationRatio: WHOLE,
   liquidatesAtEquality: false,
   maintenanceMethod: 'PROGRESSIVE',

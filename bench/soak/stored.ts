@@ -53,7 +53,8 @@ export class Stored {
   }
 
   async pricesOf(seq: bigint): Promise<PriceSnapshot> {
-    const known = this.prices.get(seq) ?? (await pricesOfBatch(this.db, seq, DAY_MS));
+    const known =
+      this.prices.get(seq) ?? (await pricesOfBatch(this.db, seq, { maxAge: DAY_MS, venues: this.rulebook.venues }));
     if (known === null) throw new Error(`The prices of batch ${seq} are not kept.`);
     this.prices.set(seq, known);
     return known;

@@ -2,8 +2,7 @@
  * Accounts as they were (rules: 12). The state follows the instant of recording: the version in force, the balances by
  * the ledger, the rules and prices of that instant. Then comes the same assessment as now.
  */
-import { SETTLEMENT_ASSET } from '../margin/model.js';
-import { pricesAt } from '../market/price-history.js';
+import { pricesAt, type PastPrices } from '../market/price-history.js';
 import type { PriceSnapshot } from '../market/price-snapshot.js';
 import type { Database, Transaction } from '../platform/database/database.js';
 import { yieldIfBusy } from '../platform/yielding.js';
@@ -42,13 +41,14 @@ export async function marginsAt(
     { db, rulebook },
     asked.filter((past) => outOfTime(past, now) === null),
   );
-  const priced = [...holdings].filter(([, held]) => needsPrices(held)).map(([{ at }]) => at.getTime());
-  const prices = await readPrices(db, new Set(priced), board.maxAge);
+  const arePriced = (held: Holdings): boolean => needsPrices(held, rulebook.venues.get(held.account.venue)?.unit);
+  const priced = [...holdings].filter(([, held]) => arePriced(held)).map(([{ at }]) => at.getTime());
+  const prices = await readPrices(db, new Set(priced), { maxAge: board.maxAge, venues: rulebook.venues });
   const margins = new Map<PastAccount, MarginState>();
   // By instant, so that the rulebook assembles the rules of each only once.
   for (const [past, held] of [...holdings].sort(([a], [b]) => a.at.getTime() - b.at.getTime())) {
     await yieldIfBusy();
-    const markets = needsPrices(held) ? prices.get(past.at.getTime()) : NO_PRICES;
+    const markets = arePriced(held) ? prices.get(past.at.getTime()) : NO_PRICES;
     if (markets !== undefined) margins.set(past, marginState(held, rulebook, markets, past.at));
   }
   // Versions or prices may not be kept that far back.
@@ -65,11 +65,11 @@ function outOfTime({ account, at }: PastAccount, now: Date): NoMarginAt | null {
   return at > now ? 'IN_THE_FUTURE' : null;
 }
 
-/** USDT alone needs no price. */
-function needsPrices({ balances, positions }: Holdings): boolean {
+/** The venue's unit alone needs no price. */
+function needsPrices({ balances, positions }: Holdings, unit: string | undefined): boolean {
   return (
     [...positions.values()].some(({ size }) => !size.isZero()) ||
-    [...balances].some(([asset, quantity]) => asset !== SETTLEMENT_ASSET && !quantity.isZero())
+    [...balances].some(([asset, quantity]) => asset !== unit && !quantity.isZero())
   );
 }
 
@@ -79,12 +79,12 @@ const NO_PRICES: Markets = { marketOf: () => ({ index: () => null, mark: () => n
 async function readPrices(
   db: Database,
   instants: ReadonlySet<number>,
-  maxAge: number,
+  terms: PastPrices,
 ): Promise<Map<number, PriceSnapshot>> {
   const found = new Map<number, PriceSnapshot>();
   await Promise.all(
     [...instants].map(async (instant) => {
-      const snapshot = await pricesAt(db, new Date(instant), maxAge);
+      const snapshot = await pricesAt(db, new Date(instant), terms);
       if (snapshot !== null) found.set(instant, snapshot);
     }),
   );

@@ -60,7 +60,7 @@ export async function whatIf(
   return { before, after, refusal: made.refusal, stale: made.stale };
 }
 
-/** The state under each shock, in order; `assets` null: all except USDT move. */
+/** The state under each shock, in order; `assets` null: all except the unit move. */
 export function stressed(
   state: MarginState,
   shocks: readonly Decimal[],

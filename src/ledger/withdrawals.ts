@@ -5,7 +5,6 @@
 import { assessMargin } from '../margin/state/assess.js';
 import type { Decimal } from '../margin/decimal.js';
 import { checkMarginAdjustment } from '../margin/change/isolated.js';
-import { SETTLEMENT_ASSET } from '../margin/model.js';
 import { within } from '../margin/refusal.js';
 import { checkTransferOut } from '../margin/solve/transferable.js';
 import type { IdempotentRequest } from '../platform/idempotency.js';
@@ -30,7 +29,7 @@ export interface Withdrawal extends OwnAccount {
 }
 
 export interface MarginAdjustment extends PositionRef, CommandedAccount {
-  /** In USDT; positive: into the margin. */
+  /** In the settlement asset; positive: into the margin. */
   readonly quantity: Decimal;
 }
 
@@ -84,7 +83,7 @@ export async function adjustPositionMargin(
     if (problem !== null) return problem;
     const refusal = checkMarginAdjustment(report, own.quantity, state, market, policy);
     if (refusal !== null) return within(refusal.code === 'ISOLATED_ONLY' ? field : ['quantity'], refusal);
-    locked.post(SETTLEMENT_ASSET, own.quantity.negated(), {
+    locked.post(report.settlementAsset, own.quantity.negated(), {
       kind: 'MARGIN_ADJUSTMENT',
       reference: `position:${key}`,
       reportedAt: null,

@@ -14,7 +14,7 @@ export interface Segment {
   readonly intercept: Decimal;
 }
 
-/** A collateral ratio of one asset: counted value (tiers in USDT) or counted coins (tiers in coins) by the amount held. */
+/** A collateral ratio of one asset: counted value (tiers in the unit) or counted coins (tiers in coins) by the amount held. */
 export interface CollateralCurve {
   /** Contiguous from 0, without jumps; slopes are ratios from 0 to 1. Never empty. */
   readonly segments: readonly Segment[];
@@ -22,7 +22,7 @@ export interface CollateralCurve {
   readonly end: Decimal | null;
 }
 
-/** Maintenance margin in USDT by the notional in USDT; the slope contains the liquidation fee rate. */
+/** Maintenance margin by the notional, both in the quote asset; the slope contains the liquidation fee rate. */
 export interface MaintenanceSegment extends Segment {
   /** The most leverage that the tier allows. */
   readonly maxLeverage: Decimal;
@@ -42,7 +42,7 @@ export function flatRatio(ratio: Decimal): readonly CollateralTier[] {
   return [{ floor: ZERO, cap: null, ratio }];
 }
 
-/** Where a venue leaves the settlement asset out of its table, it counts in full (rules: 3). */
+/** Where a venue leaves its unit out of its table, it counts in full (rules: 3). */
 export const AT_PAR: CollateralTable = { id: '', tierUnit: 'QUOTE_VALUE', tiers: flatRatio(ONE), userCap: null };
 
 /**
@@ -84,16 +84,16 @@ export function initialTable(table: CollateralTable): CollateralTable {
   return table.initialTiers == null ? table : { ...table, tiers: table.initialTiers };
 }
 
-/** What one unit of a table's amounts is worth in USDT: a coin its price, a USDT 1. */
+/** What one unit of a table's amounts is worth in the venue's unit: a coin its price, else 1. */
 export function unitValue(price: Decimal, { tierUnit }: Pick<CollateralTable, 'tierUnit'>): Decimal {
   return tierUnit === 'QUANTITY' ? price : ONE;
 }
 
 /**
- * The amount that goes through the tiers, exact: coins within `userCap`, or their value in USDT.
+ * The amount that goes through the tiers, exact: coins within `userCap`, or their value in the unit.
  *
  * @param quantity in coins, not negative
- * @param price in USDT
+ * @param price in the venue's unit
  */
 export function countedAmount(quantity: Decimal, price: Decimal, { tierUnit, userCap }: CollateralTable): Decimal {
   const counted = userCap === null ? quantity : min(quantity, userCap);
@@ -102,7 +102,7 @@ export function countedAmount(quantity: Decimal, price: Decimal, { tierUnit, use
 
 /**
  * Coins above which a balance counts for more than 0 at some price (rules: 2); null: none does, at any price. Tiers in
- * USDT are reached by any quantity, if the price is high enough.
+ * value are reached by any quantity, if the price is high enough.
  */
 export function countsAbove({ tierUnit, tiers, userCap }: Omit<CollateralTable, 'id'>): Decimal | null {
   const first = tiers.find(({ ratio }) => ratio.gt(ZERO));
@@ -143,7 +143,7 @@ export function maintenanceCurve(
 }
 
 /**
- * The amounts that a table deducts, in USDT, exact. PROGRESSIVE: amount[n] = amount[n-1] + floor[n] x (rate[n] -
+ * The amounts that a table deducts, in the quote asset, exact. PROGRESSIVE: amount[n] = amount[n-1] + floor[n] x (rate[n] -
  * rate[n-1]), the first is 0, so that the curve has no jump. FLAT: 0.
  */
 export function maintenanceAmounts(

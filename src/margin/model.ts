@@ -1,13 +1,11 @@
 /**
  * The nouns of margin, as plain readonly data. Every rule takes three of them: account, market, policy. Quantities are
- * in units of the asset; prices, values and margins in USDT. A negative balance is a debt. Sizes are positive, and the
- * side says the direction.
+ * in units of the asset. Index prices, values and margins are in the venue's unit. Amounts of one position and of its
+ * instrument's tiers are in the asset that the instrument is quoted in, which is at par with the one it is settled in
+ * (rules: 16). A negative balance is a debt. Sizes are positive, and the side says the direction.
  */
 import { ONE, type Decimal } from './decimal.js';
 import type { Fraction } from './fraction.js';
-
-/** The asset in which every instrument is quoted and settled, and in which everything is valued (rules: 1). */
-export const SETTLEMENT_ASSET = 'USDT';
 
 export type CollateralMode = 'SINGLE_ASSET' | 'MULTI_ASSET';
 export type PositionMode = 'ONE_WAY' | 'HEDGE';
@@ -41,21 +39,21 @@ export interface PositionState {
   readonly side: PositionSide;
   /** In the base asset; greater than 0. */
   readonly size: Decimal;
-  /** What the open size was filled for, in USDT; the average price is only cost / size (rules: 1). */
+  /** What the open size was filled for, in the quote asset; the average price is only cost / size (rules: 1). */
   readonly cost: Decimal;
   /** A whole number from 1. */
   readonly leverage: Decimal;
   readonly marginMode: MarginMode;
-  /** Set aside for this position alone, in USDT; 0 in cross margin. */
+  /** Set aside for this position alone, in the settlement asset; 0 in cross margin. */
   readonly isolatedMargin: Decimal;
 }
 
 // --- What the market says ---
 
 export interface Market {
-  /** The index price of an asset's own, in USDT; null when there never was one. `indexPrice` follows `pricedAs`. */
+  /** The index price of an asset's own, in the venue's unit; null when there never was one. `indexPrice` follows `pricedAs`. */
   index(asset: string): PriceState | null;
-  /** The mark price of an instrument of this venue, in USDT; null when there never was one. */
+  /** The mark price of an instrument of this venue, in its quote asset; null when there never was one. */
   mark(instrument: string): PriceState | null;
 }
 
@@ -66,13 +64,20 @@ export interface PriceState {
   readonly stale: boolean;
 }
 
-/** The settlement asset is the measure of all prices: always 1, never stale (rules: 1). */
-export const SETTLEMENT_PRICE: PriceState = { price: ONE, stale: false };
+/** The unit of a venue, and of an index quote, that names none (rules: 16). */
+export const COMMON_UNIT = 'USDT';
+
+/** A venue's unit is the measure of its prices: always 1, never stale (rules: 16). */
+export const UNIT_PRICE: PriceState = { price: ONE, stale: false };
 
 // --- What the venue's policy is, on the account's chain, at one instant ---
 
 export interface Policy {
   readonly version: number;
+  /** The asset in which the venue values everything (rules: 16). */
+  readonly unit: string;
+  /** The asset that counts in single-asset mode, in full, and no other (rules: 16). */
+  readonly singleAsset: string;
   /** Maintenance margin / margin balance at which liquidation begins; above 0, at most 1. */
   readonly liquidationRatio: Fraction;
   /** True: liquidated at the liquidation ratio already; false: only above it. */
@@ -89,7 +94,7 @@ export interface Policy {
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
   readonly assets: ReadonlyMap<string, AssetRules>;
-  /** By asset. An asset without one counts nothing, USDT in full (rules: 3). */
+  /** By asset. An asset without one counts nothing, the unit in full (rules: 3). */
   readonly collateralRatios: ReadonlyMap<string, CollateralTable>;
   readonly instruments: ReadonlyMap<string, InstrumentRules>;
 }
@@ -141,7 +146,7 @@ export interface CollateralTable {
   readonly countsUnpricedAbove?: Decimal | null;
 }
 
-/** Tiers are contiguous from 0. Floor and cap are in USDT or in coins, as `tierUnit` says (rules: 3). */
+/** Tiers are contiguous from 0. Floor and cap are in the unit or in coins, as `tierUnit` says (rules: 3). */
 export interface CollateralTier {
   readonly floor: Decimal;
   /** Null: without end. Nothing above a last cap counts. */
@@ -153,6 +158,8 @@ export interface CollateralTier {
 export interface InstrumentRules {
   readonly symbol: string;
   readonly baseAsset: string;
+  /** In which profit, loss, fees and isolated margin are booked (rules: 16). */
+  readonly settlementAsset: string;
   readonly maxLeverage: Decimal;
   readonly tiers: readonly MaintenanceTier[];
 }
@@ -164,7 +171,7 @@ export interface MaintenanceTier {
   /** Null: without end; above the last cap the last tier goes on. */
   readonly cap: Decimal | null;
   readonly maintenanceRate: Decimal;
-  /** In USDT. Deducted where the method is PROGRESSIVE; 0 where it is FLAT. */
+  /** In the quote asset. Deducted where the method is PROGRESSIVE; 0 where it is FLAT. */
   readonly maintenanceAmount: Decimal;
   readonly maxLeverage: Decimal;
 }

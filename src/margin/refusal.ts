@@ -17,6 +17,7 @@ export const MARGIN_CODES = [
   'BELOW_MAINTENANCE_MARGIN',
   'PLATFORM_CAP_REACHED',
   'PRICE_UNAVAILABLE',
+  'SETTLEMENT_NOT_ACCEPTED',
   'INVALID_INPUT',
 ] as const;
 export type MarginCode = (typeof MARGIN_CODES)[number];

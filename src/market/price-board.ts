@@ -1,14 +1,17 @@
 /**
- * The newest prices in memory: per asset the newest quote of each source and the index composed of them, per instrument
- * its mark. Reads are synchronous. Writes have two steps, so that the board never shows a price that is not stored:
+ * The newest prices in memory: per asset and unit the newest quote of each source and the index composed of them, per
+ * instrument its mark. Reads are synchronous. Writes have two steps, so that the board never shows a price that is not stored:
  * `compose` makes a price batch of quotes, and `apply` puts it on the board after the database has it.
  */
 import { compositeIndex } from '../margin/state/composite-index.js';
 import type { Decimal } from '../margin/decimal.js';
-import { SETTLEMENT_ASSET, SETTLEMENT_PRICE, type Market } from '../margin/model.js';
-import { marketOf, snapshotOf, type BatchPrices, type PriceSnapshot } from './price-snapshot.js';
-import { markKey } from './quote.js';
+import { COMMON_UNIT, UNIT_PRICE, type Market } from '../margin/model.js';
+import { becameStale, changesBetween, type Entries, type IndexEntry } from './board-entries.js';
+import { indexInUnit } from './index-in-unit.js';
+import { marketOf, snapshotOf, unitOf, type PriceSnapshot } from './price-snapshot.js';
+import { indexKey, markKey } from './quote.js';
 import type {
+  BatchPrices,
   IndexPrice,
   IndexQuote,
   MarkPrice,
@@ -37,16 +40,6 @@ export interface PriceDetail {
   }[];
 }
 
-interface IndexEntry {
-  /** By source. */
-  readonly quotes: ReadonlyMap<string, IndexQuote>;
-  /** Null: the asset never had an index. */
-  readonly index: IndexPrice | null;
-  readonly used: readonly string[];
-  /** The same quotes give the same index until this instant. Later the index has to be composed again. */
-  readonly until: number;
-}
-
 /** What quotes, or the passing of time, change. The database stores `stored` before the board takes the rest. */
 export interface PriceBatch {
   /** One more than the board's newest batch. */
@@ -61,12 +54,6 @@ export interface PriceBatch {
   readonly ignored: ReadonlySet<IndexQuote | MarkQuote>;
   readonly indexEntries: ReadonlyMap<string, IndexEntry>;
   readonly markEntries: ReadonlyMap<string, MarkPrice>;
-}
-
-/** Maps are replaced and never changed: a snapshot holds them. */
-interface Entries {
-  readonly indexes: ReadonlyMap<string, IndexEntry>;
-  readonly marks: ReadonlyMap<string, MarkPrice>;
 }
 
 export class PriceBoard {
@@ -96,23 +83,24 @@ export class PriceBoard {
 
   /** Takes batches that other processes have composed and stored. The prices are then exactly theirs. */
   catchUp(newer: NewerPrices): PriceChanges {
-    const composed = new Map(newer.indexes.map((each) => [each.index.asset, each]));
-    const quotes = new Map<string, Map<string, IndexQuote>>([...composed.keys()].map((asset) => [asset, new Map()]));
+    const composed = new Map(newer.indexes.map((each) => [keyOf(each.index), each]));
+    const quotes = new Map<string, Map<string, IndexQuote>>([...composed.keys()].map((key) => [key, new Map()]));
     for (const quote of newer.quotes) {
-      quotes.set(quote.asset, (quotes.get(quote.asset) ?? new Map<string, IndexQuote>()).set(quote.source, quote));
+      const key = keyOf(quote);
+      quotes.set(key, (quotes.get(key) ?? new Map<string, IndexQuote>()).set(quote.source, quote));
     }
     const indexEntries = new Map<string, IndexEntry>();
-    for (const [asset, bySource] of quotes) {
-      const known = this.entries.indexes.get(asset);
+    for (const [key, bySource] of quotes) {
+      const known = this.entries.indexes.get(key);
       const all = new Map([...(known?.quotes ?? []), ...bySource]);
-      const { index, composedAt } = composed.get(asset) ?? { index: known?.index ?? null, composedAt: null };
+      const { index, composedAt } = composed.get(key) ?? { index: known?.index ?? null, composedAt: null };
       // Without a composed index no batch says when the quotes were last composed: the next batch composes them again.
       if (index === null || index.stale || composedAt === null) {
-        indexEntries.set(asset, { quotes: all, index, used: [], until: -Infinity });
-      } else indexEntries.set(asset, { ...this.composeIndex(asset, all, index, composedAt), index });
+        indexEntries.set(key, { quotes: all, index, used: [], until: -Infinity });
+      } else indexEntries.set(key, { ...this.composeIndex(all, index, composedAt), index });
     }
     const markEntries = new Map(newer.marks.map((mark) => [markKey(mark.venue, mark.instrument), mark]));
-    const changes = this.changes(indexEntries, markEntries);
+    const changes = changesBetween(this.entries, { indexes: indexEntries, marks: markEntries }, this.symbols);
     this.put(indexEntries, markEntries, { seq: newer.seq, at: newer.at });
     return changes;
   }
@@ -126,21 +114,22 @@ export class PriceBoard {
     const ignored = new Set<IndexQuote | MarkQuote>();
     const taken = new Map<string, Map<string, IndexQuote>>();
     for (const quote of quotes) {
-      const bySource = taken.get(quote.asset) ?? new Map<string, IndexQuote>();
-      const known = bySource.get(quote.source) ?? knownIndexes.get(quote.asset)?.quotes.get(quote.source);
-      if (outranks(quote, known, at)) taken.set(quote.asset, bySource.set(quote.source, quote));
+      const key = keyOf(quote);
+      const bySource = taken.get(key) ?? new Map<string, IndexQuote>();
+      const known = bySource.get(quote.source) ?? knownIndexes.get(key)?.quotes.get(quote.source);
+      if (outranks(quote, known, at)) taken.set(key, bySource.set(quote.source, quote));
       else ignored.add(quote);
     }
     const stored = { quotes: [...taken.values()].flatMap((bySource) => [...bySource.values()]) };
-    for (const [asset, { until, index }] of knownIndexes) {
+    for (const [key, { until, index }] of knownIndexes) {
       const hasAged = at > until || (index !== null && !index.stale && isAhead(index.at, at));
-      if (hasAged && !taken.has(asset)) taken.set(asset, new Map());
+      if (hasAged && !taken.has(key)) taken.set(key, new Map());
     }
     const indexEntries = new Map<string, IndexEntry>();
-    for (const [asset, bySource] of taken) {
-      const known = knownIndexes.get(asset);
+    for (const [key, bySource] of taken) {
+      const known = knownIndexes.get(key);
       const all = new Map([...(known?.quotes ?? []), ...bySource]);
-      indexEntries.set(asset, this.composeIndex(asset, all, known?.index ?? null, at));
+      indexEntries.set(key, this.composeIndex(all, known?.index ?? null, at));
     }
     const markEntries = new Map<string, MarkPrice>();
     for (const quote of marks) {
@@ -155,15 +144,15 @@ export class PriceBoard {
         markEntries.set(key, { ...mark, stale: true });
       }
     }
-    const indexes = [...indexEntries].flatMap(([asset, { index }]) => {
-      return index === null || index === knownIndexes.get(asset)?.index ? [] : [index];
+    const indexes = [...indexEntries].flatMap(([key, { index }]) => {
+      return index === null || index === knownIndexes.get(key)?.index ? [] : [index];
     });
     return {
       seq: this.seq + 1n,
       at,
       stored: { ...stored, indexes, marks: [...markEntries.values()] },
-      changes: this.changes(indexEntries, markEntries),
-      becameStale: this.becameStale(indexEntries, markEntries, at),
+      changes: changesBetween(this.entries, { indexes: indexEntries, marks: markEntries }, this.symbols),
+      becameStale: becameStale(this.entries, { indexes: indexEntries, marks: markEntries }, at, this.maxAge),
       ignored,
       indexEntries,
       markEntries,
@@ -174,19 +163,25 @@ export class PriceBoard {
     this.put(batch.indexEntries, batch.markEntries, batch);
   }
 
-  /** The index of an asset, or of the asset that it is priced as. Null: it never had one. */
-  indexDetail(asset: string, now: number): PriceDetail | null {
+  /**
+   * The index of an asset in a unit, or of the asset that it is priced as. Null: it never had one. Its sources are those
+   * in the unit; a product with the common unit shows none.
+   */
+  indexDetail(asset: string, now: number, unit: string = COMMON_UNIT): PriceDetail | null {
     const priced = this.symbols.assets.get(asset)?.pricedAs ?? asset;
-    if (priced === SETTLEMENT_ASSET) {
-      return { ...SETTLEMENT_PRICE, at: new Date(now), staleReason: null, sources: [] };
+    if (priced === unit) return { ...UNIT_PRICE, at: new Date(now), staleReason: null, sources: [] };
+    const index = indexInUnit(priced, unit, pricesOf(this.entries), now, this.maxAge);
+    if (index === null) return null;
+    const entry = this.entries.indexes.get(indexKey(priced, unit));
+    const stale = isStale(index, now, this.maxAge);
+    if (entry === undefined || index !== entry.index) {
+      const staleReason = stale ? whyStale([{ at: index.at }], now, this.maxAge) : null;
+      return { price: index.price, at: new Date(index.at), stale, staleReason, sources: [] };
     }
-    const entry = this.entries.indexes.get(priced);
-    if (entry === undefined || entry.index === null) return null;
-    const stale = isStale(entry.index, now, this.maxAge);
     const sources = [...entry.quotes.values()].sort((a, b) => (a.source < b.source ? -1 : 1));
     return {
-      price: entry.index.price,
-      at: new Date(entry.index.at),
+      price: index.price,
+      at: new Date(index.at),
       stale,
       staleReason: stale ? whyStale(sources, now, this.maxAge) : null,
       sources: sources.map(({ source, price, at }) => {
@@ -209,12 +204,12 @@ export class PriceBoard {
 
   /** Prices as the margin rules see them, for accounts of one venue. They are stale or fresh as of `now`. */
   marketOf(venue: string, now: number): Market {
-    return marketOf(pricesOf(this.entries), venue, now, this.maxAge);
+    return marketOf(pricesOf(this.entries), { venue, unit: unitOf(venue, this.symbols.venues) }, now, this.maxAge);
   }
 
   /** The board as it is now. Later batches do not change the snapshot. Prices are stale or fresh as of `asOf`. */
   snapshot(asOf: Date): PriceSnapshot {
-    return snapshotOf(pricesOf(this.entries), this.seq, asOf, this.maxAge);
+    return snapshotOf(pricesOf(this.entries), this.symbols.venues, this.seq, asOf, this.maxAge);
   }
 
   private put(
@@ -227,20 +222,17 @@ export class PriceBoard {
     this.newest = { seq, at };
   }
 
-  private composeIndex(
-    asset: string,
-    quotes: ReadonlyMap<string, IndexQuote>,
-    last: IndexPrice | null,
-    now: number,
-  ): IndexEntry {
+  /** @param quotes at least one, all of one asset in one unit */
+  private composeIndex(quotes: ReadonlyMap<string, IndexQuote>, last: IndexPrice | null, now: number): IndexEntry {
     const all = [...quotes.values()];
     const fresh = all.filter(({ at }) => !isOld(at, now, this.maxAge));
     const until = Math.min(...fresh.map(({ at }) => at + this.maxAge));
     const composite = compositeIndex(fresh, now, this.maxAge);
+    const [{ asset, unit }] = all as [IndexQuote, ...IndexQuote[]];
     if (composite !== null) {
       // Of all fresh quotes, not of those that were used: this instant never goes back, whichever are dropped.
       const at = Math.max(...fresh.map((quote) => quote.at));
-      return { quotes, index: { asset, price: composite.price, at, stale: false }, used: composite.used, until };
+      return { quotes, index: { asset, unit, price: composite.price, at, stale: false }, used: composite.used, until };
     }
     if (last !== null) return { quotes, index: last.stale ? last : { ...last, stale: true }, used: [], until };
     // An asset whose first quote is old already takes it, stale at once: a last price that is listed as stale says more
@@ -248,53 +240,17 @@ export class PriceBoard {
     const old = fresh.length === 0 ? compositeIndex(all, now, Infinity) : null;
     if (old === null) return { quotes, index: null, used: [], until };
     const at = Math.max(...all.map((quote) => quote.at));
-    return { quotes, index: { asset, price: old.price, at, stale: true }, used: [], until };
+    return { quotes, index: { asset, unit, price: old.price, at, stale: true }, used: [], until };
   }
+}
 
-  private becameStale(
-    indexEntries: ReadonlyMap<string, IndexEntry>,
-    markEntries: ReadonlyMap<string, MarkPrice>,
-    at: number,
-  ): PriceBatch['becameStale'] {
-    const { indexes, marks } = this.entries;
-    const indexSymbols = [...indexEntries]
-      .filter(([asset, { index }]) => index?.stale === true && indexes.get(asset)?.index?.stale !== true)
-      .map(([asset, { quotes }]) => ({ symbol: `index/${asset}`, quotes: [...quotes.values()] }));
-    const markSymbols = [...markEntries]
-      .filter(([key, mark]) => mark.stale && marks.get(key)?.stale !== true)
-      .map(([, mark]) => ({ symbol: `mark/${mark.venue}/${mark.instrument}`, quotes: [mark] }));
-    return [...indexSymbols, ...markSymbols].map(({ symbol, quotes }) => ({
-      symbol,
-      reason: whyStale(quotes, at, this.maxAge),
-    }));
-  }
-
-  private changes(
-    indexEntries: ReadonlyMap<string, IndexEntry>,
-    markEntries: ReadonlyMap<string, MarkPrice>,
-  ): PriceChanges {
-    const { indexes, marks: knownMarks } = this.entries;
-    const isChanged = (before: IndexPrice | MarkPrice | null, now: IndexPrice | MarkPrice): boolean =>
-      before === null || !before.price.eq(now.price) || before.stale !== now.stale;
-    const changed = [...indexEntries].flatMap(([asset, { index }]) => {
-      return index !== null && isChanged(indexes.get(asset)?.index ?? null, index) ? [asset] : [];
-    });
-    const assets = new Set(changed);
-    // Read each time: assets come with new reference data.
-    for (const [symbol, { pricedAs }] of changed.length === 0 ? [] : this.symbols.assets) {
-      if (pricedAs !== null && assets.has(pricedAs)) assets.add(symbol);
-    }
-    const marks = [...markEntries].filter(([key, mark]) => isChanged(knownMarks.get(key) ?? null, mark));
-    return {
-      assets: [...assets],
-      marks: marks.map(([, { venue, instrument }]) => ({ venue, instrument })),
-    };
-  }
+function keyOf({ asset, unit }: { readonly asset: string; readonly unit: string }): string {
+  return indexKey(asset, unit);
 }
 
 function pricesOf({ indexes, marks }: Entries): BatchPrices {
   return {
-    index: (asset) => indexes.get(asset)?.index ?? null,
+    index: (asset, unit) => indexes.get(indexKey(asset, unit))?.index ?? null,
     mark: (venue, instrument) => marks.get(markKey(venue, instrument)) ?? null,
   };
 }

@@ -3,24 +3,32 @@
  * newest row up to that batch. Its key finds the row, however many batches there are.
  */
 import { decimal } from '../margin/decimal.js';
+import { COMMON_UNIT } from '../margin/model.js';
 import type { Database } from '../platform/database/database.js';
 import { Prisma } from '../platform/prisma/client.js';
-import { snapshotOf, type PriceSnapshot, type BatchPrice } from './price-snapshot.js';
+import { snapshotOf, type PriceSnapshot } from './price-snapshot.js';
+import { indexKey, type BatchPrice, type PricedSymbols } from './quote.js';
+
+/** What a board goes by. */
+export interface PastPrices {
+  /** Milliseconds; an older price was stale. */
+  readonly maxAge: number;
+  readonly venues: PricedSymbols['venues'];
+}
 
 /**
  * The prices of an instant: those of the last price batch until then, stale or fresh as of that instant. Where only one
  * batch a minute is kept, the prices are those of the last kept batch, as of the batch's own instant.
  *
- * @param maxAge milliseconds; an older price was stale
  * @returns null when no batch of that instant or before is kept
  */
-export async function pricesAt(db: Database, at: Date, maxAge: number): Promise<PriceSnapshot | null> {
-  return readPriceBatch(db, Prisma.sql`at <= ${at.toISOString()}::timestamptz`, at, maxAge);
+export async function pricesAt(db: Database, at: Date, terms: PastPrices): Promise<PriceSnapshot | null> {
+  return readPriceBatch(db, Prisma.sql`at <= ${at.toISOString()}::timestamptz`, at, terms);
 }
 
 /** The prices of exactly this batch, as of its instant. Null: the batch is not kept. */
-export async function pricesOfBatch(db: Database, seq: bigint, maxAge: number): Promise<PriceSnapshot | null> {
-  return readPriceBatch(db, Prisma.sql`seq = ${seq}`, null, maxAge);
+export async function pricesOfBatch(db: Database, seq: bigint, terms: PastPrices): Promise<PriceSnapshot | null> {
+  return readPriceBatch(db, Prisma.sql`seq = ${seq}`, null, terms);
 }
 
 interface HistoryRow {
@@ -39,7 +47,7 @@ async function readPriceBatch(
   db: Database,
   condition: Prisma.Sql,
   at: Date | null,
-  maxAge: number,
+  { maxAge, venues }: PastPrices,
 ): Promise<PriceSnapshot | null> {
   const rows = await db.$queryRaw<HistoryRow[]>`
     WITH kept AS (SELECT seq, at FROM price_rounds WHERE ${condition} ORDER BY at DESC, seq DESC LIMIT 1)
@@ -48,7 +56,8 @@ async function readPriceBatch(
     FROM kept LEFT JOIN LATERAL (
       SELECT known.symbol, price::text AS price, priced_at AS "pricedAt", stale
       FROM (
-        SELECT 'index/' || asset_symbol AS symbol FROM index_prices
+        SELECT 'index/' || asset_symbol || CASE unit WHEN ${COMMON_UNIT} THEN '' ELSE '/' || unit END AS symbol
+        FROM index_prices
         UNION ALL SELECT 'mark/' || venue_code || '/' || instrument FROM mark_prices
       ) AS known CROSS JOIN LATERAL (
         SELECT price, priced_at, stale FROM price_changes
@@ -62,8 +71,8 @@ async function readPriceBatch(
     if (symbol !== null) prices.set(symbol, { price: decimal(price), at: pricedAt.getTime(), stale });
   }
   const known = {
-    index: (asset: string): BatchPrice | null => prices.get(`index/${asset}`) ?? null,
+    index: (asset: string, unit: string): BatchPrice | null => prices.get(`index/${indexKey(asset, unit)}`) ?? null,
     mark: (venue: string, instrument: string): BatchPrice | null => prices.get(`mark/${venue}/${instrument}`) ?? null,
   };
-  return snapshotOf(known, first.seq, at === null || first.thinned ? first.batchAt : at, maxAge);
+  return snapshotOf(known, venues, first.seq, at === null || first.thinned ? first.batchAt : at, maxAge);
 }

@@ -1,6 +1,7 @@
 /** Prices that no longer change: of the board at one instant, or of the past. */
-import type { Decimal } from '../margin/decimal.js';
-import type { Market, PriceState } from '../margin/model.js';
+import { COMMON_UNIT, type Market, type PriceState } from '../margin/model.js';
+import { indexInUnit } from './index-in-unit.js';
+import type { BatchPrice, BatchPrices, PricedSymbols } from './quote.js';
 import { isStale } from './staleness.js';
 
 /** All prices after one price batch, as of an instant. Later batches do not change it. */
@@ -13,32 +14,28 @@ export interface PriceSnapshot {
   marketOf(venue: string): Market;
 }
 
-/** A price as its batch has left it. */
-export interface BatchPrice {
-  readonly price: Decimal;
-  /** Instant of its newest quote, in milliseconds since 1970. */
-  readonly at: number;
-  /** Whether it was stale when it was composed. A price that was fresh then grows stale by its age. */
-  readonly stale: boolean;
+/** Whose accounts are valued, and in what. */
+export interface VenueOfPrices {
+  readonly venue: string;
+  readonly unit: string;
 }
 
-/** Null: there never was a price. */
-export interface BatchPrices {
-  index(asset: string): BatchPrice | null;
-  mark(venue: string, instrument: string): BatchPrice | null;
+/** The unit of a venue; nobody holds anything at an unknown one. */
+export function unitOf(venue: string, venues: PricedSymbols['venues']): string {
+  return venues.get(venue)?.unit ?? COMMON_UNIT;
 }
 
 /**
- * Prices as the margin rules see them, for accounts of one venue. They are stale or fresh as of `now`. Each price is
- * looked up once, however many accounts need it.
+ * Prices as the margin rules see them, for accounts of one venue, in its unit. They are stale or fresh as of `now`. Each
+ * price is looked up once, however many accounts need it.
  *
  * @param prices must not change any more
  */
-export function marketOf(prices: BatchPrices, venue: string, now: number, maxAge: number): Market {
+export function marketOf(prices: BatchPrices, { venue, unit }: VenueOfPrices, now: number, maxAge: number): Market {
   const state = (known: BatchPrice | null): PriceState | null =>
     known === null ? null : { price: known.price, stale: isStale(known, now, maxAge) };
   return {
-    index: remembered((asset) => state(prices.index(asset))),
+    index: remembered((asset) => state(indexInUnit(asset, unit, prices, now, maxAge))),
     mark: remembered((instrument) => state(prices.mark(venue, instrument))),
   };
 }
@@ -52,7 +49,17 @@ function remembered(look: (symbol: string) => PriceState | null): (symbol: strin
   };
 }
 
-/** @param prices must not change any more */
-export function snapshotOf(prices: BatchPrices, seq: bigint, asOf: Date, maxAge: number): PriceSnapshot {
-  return { seq, asOf, marketOf: (venue) => marketOf(prices, venue, asOf.getTime(), maxAge) };
+/**
+ * @param prices must not change any more
+ * @param venues with the unit of each
+ */
+export function snapshotOf(
+  prices: BatchPrices,
+  venues: PricedSymbols['venues'],
+  seq: bigint,
+  asOf: Date,
+  maxAge: number,
+): PriceSnapshot {
+  const place = (venue: string): VenueOfPrices => ({ venue, unit: unitOf(venue, venues) });
+  return { seq, asOf, marketOf: (venue) => marketOf(prices, place(venue), asOf.getTime(), maxAge) };
 }

@@ -1,9 +1,10 @@
 /** Price batches in the database. Acknowledged prices outlast a restart, and other processes read them here. */
 import { decimal, toPlain } from '../margin/decimal.js';
+import { COMMON_UNIT } from '../margin/model.js';
 import type { Database, Transaction } from '../platform/database/database.js';
 import { Prisma } from '../platform/prisma/client.js';
 import type { PriceBatch } from './price-board.js';
-import type { IndexQuote, MarkPrice, NewerPrices } from './quote.js';
+import { indexKey, type IndexQuote, type MarkPrice, type NewerPrices } from './quote.js';
 
 /** Key of the advisory lock. A transaction that stores a price batch holds the lock to its end. */
 const PRICE_BATCHES_LOCK = 0x70_72_69_63_65_73n;
@@ -44,22 +45,26 @@ export async function storePriceBatch(db: Database | Transaction, { seq, at, sto
     dated_ahead AS (UPDATE price_rounds AS ahead SET at = round.at FROM round WHERE ahead.at > round.at),
     changed_ahead AS (UPDATE price_changes AS ahead SET at = round.at FROM round WHERE ahead.at > round.at),
     quotes AS (
-      INSERT INTO index_quotes (asset_symbol, source, price, at, dated_ahead, round)
-      SELECT asset_symbol, source, price::numeric, quote.at::timestamptz, quote.ahead::boolean, round.seq
+      INSERT INTO index_quotes (asset_symbol, unit, source, price, at, dated_ahead, round)
+      SELECT asset_symbol, unit, source, price::numeric, quote.at::timestamptz, quote.ahead::boolean, round.seq
       FROM round, unnest(
-        ${quotes.map(({ asset }) => asset)}::text[], ${quotes.map(({ source }) => source)}::text[],
+        ${quotes.map(({ asset }) => asset)}::text[], ${quotes.map(({ unit }) => unit)}::text[],
+        ${quotes.map(({ source }) => source)}::text[],
         ${quotes.map(({ price }) => toPlain(price))}::text[], ${quotes.map((quote) => iso(quote.at))}::text[],
         ${quotes.map(({ datedAhead }) => String(datedAhead))}::text[]
-      ) AS quote (asset_symbol, source, price, at, ahead)
-      ON CONFLICT (asset_symbol, source)
+      ) AS quote (asset_symbol, unit, source, price, at, ahead)
+      ON CONFLICT (asset_symbol, unit, source)
       DO UPDATE SET price = excluded.price, at = excluded.at, dated_ahead = excluded.dated_ahead, round = excluded.round
     ),
     index_row AS (
-      SELECT asset_symbol, price::numeric, row.at::timestamptz, stale::boolean, round.seq AS round, round.at AS round_at
+      SELECT asset_symbol, unit, symbol, price::numeric, row.at::timestamptz, stale::boolean, round.seq AS round,
+        round.at AS round_at
       FROM round, unnest(
-        ${indexes.map(({ asset }) => asset)}::text[], ${indexes.map(({ price }) => toPlain(price))}::text[],
+        ${indexes.map(({ asset }) => asset)}::text[], ${indexes.map(({ unit }) => unit)}::text[],
+        ${indexes.map(({ asset, unit }) => `index/${indexKey(asset, unit)}`)}::text[],
+        ${indexes.map(({ price }) => toPlain(price))}::text[],
         ${indexes.map((index) => iso(index.at))}::text[], ${indexes.map(({ stale }) => String(stale))}::text[]
-      ) AS row (asset_symbol, price, at, stale)
+      ) AS row (asset_symbol, unit, symbol, price, at, stale)
     ),
     mark_row AS (
       SELECT venue_code, instrument, source, price::numeric, row.at::timestamptz, ahead::boolean AS ahead,
@@ -72,8 +77,9 @@ export async function storePriceBatch(db: Database | Transaction, { seq, at, sto
       ) AS row (venue_code, instrument, source, price, at, ahead, stale)
     ),
     indexes AS (
-      INSERT INTO index_prices (asset_symbol, price, at, round) SELECT asset_symbol, price, at, round FROM index_row
-      ON CONFLICT (asset_symbol) DO UPDATE SET price = excluded.price, at = excluded.at, round = excluded.round
+      INSERT INTO index_prices (asset_symbol, unit, price, at, round)
+      SELECT asset_symbol, unit, price, at, round FROM index_row
+      ON CONFLICT (asset_symbol, unit) DO UPDATE SET price = excluded.price, at = excluded.at, round = excluded.round
     ),
     marks AS (
       INSERT INTO mark_prices (venue_code, instrument, source, price, at, dated_ahead, round)
@@ -84,7 +90,7 @@ export async function storePriceBatch(db: Database | Transaction, { seq, at, sto
     ),
     changes AS (
       INSERT INTO price_changes (symbol, round, at, price, priced_at, stale)
-      SELECT 'index/' || asset_symbol, round, round_at, price, at, stale FROM index_row
+      SELECT symbol, round, round_at, price, at, stale FROM index_row
       UNION ALL
       SELECT 'mark/' || venue_code || '/' || instrument, round, round_at, price, at, stale FROM mark_row
     )
@@ -102,31 +108,32 @@ export async function lastPriceBatch(db: Database | Transaction): Promise<bigint
 /** What the batches after this one have written, read in one statement. */
 export async function readNewer(db: Database | Transaction, after: bigint): Promise<NewerPrices> {
   const rows = await db.$queryRaw<NewerRow[]>`
-    SELECT 'BATCH' AS kind, '' AS venue, '' AS symbol, '' AS source, '0' AS price, at, at AS "batchAt", false AS ahead,
+    SELECT 'BATCH' AS kind, '' AS venue, '' AS symbol, '' AS unit, '' AS source, '0' AS price, at, at AS "batchAt", false AS ahead,
       false AS stale, seq
     FROM (SELECT seq, at FROM price_rounds ORDER BY seq DESC LIMIT 1) AS last
     UNION ALL
-    SELECT 'QUOTE', '', asset_symbol, source, price::text, at, at, dated_ahead, false, round
+    SELECT 'QUOTE', '', asset_symbol, unit, source, price::text, at, at, dated_ahead, false, round
     FROM index_quotes WHERE round > ${after}
     UNION ALL
-    SELECT 'INDEX', '', asset_symbol, '', row.price::text, row.at, change.at, false, stale, row.round
+    SELECT 'INDEX', '', asset_symbol, unit, '', row.price::text, row.at, change.at, false, stale, row.round
     FROM index_prices AS row
-    JOIN price_changes AS change ON symbol = 'index/' || asset_symbol AND change.round = row.round
+    JOIN price_changes AS change ON change.round = row.round
+      AND symbol = 'index/' || asset_symbol || CASE unit WHEN ${COMMON_UNIT} THEN '' ELSE '/' || unit END
     WHERE row.round > ${after}
     UNION ALL
-    SELECT 'MARK', venue_code, instrument, source, row.price::text, row.at, change.at, dated_ahead, stale, row.round
+    SELECT 'MARK', venue_code, instrument, '', source, row.price::text, row.at, change.at, dated_ahead, stale, row.round
     FROM mark_prices AS row
     JOIN price_changes AS change ON symbol = 'mark/' || venue_code || '/' || instrument AND change.round = row.round
     WHERE row.round > ${after}`;
   const newer = { seq: 0n, at: -Infinity };
   const [quotes, indexes, marks]: [IndexQuote[], NewerPrices['indexes'][number][], MarkPrice[]] = [[], [], []];
-  for (const { kind, venue, symbol, source, ahead: datedAhead, stale, seq, batchAt, ...row } of rows) {
+  for (const { kind, venue, symbol, unit, source, ahead: datedAhead, stale, seq, batchAt, ...row } of rows) {
     const at = row.at.getTime();
     const price = decimal(row.price);
     if (kind === 'BATCH') Object.assign(newer, { seq, at });
-    else if (kind === 'QUOTE') quotes.push({ asset: symbol, source, price, at, datedAhead });
+    else if (kind === 'QUOTE') quotes.push({ asset: symbol, unit, source, price, at, datedAhead });
     else if (kind === 'INDEX') {
-      indexes.push({ index: { asset: symbol, price, at, stale }, composedAt: batchAt.getTime() });
+      indexes.push({ index: { asset: symbol, unit, price, at, stale }, composedAt: batchAt.getTime() });
     } else marks.push({ venue, instrument: symbol, source, price, at, datedAhead, stale });
   }
   return { ...newer, quotes, indexes, marks };
@@ -137,6 +144,8 @@ interface NewerRow {
   readonly venue: string;
   /** Asset or instrument. */
   readonly symbol: string;
+  /** Of an index and of its quotes. */
+  readonly unit: string;
   readonly source: string;
   readonly price: string;
   readonly at: Date;

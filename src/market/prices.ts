@@ -151,7 +151,8 @@ export class Prices {
 
   /** The prices after a past batch of any process. Null: the batch is not kept. */
   async snapshotOf(seq: bigint): Promise<PriceSnapshot | null> {
-    return pricesOfBatch(this.options.db, seq, this.options.maxAge);
+    const { db, maxAge, symbols } = this.options;
+    return pricesOfBatch(db, seq, { maxAge, venues: symbols.venues });
   }
 
   /** Resolves when every batch that began before has ended. */

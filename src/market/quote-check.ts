@@ -1,6 +1,6 @@
 /** Checks a published quote: its price, source, instant, and asset or instrument. */
 import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
-import { SETTLEMENT_ASSET } from '../margin/model.js';
+import { COMMON_UNIT } from '../margin/model.js';
 import { refuse } from '../margin/refusal.js';
 import { isAhead } from './staleness.js';
 import type { IndexQuote, MarkQuote, PricedSymbols } from './quote.js';
@@ -9,9 +9,11 @@ import type { Refusal } from './refusal.js';
 /** Either `asset`, or `venue` with `instrument`. */
 export interface QuoteInput {
   readonly asset?: string | null;
+  /** What the price of an asset is in; null: USDT. */
+  readonly unit?: string | null;
   readonly venue?: string | null;
   readonly instrument?: string | null;
-  /** In USDT. */
+  /** Of an asset in `unit`, of an instrument in its quote asset. */
   readonly price: Decimal;
   readonly source: string;
   readonly at: Date;
@@ -33,9 +35,15 @@ export function checkQuote(quote: QuoteInput, symbols: PricedSymbols, now: numbe
   const venue = quote.venue ?? null;
   const instrument = quote.instrument ?? null;
   if (asset !== null && venue === null && instrument === null) {
-    return problemOfAsset(asset, symbols) ?? { asset, source, price, ...dated };
+    const unit = quote.unit ?? COMMON_UNIT;
+    return (
+      problemOfUnit(unit, symbols) ?? problemOfAsset(asset, unit, symbols) ?? { asset, unit, source, price, ...dated }
+    );
   }
   if (asset === null && venue !== null && instrument !== null) {
+    if (quote.unit != null) {
+      return refuse('INVALID_INPUT', 'A mark is in the quote asset of its instrument: leave `unit` out.', ['unit']);
+    }
     return problemOfInstrument(venue, instrument, symbols) ?? { venue, instrument, source, price, ...dated };
   }
   return refuse('INVALID_INPUT', 'Expected either `asset`, or `venue` with `instrument`.', ['asset']);
@@ -61,14 +69,17 @@ function problemOfSource(source: string): Refusal | null {
   return refuse('INVALID_INPUT', message, ['source']);
 }
 
-function problemOfAsset(asset: string, { assets }: PricedSymbols): Refusal | null {
+function problemOfUnit(unit: string, { venues }: PricedSymbols): Refusal | null {
+  const units = new Set([COMMON_UNIT, ...[...venues.values()].map((venue) => venue.unit)]);
+  if (units.has(unit)) return null;
+  const known = [...units].sort().join(', ');
+  return refuse('INVALID_INPUT', `Expected the unit of a venue (${known}), got ${JSON.stringify(unit)}.`, ['unit']);
+}
+
+function problemOfAsset(asset: string, unit: string, { assets }: PricedSymbols): Refusal | null {
   const known = assets.get(asset);
-  if (asset === SETTLEMENT_ASSET) {
-    return refuse(
-      'INVALID_INPUT',
-      `${SETTLEMENT_ASSET} is what everything is valued in: its price is 1 and takes no quotes.`,
-      ['asset'],
-    );
+  if (asset === unit) {
+    return refuse('INVALID_INPUT', `${asset} in ${unit} is always 1 and takes no quotes.`, ['asset']);
   }
   if (known === undefined) return refuse('ASSET_NOT_FOUND', 'There is no such asset.', ['asset']);
   if (known.pricedAs === null) return null;

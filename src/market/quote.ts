@@ -1,4 +1,5 @@
 import type { Decimal } from '../margin/decimal.js';
+import { COMMON_UNIT } from '../margin/model.js';
 
 /** When a quote held (rules: 2). */
 interface Quoted {
@@ -11,8 +12,10 @@ interface Quoted {
 /** The price of an asset by one source. */
 export interface IndexQuote extends Quoted {
   readonly asset: string;
+  /** The asset that the price is in. */
+  readonly unit: string;
   readonly source: string;
-  /** In USDT, greater than 0. */
+  /** In the unit, greater than 0. */
   readonly price: Decimal;
 }
 
@@ -21,14 +24,15 @@ export interface MarkQuote extends Quoted {
   readonly venue: string;
   readonly instrument: string;
   readonly source: string;
-  /** In USDT, greater than 0. */
+  /** In the instrument's quote asset, greater than 0. */
   readonly price: Decimal;
 }
 
 /** An index composed of quotes. */
 export interface IndexPrice {
   readonly asset: string;
-  /** In USDT, greater than 0, 18 digits. */
+  readonly unit: string;
+  /** In the unit, greater than 0, 18 digits. */
   readonly price: Decimal;
   /** Instant of its newest fresh quote, in milliseconds since 1970. */
   readonly at: number;
@@ -44,7 +48,7 @@ export interface MarkPrice extends MarkQuote {
 /** Everything that can have a price. */
 export interface PricedSymbols {
   readonly assets: ReadonlyMap<string, { readonly pricedAs: string | null }>;
-  readonly venues: ReadonlyMap<string, unknown>;
+  readonly venues: ReadonlyMap<string, { readonly unit: string }>;
   /** By venue, then symbol. */
   readonly instruments: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
 }
@@ -72,6 +76,27 @@ export interface NewerPrices {
 export interface PriceChanges {
   readonly assets: readonly string[];
   readonly marks: readonly { readonly venue: string; readonly instrument: string }[];
+}
+
+/** A price as its batch has left it. */
+export interface BatchPrice {
+  readonly price: Decimal;
+  /** Instant of its newest quote, in milliseconds since 1970. */
+  readonly at: number;
+  /** Whether it was stale when it was composed. A price that was fresh then grows stale by its age. */
+  readonly stale: boolean;
+}
+
+/** Null: there never was a price. */
+export interface BatchPrices {
+  /** Composed of quotes in this unit. */
+  index(asset: string, unit: string): BatchPrice | null;
+  mark(venue: string, instrument: string): BatchPrice | null;
+}
+
+/** "BTC"; "BTC/USDC" where the price is not in the common unit. Symbols of assets hold no slash. */
+export function indexKey(asset: string, unit: string): string {
+  return unit === COMMON_UNIT ? asset : `${asset}/${unit}`;
 }
 
 /** Codes hold no NUL: no two pairs share a key. */

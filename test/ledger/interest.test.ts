@@ -44,7 +44,10 @@ beforeAll(async () => {
   const past = Date.parse('2026-01-01T00:00:00Z');
   for (const { board } of processes) {
     const quotes = ['BTC', 'USD1'].map((asset) => {
-      return { ...{ asset, source: 'long ago', price: decimal('1') }, ...{ at: past, datedAhead: false } };
+      return {
+        ...{ asset, unit: 'USDT', source: 'long ago', price: decimal('1') },
+        ...{ at: past, datedAhead: false },
+      };
     });
     board.apply(board.compose(quotes, [], past));
   }
@@ -207,7 +210,14 @@ it('exchanges once at the end of a catch-up', async () => {
   const id = await account(opened);
   await postEntry(id, 'BTC', '1', opened);
   await postEntry(id, 'USDT', '-9999.95', opened);
-  const quote = { asset: 'BTC', source: 'test', price: decimal('60000'), at: now.getTime(), datedAhead: false };
+  const quote = {
+    asset: 'BTC',
+    unit: 'USDT',
+    source: 'test',
+    price: decimal('60000'),
+    at: now.getTime(),
+    datedAhead: false,
+  };
   parts.board.apply(parts.board.compose([quote], [], now.getTime()));
   expect(await charge(now)).toBe(1);
   // 9,999.9911… after the first hour, 10,000.0322… after the second and 10,000.073389878390026257 after the third; 1 BTC
@@ -285,6 +295,7 @@ it('alerts on the first hour after one without interest, once an account and run
   await charge(day('13:00:00'));
   const quote = {
     asset: 'BTC',
+    unit: 'USDT',
     source: 'test',
     price: decimal('60000'),
     at: day('14:00:00').getTime(),

@@ -143,6 +143,7 @@ describe('an isolated position', () => {
             fee: ZERO,
             leverage: decimal(10),
             marginMode: 'ISOLATED' as const,
+            settlementAsset: 'USDT',
           };
           const effect = applyFill(state, fill);
           if (effect.refusal !== null) continue;

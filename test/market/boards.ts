@@ -9,7 +9,7 @@ export const at = (seconds: number): number => START + seconds * 1000;
 
 const symbols = {
   assets: new Map(['USDT', 'BTC', 'ETH', 'BNB'].map((symbol) => [symbol, { pricedAs: null as string | null }])),
-  venues: new Map([['ASTER', null]]),
+  venues: new Map([['ASTER', { unit: 'USDT' }]]),
   instruments: new Map([['ASTER', new Map([['BTCUSDT', null]])]]),
 };
 symbols.assets.set('BTC-S', { pricedAs: 'BTC' });
@@ -21,7 +21,7 @@ export function newBoard(): PriceBoard {
 
 /** "BTC from A 100 at 5" */
 export function quote(asset: string, source: string, price: string, seconds: number): IndexQuote {
-  return { asset, source, price: decimal(price), at: at(seconds), datedAhead: false };
+  return { asset, unit: 'USDT', source, price: decimal(price), at: at(seconds), datedAhead: false };
 }
 
 export function mark(price: string, seconds: number, source = 'A'): MarkQuote {

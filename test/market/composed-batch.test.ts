@@ -33,7 +33,9 @@ describe('a round', () => {
     publish(board, 5, quote('BTC', 'A', '100', 5), mark('100', 5));
     const round = board.compose([quote('BTC', 'A', '1', 4), quote('BTC', 'B', '102', 6)], [mark('7', 1)], at(6));
     expect(round.stored.quotes).toEqual([quote('BTC', 'B', '102', 6)]);
-    expect(round.stored.indexes).toEqual([{ asset: 'BTC', price: decimal(101), at: at(6), stale: false }]);
+    expect(round.stored.indexes).toEqual([
+      { asset: 'BTC', unit: 'USDT', price: decimal(101), at: at(6), stale: false },
+    ]);
     expect(round.stored.marks).toEqual([]);
     expect(index(board, 'BTC', 6)).toBe('100 at 5 [A+]');
     board.apply(round);
@@ -66,7 +68,7 @@ describe('a round', () => {
     const [price, stale] = [decimal(100), true];
     expect(round.stored).toEqual({
       quotes: [],
-      indexes: [{ asset: 'BTC', price, at: at(5), stale }],
+      indexes: [{ asset: 'BTC', unit: 'USDT', price, at: at(5), stale }],
       marks: [{ ...mark('100', 5), stale }],
     });
     expect(round.changes).toEqual({ assets: ['BTC', 'BTC-S'], marks: [bitcoinMark] });

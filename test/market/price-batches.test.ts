@@ -90,7 +90,10 @@ describe('a round', () => {
     const dated = await world.db().priceRound.findMany({ orderBy: { seq: 'asc' } });
     expect(dated.map(({ at }) => at.getTime() - NOON)).toEqual([0, 2_000, 2_000, 2_000, 2_001]);
     const was = async (instant: number): Promise<string | undefined> =>
-      (await pricesAt(world.db(), new Date(instant), MAX_AGE))?.marketOf('BITGET').index('BTC')?.price.toString();
+      (await pricesAt(world.db(), new Date(instant), { maxAge: MAX_AGE, venues: new Map() }))
+        ?.marketOf('BITGET')
+        .index('BTC')
+        ?.price.toString();
     expect(await Promise.all([1_999, 2_000, 2_001].map((after) => was(NOON + after)))).toEqual(['100', '300', '101']);
   });
 });
@@ -145,7 +148,9 @@ describe('a failure', () => {
     await expect(prices.publish([quote('BTC', 'A', 104, 1)])).rejects.toThrow('no answer');
     const during = prices.snapshot();
     expect(shown(during, ['BTC'], [])).toEqual(['BTC 100']);
-    expect(shown(await pricesAt(world.db(), during.asOf, MAX_AGE), ['BTC'], [])).toEqual(['BTC 100']);
+    expect(shown(await pricesAt(world.db(), during.asOf, { maxAge: MAX_AGE, venues: new Map() }), ['BTC'], [])).toEqual(
+      ['BTC 100'],
+    );
     await next(prices);
     expect(await world.rounds()).toHaveLength(count);
     expect(heard).toHaveLength(count);

@@ -16,6 +16,8 @@ const log = createLogger('silent');
 
 const NOON = Date.parse('2026-01-01T12:00:00Z');
 const MAX_AGE = 60_000;
+/** All venues of this test are in USDT. */
+const PAST = { maxAge: MAX_AGE, venues: new Map<string, { readonly unit: string }>() };
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -57,7 +59,7 @@ function of(snapshot: PriceSnapshot | null): string[] {
 }
 
 async function asOf(at: number): Promise<string[]> {
-  return of(await pricesAt(db, new Date(at), MAX_AGE));
+  return of(await pricesAt(db, new Date(at), PAST));
 }
 
 /** Whole numbers below a bound, always the same. */
@@ -102,12 +104,12 @@ describe('the prices of an instant', () => {
     expect(new Set(taken.map(({ snapshot }) => snapshot.seq)).size).toBeGreaterThan(30);
     expect(taken.some(({ lines }) => lines.some((line) => line.endsWith('stale')))).toBe(true);
     for (const { snapshot, lines } of taken) {
-      const then = await pricesAt(db, snapshot.asOf, MAX_AGE);
+      const then = await pricesAt(db, snapshot.asOf, PAST);
       expect([then?.seq, of(then)]).toEqual([snapshot.seq, lines]);
     }
     const ofRounds = new Map(taken.map(({ snapshot }) => [snapshot.seq, snapshot]));
     for (const snapshot of ofRounds.values()) {
-      const then = await pricesOfBatch(db, snapshot.seq, MAX_AGE);
+      const then = await pricesOfBatch(db, snapshot.seq, PAST);
       expect(then?.seq).toBe(snapshot.seq);
       const priceOf = (line: string): string => line.replace(' stale', '');
       expect(of(then).map(priceOf)).toEqual(of(snapshot).map(priceOf));
@@ -119,7 +121,7 @@ describe('the prices of an instant', () => {
     await prices.publish([index('BTC', 100)]);
     expect(await asOf(now - 1)).toEqual(['not kept']);
     expect(await asOf(now)).toEqual(['BTC 100', 'ETH none', 'BTCUSDT none', 'ETHUSDT none']);
-    expect(await pricesOfBatch(db, 2n, MAX_AGE)).toBeNull();
+    expect(await pricesOfBatch(db, 2n, PAST)).toBeNull();
   });
 
   it('begin with what a database had that is older than rounds', async () => {

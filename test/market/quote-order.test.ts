@@ -8,12 +8,12 @@ import type { IndexQuote, MarkQuote } from '../../src/market/quote.js';
 
 const symbols = {
   assets: new Map([['BTC', { pricedAs: null }]]),
-  venues: new Map([['ASTER', null]]),
+  venues: new Map([['ASTER', { unit: 'USDT' }]]),
   instruments: new Map([['ASTER', new Map([['BTCUSDT', null]])]]),
 };
 
 function quote(source: string, at: number, datedAhead = false): IndexQuote {
-  return { asset: 'BTC', source, price: decimal(1), at, datedAhead };
+  return { asset: 'BTC', unit: 'USDT', source, price: decimal(1), at, datedAhead };
 }
 
 function mark(at: number): MarkQuote {

@@ -157,8 +157,9 @@ export class AccountSettingsResolver {
   @Cost(TRANSACTION)
   @Mutation(() => SetCollateralModePayload, {
     description:
-      'Traders, on their own accounts; services, on any. To SINGLE_ASSET: refused while anything but USDT is owed, or when the margin ' +
-      'balance would not cover the initial margin. To MULTI_ASSET: refused while an isolated position stands where the ' +
+      "Traders, on their own accounts; services, on any. To SINGLE_ASSET: refused while anything but the venue's " +
+      '`singleAsset` is owed, or when the margin balance would not cover the initial margin. To either: refused while a ' +
+      'position stands whose settlement asset does not count there (SETTLEMENT_NOT_ACCEPTED). To MULTI_ASSET: refused while an isolated position stands where the ' +
       'policy has none in that mode (all instruments then become CROSS), or when a platform cap is reached. Interest due ' +
       'is booked before, and debts past their thresholds are exchanged after.',
   })

@@ -23,7 +23,7 @@ export class Balance {
 
   @Field(() => DecimalScalar, {
     nullable: true,
-    description: 'In USDT at index price, before any ratio. Null without a price.',
+    description: "In the venue's unit at index price, before any ratio. Null without a price.",
   })
   value!: Decimal | null;
 }
@@ -44,7 +44,8 @@ export class BalanceResolver {
   @FieldResolver(() => LiquidationPrice, {
     description:
       'The index price of this asset at which the account would be liquidated, tiers and caps included. What is priced ' +
-      'as it moves along; all other prices, marks too, stay. USDT, which is always 1: NOT_REACHABLE.',
+      'as it moves along, and what is settled in it; all other prices, marks too, stay. ' +
+      "The venue's unit, which is always 1: NOT_REACHABLE.",
   })
   liquidationPrice(@Root() { asset, state }: AccountBalance): LiquidationPrice {
     const { holds, report, market, policy } = state;
@@ -67,7 +68,7 @@ export class AccountBalancesResolver {
       'the asset, rounded down; ' +
       'unrealised profit cannot leave. Balances with a stale price count 0. 0 when there is nothing, when the asset ' +
       'cannot leave, while a debt or a cross position is stale or without a price, and while the asset itself is stale and ' +
-      'something is required. In single-asset mode assets other than USDT leave entirely while nothing is owed in any ' +
+      'something is required. In single-asset mode assets other than the one that counts leave entirely while nothing is owed in any ' +
       'asset and the account is neither in LIQUIDATION nor UNPRICED. An unknown asset is BAD_USER_INPUT.',
   })
   async maxTransferable(

@@ -74,16 +74,18 @@ export class Fill {
   @Field(() => DecimalScalar, { description: 'In the base asset; above 0.' })
   size!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'In USDT; above 0.' })
+  @Field(() => DecimalScalar, { description: 'In the quote asset; above 0.' })
   price!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'In USDT; positive: paid, negative: a rebate.' })
+  @Field(() => DecimalScalar, { description: 'In the settlement asset; positive: paid, negative: a rebate.' })
   fee!: Decimal;
 
   @Field(() => FillKind, { description: 'What it was at the venue: a trade, or made by the venue itself.' })
   kind!: string;
 
-  @Field(() => DecimalScalar, { description: 'Of what it closed, in USDT, without the fee; negative: a loss.' })
+  @Field(() => DecimalScalar, {
+    description: 'Of what it closed, in the settlement asset, without the fee; negative: a loss.',
+  })
   realizedPnl!: Decimal;
 
   @Field(() => DateTimeScalar, { description: 'As the venue reported it.' })

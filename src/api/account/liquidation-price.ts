@@ -6,7 +6,7 @@ import { DecimalScalar } from '../types/scalars.js';
 
 @ObjectType({
   description:
-    "The price in USDT at which the policy's liquidation ratio x margin balance meets maintenance margin, all else " +
+    "The price (a mark in the quote asset, an index in the venue's unit) at which the policy's liquidation ratio x margin balance meets maintenance margin, all else " +
     'unchanged; rounded towards the present price.',
   simpleResolvers: true,
 })

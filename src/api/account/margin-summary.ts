@@ -20,10 +20,10 @@ export class TierContribution {
   @Field(() => DecimalScalar, { description: 'From 0 to 1.' })
   ratio!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'The part of the value that lies in this tier, in USDT.' })
+  @Field(() => DecimalScalar, { description: "The part of the value that lies in this tier, in the venue's unit." })
   value!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'value x ratio, in USDT.' })
+  @Field(() => DecimalScalar, { description: "value x ratio, in the venue's unit." })
   collateralValue!: Decimal;
 }
 
@@ -32,22 +32,27 @@ export class CollateralContribution {
   @Field(() => DecimalScalar, { description: 'In units of the asset; negative: owed.' })
   quantity!: Decimal;
 
-  @Field(() => DecimalScalar, { nullable: true, description: 'In USDT. Null without a price.' })
+  @Field(() => DecimalScalar, { nullable: true, description: "In the venue's unit. Null without a price." })
   indexPrice!: Decimal | null;
 
-  @Field(() => DecimalScalar, { nullable: true, description: 'quantity x indexPrice, in USDT. Null without a price.' })
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description: "quantity x indexPrice, in the venue's unit. Null without a price.",
+  })
   value!: Decimal | null;
 
   @Field(() => DecimalScalar, { description: 'Part of the quantity above a cap, which counts nothing.' })
   uncountedQuantity!: Decimal;
 
   @Field(() => DecimalScalar, {
-    description: 'In USDT: the sum over the tiers; of a debt its whole value, negative; 0 for what does not count.',
+    description:
+      "In the venue's unit: the sum over the tiers; of a debt its whole value, negative; 0 for what does not count.",
   })
   collateralValue!: Decimal;
 
   @Field(() => DecimalScalar, {
-    description: 'In USDT, the same by initial tiers: what counts when something is to be opened or taken out.',
+    description:
+      "In the venue's unit, the same by initial tiers: what counts when something is to be opened or taken out.",
   })
   initialCollateralValue!: Decimal;
 
@@ -75,7 +80,7 @@ export class CollateralContributionResolver {
 
 @ObjectType({
   description:
-    'The cross-margin state of an account at one instant. Amounts in USDT, each rounded by itself: in the last digits a ' +
+    "The cross-margin state of an account at one instant. Amounts in the venue's unit, each rounded by itself: in the last digits a " +
     'sum may differ from that of its shown parts. The owner, admins, services.',
   simpleResolvers: true,
 })

@@ -25,10 +25,10 @@ export abstract class PositionFields {
   })
   entryPrice!: Decimal;
 
-  @Field(() => DecimalScalar, { nullable: true, description: 'In USDT. Null when there never was one.' })
+  @Field(() => DecimalScalar, { nullable: true, description: 'In the quote asset. Null when there never was one.' })
   markPrice!: Decimal | null;
 
-  @Field(() => DecimalScalar, { nullable: true, description: 'size x markPrice. Null without a mark price.' })
+  @Field(() => DecimalScalar, { nullable: true, description: 'size x markPrice. Null without a price.' })
   notional!: Decimal | null;
 
   @Field(() => DecimalScalar, { description: 'A whole number from 1.' })
@@ -39,7 +39,7 @@ export abstract class PositionFields {
 
   @Field(() => DecimalScalar, {
     nullable: true,
-    description: '±(notional - cost of the open size); negative: a loss. Null without a mark price.',
+    description: '±(notional - cost of the open size); negative: a loss. Null without a price.',
   })
   unrealizedPnl!: Decimal | null;
 
@@ -76,7 +76,7 @@ export function positionFieldsResolver(type: () => ClassType<PositionFields>): C
       nullable: true,
       description:
         "notional / min(leverage, the tier's maximum), never below maintenance margin / the policy's `liquidationRatio`; " +
-        'rounded up. Null without a mark price.',
+        'rounded up. Null without a price.',
     })
     initialMargin(@Root() { initialMargin }: AccountPosition): Decimal | null {
       return initialMargin === null ? null : roundUp(initialMargin);
@@ -85,7 +85,7 @@ export function positionFieldsResolver(type: () => ClassType<PositionFields>): C
     @FieldResolver(() => DecimalScalar, {
       nullable: true,
       description:
-        'By the tier of the notional and the policy, with the liquidation fee; rounded up. Null without a mark price.',
+        'By the tier of the notional and the policy, with the liquidation fee; rounded up. Null without a price.',
     })
     maintenanceMargin(@Root() { maintenanceMargin }: AccountPosition): Decimal | null {
       return maintenanceMargin === null ? null : roundUp(maintenanceMargin);
@@ -93,7 +93,17 @@ export function positionFieldsResolver(type: () => ClassType<PositionFields>): C
 
     @FieldResolver(() => DecimalScalar, {
       nullable: true,
-      description: 'Set aside for this position, in USDT, without its PnL. Null in cross margin.',
+      description:
+        "What one of the quote asset is worth in the venue's unit, as the index of the settlement asset says: the amounts " +
+        'here x it are what MarginSummary adds up. 1 where it is settled in the unit. Null when there never was one.',
+    })
+    settlementPrice(@Root() { settlementPrice }: AccountPosition): Decimal | null {
+      return settlementPrice === null ? null : settlementPrice.price;
+    }
+
+    @FieldResolver(() => DecimalScalar, {
+      nullable: true,
+      description: 'Set aside for this position, in the settlement asset, without its PnL. Null in cross margin.',
     })
     isolatedMargin(@Root() { marginMode, isolatedMargin }: AccountPosition): Decimal | null {
       return marginMode === 'ISOLATED' ? isolatedMargin : null;

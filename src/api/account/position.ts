@@ -17,7 +17,8 @@ export type { AccountPosition } from './position-fields.js';
 @ObjectType({
   implements: Node,
   description:
-    'An open position: one instrument, one side. Amounts in USDT. Its id is that of its account, instrument and side, ' +
+    "An open position: one instrument, one side. Amounts in the instrument's quote asset, at par with its settlement " +
+    'asset. Its id is that of its account, instrument and side, ' +
     "stable for life; `node` answers null while its size is 0. The account's owner, admins, services.",
   simpleResolvers: true,
 })
@@ -41,11 +42,12 @@ export class PositionResolver {
   @FieldResolver(() => DecimalScalar, {
     nullable: true,
     description:
-      'What `adjustPositionMargin` can take out at most, in USDT, rounded down: the rest covers maintenance margin, and ' +
-      'with the unrealised PnL initial margin. 0 while the mark price is stale or missing. Null in cross margin.',
+      'What `adjustPositionMargin` can take out at most, in the settlement asset, rounded down: the rest covers ' +
+      'maintenance margin, and with the unrealised PnL initial margin. 0 while a price is missing or the mark is stale. ' +
+      'Null in cross margin.',
   })
   maxRemovableMargin(@Root() position: AccountPosition): Decimal | null {
-    return maxRemovableMargin(position, position.state.market);
+    return maxRemovableMargin(position);
   }
 }
 

@@ -42,14 +42,14 @@ export class SimulatedTrade {
 
   @Field(() => DecimalScalar, {
     nullable: true,
-    description: 'In USDT; above 0, at most 1e12. Null: the present mark price.',
+    description: 'In the quote asset; above 0, at most 1e12. Null: the present mark price.',
   })
   price?: Decimal | null;
 
   @Field(() => DecimalScalar, {
     nullable: true,
     defaultValue: ZERO,
-    description: 'In USDT, at most 1e15 either way; positive: paid, negative: a rebate.',
+    description: 'In the settlement asset, at most 1e15 either way; positive: paid, negative: a rebate.',
   })
   fee?: Decimal | null;
 }
@@ -73,12 +73,14 @@ export class SimulatedTransfer {
 export class SimulatedPrice {
   @Field(() => String, {
     description:
-      "Symbol of an asset other than USDT, or of an instrument of the account's venue. What is priced as the asset " +
+      "Symbol of an asset other than the venue's unit, or of an instrument of the account's venue. What is priced as the asset " +
       'follows; a price for an asset that is priced as another is one for that other.',
   })
   symbol!: string;
 
-  @Field(() => DecimalScalar, { description: 'In USDT; above 0, at most 1e12.' })
+  @Field(() => DecimalScalar, {
+    description: "Of an asset in the venue's unit, of an instrument in its quote asset; above 0, at most 1e12.",
+  })
   price!: Decimal;
 }
 
@@ -112,7 +114,8 @@ export class SimulatedMargin {
   positionSide?: Side | null;
 
   @Field(() => DecimalScalar, {
-    description: 'In USDT, at most 1e15 either way, not 0. Positive: into the margin; negative: out of it.',
+    description:
+      'In the settlement asset, at most 1e15 either way, not 0. Positive: into the margin; negative: out of it.',
   })
   quantity!: Decimal;
 }
@@ -161,7 +164,7 @@ export class SimulationInput {
 
 @ObjectType({
   description:
-    'A position as it would be; no node, so that no cache takes it for the real one. Amounts in USDT. The fields mean ' +
+    'A position as it would be; no node, so that no cache takes it for the real one. Amounts in the quote asset. The fields mean ' +
     'what they mean in Position, at the simulated prices.',
   simpleResolvers: true,
 })
@@ -272,7 +275,8 @@ export class WhatIfResolver {
     shocks: Decimal[],
     @Arg('symbols', () => [String], {
       nullable: true,
-      description: 'Assets, at most 100; an unknown one is BAD_USER_INPUT. Null: all but USDT, which is always 1.',
+      description:
+        "Assets, at most 100; an unknown one is BAD_USER_INPUT. Null: all but the venue's unit, which is always 1.",
     })
     symbols: string[] | null | undefined,
     @Ctx() context: Context,

@@ -53,7 +53,7 @@ export class WithdrawPayload {
   errors!: readonly UserError[];
 }
 
-@InputType({ description: 'Margin to be moved between the USDT balance and an isolated position.' })
+@InputType({ description: 'Margin to be moved between the balance of the settlement asset and an isolated position.' })
 export class AdjustPositionMarginInput {
   @Field(() => ID, {
     description:
@@ -64,7 +64,7 @@ export class AdjustPositionMarginInput {
 
   @Field(() => DecimalScalar, {
     description:
-      'In USDT, at most 1e15 either way. Positive adds, at most what is transferable of USDT; negative takes out, at most ' +
+      'In the settlement asset, at most 1e15 either way. Positive adds, at most what is transferable of it; negative takes out, at most ' +
       '`Position.maxRemovableMargin`; not 0.',
   })
   quantity!: Decimal;

@@ -22,7 +22,7 @@ addDatedFields(
     expectedVersion:
       'The newest version that the admin saw, scheduled and cancelled ones included; 0 for an asset that had none.',
     force:
-      "Passes the policy's guard rails (largest step, notice of a cut, order of tiers, USDT of at least 0.99); recorded in " +
+      "Passes the policy's guard rails (largest step, notice of a cut, order of tiers, the venue's unit of at least 0.99); recorded in " +
       'the audit. Null: false.',
   },
   { defaultValue: false },
@@ -42,7 +42,7 @@ class CollateralRatioChanges {
     description:
       'Admins. Adds a version, which takes effect at `effectiveFrom` in every server; versions never change. A step of a ' +
       'ratio (what the next coin counts, at any size of a balance) beyond the guard rails of the policy, a cut of a ratio, ' +
-      'an initial ratio or a cap with less notice, a lower tier that counts less than a higher one, and USDT below 0.99 need `force`.',
+      'an initial ratio or a cap with less notice, a lower tier that counts less than a higher one, and the unit below 0.99 need `force`.',
   })
   async changeCollateralRatio(
     @Arg('input', () => ChangeCollateralRatioInput, { description: 'What shall be in force.' })

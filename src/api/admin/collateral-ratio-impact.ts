@@ -67,7 +67,8 @@ export class CollateralRatioImpact {
   accountsAffected!: number;
 
   @Field(() => DecimalScalar, {
-    description: 'Of the changed assets over the affected accounts, in USDT, under the ratios in force; rounded down.',
+    description:
+      "Of the changed assets over the affected accounts, in the venue's unit, under the ratios in force; rounded down.",
   })
   collateralValueBefore!: Decimal;
 
@@ -81,8 +82,8 @@ export class CollateralRatioImpact {
 
   @Field(() => DecimalScalar, {
     description:
-      'Notional of the cross positions of the accounts that would become liquidatable, in USDT; those that are already ' +
-      'do not count.',
+      "Notional of the cross positions of the accounts that would become liquidatable, in the venue's unit; those that " +
+      'are already do not count.',
   })
   notionalAtRisk!: Decimal;
 

@@ -14,12 +14,12 @@ import { ChangePayload, addDatedFields, makeChange, type DatedChange, type RuleK
 
 @InputType({ description: 'What a notional between floor and cap shall need, and allow.' })
 export class MaintenanceTierInput {
-  @Field(() => DecimalScalar, { description: 'Of the notional, in USDT; the first is 0.' })
+  @Field(() => DecimalScalar, { description: 'Of the notional, in the quote asset; the first is 0.' })
   floor!: Decimal;
 
   @Field(() => DecimalScalar, {
     nullable: true,
-    description: 'In USDT, and the floor of the next tier. Null: without end; only in the last tier.',
+    description: 'In the quote asset, and the floor of the next tier. Null: without end; only in the last tier.',
   })
   cap?: Decimal | null;
 

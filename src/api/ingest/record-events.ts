@@ -25,13 +25,22 @@ export class QuoteInput {
   @Field(() => String, { nullable: true, description: 'Symbol of the asset whose index the source quotes.' })
   asset?: string | null;
 
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Symbol of the asset that the price of an `asset` is in: USDT, or the unit of a venue. Null: USDT. With a venue: null.',
+  })
+  unit?: string | null;
+
   @Field(() => String, { nullable: true, description: 'Code of the venue whose mark price it is.' })
   venue?: string | null;
 
   @Field(() => String, { nullable: true, description: 'Symbol of the instrument whose mark price it is.' })
   instrument?: string | null;
 
-  @Field(() => DecimalScalar, { description: 'In USDT; above 0, at most 1e12.' })
+  @Field(() => DecimalScalar, {
+    description: 'Of an asset in `unit`, of an instrument in its quote asset; above 0, at most 1e12.',
+  })
   price!: Decimal;
 
   @Field(() => String, { description: 'Who says so, in 1 to 100 characters.' })
@@ -92,13 +101,13 @@ export class FillInput {
   @Field(() => DecimalScalar, { description: 'In the base asset; above 0, at most 1e15.' })
   size!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'In USDT; above 0, at most 1e12.' })
+  @Field(() => DecimalScalar, { description: 'In the quote asset; above 0, at most 1e12.' })
   price!: Decimal;
 
   @Field(() => DecimalScalar, {
     nullable: true,
     defaultValue: ZERO,
-    description: 'In USDT; positive: paid, negative: a rebate. Null: 0.',
+    description: 'In the settlement asset; positive: paid, negative: a rebate. Null: 0.',
   })
   fee!: Decimal | null;
 
@@ -202,6 +211,7 @@ export class RecordEventsResolver {
     const quotes = boundedList('quotes', input.quotes, MAX_BATCH).map((quote) => ({
       ...quote,
       asset: quote.asset ?? null,
+      unit: quote.unit ?? null,
       venue: quote.venue ?? null,
       instrument: quote.instrument ?? null,
     }));

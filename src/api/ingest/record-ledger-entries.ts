@@ -33,7 +33,9 @@ export class LedgerEntryInput {
   })
   positionId?: string | null;
 
-  @Field(() => String, { description: 'Symbol of the asset; USDT where a position is named.' })
+  @Field(() => String, {
+    description: "Symbol of the asset; the settlement asset of the position's instrument where a position is named.",
+  })
   asset!: string;
 
   @Field(() => DecimalScalar, {

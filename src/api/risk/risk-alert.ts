@@ -50,7 +50,8 @@ export class RiskAlert {
   previousStatus!: string | null;
 
   @Field(() => DecimalScalar, {
-    description: 'In USDT, when it fired; negative: more was lost or owed than there was.',
+    description:
+      "In the venue's unit, of an isolated position in its settlement asset, when it fired; negative: more was lost or owed than there was.",
   })
   marginBalance!: Decimal;
 
@@ -118,7 +119,9 @@ export class RiskAlertResolver {
     return marginRatio === null ? null : roundUp(marginRatio);
   }
 
-  @FieldResolver(() => DecimalScalar, { description: 'In USDT, when it fired, from 0 on; rounded up.' })
+  @FieldResolver(() => DecimalScalar, {
+    description: 'In the same as `marginBalance`, when it fired, from 0 on; rounded up.',
+  })
   maintenanceMargin(@Root() { maintenanceMargin }: SentAlert): Decimal {
     return roundUp(maintenanceMargin);
   }

@@ -30,7 +30,8 @@ export class AssetTotal {
   owed!: Decimal;
 
   @Field(() => DecimalScalar, {
-    description: 'What the positive balances count as collateral, in USDT; without a price 0. Rounded down.',
+    description:
+      "What the positive balances count as collateral, in the venue's unit; without a price 0. Rounded down.",
   })
   collateralValue!: Decimal;
 }
@@ -55,7 +56,7 @@ export class RiskOverview {
 
   @Field(() => DecimalScalar, {
     description:
-      'What the cross accounts in LIQUIDATION lack to its boundary, in USDT: maintenance margin / liquidation ratio less ' +
+      "What the cross accounts in LIQUIDATION lack to its boundary, in the venue's unit: maintenance margin / liquidation ratio less " +
       'margin balance, summed. Rounded down.',
   })
   shortfall!: Decimal;

@@ -58,7 +58,8 @@ function register<T extends object>(
 }
 
 register(CollateralMode, 'CollateralMode', "How the account's collateral counts.", {
-  SINGLE_ASSET: 'USDT counts in full, other positive balances count nothing; debts in any asset count in full.',
+  SINGLE_ASSET:
+    "The venue's `singleAsset` counts in full, other positive balances count nothing; debts in any asset count in full.",
   MULTI_ASSET: "Every accepted asset counts through the tiers of its ratio on the account's chain; debts in full.",
 });
 register(PositionMode, 'PositionMode', 'How fills of one instrument add up.', {
@@ -78,7 +79,7 @@ register(TradeSide, 'TradeSide', 'The direction of a fill.', {
   SELL: 'Opens or adds to a short, or closes a long.',
 });
 register(TierUnit, 'TierUnit', 'What the floors and caps of collateral tiers are stated in.', {
-  QUOTE_VALUE: 'The value of the balance at index price, in USDT.',
+  QUOTE_VALUE: "The value of the balance at index price, in the venue's unit.",
   QUANTITY: 'Coins.',
 });
 register(MaintenanceMethod, 'MaintenanceMethod', 'How maintenance margin follows from the tier of a notional.', {
@@ -144,7 +145,7 @@ register(NoMarginAsOf, 'NoMarginAsOf', 'Why there is no margin state of an insta
 register(LedgerKind, 'LedgerKind', 'Why a balance has changed.', {
   DEPOSIT: 'Money that came in.',
   WITHDRAWAL: 'Money that went out.',
-  REALIZED_PNL: 'Profit or loss of what a fill closed, in USDT, without the fee.',
+  REALIZED_PNL: 'Profit or loss of what a fill closed, in the settlement asset, without the fee.',
   FEE: 'Fee of a fill; positive: a rebate.',
   FUNDING: 'Funding of a position.',
   INTEREST: 'Interest on a debt.',
@@ -192,6 +193,7 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   COLLATERAL_MODE_LOCKED: 'Something that the other mode does not have stands in the way; the message names it.',
   BELOW_MAINTENANCE_MARGIN: 'The margin of the position would be below its maintenance margin.',
   PLATFORM_CAP_REACHED: 'All accounts together may hold only so much of the asset as collateral.',
+  SETTLEMENT_NOT_ACCEPTED: 'The instrument is settled in an asset that does not count as collateral of this account.',
   PRICE_UNAVAILABLE: 'A fresh price is needed, and there is none.',
   RATIO_OUT_OF_RANGE: 'A ratio must be from 0 to 1.',
   POLICY_INVALID: 'Parameters of a policy contradict each other; the message names them.',

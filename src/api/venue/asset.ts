@@ -1,3 +1,4 @@
+import { COMMON_UNIT } from '../../margin/model.js';
 import { Arg, Ctx, Field, FieldResolver, ID, ObjectType, Query, Resolver, Root } from 'type-graphql';
 
 import type { Decimal } from '../../margin/decimal.js';
@@ -17,7 +18,7 @@ export class PriceSource {
   @Field(() => String, { description: 'The name under which the quotes were published.' })
   source!: string;
 
-  @Field(() => DecimalScalar, { description: 'In USDT; above 0.' })
+  @Field(() => DecimalScalar, { description: 'In what the price is in; above 0.' })
   price!: Decimal;
 
   @Field(() => DateTimeScalar, { description: 'When the source says it held.' })
@@ -27,9 +28,9 @@ export class PriceSource {
   used!: boolean;
 }
 
-@ObjectType({ description: 'A price in USDT, with what it was made from.', simpleResolvers: true })
+@ObjectType({ description: 'A price, with what it was made from.', simpleResolvers: true })
 export class Price {
-  @Field(() => DecimalScalar, { description: 'In USDT; above 0.' })
+  @Field(() => DecimalScalar, { description: 'In what the price is in; above 0.' })
   price!: Decimal;
 
   @Field(() => DateTimeScalar, { description: 'The newest instant among the sources that it was made from.' })
@@ -45,7 +46,10 @@ export class Price {
   @Field(() => StaleReason, { nullable: true, description: 'Why it is stale; null while it is fresh.' })
   staleReason!: Reason | null;
 
-  @Field(() => [PriceSource], { description: 'The newest quote of every source, by name; empty for USDT, which is 1.' })
+  @Field(() => [PriceSource], {
+    description:
+      'The newest quote of every source, by name. Empty where the price is 1 by definition, and for an index that is a product of two.',
+  })
   sources!: readonly PriceSource[];
 }
 
@@ -78,11 +82,19 @@ export class AssetResolver {
   @FieldResolver(() => Price, {
     nullable: true,
     description:
-      'Price in USDT: of the fresh sources, the mean without the highest and the lowest where there are three or more. ' +
-      'Null when there never was one.',
+      'Price in `unit`: of the fresh sources, the mean without the highest and the lowest where there are three or more. ' +
+      'While no source quotes it in the unit: its price in USDT x the price of USDT in the unit. Null when there never was one.',
   })
-  indexPrice(@Root() asset: AssetRecord, @Ctx() { board, now }: Context): Price | null {
-    return board.indexDetail(asset.symbol, now.getTime());
+  indexPrice(
+    @Root() asset: AssetRecord,
+    @Arg('unit', () => String, {
+      nullable: true,
+      description: 'The unit of a venue, which its accounts are valued in. Null: USDT.',
+    })
+    unit: string | null | undefined,
+    @Ctx() { board, now }: Context,
+  ): Price | null {
+    return board.indexDetail(asset.symbol, now.getTime(), unit ?? COMMON_UNIT);
   }
 
   @FieldResolver(() => Asset, {

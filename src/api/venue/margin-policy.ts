@@ -41,7 +41,7 @@ export class AutoExchangeRule {
 @ObjectType({
   description:
     'What a change of a rule needs `force` for; beside these, a lower tier of a ratio that counts less than a higher one, ' +
-    'USDT that counts less than 0.99, a maintenance or interest rate beyond half or double, and a policy, interest rate or ' +
+    'a unit that counts less than 0.99, a maintenance or interest rate beyond half or double, and a policy, interest rate or ' +
     'tiers that lift an account to LIQUIDATION.',
   simpleResolvers: true,
 })

@@ -20,7 +20,7 @@ const AT_DESCRIPTION = 'In force at this instant, past or to come; null: now.';
 
 @ObjectType({
   implements: Node,
-  description: 'A perpetual contract of one venue, quoted and settled in USDT. Any role.',
+  description: 'A linear perpetual contract of one venue. Any role.',
   simpleResolvers: true,
 })
 export class Instrument {
@@ -61,15 +61,22 @@ export class InstrumentResolver {
     return rulebook.assets.get(instrument.baseAsset);
   }
 
-  @FieldResolver(() => Asset, { description: 'What its price and its PnL are counted in: USDT.' })
+  @FieldResolver(() => Asset, { description: 'What its price, its cost and its tiers are counted in.' })
   quoteAsset(@Root() instrument: InstrumentRecord, @Ctx() { rulebook }: Context): unknown {
     return rulebook.assets.get(instrument.quoteAsset);
+  }
+
+  @FieldResolver(() => Asset, {
+    description: 'What its PnL, fees and isolated margin are booked in; at par with the quote asset.',
+  })
+  settlementAsset(@Root() instrument: InstrumentRecord, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.assets.get(instrument.settlementAsset);
   }
 
   @FieldResolver(() => Price, {
     nullable: true,
     description:
-      'Price in USDT at which positions are valued, as the venue published it. Null when there never was one.',
+      'Price in the quote asset at which positions are valued, as the venue published it. Null when there never was one.',
   })
   markPrice(@Root() instrument: InstrumentRecord, @Ctx() { board, now }: Context): Price | null {
     return board.markDetail(instrument.venue, instrument.symbol, now.getTime());
@@ -116,6 +123,16 @@ export class VenueResolver {
   @FieldResolver(() => ID, { description: ID_DESCRIPTION })
   id(@Root() venue: VenueRecord): string {
     return globalId('Venue', venue.code);
+  }
+
+  @FieldResolver(() => Asset, { description: 'What everything is valued in here: index prices, values, margins.' })
+  unit(@Root() venue: VenueRecord, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.assets.get(venue.unit);
+  }
+
+  @FieldResolver(() => Asset, { description: 'What counts in single-asset mode, in full; nothing else does.' })
+  singleAsset(@Root() venue: VenueRecord, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.assets.get(venue.singleAsset);
   }
 
   @FieldResolver(() => [Chain], { description: 'The chains on which it keeps accounts; empty where it has none.' })

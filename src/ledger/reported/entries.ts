@@ -2,7 +2,7 @@
  * Other entries that the venue reports: funding, liquidation fees, insurance, earn, corrections. Each is taken once.
  */
 import { toPlain, type Decimal } from '../../margin/decimal.js';
-import { SETTLEMENT_ASSET, type PositionSide } from '../../margin/model.js';
+import type { PositionSide } from '../../margin/model.js';
 import { refuse, within } from '../../margin/refusal.js';
 import { bookOnMargin } from '../../margin/change/settle-isolated.js';
 import { columnOf } from '../../platform/database/columns.js';
@@ -117,7 +117,7 @@ async function insertEntries(tx: Transaction, booked: readonly BookedEvent<NewEn
     ON CONFLICT DO NOTHING`;
 }
 
-/** Isolated margin is in USDT, which has a price. */
+/** Isolated margin does not count in the cross account, so that it may be without a price. */
 function problemOfCreditedEntry(
   { asset, quantity, position }: NewEntry,
   locked: LockedAccount,
@@ -145,6 +145,11 @@ function bookEntry(
   if (position.accountId !== locked.account.id || held === undefined || held.size.isZero() || instrument === null) {
     return positionNotFound(['positionId']);
   }
+  if (asset !== instrument.settlementAsset) {
+    const expected = instrument.settlementAsset;
+    const message = `Its margin is held in ${expected} only: leave \`positionId\` out, or book ${expected}.`;
+    return refuse('INVALID_INPUT', message, ['asset']);
+  }
   if (settingOf(locked, instrument).marginMode === 'CROSS') {
     const message = 'The position is in cross margin: leave `positionId` out to book on the balance.';
     return refuse('ISOLATED_ONLY', message, ['positionId']);
@@ -164,10 +169,6 @@ function problemOfContent(entry: NewEntry, rulebook: Rulebook): Refusal | null {
   }
   const unknown = problemOfAsset(entry.asset, rulebook, ['asset']);
   if (unknown !== null) return unknown;
-  if (entry.position !== null && entry.asset !== SETTLEMENT_ASSET) {
-    const message = `Isolated margin is held in ${SETTLEMENT_ASSET} only: leave \`positionId\` out, or book ${SETTLEMENT_ASSET}.`;
-    return refuse('INVALID_INPUT', message, ['asset']);
-  }
   return problemOfChange(entry.quantity, ['quantity']);
 }
 

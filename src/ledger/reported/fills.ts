@@ -1,7 +1,7 @@
 /** Fills of the matching engine (rules: 1 and 6): reported events, each taken once. */
 import { toPlain, type Decimal } from '../../margin/decimal.js';
 import { applyFill } from '../../margin/change/fill.js';
-import { SETTLEMENT_ASSET, type PositionSide, type TradeSide } from '../../margin/model.js';
+import type { PositionSide, TradeSide } from '../../margin/model.js';
 import { within } from '../../margin/refusal.js';
 import { problemOfPrice } from '../../market/quote-check.js';
 import { columnOf } from '../../platform/database/columns.js';
@@ -134,12 +134,16 @@ function bookFill(
   locked: LockedAccount,
   rulebook: Rulebook,
 ): { refusal: Refusal } | { refusal: null; realizedPnl: Decimal } {
-  const effect = applyFill(locked.state(rulebook), { ...fill, ...settingOf(locked, instrument) });
+  const effect = applyFill(locked.state(rulebook), {
+    ...fill,
+    ...settingOf(locked, instrument),
+    settlementAsset: instrument.settlementAsset,
+  });
   if (effect.refusal !== null) return effect;
   for (const position of effect.positions) locked.setPosition(position);
   for (const change of effect.changes) {
     const cause = { kind: change.kind as LedgerKind, reference: fill.fillId, reportedAt: fill.at };
-    locked.post(SETTLEMENT_ASSET, change.quantity, cause);
+    locked.post(change.asset, change.quantity, cause);
   }
   return effect;
 }

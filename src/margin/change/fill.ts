@@ -1,30 +1,24 @@
 /**
- * What a fill does to an account (rules: 1 and 6). Amounts are in USDT. Entries have 18 digits, rounded against the
- * client.
+ * What a fill does to an account (rules: 1 and 6). Amounts are in the instrument's settlement asset, with which its quote
+ * asset is at par (rules: 16). Entries have 18 digits, rounded against the client.
  */
 import type { BalanceChange, BalanceChangeKind } from '../state/account.js';
 import { ZERO, min, quotientDown, quotientUp, roundDown, type Decimal } from '../decimal.js';
-import {
-  SETTLEMENT_ASSET,
-  type AccountState,
-  type MarginMode,
-  type PositionSide,
-  type PositionState,
-  type TradeSide,
-} from '../model.js';
+import { type AccountState, type MarginMode, type PositionSide, type PositionState, type TradeSide } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 import { settleIsolated } from './settle-isolated.js';
 
 export interface Fill {
   readonly instrument: string;
+  readonly settlementAsset: string;
   readonly side: TradeSide;
   /** Which side of a hedged account; not looked at in one-way mode. */
   readonly positionSide: PositionSide | null;
   /** In the base asset, greater than 0. */
   readonly size: Decimal;
-  /** In USDT, greater than 0. */
+  /** In the quote asset, greater than 0. */
   readonly price: Decimal;
-  /** In USDT; positive: paid, negative: a rebate. */
+  /** In the settlement asset; positive: paid, negative: a rebate. */
   readonly fee: Decimal;
   /** What is set for the instrument: leverage and margin mode of a position that the fill newly opens. */
   readonly leverage: Decimal;
@@ -35,7 +29,7 @@ export interface FillEffect {
   readonly refusal: null;
   /** The positions that changed, as they are now; size 0: closed. What was closed comes before what was opened. */
   readonly positions: readonly PositionState[];
-  /** To be booked in this order; they add up to what the USDT balance changes by. */
+  /** To be booked in this order; they add up to what the balance of the settlement asset changes by. */
   readonly changes: readonly BalanceChange[];
   /** Without the fee; rounded down at 18 digits. */
   readonly realizedPnl: Decimal;
@@ -70,6 +64,11 @@ export function applyFill(account: AccountState, fill: Fill): FillEffect | { rea
   const closed = against === undefined ? null : close(against, closedSize, fill);
   const opened = openedSize.isZero() ? null : open(held(opens), opens, openedSize, fill);
   const realizedPnl = closed === null ? ZERO : closed.realizedPnl;
+  const change = (kind: BalanceChangeKind, quantity: Decimal): BalanceChange => ({
+    asset: fill.settlementAsset,
+    quantity,
+    kind,
+  });
   const changes = [
     change('MARGIN_ADJUSTMENT', closed === null ? ZERO : closed.outOfMargin),
     change('REALIZED_PNL', realizedPnl),
@@ -145,8 +144,4 @@ function open(
     },
     setAside,
   };
-}
-
-function change(kind: BalanceChangeKind, quantity: Decimal): BalanceChange {
-  return { asset: SETTLEMENT_ASSET, quantity, kind };
 }

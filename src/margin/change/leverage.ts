@@ -61,8 +61,9 @@ export function checkLeverage(
   }
   const after = assessMargin(withLeverage(account, rules.symbol, leverage), market, policy);
   const positions = after.positions.filter(({ instrument }) => instrument === rules.symbol);
-  if (positions.some(({ markPrice }) => markPrice === null)) {
-    return refuse('PRICE_UNAVAILABLE', `${rules.symbol} has a position and no mark price.`);
+  if (positions.some(({ notional }) => notional === null)) {
+    const message = `${rules.symbol} has a position, and a price is missing: ${after.unpriced.join(', ')}.`;
+    return refuse('PRICE_UNAVAILABLE', message);
   }
   for (const position of leverage.gt(present) ? [] : positions) {
     const { marginMode, initialMargin } = position;

@@ -3,16 +3,10 @@
  * that refuses because of them does so itself.
  */
 import { checkInitialMargin } from './acceptance.js';
-import { assessMargin } from '../state/assess.js';
+import { assessMargin, staleSymbolsOf } from '../state/assess.js';
+import { unacceptedPosition } from '../state/settlement.js';
 import { ZERO } from '../decimal.js';
-import {
-  SETTLEMENT_ASSET,
-  type AccountState,
-  type CollateralMode,
-  type MarginMode,
-  type Market,
-  type Policy,
-} from '../model.js';
+import { type AccountState, type CollateralMode, type MarginMode, type Market, type Policy } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 import { checkCredits } from './unpriced.js';
 
@@ -53,8 +47,9 @@ export function checkPositionMode(account: AccountState): Refusal | null {
 /**
  * Why the collateral mode may not change (rules: 7); null: it may. To multi-asset: not while an isolated position stands
  * where that mode has none, nor while a balance would begin to count that never had a price. To single-asset: not while
- * anything but USDT is owed, nor when the margin balance would not cover the initial margin. Refused with
- * COLLATERAL_MODE_LOCKED, INSUFFICIENT_MARGIN, or PRICE_UNAVAILABLE: also while the mark of a cross position is stale.
+ * anything but the asset that counts there is owed, nor when the margin balance would not cover the initial margin. To
+ * neither while a position stands whose settlement asset does not count there. Refused with SETTLEMENT_NOT_ACCEPTED,
+ * COLLATERAL_MODE_LOCKED, INSUFFICIENT_MARGIN, or PRICE_UNAVAILABLE: also while a price of a cross position is stale.
  */
 export function checkCollateralMode(
   mode: CollateralMode,
@@ -63,23 +58,25 @@ export function checkCollateralMode(
   policy: Policy,
 ): Refusal | null {
   if (mode === account.collateralMode) return null;
+  const unaccepted = unacceptedPosition(account, mode, policy);
+  if (unaccepted !== null) {
+    const { instrument, asset } = unaccepted;
+    const message = `${asset}, in which ${instrument} is settled, does not count in that mode: close the position first.`;
+    return refuse('SETTLEMENT_NOT_ACCEPTED', message);
+  }
   if (mode === 'MULTI_ASSET') {
     const isolated = account.positions.find(({ marginMode }) => marginMode === 'ISOLATED');
     if (isolated === undefined || allowsIsolated(mode, policy)) return checkCredits(account, mode, market, policy);
     const message = `Multi-asset mode has no isolated margin here: close the isolated position in ${isolated.instrument} first.`;
     return refuse('COLLATERAL_MODE_LOCKED', message);
   }
-  const owed = account.balances.find(({ asset, quantity }) => asset !== SETTLEMENT_ASSET && quantity.lt(ZERO));
+  const owed = account.balances.find(({ asset, quantity }) => asset !== policy.singleAsset && quantity.lt(ZERO));
   if (owed !== undefined) {
-    const message = `In single-asset mode nothing but USDT may be owed: cover the debt in ${owed.asset} first.`;
+    const message = `In single-asset mode nothing but ${policy.singleAsset} may be owed: cover the debt in ${owed.asset} first.`;
     return refuseAmount('COLLATERAL_MODE_LOCKED', message, owed.quantity.negated(), ZERO);
   }
   const after = assessMargin({ ...account, collateralMode: mode }, market, policy);
-  const stale = account.positions.find(
-    ({ instrument, marginMode }) => marginMode === 'CROSS' && market.mark(instrument)?.stale === true,
-  );
-  if (stale !== undefined) {
-    return refuse('PRICE_UNAVAILABLE', `The mark price of ${stale.instrument} is too old for a change of mode.`);
-  }
+  const [stale] = after.positions.filter(({ marginMode }) => marginMode === 'CROSS').flatMap(staleSymbolsOf);
+  if (stale !== undefined) return refuse('PRICE_UNAVAILABLE', `The price of ${stale} is too old for a change of mode.`);
   return checkInitialMargin(after);
 }

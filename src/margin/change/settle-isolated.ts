@@ -6,14 +6,14 @@ import { ZERO, max, min, type Decimal } from '../decimal.js';
 export interface Settlement {
   /** What stays set aside. */
   readonly margin: Decimal;
-  /** What leaves the margin for the USDT balance: what was released, and what a deficit draws; negative: put in. */
+  /** What leaves the margin for the balance of the settlement asset: what was released, and what a deficit draws; negative: put in. */
   readonly outOfMargin: Decimal;
   /** What the margin lacks, paid by the insurance fund. */
   readonly insurance: Decimal;
 }
 
 /**
- * Releases part of the margin and settles an amount (PnL less fee) against it (rules: 6). In USDT, exact. A surplus goes
+ * Releases part of the margin and settles an amount (PnL less fee) against it (rules: 6). In the settlement asset, exact. A surplus goes
  * to the balance. A deficit comes out of the margin that is left. What that lacks is insured: the rest of the account
  * never pays. outOfMargin + amount + insurance = the surplus, or 0 where there is none.
  */
@@ -25,7 +25,7 @@ export function settleIsolated(margin: Decimal, released: Decimal, amount: Decim
 }
 
 /**
- * Books an amount (funding, a liquidation fee) on the margin itself (rules: 6). In USDT, exact. The balance stays, the
+ * Books an amount (funding, a liquidation fee) on the margin itself (rules: 6). In the settlement asset, exact. The balance stays, the
  * margin rises or falls by the amount, and what it lacks is insured.
  */
 export function bookOnMargin(margin: Decimal, amount: Decimal): Settlement {

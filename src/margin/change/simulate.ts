@@ -7,14 +7,7 @@ import { pricedBy } from '../state/collateral.js';
 import type { Decimal } from '../decimal.js';
 import { startingLeverage } from './leverage.js';
 import { allowsIsolated, checkMarginMode } from './modes.js';
-import {
-  SETTLEMENT_ASSET,
-  type AccountState,
-  type CollateralMode,
-  type MarginMode,
-  type Market,
-  type Policy,
-} from '../model.js';
+import { type AccountState, type CollateralMode, type MarginMode, type Market, type Policy } from '../model.js';
 import { refuse, within, type Refusal } from '../refusal.js';
 import {
   adjustMargin,
@@ -203,8 +196,8 @@ class Trial {
 }
 
 function checkSymbol(symbol: string, policy: Policy): Refusal | null {
-  if (policy.assets.has(symbol) && pricedBy(symbol, policy) === SETTLEMENT_ASSET) {
-    return refuse('INVALID_INPUT', 'USDT is the measure of all prices: it is always 1.');
+  if (policy.assets.has(symbol) && pricedBy(symbol, policy) === policy.unit) {
+    return refuse('INVALID_INPUT', `${policy.unit} is the measure of all prices of this venue: it is always 1.`);
   }
   if (policy.assets.has(symbol) || policy.instruments.has(symbol)) return null;
   return refuse('ASSET_NOT_FOUND', `There is neither an asset nor an instrument ${symbol}.`);

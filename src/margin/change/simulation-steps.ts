@@ -12,7 +12,6 @@ import { checkMarginAdjustment } from './isolated.js';
 import { checkLeverage, withLeverage } from './leverage.js';
 import { checkCollateralMode } from './modes.js';
 import {
-  SETTLEMENT_ASSET,
   type AccountState,
   type CollateralMode,
   type InstrumentRules,
@@ -27,6 +26,7 @@ import { checkPlatformCaps } from './platform-cap.js';
 import { refuse, type Refusal } from '../refusal.js';
 import { checkTransferOut } from '../solve/transferable.js';
 import { checkCredit } from './unpriced.js';
+import { settlementAssetOf } from '../state/settlement.js';
 
 /** What an account has set for an instrument. */
 export interface InstrumentSetting {
@@ -54,7 +54,7 @@ export interface SimulatedMargin {
   readonly instrument: string;
   /** Null: the one position in the instrument. */
   readonly positionSide: PositionSide | null;
-  /** In USDT; negative: out. */
+  /** In the settlement asset; negative: out. */
   readonly quantity: Decimal;
 }
 
@@ -140,7 +140,7 @@ export function adjustMargin(
   // More than the whole margin cannot be shown as taken out.
   if (isolatedMargin.isNegative()) return { account, refusal };
   const positions = account.positions.map((held) => (isNamed(held) ? { ...held, isolatedMargin } : held));
-  const entry = { asset: SETTLEMENT_ASSET, quantity: quantity.negated(), kind: 'MARGIN_ADJUSTMENT' } as const;
+  const entry = { asset: report.settlementAsset, quantity: quantity.negated(), kind: 'MARGIN_ADJUSTMENT' } as const;
   return step(account, withBalanceChanges({ ...account, positions }, [entry]), refusal);
 }
 
@@ -156,7 +156,8 @@ export function makeTrade(
   if (price === undefined) {
     return { account, refusal: refuse('PRICE_UNAVAILABLE', `${trade.instrument} has no mark price to trade at.`) };
   }
-  const effect = applyFill(account, { ...trade, price, ...setting });
+  const settlementAsset = settlementAssetOf(trade.instrument, policy);
+  const effect = applyFill(account, { ...trade, price, ...setting, settlementAsset });
   if (effect.refusal !== null) return { account, refusal: effect.refusal };
   const filled = withBalanceChanges(withPositions(account, effect.positions), effect.changes);
   const after = exchanged(filled, terms);

@@ -4,17 +4,17 @@
  * price moves. It bends where a tier begins and jumps where FLAT tiers do. The bounds are where it falls below 0, exactly.
  * Everything is multiplied by the ratio's denominator, which moves no bound.
  */
-import { isolatedMarginBalance, type MarginReport, type PositionReport } from '../state/assess.js';
+import { inUnit, isolatedMarginBalance, type MarginReport, type PositionReport } from '../state/assess.js';
 import { indexPrice, pricedBy, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
 import { collateralCurve, countedAmount, debtRate, maintenanceCurve } from '../curve.js';
-import { ZERO, decimal, quotientDown, quotientUp, type Decimal } from '../decimal.js';
+import { ONE, ZERO, decimal, quotientDown, quotientUp, type Decimal } from '../decimal.js';
 import type { Fraction } from '../fraction.js';
-import { SETTLEMENT_ASSET, type AccountState, type MarginStatus, type Market, type Policy } from '../model.js';
+import { type AccountState, type MarginStatus, type Market, type Policy } from '../model.js';
 import { Piecewise } from './piecewise.js';
 
 export type NoLiquidationPrice = 'NO_EXPOSURE' | 'NOT_REACHABLE' | 'UNPRICED' | 'ALREADY_LIQUIDATABLE';
 
-/** In USDT, rounded at 18 digits towards the present price. */
+/** A mark in the quote asset, an index in the unit; rounded at 18 digits towards the present price. */
 export interface LiquidationPrice {
   /** The one relatively nearer the present price; of equally near ones the lower. Null: see `reason`. */
   readonly price: Decimal | null;
@@ -23,12 +23,12 @@ export interface LiquidationPrice {
   readonly reason: NoLiquidationPrice | null;
 }
 
-/** In USDT. A liquidation price from here on is not reachable. */
+/** A liquidation price from here on is not reachable. */
 const OUT_OF_REACH: Decimal = decimal('1e30');
 
 /**
- * The mark price of a position's instrument at which it would be liquidated (rules: 9), in USDT, rounded at 18 digits
- * towards the present mark. Cross: where the account would be, so that both sides of a hedge share it. Isolated: where
+ * The mark price of a position's instrument at which it would be liquidated (rules: 9), in its quote asset, rounded at
+ * 18 digits towards the present mark. Cross: where the account would be, so that both sides of a hedge share it. Isolated: where
  * the position would be, by its own margin.
  *
  * @param report the account's, to which the position belongs
@@ -52,13 +52,14 @@ export function positionLiquidationPrice(
     ({ instrument, marginMode }) => instrument === position.instrument && marginMode === 'CROSS',
   );
   const base = policy.instruments.get(position.instrument)?.baseAsset;
-  const following = indexFollows && base !== undefined ? pricedAlike(base, report, policy) : [];
+  const following = indexFollows && base !== undefined ? pricedBy(base, policy) : policy.unit;
   return nearest(surplus(moving, following, account, report, policy), position.markPrice);
 }
 
 /**
- * The index price of an asset at which the account would be liquidated (rules: 9), in USDT, rounded at 18 digits towards
- * the present index. Everything priced as the asset moves along; marks do not. USDT, the measure of prices, has none.
+ * The index price of an asset at which the account would be liquidated (rules: 9), in the venue's unit, rounded at 18
+ * digits towards the present index. Everything priced as the asset moves along, and what is settled in it; marks do not.
+ * The unit, the measure of prices, has none.
  */
 export function assetLiquidationPrice(
   asset: string,
@@ -71,14 +72,7 @@ export function assetLiquidationPrice(
   if (reason !== null) return none(reason);
   const price = indexPrice(asset, market, policy);
   if (price === null) return none('UNPRICED');
-  return nearest(surplus([], pricedAlike(asset, report, policy), account, report, policy), price.price);
-}
-
-/** Balances whose index price is that of the asset; none for USDT, which does not move. */
-function pricedAlike(asset: string, report: MarginReport, policy: Policy): CollateralContribution[] {
-  const priced = pricedBy(asset, policy);
-  if (priced === SETTLEMENT_ASSET) return [];
-  return report.collateral.filter((contribution) => pricedBy(contribution.asset, policy) === priced);
+  return nearest(surplus([], pricedBy(asset, policy), account, report, policy), price.price);
 }
 
 function withoutPrice(status: MarginStatus): NoLiquidationPrice | null {
@@ -90,17 +84,29 @@ function none(reason: NoLiquidationPrice): LiquidationPrice {
   return { price: null, otherPrice: null, reason };
 }
 
-/** The surplus of the account, as a function of the factor by which the moving parts move. */
+/**
+ * The surplus of the account, as a function of the factor by which the marks of `positions` and the index of `priced`
+ * move. Of the unit, which does not move, nothing follows. No position is settled in what its own mark moves
+ * (`reference-venue.ts` refuses such instruments), so that no part moves by both.
+ */
 function surplus(
   positions: readonly PositionReport[],
-  balances: readonly CollateralContribution[],
+  priced: string,
   account: AccountState,
   report: MarginReport,
   policy: Policy,
 ): Piecewise {
   const line = surplusNow(report.marginBalance, report.maintenanceMargin, policy);
-  for (const position of positions) addPosition(line, position, policy);
-  for (const balance of balances) addBalance(line, balance, account, policy);
+  for (const position of positions) addPosition(line, position, policy, position.settlementPrice?.price);
+  if (priced === policy.unit) return line;
+  for (const balance of report.collateral) {
+    if (pricedBy(balance.asset, policy) === priced) addBalance(line, balance, account, policy);
+  }
+  for (const position of report.positions) {
+    if (position.marginMode === 'CROSS' && pricedBy(position.settlementAsset, policy) === priced) {
+      addSettled(line, position, policy);
+    }
+  }
   return line;
 }
 
@@ -110,13 +116,30 @@ function surplusNow(marginBalance: Decimal, maintenanceMargin: Decimal, { liquid
   return new Piecewise(marginBalance.times(numerator).minus(maintenanceMargin.times(denominator)));
 }
 
-/** Unrealised PnL less maintenance margin, each by its weight, when the mark is multiplied by t. */
-function addPosition(line: Piecewise, { instrument, side, notional }: PositionReport, policy: Policy): void {
+/**
+ * Unrealised PnL less maintenance margin, each by its weight, when the mark is multiplied by t.
+ *
+ * @param rate what the line is in, for one of the quote asset: the line of an isolated position is in that itself
+ */
+function addPosition(
+  line: Piecewise,
+  { instrument, side, notional }: PositionReport,
+  policy: Policy,
+  rate: Decimal = ONE,
+): void {
   const tiers = policy.instruments.get(instrument)?.tiers;
   if (notional === null || tiers === undefined) return;
   const { numerator, denominator } = policy.liquidationRatio;
-  line.addProportional((side === 'LONG' ? notional : notional.negated()).times(numerator));
-  line.addCurve(maintenanceCurve(tiers, policy), notional, denominator.negated());
+  line.addProportional((side === 'LONG' ? notional : notional.negated()).times(numerator.times(rate)));
+  line.addCurve(maintenanceCurve(tiers, policy), notional, denominator.times(rate).negated());
+}
+
+/** The same parts, when the index of the settlement asset is multiplied by t and the mark stays. */
+function addSettled(line: Piecewise, position: PositionReport, policy: Policy): void {
+  const { unrealizedPnl, maintenanceMargin, settlementPrice } = position;
+  const { numerator, denominator } = policy.liquidationRatio;
+  const pnl = inUnit(unrealizedPnl, settlementPrice).times(numerator);
+  line.addProportional(pnl.minus(inUnit(maintenanceMargin, settlementPrice).times(denominator)));
 }
 
 /** What a balance counts, less the margin asked for a debt, by their weights, when its index price is multiplied by t. */

@@ -4,15 +4,15 @@
 import { assessMargin, type MarginReport } from '../state/assess.js';
 import { pricedBy } from '../state/collateral.js';
 import { ONE, type Decimal } from '../decimal.js';
-import { SETTLEMENT_ASSET, type AccountState, type Market, type Policy, type PriceState } from '../model.js';
+import { type AccountState, type Market, type Policy, type PriceState } from '../model.js';
 
 /**
  * The report for every shock, in their order (rules: 14), rounded as `assessMargin` rounds. The index of the named
  * assets, of what is priced as they are, and marks on these are multiplied by 1 + shock: a shock for an asset that is
- * priced as another is one for that other (rules: 9). Everything else stays, and USDT never moves.
+ * priced as another is one for that other (rules: 9). Everything else stays, and the venue's unit never moves.
  *
  * @param shocks from -1 (everything worthless) on
- * @param assets null: all but USDT
+ * @param assets null: all but the unit
  */
 export function stress(
   account: AccountState,
@@ -24,7 +24,7 @@ export function stress(
   const named = assets === null ? null : new Set(assets.map((asset) => pricedBy(asset, policy)));
   const moves = (asset: string): boolean => {
     const priced = pricedBy(asset, policy);
-    return priced !== SETTLEMENT_ASSET && (named === null || named.has(priced));
+    return priced !== policy.unit && (named === null || named.has(priced));
   };
   return shocks.map((shock) => {
     const factor = ONE.plus(shock);

@@ -1,19 +1,12 @@
 /**
  * What can leave an account (rules: 8; source: 003). Quantities are in units of the asset.
  */
-import { assessMargin, type MarginReport } from '../state/assess.js';
+import { assessMargin, inUnit, staleSymbolsOf, type MarginReport } from '../state/assess.js';
 import { balanceOf } from '../state/account.js';
 import { collateralTableOf, type CollateralContribution } from '../state/collateral.js';
 import { collateralCurve, initialTable, unitValue, valueAt } from '../curve.js';
 import { ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
-import {
-  SETTLEMENT_ASSET,
-  type AccountState,
-  type CollateralMode,
-  type CollateralTable,
-  type Market,
-  type Policy,
-} from '../model.js';
+import { type AccountState, type CollateralMode, type CollateralTable, type Market, type Policy } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 /**
@@ -22,7 +15,7 @@ import { refuse, refuseAmount, type Refusal } from '../refusal.js';
  * with a stale price count 0. 0 when that fails already, when the asset is not transferable, when it is stale itself and
  * something must stay, and when a debt or a cross position is stale or unpriced.
  *
- * In single-asset mode assets other than USDT count nothing. They leave entirely while nothing is owed in any asset and
+ * In single-asset mode assets other than the one that counts do not matter. They leave entirely while nothing is owed in any asset and
  * the account is neither in LIQUIDATION nor UNPRICED (003).
  */
 export function maxTransferable(asset: string, account: AccountState, market: Market, policy: Policy): Decimal {
@@ -31,8 +24,8 @@ export function maxTransferable(asset: string, account: AccountState, market: Ma
   if (!balance.gt(ZERO)) return ZERO;
   const report = assessMargin(account, market, policy);
   if (report.status === 'UNPRICED') return ZERO;
-  if (leavesFreely(asset, account)) return owes(report) || report.status === 'LIQUIDATION' ? ZERO : balance;
-  if (staleLiabilities(report, market).length > 0) return ZERO;
+  if (leavesFreely(asset, account, policy)) return owes(report) || report.status === 'LIQUIDATION' ? ZERO : balance;
+  if (staleLiabilities(report).length > 0) return ZERO;
   if (isStale(asset, report) && !mustStay(report, policy).isZero()) return ZERO;
   return covered(asset, balance, freshOnly(report), report, account.collateralMode, policy);
 }
@@ -60,7 +53,7 @@ export function checkTransferOut(
   const most = maxTransferable(asset, account, market, policy);
   if (quantity.lte(most)) return null;
   const report = assessMargin(account, market, policy);
-  const lacking = lackingPrices(asset, quantity, balance, account, report, market, policy);
+  const lacking = lackingPrices(asset, quantity, balance, account, report, policy);
   if (lacking.length > 0) {
     return refuse('PRICE_UNAVAILABLE', `A fresh price is needed and missing: ${lacking.join(', ')}.`);
   }
@@ -69,30 +62,28 @@ export function checkTransferOut(
   return refuseAmount('INSUFFICIENT_MARGIN', `The rest would not cover ${needed}.`, quantity, most);
 }
 
-/** What collateral and losses must cover after a transfer out, in USDT, exact (rules: 8). */
+/** What collateral and losses must cover after a transfer out, in the venue's unit, exact (rules: 8). */
 function mustStay({ initialMargin, maintenanceMargin, positions }: MarginReport, { transferFloor }: Policy): Decimal {
   const { notionalRate, maintenanceMultiple } = transferFloor;
   const crossed = positions.filter(({ marginMode }) => marginMode === 'CROSS');
-  const notional = sum(crossed.map((position) => position.notional ?? ZERO));
+  const notional = sum(crossed.map((position) => inUnit(position.notional, position.settlementPrice)));
   return max(initialMargin, max(notional.times(notionalRate), maintenanceMargin.times(maintenanceMultiple)));
 }
 
-/** Single-asset mode, and not USDT: the asset's leaving changes no margin. */
-function leavesFreely(asset: string, account: AccountState): boolean {
-  return account.collateralMode === 'SINGLE_ASSET' && asset !== SETTLEMENT_ASSET;
+/** Single-asset mode, and not the asset that counts: its leaving changes no margin. */
+function leavesFreely(asset: string, account: AccountState, policy: Policy): boolean {
+  return account.collateralMode === 'SINGLE_ASSET' && asset !== policy.singleAsset;
 }
 
 function owes({ collateral }: MarginReport): boolean {
   return collateral.some(({ quantity }) => quantity.lt(ZERO));
 }
 
-/** Symbols of debts and cross positions whose price is stale: nobody knows what has to stay. */
-export function staleLiabilities({ collateral, positions }: MarginReport, market: Market): string[] {
+/** Symbols whose stale price values debts and cross positions: nobody knows what has to stay. */
+export function staleLiabilities({ collateral, positions }: MarginReport): string[] {
   const debts = collateral.filter(({ quantity, stale }) => stale && quantity.lt(ZERO));
-  const crossed = positions.filter(
-    ({ instrument, marginMode }) => marginMode === 'CROSS' && market.mark(instrument)?.stale === true,
-  );
-  return [...debts.map(({ asset }) => asset), ...crossed.map(({ instrument }) => instrument)];
+  const crossed = positions.filter(({ marginMode }) => marginMode === 'CROSS');
+  return [...debts.map(({ asset }) => asset), ...crossed.flatMap(staleSymbolsOf)];
 }
 
 function isStale(asset: string, { collateral }: MarginReport): boolean {
@@ -135,12 +126,11 @@ function lackingPrices(
   balance: Decimal,
   account: AccountState,
   report: MarginReport,
-  market: Market,
   policy: Policy,
 ): string[] {
   if (report.status === 'UNPRICED') return [...report.unpriced];
-  if (leavesFreely(asset, account)) return [];
-  const liabilities = staleLiabilities(report, market);
+  if (leavesFreely(asset, account, policy)) return [];
+  const liabilities = staleLiabilities(report);
   if (liabilities.length > 0) return [...new Set(liabilities)].sort();
   if (quantity.gt(covered(asset, balance, report.collateral, report, account.collateralMode, policy))) return [];
   const missing = report.collateral.filter(

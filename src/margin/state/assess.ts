@@ -4,12 +4,21 @@
  */
 import { assessBalance, countsUnpricedAbove, type CollateralContribution } from './collateral.js';
 import { debtRate } from '../curve.js';
-import { ZERO, max, quotientDown, type Decimal } from '../decimal.js';
-import type { AccountState, Market, MarginStatus, Policy, PositionState } from '../model.js';
+import { ONE, ZERO, max, quotientDown, type Decimal } from '../decimal.js';
+import {
+  UNIT_PRICE,
+  type AccountState,
+  type Market,
+  type MarginStatus,
+  type Policy,
+  type PositionState,
+  type PriceState,
+} from '../model.js';
 import { requirement, type Requirement } from './requirement.js';
+import { settlementPriceOf } from './settlement.js';
 import { healthFactor, isWorse, marginRatio, statusOf, statusOfLowerBound } from './status.js';
 
-/** The state of one account. Amounts in USDT; exact unless a line says how it is rounded. */
+/** The state of one account. Amounts in the venue's unit; exact unless a line says how it is rounded. */
 export interface MarginReport {
   /** Of the cross account alone; `worstStatus` takes the isolated positions in. */
   readonly status: MarginStatus;
@@ -19,11 +28,14 @@ export interface MarginReport {
   readonly collateralValue: Decimal;
   /** The same by initial tiers: what counts when something is to be opened or taken out. At most `collateralValue`. */
   readonly initialCollateralValue: Decimal;
-  /** Of cross positions, at mark price. */
+  /** Of cross positions, at mark price and at the index of their settlement assets. */
   readonly unrealizedPnl: Decimal;
   /** collateralValue + unrealizedPnl. */
   readonly marginBalance: Decimal;
-  /** The sum of what each cross position needs (each rounded up at 18 digits), and what the policy asks for debts. */
+  /**
+   * The sum of what each cross position needs (each rounded up at 18 digits in its quote asset), and what the policy asks
+   * for debts.
+   */
   readonly initialMargin: Decimal;
   readonly maintenanceMargin: Decimal;
   /** max(0, initialCollateralValue + unrealizedPnl - initialMargin); 0 while UNPRICED. */
@@ -36,15 +48,22 @@ export interface MarginReport {
   readonly positions: readonly PositionReport[];
   /** Symbols of the account that never had a price, by code point. */
   readonly unpriced: readonly string[];
-  /** Symbols of the account whose price is older than the limit, by code point. */
+  /** Symbols of the account whose price is older than the limit, by code point; of isolated positions only marks. */
   readonly stale: readonly string[];
 }
 
-/** One position. The amounts are null while its mark price is unknown. */
+/**
+ * One position. Amounts are in its quote asset, which is at par with the settlement asset. They are null while the mark
+ * price or the index of the settlement asset is unknown.
+ */
 export interface PositionReport extends PositionState {
+  readonly settlementAsset: string;
+  /** The index of the settlement asset, in the venue's unit: its 1 where they are the same; null: it never had one. */
+  readonly settlementPrice: PriceState | null;
   /** cost / size, rounded down at 18 digits; for show only. */
   readonly entryPrice: Decimal;
   readonly markPrice: Decimal | null;
+  readonly isMarkStale: boolean;
   readonly notional: Decimal | null;
   readonly unrealizedPnl: Decimal | null;
   readonly initialMargin: Decimal | null;
@@ -55,8 +74,8 @@ export interface PositionReport extends PositionState {
 }
 
 /**
- * Assesses an account against the market under the venue's policy (rules: 2 to 6; sources: 002 and 004). Amounts are in
- * USDT, exact unless `MarginReport` says how they are rounded. The order of balances and positions does not matter.
+ * Assesses an account against the market under the venue's policy (rules: 2 to 6, 16; sources: 002 and 004). Amounts are
+ * in the venue's unit, exact unless `MarginReport` says how they are rounded. The order of balances and positions does not matter.
  *
  * @throws RangeError when the instrument of a position has no tiers
  */
@@ -100,16 +119,19 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
   for (const position of account.positions) {
     const report = assessPosition(position, market, policy);
     positions.push(report);
-    if (report.notional === null) unpriced.add(position.instrument);
-    else if (market.mark(position.instrument)?.stale === true) stale.add(position.instrument);
+    const { settlementPrice } = report;
+    if (settlementPrice === null) unpriced.add(report.settlementAsset);
+    else if (report.notional === null) unpriced.add(position.instrument);
+    if (report.isMarkStale) stale.add(position.instrument);
     if (position.marginMode === 'ISOLATED') continue;
-    if (report.unrealizedPnl === null || report.initialMargin === null || report.maintenanceMargin === null) {
+    if (settlementPrice?.stale === true) stale.add(report.settlementAsset);
+    if (settlementPrice === null || report.unrealizedPnl === null) {
       unknown = true;
       continue;
     }
-    unrealizedPnl = unrealizedPnl.plus(report.unrealizedPnl);
-    initialMargin = initialMargin.plus(report.initialMargin);
-    maintenanceMargin = maintenanceMargin.plus(report.maintenanceMargin);
+    unrealizedPnl = unrealizedPnl.plus(inUnit(report.unrealizedPnl, settlementPrice));
+    initialMargin = initialMargin.plus(inUnit(report.initialMargin, settlementPrice));
+    maintenanceMargin = maintenanceMargin.plus(inUnit(report.maintenanceMargin, settlementPrice));
   }
 
   const marginBalance = collateralValue.plus(unrealizedPnl);
@@ -142,6 +164,24 @@ function isAbove(quantity: Decimal, threshold: Decimal | null): boolean {
   return threshold !== null && quantity.gt(threshold);
 }
 
+/** An amount of a position in the venue's unit, exact (rules: 16); 0 while it is unknown. */
+export function inUnit(amount: Decimal | null, settlementPrice: PriceState | null): Decimal {
+  if (amount === null || settlementPrice === null) return ZERO;
+  return settlementPrice.price === ONE ? amount : amount.times(settlementPrice.price);
+}
+
+/** Symbols of a position whose price is stale: its mark, and in cross margin its settlement asset (rules: 16). */
+export function staleSymbolsOf({
+  instrument,
+  marginMode,
+  isMarkStale,
+  settlementAsset,
+  settlementPrice,
+}: PositionReport): string[] {
+  const isIndexStale = marginMode === 'CROSS' && settlementPrice?.stale === true;
+  return [...(isMarkStale ? [instrument] : []), ...(isIndexStale ? [settlementAsset] : [])];
+}
+
 /** The worst of the cross state and of every isolated position (rules: 5 and 6). */
 export function worstStatus(report: MarginReport): MarginStatus {
   let worst = report.status;
@@ -149,7 +189,7 @@ export function worstStatus(report: MarginReport): MarginStatus {
   return worst;
 }
 
-/** What covers the initial margin of the cross account: initial collateral + PnL, in USDT, exact (rules: 5). */
+/** What covers the initial margin of the cross account: initial collateral + PnL, in the unit, exact (rules: 5). */
 export function initialMarginBalance({
   initialCollateralValue,
   unrealizedPnl,
@@ -157,7 +197,7 @@ export function initialMarginBalance({
   return initialCollateralValue.plus(unrealizedPnl);
 }
 
-/** What an isolated position stands by, in USDT, exact (rules: 6). While unpriced its PnL counts 0. */
+/** What an isolated position stands by, in its settlement asset, exact (rules: 6). While unpriced its PnL counts 0. */
 export function isolatedMarginBalance({
   isolatedMargin,
   unrealizedPnl,
@@ -170,12 +210,13 @@ function assessPosition(position: PositionState, market: Market, policy: Policy)
   const { instrument, side, size, cost, leverage, marginMode, isolatedMargin } = position;
   const mark = market.mark(instrument);
   const rules = policy.instruments.get(instrument);
+  const settlementPrice = rules === undefined ? UNIT_PRICE : settlementPriceOf(instrument, market, policy);
   let notional: Decimal | null = null;
   let unrealizedPnl: Decimal | null = null;
   let needed: Requirement | null = null;
   let ratio: Decimal | null = null;
   let status: MarginStatus = 'UNPRICED';
-  if (mark !== null && rules !== undefined) {
+  if (mark !== null && rules !== undefined && settlementPrice !== null) {
     notional = size.times(mark.price);
     unrealizedPnl = side === 'LONG' ? notional.minus(cost) : cost.minus(notional);
     needed = requirement(notional, leverage, rules, policy);
@@ -194,8 +235,11 @@ function assessPosition(position: PositionState, market: Market, policy: Policy)
     leverage,
     marginMode,
     isolatedMargin,
+    settlementAsset: rules === undefined ? policy.unit : rules.settlementAsset,
+    settlementPrice,
     entryPrice: quotientDown(cost, size),
     markPrice: mark === null ? null : mark.price,
+    isMarkStale: mark !== null && mark.stale,
     notional,
     unrealizedPnl,
     initialMargin: needed === null ? null : needed.initialMargin,

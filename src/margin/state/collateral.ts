@@ -13,8 +13,7 @@ import {
 } from '../curve.js';
 import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
 import {
-  SETTLEMENT_ASSET,
-  SETTLEMENT_PRICE,
+  UNIT_PRICE,
   type BalanceState,
   type CollateralMode,
   type CollateralTable,
@@ -24,7 +23,7 @@ import {
   type PriceState,
 } from '../model.js';
 
-/** What one balance counts, and why. Values are in USDT, exact. */
+/** What one balance counts, and why. Values are in the venue's unit, exact. */
 export interface CollateralContribution {
   readonly asset: string;
   /** Negative: owed. */
@@ -52,12 +51,12 @@ export interface TierContribution extends CollateralTier {
 }
 
 /**
- * The index price of an asset, through `pricedAs` where it has none of its own. USDT is 1 (rules: 1).
+ * The index price of an asset, through `pricedAs` where it has none of its own. The venue's unit is 1 (rules: 16).
  * Null when there never was a price.
  */
 export function indexPrice(asset: string, market: Market, policy: Policy): PriceState | null {
   const priced = pricedBy(asset, policy);
-  return priced === SETTLEMENT_ASSET ? SETTLEMENT_PRICE : market.index(priced);
+  return priced === policy.unit ? UNIT_PRICE : market.index(priced);
 }
 
 /** The asset whose index price this one takes: `pricedAs`, or itself (rules: 1). */
@@ -67,11 +66,11 @@ export function pricedBy(asset: string, policy: Policy): string {
 
 /**
  * The table by which a positive balance of the asset counts; null when it counts nothing (rules: 3). Multi-asset mode:
- * the ratio of the account's chain, and USDT in full where that leaves it out. Single-asset mode: USDT only.
+ * the ratio of the account's chain, and the unit in full where that leaves it out. Single-asset mode: one asset only.
  */
 export function collateralTableOf(asset: string, mode: CollateralMode, policy: Policy): CollateralTable | null {
-  if (mode === 'SINGLE_ASSET') return asset === SETTLEMENT_ASSET ? AT_PAR : null;
-  return policy.collateralRatios.get(asset) ?? (asset === SETTLEMENT_ASSET ? AT_PAR : null);
+  if (mode === 'SINGLE_ASSET') return asset === policy.singleAsset ? AT_PAR : null;
+  return policy.collateralRatios.get(asset) ?? (asset === policy.unit ? AT_PAR : null);
 }
 
 /**
@@ -85,7 +84,7 @@ export function countsUnpricedAbove(asset: string, mode: CollateralMode, policy:
 }
 
 /**
- * What one balance counts, in USDT, exact (rules: 3). A debt counts in full in either mode: a haircut never shrinks a
+ * What one balance counts, in the venue's unit, exact (rules: 3). A debt counts in full in either mode: a haircut never shrinks a
  * liability. Without a price the value is null and nothing counts; `assessMargin` draws the conclusion.
  */
 export function assessBalance(
@@ -131,7 +130,7 @@ function throughTiers(quantity: Decimal, price: Decimal, table: CollateralTable)
   return parts;
 }
 
-/** What a positive quantity counts by a table, in USDT, exact. */
+/** What a positive quantity counts by a table, in the venue's unit, exact. */
 function valueThrough(quantity: Decimal, price: Decimal, table: CollateralTable): Decimal {
   const amount = countedAmount(quantity, price, table);
   return valueAt(pieceAt(collateralCurve(table).segments, amount), amount).times(unitValue(price, table));

@@ -7,14 +7,14 @@ import { decimal, quotientHalfEven, sum, type Decimal } from '../decimal.js';
 /** The newest quote of one source. */
 export interface SourceQuote {
   readonly source: string;
-  /** In USDT, greater than 0. */
+  /** In the asset that the index is quoted in, greater than 0. */
   readonly price: Decimal;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
 
 export interface CompositeIndex {
-  /** In USDT, to the nearest at 18 digits, ties to the even digit. */
+  /** In the same asset, to the nearest at 18 digits, ties to the even digit. */
   readonly price: Decimal;
   /** Names of the sources that made it, by price and then by name. */
   readonly used: readonly string[];

@@ -6,9 +6,9 @@ import { max, min, quotientUp, type Decimal } from '../decimal.js';
 import type { InstrumentRules, Policy } from '../model.js';
 
 export interface Requirement {
-  /** In USDT, rounded up at 18 digits; never below maintenance margin / liquidation ratio. */
+  /** In the quote asset, rounded up at 18 digits; never below maintenance margin / liquidation ratio. */
   readonly initialMargin: Decimal;
-  /** In USDT, exact; with the policy's liquidation fee. */
+  /** In the quote asset, exact; with the policy's liquidation fee. */
   readonly maintenanceMargin: Decimal;
 }
 
@@ -16,7 +16,7 @@ export interface Requirement {
  * Initial margin = notional / min(leverage, the tier's maximum), rounded up at 18 digits, and never below maintenance
  * margin / liquidation ratio: a position that was just opened must not be liquidatable at once.
  *
- * @param notional size x mark, in USDT, not negative
+ * @param notional size x mark, in the quote asset, not negative
  * @param leverage as set for the instrument, at least 1
  */
 export function requirement(

@@ -1,5 +1,5 @@
 /**
- * Where a margin balance stands against what is required (rules: 5; sources: 002 and 004). Amounts are in USDT.
+ * Where a margin balance stands against what is required (rules: 5; sources: 002 and 004). Both amounts are in one asset, whichever.
  */
 import { ZERO, quotientDown, quotientUp, type Decimal } from '../decimal.js';
 import { Fraction } from '../fraction.js';

@@ -103,8 +103,8 @@ function problemOfGap<V extends VersionRecord, D>(
   const before = latest(others.filter((each) => each.version < version.version));
   const noticeMs = next.effectiveFrom.getTime() - at.getTime();
   const rails = rulebook.policyVersion(version.venue, at);
-  const found = breachesOf(rule, before, next, noticeMs, rails, null);
-  const alone = breachesOf(rule, version, next, noticeMs, rails, null);
+  const found = breachesOf(rule, before, next, noticeMs, rails, null, rulebook);
+  const alone = breachesOf(rule, version, next, noticeMs, rails, null, rulebook);
   // Breaches that the next version has anyway were allowed when it was scheduled.
   const added = found.filter(
     ({ field, required }) =>

@@ -175,7 +175,7 @@ function planned<V extends VersionRecord, D>(
   if ('refusal' in next) return next;
   const noticeMs = Math.max(0, next.effectiveFrom.getTime() - now.getTime());
   const rails = rulebook.policyVersion(next.venue, now);
-  const breaches = breachesOf(rule, followed, next, noticeMs, rails, change.draft);
+  const breaches = breachesOf(rule, followed, next, noticeMs, rails, change.draft, rulebook);
   return { version: next, followed, overtaken, breaches };
 }
 

@@ -4,7 +4,7 @@ import { refuse } from '../../margin/refusal.js';
 import type { Refusal } from '../versions/refusal.js';
 import type { GuardRails } from '../versions/policy-version.js';
 import type { VersionRecord } from '../versions/rule-version.js';
-import type { Breach, VersionedRule } from '../versions/versioned-rule.js';
+import type { Breach, KnownRules, VersionedRule } from '../versions/versioned-rule.js';
 
 const HOUR_MS: Decimal = decimal(60 * 60 * 1000);
 
@@ -21,11 +21,12 @@ export function breachesOf<V extends VersionRecord, D>(
   noticeMs: number,
   rails: GuardRails,
   draft: D | null,
+  known: KnownRules,
 ): Breach[] {
-  const found = rule.breaches(followed, next, rails, draft);
+  const found = rule.breaches(followed, next, rails, draft, known);
   const notice = quotientDown(decimal(noticeMs), HOUR_MS);
   const required = decimal(rails.guardMinNoticeHours);
-  if (notice.gte(required) || !rule.isStricter(followed, next)) return found;
+  if (notice.gte(required) || !rule.isStricter(followed, next, known)) return found;
   const hours = Math.trunc(noticeMs / 3_600) / 1_000;
   const message = `it makes a rule stricter with ${hours} hours of notice, and takes ${rails.guardMinNoticeHours}`;
   return [...found, { message, field: 'effectiveFrom', required, available: notice }];

@@ -5,10 +5,11 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-import { SETTLEMENT_ASSET } from '../../margin/model.js';
+import { COMMON_UNIT } from '../../margin/model.js';
 import { type JsonValue, ReferenceDataError, readJson } from './reference-json.js';
 import type { AssetData, ChainData, ReferenceData } from './reference-model.js';
-import { readVenue, requireDistinct } from './reference-venue.js';
+import { requireDistinct } from './reference-parts.js';
+import { OPTIONAL_VENUE_FIELDS, VENUE_FIELDS, readVenue } from './reference-venue.js';
 
 export { ReferenceDataError } from './reference-json.js';
 
@@ -25,14 +26,14 @@ export async function readReferenceData(folders: readonly string[]): Promise<Ref
   }
   // References are checked after all folders are read: an earlier folder may use an asset of a later one.
   for (const { asset, file } of assets.values()) checkPricedAs(asset, assets.get(asset.pricedAs ?? '')?.asset, file);
-  if (!assets.has(SETTLEMENT_ASSET)) {
-    throw new ReferenceDataError(
-      folders.join(', '),
-      '',
-      `expected an asset ${SETTLEMENT_ASSET}, which all is valued in`,
-    );
+  if (!assets.has(COMMON_UNIT)) {
+    const message = `expected an asset ${COMMON_UNIT}, in which index prices are where nothing else is said`;
+    throw new ReferenceDataError(folders.join(', '), '', message);
   }
-  const known = { chains: new Set(chains.keys()), assets: new Set(assets.keys()) };
+  const known = {
+    chains: new Set(chains.keys()),
+    assets: new Map([...assets].map(([symbol, { asset }]) => [symbol, asset])),
+  };
   return {
     chains: [...chains.values()],
     assets: [...assets.values()].map(({ asset }) => asset),
@@ -80,6 +81,8 @@ function readAssets(file: JsonValue): { asset: AssetData; file: JsonValue }[] {
   const assets = file.list().map((value) => {
     const field = value.record(['symbol', 'name'], ['pricedAs', 'transferable', 'convertible']);
     const flag = (name: string): boolean => field(name).isAbsent || field(name).flag();
+    // Prices are stored under "BTC/USDC".
+    if (field('symbol').text().includes('/')) throw field('symbol').refuse('a symbol holds no slash');
     const asset: AssetData = {
       symbol: field('symbol').text(),
       name: field('name').text(),
@@ -99,7 +102,7 @@ function readAssets(file: JsonValue): { asset: AssetData; file: JsonValue }[] {
 /** One step, never a chain of them: a price is looked up under one name. */
 function checkPricedAs(asset: AssetData, parent: AssetData | undefined, file: JsonValue): void {
   if (asset.pricedAs === null) return;
-  if (asset.symbol === SETTLEMENT_ASSET) throw file.refuse(`${SETTLEMENT_ASSET} is 1 and takes no other price`);
+  if (asset.symbol === COMMON_UNIT) throw file.refuse(`${COMMON_UNIT} is 1 and takes no other price`);
   if (parent === undefined) throw file.refuse(`there is no asset "${asset.pricedAs}" to be priced as`);
   if (parent.pricedAs !== null) throw file.refuse(`"${parent.symbol}" has no price of its own to be priced as`);
 }
@@ -107,6 +110,11 @@ function checkPricedAs(asset: AssetData, parent: AssetData | undefined, file: Js
 /** The file has the name of the venue, so that a folder cannot hold one venue twice. */
 function codeOf(file: JsonValue): string {
   const code = basename(file.file, '.json');
-  file.record(['code'], ['name', 'chains', 'policies', 'instruments', 'collateralRatios'])('code').oneOf(code);
+  file
+    .record(
+      ['code'],
+      [...VENUE_FIELDS, ...OPTIONAL_VENUE_FIELDS],
+    )('code')
+    .oneOf(code);
   return code;
 }

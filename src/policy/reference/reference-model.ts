@@ -32,6 +32,8 @@ export interface VenueData {
   readonly name: string;
   /** Empty: the venue has no chains. */
   readonly chains: readonly string[];
+  readonly unit: string;
+  readonly singleAsset: string;
   /** At least one; oldest first, as all versions here. */
   readonly policies: readonly PolicyData[];
   readonly instruments: readonly InstrumentData[];
@@ -55,6 +57,7 @@ export interface InstrumentData {
   readonly symbol: string;
   readonly baseAsset: string;
   readonly quoteAsset: string;
+  readonly settlementAsset: string;
   readonly maxLeverage: Decimal;
   readonly schedules: readonly MaintenanceTableData[];
 }

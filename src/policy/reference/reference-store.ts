@@ -9,6 +9,7 @@ import { uuidv7 } from '../../platform/ids.js';
 import { readReferenceMark } from '../rulebook/reference-rows.js';
 import { parameterRow } from '../versions/policy-parameters.js';
 import { initialTiersRow } from '../versions/ratio-store.js';
+import { ReferenceDataError } from './reference-json.js';
 import type { AssetData, ReferenceData, VenueData } from './reference-model.js';
 
 /** Lock for storing reference data: two processes that start at once must not both find a version missing. */
@@ -28,9 +29,12 @@ export async function storeReferenceData(db: Database, data: ReferenceData): Pro
       ON CONFLICT (code) DO UPDATE SET name = excluded.name`;
     await storeAssets(tx, data.assets);
     await tx.$executeRaw`
-      INSERT INTO venues (code, name)
-      SELECT * FROM unnest(${column(data.venues, 'code')}::text[], ${column(data.venues, 'name')}::text[])
+      INSERT INTO venues (code, name, unit, single_asset)
+      SELECT * FROM unnest(
+        ${column(data.venues, 'code')}::text[], ${column(data.venues, 'name')}::text[],
+        ${column(data.venues, 'unit')}::text[], ${column(data.venues, 'singleAsset')}::text[])
       ON CONFLICT (code) DO UPDATE SET name = excluded.name`;
+    await refuseOtherUnits(tx, data.venues);
     await tx.venueChain.createMany({
       data: data.venues.flatMap(({ code, chains }) => chains.map((chainCode) => ({ venueCode: code, chainCode }))),
       skipDuplicates: true,
@@ -41,6 +45,18 @@ export async function storeReferenceData(db: Database, data: ReferenceData): Pro
     const ratios = await storeRatios(tx, data.venues, createdAt);
     return policies + tables + ratios > 0 || (await readReferenceMark(tx)) !== before;
   });
+}
+
+/** What a venue's numbers are in cannot change under them. */
+async function refuseOtherUnits(tx: Transaction, venues: readonly VenueData[]): Promise<void> {
+  const stored = new Map((await tx.venue.findMany()).map((row) => [row.code, row]));
+  for (const { code, unit, singleAsset } of venues) {
+    const row = stored.get(code);
+    if (row === undefined || (row.unit === unit && row.singleAsset === singleAsset)) continue;
+    const known = `unit ${row.unit} and single asset ${row.singleAsset}`;
+    const message = `expected ${known}, which the database has, found ${unit} and ${singleAsset}: they cannot change`;
+    throw new ReferenceDataError(`venues/${code}.json`, 'unit', message);
+  }
 }
 
 async function storeAssets(tx: Transaction, assets: readonly AssetData[]): Promise<void> {
@@ -92,11 +108,12 @@ async function storeInstruments(tx: Transaction, venues: readonly VenueData[], c
   );
   // An instrument's assets cannot change under its open positions; its maximum leverage can.
   await tx.$executeRaw`
-    INSERT INTO instruments (venue_code, symbol, base_asset, quote_asset, max_leverage)
-    SELECT venue_code, symbol, base_asset, quote_asset, max_leverage::numeric FROM unnest(
+    INSERT INTO instruments (venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage)
+    SELECT venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage::numeric FROM unnest(
       ${column(instruments, 'venueCode')}::text[], ${column(instruments, 'symbol')}::text[],
       ${column(instruments, 'baseAsset')}::text[], ${column(instruments, 'quoteAsset')}::text[],
-      ${column(instruments, 'maxLeverage')}::text[]) AS row (venue_code, symbol, base_asset, quote_asset, max_leverage)
+      ${column(instruments, 'settlementAsset')}::text[], ${column(instruments, 'maxLeverage')}::text[])
+      AS row (venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage)
     ON CONFLICT (venue_code, symbol) DO UPDATE SET max_leverage = excluded.max_leverage`;
   const stored = await tx.maintenanceSchedule.findMany({
     select: { venueCode: true, instrument: true, version: true, effectiveFrom: true },

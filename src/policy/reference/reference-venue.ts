@@ -1,12 +1,7 @@
 /** One venue's file: its policies, instruments and collateral ratios. Versions are counted in the order of the file. */
-import { flatRatio, maintenanceAmounts } from '../../margin/curve.js';
-import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
-import {
-  SETTLEMENT_ASSET,
-  type CollateralTier,
-  type MaintenanceMethod,
-  type MaintenanceTier,
-} from '../../margin/model.js';
+import { flatRatio } from '../../margin/curve.js';
+import type { Decimal } from '../../margin/decimal.js';
+import { COMMON_UNIT, type CollateralTier, type MaintenanceMethod } from '../../margin/model.js';
 import {
   POLICY_PARAMETERS,
   contradictionIn,
@@ -16,30 +11,36 @@ import {
 import { ratioKey } from '../versions/ratio-version.js';
 import { inForce } from '../versions/rule-version.js';
 import type { JsonValue } from './reference-json.js';
-import type { InstrumentData, PolicyData, RatioData, VenueData, Version } from './reference-model.js';
+import type { PolicyData, RatioData, VenueData } from './reference-model.js';
+import { collateralTierProblems, problemOfInitialTiers } from '../versions/tiers.js';
+import { readInstrument, readParities } from './reference-instrument.js';
 import {
-  collateralTierProblems,
-  maintenanceTierProblems,
-  problemOfInitialTiers,
-  type MaintenanceTierDraft,
-  type TierProblem,
-} from '../versions/tiers.js';
+  VERSION_FIELDS,
+  inOrder,
+  knownAsset,
+  member,
+  readVersion,
+  refuseProblems,
+  requireDistinct,
+  requireLater,
+  type KnownCodes,
+} from './reference-parts.js';
 
-/** The chains and assets that a venue may refer to. */
-export interface KnownCodes {
-  readonly chains: ReadonlySet<string>;
-  readonly assets: ReadonlySet<string>;
-}
-
-const VERSION_FIELDS = ['effectiveFrom', 'reason', 'source'];
+/** Of a venue's file. */
+export const VENUE_FIELDS = ['code', 'name', 'chains', 'policies', 'instruments', 'collateralRatios'];
+export const OPTIONAL_VENUE_FIELDS = ['unit', 'singleAsset', 'atPar'];
 
 export function readVenue(file: JsonValue, known: KnownCodes): VenueData {
-  const field = file.record(['code', 'name', 'chains', 'policies', 'instruments', 'collateralRatios']);
+  const field = file.record(VENUE_FIELDS, OPTIONAL_VENUE_FIELDS);
   const code = field('code').text();
   const chains = field('chains')
     .list()
     .map((value) => member(value, known.chains, 'a chain of chains.json'));
   requireDistinct(field('chains'), chains);
+  const asset = (name: string, otherwise: string): string =>
+    field(name).isAbsent ? otherwise : member(field(name), known.assets, 'an asset of assets.json');
+  const unit = asset('unit', COMMON_UNIT);
+  const parities = readParities(field('atPar'), known);
   const policies = inOrder(field('policies').list(), (value) => readPolicy(value, known));
   const [first] = policies;
   if (first === undefined) throw field('policies').refuse('expected at least one policy');
@@ -47,7 +48,7 @@ export function readVenue(file: JsonValue, known: KnownCodes): VenueData {
   const methodAt = (at: Date): MaintenanceMethod => (inForce(policies, at) ?? first).maintenanceMethod;
   const instruments = field('instruments')
     .list()
-    .map((value) => readInstrument(value, known, methodAt));
+    .map((value) => readInstrument(value, known, parities, methodAt));
   requireDistinct(
     field('instruments'),
     instruments.map(({ symbol }) => symbol),
@@ -57,6 +58,8 @@ export function readVenue(file: JsonValue, known: KnownCodes): VenueData {
     code,
     name: field('name').text(),
     chains,
+    unit,
+    singleAsset: asset('singleAsset', unit),
     policies,
     instruments,
     ratios: readRatios(tables, code, chains, known),
@@ -115,48 +118,6 @@ function readParameter(value: JsonValue, { type, absent }: NamedParameter): unkn
       return stated;
     }
   }
-}
-
-function readInstrument(file: JsonValue, known: KnownCodes, methodAt: (at: Date) => MaintenanceMethod): InstrumentData {
-  const field = file.record(['symbol', 'baseAsset', 'quoteAsset', 'maxLeverage', 'maintenance']);
-  const maxLeverage = field('maxLeverage').decimalWithin(1, null);
-  const schedules = inOrder(field('maintenance').list(), (value) => {
-    const version = value.record([...VERSION_FIELDS, 'tiers']);
-    const dated = readVersion(version);
-    return { ...dated, tiers: readMaintenanceTiers(version('tiers'), methodAt(dated.effectiveFrom), maxLeverage) };
-  });
-  if (schedules.length === 0) throw field('maintenance').refuse('expected at least one version of tiers');
-  return {
-    symbol: field('symbol').text(),
-    baseAsset: member(field('baseAsset'), known.assets, 'an asset of assets.json'),
-    // Everything is valued and settled in one asset; an instrument on another one would be valued wrongly.
-    quoteAsset: field('quoteAsset').oneOf(SETTLEMENT_ASSET),
-    maxLeverage,
-    schedules,
-  };
-}
-
-function readMaintenanceTiers(file: JsonValue, method: MaintenanceMethod, maxLeverage: Decimal): MaintenanceTier[] {
-  const rows = file.list().map((row) => row.record(['floor', 'cap', 'rate', 'maxLeverage'], ['amount']));
-  const drafts: MaintenanceTierDraft[] = rows.map((field) => ({
-    floor: field('floor').decimal(),
-    cap: field('cap').isNull ? null : field('cap').decimal(),
-    maintenanceRate: field('rate').decimal(),
-    maxLeverage: field('maxLeverage').decimalWithin(1, null),
-  }));
-  refuseProblems(file, maintenanceTierProblems(drafts));
-  const amounts = maintenanceAmounts(method, drafts);
-  return drafts.map((draft, index) => {
-    const field = rows[index] as (name: string) => JsonValue;
-    const amount = amounts[index] ?? ZERO;
-    const stated = field('amount');
-    // Amounts stated in the file are compared with the computed ones, which finds a typing error in a floor or rate.
-    if (!stated.isAbsent && !stated.decimal().eq(amount)) {
-      throw stated.unexpected(`${toPlain(amount)}, which floors and rates give where the method is ${method}`);
-    }
-    if (draft.maxLeverage.gt(maxLeverage)) throw field('maxLeverage').unexpected(`at most ${toPlain(maxLeverage)}`);
-    return { ...draft, tier: index + 1, maintenanceAmount: amount };
-  });
 }
 
 /** Each table has the ratios of some assets on one chain from one instant on: one version of each of these ratios. */
@@ -218,53 +179,4 @@ function readChain(file: JsonValue, chains: readonly string[]): string | null {
   if (chains.length > 0) return member(file, new Set(chains), "one of the venue's chains");
   if (!file.isNull) throw file.unexpected('null, since the venue has no chains');
   return null;
-}
-
-function readVersion(field: (name: string) => JsonValue): Omit<Version, 'version'> {
-  return {
-    effectiveFrom: field('effectiveFrom').instant(),
-    reason: field('reason').text(),
-    source: field('source').text(),
-  };
-}
-
-/** Numbers the versions of one thing, from 1, each of which takes effect after the one before. */
-function inOrder<T extends Omit<Version, 'version'>>(
-  files: readonly JsonValue[],
-  read: (file: JsonValue) => T,
-): (T & { version: number })[] {
-  const versions: (T & { version: number })[] = [];
-  for (const file of files) {
-    const next = { ...read(file), version: versions.length + 1 };
-    requireLater(file, versions.at(-1), next);
-    versions.push(next);
-  }
-  return versions;
-}
-
-function requireLater(file: JsonValue, before: Version | undefined, next: Omit<Version, 'version'>): void {
-  if (before === undefined || before.effectiveFrom < next.effectiveFrom) return;
-  const [earlier, later] = [before, next].map((version) => version.effectiveFrom.toISOString());
-  throw file.refuse(`takes effect at ${later}, which is not after ${earlier}, when version ${before.version} does`);
-}
-
-export function requireDistinct(file: JsonValue, names: readonly string[]): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw file.refuse(`"${twice}" stands here twice`);
-}
-
-function refuseProblems(file: JsonValue, problems: readonly TierProblem[]): void {
-  const [first] = problems;
-  if (first !== undefined) throw file.refuse(first.message);
-}
-
-function member(file: JsonValue, known: ReadonlySet<string>, what: string): string {
-  const text = file.text();
-  if (!known.has(text)) throw file.unexpected(what);
-  return text;
-}
-
-function knownAsset(symbol: string, file: JsonValue, known: KnownCodes): string {
-  if (!known.assets.has(symbol)) throw file.refuse(`there is no asset "${symbol}" in assets.json`);
-  return symbol;
 }

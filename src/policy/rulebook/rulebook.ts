@@ -243,7 +243,9 @@ export class Rulebook {
       this.holding(rule, venue, chain, at, instead);
     const policy = holding(marginPolicy).at(-1) ?? this.policyVersion(venue, at);
     const instruments = [...(this.instruments.get(venue)?.values() ?? [])];
-    return policyOf(policy, this.assets, instruments, holding, ({ asset }) =>
+    const record = this.venues.get(venue);
+    if (record === undefined) throw new Error(`There is no venue ${venue}.`);
+    return policyOf(policy, record, this.assets, instruments, holding, ({ asset }) =>
       inEffect(this.ratioVersions(venue, chain, asset), at),
     );
   }

@@ -6,7 +6,7 @@ import { problemsOfDraft, ratioFieldOf, rulesOfDraft, type RatioDraft } from './
 import { isCut, ratioBreaches } from './ratio-guard-rails.js';
 import { announceRatioVersion, insertRatioVersion, readRatioVersions } from './ratio-store.js';
 import { COLLATERAL_RATIO, ratioKey, type RatioVersion } from './ratio-version.js';
-import type { VersionedRule } from './versioned-rule.js';
+import type { KnownRules, VersionedRule } from './versioned-rule.js';
 
 export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
   kind: COLLATERAL_RATIO,
@@ -45,10 +45,16 @@ export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
     return { version, effectiveFrom, tierUnit, tiers, ...initial, userCap, platformCap };
   },
 
-  isStricter: isCut,
-  breaches: (followed, next, rails, draft) =>
-    ratioBreaches(followed, next, rails, draft === null ? null : ratioFieldOf(draft)),
+  isStricter: (followed, next, known) => isCut(followed, next, unitOf(next, known)),
+  breaches: (followed, next, rails, draft, known) =>
+    ratioBreaches(followed, next, rails, draft === null ? null : ratioFieldOf(draft), unitOf(next, known)),
 };
+
+function unitOf({ venue }: RatioVersion, { venues }: KnownRules): string {
+  const record = venues.get(venue);
+  if (record === undefined) throw new Error(`There is no venue ${venue}.`);
+  return record.unit;
+}
 
 /**
  * @param holding those of one venue and chain; of one asset the last counts

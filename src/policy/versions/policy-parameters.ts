@@ -11,7 +11,7 @@ import type { PolicyCode, Refusal } from './refusal.js';
 /** The parameters of a policy that are one value each. */
 export type PolicyParameters = Omit<
   Policy,
-  'version' | 'assets' | 'collateralRatios' | 'instruments' | 'interest' | 'autoExchange'
+  'version' | 'unit' | 'singleAsset' | 'assets' | 'collateralRatios' | 'instruments' | 'interest' | 'autoExchange'
 >;
 export type ParameterName = keyof PolicyParameters;
 

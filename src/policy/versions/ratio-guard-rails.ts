@@ -1,10 +1,10 @@
 /**
  * The guard rails of a change of a collateral ratio, which only `force` overrides. Ratios are compared as functions of
- * the amount: what the next coin (or USDT) of that balance counts. Above the last cap it counts 0.
+ * the amount: what the next coin (or unit of value) of that balance counts. Above the last cap it counts 0.
  */
 import { AT_PAR, collateralCurve, pieceAt, type Segment } from '../../margin/curve.js';
 import { ONE, ZERO, decimal, max, min, toPlain, type Decimal } from '../../margin/decimal.js';
-import { SETTLEMENT_ASSET, type CollateralTable, type CollateralTier } from '../../margin/model.js';
+import type { CollateralTable, CollateralTier } from '../../margin/model.js';
 import type { GuardRails } from './policy-version.js';
 import type { Breach } from './versioned-rule.js';
 
@@ -15,25 +15,29 @@ export interface RatioRules extends Omit<CollateralTable, 'id'> {
   readonly platformCap: Decimal | null;
 }
 
-/** The least ratio of USDT. Debts and PnL are in USDT, so it must count almost in full. */
-const LEAST_OF_SETTLEMENT: Decimal = decimal('0.99');
+/** The least ratio of a venue's unit, in which most of its debts and PnL are: it must count almost in full. */
+const LEAST_OF_UNIT: Decimal = decimal('0.99');
 
-/** The rules of USDT if a table omits it. */
-const SETTLEMENT_AT_PAR: RatioRules = { ...AT_PAR, asset: SETTLEMENT_ASSET, initialTiers: null, platformCap: null };
+/** The rules of the unit if a table omits it. */
+function unitAtPar(unit: string): RatioRules {
+  return { ...AT_PAR, asset: unit, initialTiers: null, platformCap: null };
+}
 
 /**
  * The rails that the change breaks. The first ratio of an asset is no step: nothing counted before.
  *
  * @param followed what counts until then; null: nothing does
  * @param field in which field the ratios were changed; null: in none
+ * @param unit of the venue
  */
 export function ratioBreaches(
   followed: RatioRules | null,
   next: RatioRules,
   { guardMaxStep }: GuardRails,
   field: string | null,
+  unit: string,
 ): Breach[] {
-  const before = knownBefore(followed, next);
+  const before = knownBefore(followed, next, unit);
   const found: Breach[] = [];
   const meetings = before === null ? [] : ratiosThatMeet(before, next);
   const step = meetings.reduce((largest, [old, now]) => max(largest, now.minus(old).abs()), ZERO);
@@ -43,12 +47,12 @@ export function ratioBreaches(
   }
   // Tiers that stay the same were allowed when they were made.
   if (before !== null && sameTiers(before, next)) return found;
-  return [...found, ...rising(next.tiers, field), ...tooLittleOfSettlement(next, field)];
+  return [...found, ...rising(next.tiers, field), ...tooLittleOfUnit(next, field, unit)];
 }
 
 /** Whether some coins count less than before; the first ratio of an asset is no cut. */
-export function isCut(followed: RatioRules | null, next: RatioRules): boolean {
-  const before = knownBefore(followed, next);
+export function isCut(followed: RatioRules | null, next: RatioRules, unit: string): boolean {
+  const before = knownBefore(followed, next, unit);
   return (
     before !== null &&
     (ratiosThatMeet(before, next).some(([old, now]) => now.lt(old)) ||
@@ -63,8 +67,8 @@ function initialOf(rules: RatioRules): RatioRules {
   return { ...rules, tiers: rules.initialTiers ?? rules.tiers };
 }
 
-function knownBefore(followed: RatioRules | null, next: RatioRules): RatioRules | null {
-  return followed ?? (next.asset === SETTLEMENT_ASSET ? SETTLEMENT_AT_PAR : null);
+function knownBefore(followed: RatioRules | null, next: RatioRules, unit: string): RatioRules | null {
+  return followed ?? (next.asset === unit ? unitAtPar(unit) : null);
 }
 
 /** A ratio of a lower tier below that of the next one: the first coins would count less than the later ones. */
@@ -76,16 +80,16 @@ function rising(tiers: readonly CollateralTier[], field: string | null): Breach[
   return [{ message, field, required: higher.ratio, available: lower.ratio }];
 }
 
-function tooLittleOfSettlement({ asset, ...table }: RatioRules, field: string | null): Breach[] {
-  if (asset !== SETTLEMENT_ASSET) return [];
+function tooLittleOfUnit({ asset, ...table }: RatioRules, field: string | null, unit: string): Breach[] {
+  if (asset !== unit) return [];
   const least = collateralCurve(table).segments.reduce((lowest, { slope }) => min(lowest, slope), ONE);
-  if (least.gte(LEAST_OF_SETTLEMENT)) return [];
-  const message = `${SETTLEMENT_ASSET} counts ${toPlain(least)} somewhere, and should count ${toPlain(LEAST_OF_SETTLEMENT)}`;
-  return [{ message, field, required: LEAST_OF_SETTLEMENT, available: least }];
+  if (least.gte(LEAST_OF_UNIT)) return [];
+  const message = `${unit} counts ${toPlain(least)} somewhere, and should count ${toPlain(LEAST_OF_UNIT)}`;
+  return [{ message, field, required: LEAST_OF_UNIT, available: least }];
 }
 
 /**
- * Each ratio before with each ratio after that can hold at the same amount. Where one counts its tiers in USDT and the
+ * Each ratio before with each ratio after that can hold at the same amount. Where one counts its tiers in value and the
  * other in coins, that depends on the price, so that every tier can meet every other.
  */
 function ratiosThatMeet(before: RatioRules, next: RatioRules): (readonly [Decimal, Decimal])[] {

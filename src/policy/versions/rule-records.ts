@@ -7,6 +7,10 @@ export interface VenueRecord {
   readonly name: string;
   /** Empty: the venue has no chains. */
   readonly chains: readonly string[];
+  /** The asset in which the venue values everything (rules: 16). */
+  readonly unit: string;
+  /** The asset that counts in single-asset mode, and no other (rules: 16). */
+  readonly singleAsset: string;
 }
 
 export interface ChainRecord {
@@ -23,6 +27,9 @@ export interface InstrumentRecord {
   readonly venue: string;
   readonly symbol: string;
   readonly baseAsset: string;
+  /** Of marks, cost and tiers. */
   readonly quoteAsset: string;
+  /** In which PnL, fees and isolated margin are booked; at par with the quote asset (rules: 16). */
+  readonly settlementAsset: string;
   readonly maxLeverage: Decimal;
 }

@@ -5,7 +5,7 @@ import { instrumentsOfPolicy, maintenanceTiers } from './maintenance-tiers.js';
 import { marginPolicy } from './margin-policy.js';
 import type { PolicyVersion } from './policy-version.js';
 import type { RatioVersion } from './ratio-version.js';
-import type { AssetRecord, InstrumentRecord } from './rule-records.js';
+import type { AssetRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
 import type { VersionRecord } from './rule-version.js';
 import type { VersionedRule } from './versioned-rule.js';
 
@@ -21,6 +21,7 @@ export const RULES: readonly AnyRule[] = [collateralRatio, marginPolicy, mainten
  */
 export function policyOf(
   policy: PolicyVersion,
+  { unit, singleAsset }: Pick<VenueRecord, 'unit' | 'singleAsset'>,
   assets: ReadonlyMap<string, AssetRecord>,
   instruments: readonly InstrumentRecord[],
   holding: <V extends VersionRecord, D>(rule: VersionedRule<V, D>) => readonly V[],
@@ -28,6 +29,8 @@ export function policyOf(
 ): Policy {
   return {
     ...policy,
+    unit,
+    singleAsset,
     assets,
     collateralRatios: ratiosOfPolicy(holding(collateralRatio), historyOf),
     instruments: instrumentsOfPolicy(instruments, holding(maintenanceTiers), policy.maintenanceMethod),

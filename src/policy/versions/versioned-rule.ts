@@ -50,9 +50,9 @@ export interface VersionedRule<V extends VersionRecord, D> {
   facts(version: V): object;
 
   /** Whether the next version is stricter (requires more, or counts less) and so needs notice. */
-  isStricter(followed: V | null, next: V): boolean;
+  isStricter(followed: V | null, next: V, known: KnownRules): boolean;
   /** Breaches of the kind's own guard rails, beside notice and liquidations. @param draft null: the version exists */
-  breaches(followed: V | null, next: V, rails: GuardRails, draft: D | null): Breach[];
+  breaches(followed: V | null, next: V, rails: GuardRails, draft: D | null, known: KnownRules): Breach[];
 }
 
 export interface RuleName {

@@ -261,7 +261,9 @@ export class AccountColumns {
       visit(rules.collateralPrice[holdings.row[item] as number] as number);
     }
     for (let item = firstPosition; item < firstPosition + openPositions; item++) {
-      visit(rules.instrumentPrice[positions.row[item] as number] as number);
+      const row = positions.row[item] as number;
+      visit(rules.instrumentPrice[row] as number);
+      visit(rules.settlementPrice[row] as number);
     }
   }
 

@@ -149,7 +149,7 @@ export const POSITION_AMOUNTS = 2;
  */
 export class PositionColumns extends ItemColumns {
   /**
-   * Size in the base asset, negative: short. Offset in USDT; long: isolated margin - cost, short: isolated margin +
+   * Size in the base asset, negative: short. Offset in the quote asset; long: isolated margin - cost, short: isolated margin +
    * cost. The floats next to the exact size and to the exact sum.
    */
   amounts = new Float64Array(0);

@@ -3,15 +3,16 @@
  * error bound needs no more. Staleness changes no status and no ratio (rules: 2), so it is not in the floats.
  */
 import type { Decimal } from '../../margin/decimal.js';
-import { SETTLEMENT_ASSET, SETTLEMENT_PRICE, type PriceState } from '../../margin/model.js';
+import { UNIT_PRICE, type PriceState } from '../../margin/model.js';
 import { grown } from './growth.js';
 
-/** What has a price: an asset, or an instrument of a venue. */
-type Priced = { readonly asset: string } | { readonly venue: string; readonly instrument: string };
+/** What has a price: an asset in a unit, or an instrument of a venue. */
+type Priced =
+  { readonly asset: string; readonly unit: string } | { readonly venue: string; readonly instrument: string };
 
 /** Source of prices; null: there never was one. */
 export interface PriceSource {
-  index(asset: string): PriceState | null;
+  index(asset: string, unit: string): PriceState | null;
   mark(venue: string, instrument: string): PriceState | null;
 }
 
@@ -33,15 +34,18 @@ export class PriceColumn {
   private readonly taken: (PriceState | null)[] = [];
   /** The number of a price that is never set. */
   readonly never: number;
+  /** The number of what a venue's unit is worth in itself. */
+  readonly one: number;
 
   constructor() {
     this.never = this.numberOf('', null);
-    this.set(this.ofAsset(SETTLEMENT_ASSET), SETTLEMENT_PRICE.price);
+    this.one = this.numberOf('1', null);
+    this.set(this.one, UNIT_PRICE.price);
   }
 
-  /** The number of an asset's own index price. Assets priced as another have none. */
-  ofAsset(symbol: string): number {
-    return this.numberOf(`index\0${symbol}`, symbol === SETTLEMENT_ASSET ? null : { asset: symbol });
+  /** The number of an asset's own index price in the unit of a venue. Assets priced as another have none. */
+  ofAsset(symbol: string, unit: string): number {
+    return symbol === unit ? this.one : this.numberOf(`index\0${unit}\0${symbol}`, { asset: symbol, unit });
   }
 
   ofInstrument(venue: string, symbol: string): number {
@@ -67,7 +71,7 @@ export class PriceColumn {
     const aged = new Set<number>();
     this.priced.forEach((what, price) => {
       if (what === null) return;
-      const now = 'asset' in what ? source.index(what.asset) : source.mark(what.venue, what.instrument);
+      const now = 'asset' in what ? source.index(what.asset, what.unit) : source.mark(what.venue, what.instrument);
       const before = this.taken[price] ?? null;
       this.taken[price] = now;
       if (before !== null && now !== null && before.stale !== now.stale) aged.add(price);

@@ -4,11 +4,12 @@
  * its row. Rows keep their numbers when a policy changes; their contents are overwritten.
  */
 import { COUNTS_NOTHING, collateralCurve, debtRate, maintenanceCurve } from '../../margin/curve.js';
-import type { MaintenanceSegment, Segment } from '../../margin/curve.js';
 import { pricedBy, collateralTableOf, countsUnpricedAbove } from '../../margin/state/collateral.js';
 import type { Fraction } from '../../margin/fraction.js';
 import type { CollateralMode, Policy } from '../../margin/model.js';
+import { settlementAssetOf } from '../../margin/state/settlement.js';
 import { statusBoundaries } from '../../margin/state/status.js';
+import { GENEROUS, NEAR, Room, collateralNumbers, maintenanceNumbers, scaleOf } from './curve-rows.js';
 import { grown } from './growth.js';
 import type { PriceColumn } from './price-column.js';
 
@@ -19,20 +20,6 @@ interface RuleSet {
   readonly instruments: Map<string, number>;
 }
 
-/** Numbers of one segment of a collateral curve: its cap, slope and intercept. */
-export const COLLATERAL_STRIDE = 3;
-/** Numbers of one segment of a maintenance curve: its sure end, its sure beginning, its slope and intercept. */
-export const MAINTENANCE_STRIDE = 4;
-
-/**
- * Eight unit roundoffs. A notional in floats that lies farther than this from a tier's floor (relative) is on the same
- * side as the exact one. For the proof see `valuation.ts`. A boundary, which is within three of its float, likewise.
- */
-const NEAR = 2 ** -50;
-
-/** Covers the rounding of the scale itself. */
-const GENEROUS = 1 + 2 ** -20;
-
 export class RuleColumns {
   // --- By row of an asset ---
   collateralPrice = new Uint32Array(0);
@@ -40,7 +27,7 @@ export class RuleColumns {
   collateralTier = new Uint32Array(0);
   /** Maximum of coins that count; Infinity: all, 0: none. */
   userCap = new Float64Array(0);
-  /** 1: the tiers are in coins; 0: in USDT. */
+  /** 1: the tiers are in coins; 0: in value. */
   inCoins = new Uint8Array(0);
   /**
    * Coins from which a missing price matters, because a quantity above counts; Infinity: it never does. A quantity of
@@ -51,6 +38,8 @@ export class RuleColumns {
 
   // --- By row of an instrument ---
   instrumentPrice = new Uint32Array(0);
+  /** The price of its settlement asset. */
+  settlementPrice = new Uint32Array(0);
   /** Index of the first tier in `maintenanceTiers`. */
   maintenanceTier = new Uint32Array(0);
   maintenanceTiers = new Float64Array(0);
@@ -97,6 +86,7 @@ export class RuleColumns {
     // Rows added later are not in the copy: a value by them is NaN.
     copy.collateralPrice = copy.collateralPrice.subarray(0, this.collateralRows);
     copy.instrumentPrice = copy.instrumentPrice.subarray(0, this.instrumentRows);
+    copy.settlementPrice = copy.settlementPrice.subarray(0, this.instrumentRows);
     return copy;
   }
 
@@ -144,10 +134,12 @@ export class RuleColumns {
     const { venue, collateral, instruments } = this.rules(ruleSet);
     return (
       [...collateral.values()].some(
-        ({ row, asset }) => this.collateralPrice[row] !== this.prices.ofAsset(pricedBy(asset, policy)),
+        ({ row, asset }) => this.collateralPrice[row] !== this.prices.ofAsset(pricedBy(asset, policy), policy.unit),
       ) ||
       [...instruments].some(
-        ([instrument, row]) => this.instrumentPrice[row] !== this.priceOf(venue, instrument, policy),
+        ([instrument, row]) =>
+          this.instrumentPrice[row] !== this.priceOf(venue, instrument, policy) ||
+          this.settlementPrice[row] !== this.settlementPriceOf(instrument, policy),
       )
     );
   }
@@ -177,6 +169,7 @@ export class RuleColumns {
     const row = this.instrumentRows++;
     if (row >= this.instrumentPrice.length) {
       this.instrumentPrice = grown(this.instrumentPrice, row + 1);
+      this.settlementPrice = grown(this.settlementPrice, row + 1);
       this.maintenanceTier = grown(this.maintenanceTier, row + 1);
     }
     rules.instruments.set(instrument, row);
@@ -201,6 +194,10 @@ export class RuleColumns {
     return policy.instruments.has(instrument) ? this.prices.ofInstrument(venue, instrument) : this.prices.never;
   }
 
+  private settlementPriceOf(instrument: string, policy: Policy): number {
+    return this.prices.ofAsset(pricedBy(settlementAssetOf(instrument, policy), policy), policy.unit);
+  }
+
   private rules(ruleSet: number): RuleSet {
     const rules = this.ruleSets[ruleSet];
     if (rules === undefined) throw new Error(`There is no rule set ${ruleSet}.`);
@@ -208,7 +205,7 @@ export class RuleColumns {
   }
 
   private writeCollateral(row: number, asset: string, mode: CollateralMode, policy: Policy): void {
-    this.collateralPrice[row] = this.prices.ofAsset(pricedBy(asset, policy));
+    this.collateralPrice[row] = this.prices.ofAsset(pricedBy(asset, policy), policy.unit);
     const table = collateralTableOf(asset, mode, policy);
     const { segments } = table === null ? COUNTS_NOTHING : collateralCurve(table);
     const tiers = collateralNumbers(segments);
@@ -226,6 +223,7 @@ export class RuleColumns {
   private writeInstrument(row: number, venue: string, instrument: string, policy: Policy): void {
     const rules = policy.instruments.get(instrument);
     this.instrumentPrice[row] = this.priceOf(venue, instrument, policy);
+    this.settlementPrice[row] = this.settlementPriceOf(instrument, policy);
     const tiers = maintenanceNumbers(maintenanceCurve(rules?.tiers ?? [], policy));
     const first = this.maintenanceRoom.place(row, tiers.length);
     if (first + tiers.length > this.maintenanceTiers.length) {
@@ -234,60 +232,6 @@ export class RuleColumns {
     this.maintenanceTiers.set(tiers, first);
     this.maintenanceTier[row] = first;
   }
-}
-
-/** Where the tiers of each row are in one long array. Tiers that no longer fit move to its end. */
-class Room {
-  private readonly rooms: { readonly first: number; readonly length: number }[] = [];
-  private end = 0;
-
-  /** Copies the division of another one. */
-  follow(other: Room): void {
-    this.rooms.push(...other.rooms);
-    this.end = other.end;
-  }
-
-  place(row: number, length: number): number {
-    const room = this.rooms[row];
-    if (room !== undefined && room.length >= length) return room.first;
-    const first = this.end;
-    this.end += length;
-    this.rooms[row] = { first, length };
-    return first;
-  }
-}
-
-/** The curve is exact: each number is the float next to the segment's. */
-function collateralNumbers(segments: readonly Segment[]): number[] {
-  return segments.flatMap(({ cap, slope, intercept }) => [
-    cap === null ? Infinity : cap.toNumber(),
-    slope.toNumber(),
-    intercept.toNumber(),
-  ]);
-}
-
-function maintenanceNumbers(segments: readonly MaintenanceSegment[]): number[] {
-  return segments.flatMap(({ floor, cap, slope, intercept }, index) => {
-    const isLast = index === segments.length - 1;
-    return [
-      isLast || cap === null ? Infinity : cap.toNumber() * (1 - NEAR),
-      index === 0 ? -Infinity : floor.toNumber() * (1 + NEAR),
-      slope.toNumber(),
-      intercept.toNumber(),
-    ];
-  });
-}
-
-/** The largest of (slope + |intercept| / floor) and of the rate of debts. */
-function scaleOf(policy: Policy): number {
-  let scale = debtRate(policy).toNumber();
-  for (const { tiers } of policy.instruments.values()) {
-    for (const { floor, slope, intercept } of maintenanceCurve(tiers, policy)) {
-      const constant = intercept.isZero() ? 0 : intercept.abs().toNumber() / floor.toNumber();
-      scale = Math.max(scale, slope.toNumber() + constant);
-    }
-  }
-  return scale;
 }
 
 function haveSameThresholds(a: Policy, b: Policy): boolean {

@@ -12,35 +12,36 @@
  *
  * *A positive balance* counts F(amount), where F is continuous, piecewise linear, rises with a slope of at most 1 and
  * starts at F(0) = 0; amount is the value, or the coins, of what `userCap` lets count (rounding keeps order, so that the
- * smaller one in floats is the float of the smaller one). In USDT: amount is within 3u, and F passes that on at most
+ * smaller one in floats is the float of the smaller one). In value: amount is within 3u, and F passes that on at most
  * unchanged: 3u. The float of a cap is off by u, so that the line of a neighbouring tier may be taken up to u beyond its
  * end; F is continuous, so that this costs u x the difference of two ratios: 1u. The line is ratio x amount + offset with
  * |offset| <= floor <= amount: conversion of the ratio, of the offset, product and sum: 4u. Together 8u of the value. In
  * coins: amount u, tier u, line 4u, conversion of the price and the last product: 8u.
  *
- * *A position* is worth size x mark + offset: 3u of the notional and u of |offset|, which was summed exactly before it
- * became a float.
+ * *A position* is worth (size x mark + offset) x rate, where rate is the price of its settlement asset (rules: 16). Each
+ * of the two terms takes the rate by itself: 5u of notional x rate (three conversions, two products) and 3u of |offset| x
+ * rate; the offset was summed exactly before it became a float. A rate of 1 is exact, and so is the product with it.
  *
  * *The margin balance* is a sum of n = holdings + 2 x positions floats in a row, which adds at most (n - 1)u of the sum
- * of their magnitudes S = values + notionals + |offsets|. S itself is summed in floats, short of the truth by less than
- * (n + 3)u of it (second order). So |error| <= (n + 8) u S.
+ * of their magnitudes S = values + (notionals + |offsets|) x rate. S itself is summed in floats, short of the truth by
+ * less than (n + 5)u of it (second order). So |error| <= (n + 8) u S.
  *
  * *Maintenance* of a position is slope x notional + intercept with |intercept| <= scale' x notional and slope + scale' <=
  * scale (`RuleColumns`). When the tier is the right one: 3u of the notional, conversion, product, intercept, sum: 6u of
- * scale x notional. The tier: a notional is within 3u, a cap within 1u, and their comparison with 8u in the table (a
+ * scale x notional, and 8u of scale x notional x rate with conversion of the rate and product. The tier: a notional is within 3u, a cap within 1u, and their comparison with 8u in the table (a
  * little over 1u lost in making it); a notional that lies between the sure beginning of its tier and the sure end is in
  * that tier exactly. One that does not may belong to the tier before: then the difference between the two, and 8u for
- * computing it, widens the interval, be it the jump of FLAT or the nothing of PROGRESSIVE, whose tiers meet at the
+ * computing it, widens the interval, and 2u more for its rate, be it the jump of FLAT or the nothing of PROGRESSIVE, whose tiers meet at the
  * floor. What debts require is (3 + n)u of their values for the sum, and 3u more for the rate, product and addition, all
- * of it times scale. Adding up n terms: (n - 1)u. So |error| <= (2n + 8) u x scale x (notionals + debts), plus the
- * widening.
+ * of it times scale. Adding up n terms: (n - 1)u. So |error| <= (2n + 12) u x scale x (notionals x rate + debts), plus
+ * the widening.
  *
  * *The flags* UNKNOWN, REQUIRES and OWES are exact: the float of a quantity has its sign. LOWER_BOUND is set for every
  * unpriced balance that counts for more than 0 and may be set for one that does not: quantity > threshold exactly gives
  * quantity >= threshold in floats, since rounding keeps order. Needlessly set it wakes a unit and lets none sleep, since
  * each use of it only forbids a conclusion (`maySleep`).
  *
- * Both are taken with 2n + 24: at least 16u of the magnitudes are slack, for the second order, for the rounding of the
+ * Both are taken with 2n + 24: at least 12u of the magnitudes are slack, for the second order, for the rounding of the
  * bound and of the interval's ends themselves, for the three operations with which `prefilter.ts` compares them, and for
  * engines that read a decimal of more than 20 digits a hair less than correctly, which ECMAScript allows.
  *
@@ -59,7 +60,7 @@ import {
   POSITION_AMOUNTS,
   RULE_SET,
 } from './columns.js';
-import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE } from './rule-columns.js';
+import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE } from './curve-rows.js';
 
 const UNIT_ROUNDOFF = 2 ** -53;
 
@@ -95,7 +96,8 @@ export function valueUnits(
   const { row: holdingRow, quantity: quantities } = columns.holdings;
   const { row: positionRow, amounts } = columns.positions;
   const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, countsFrom } = columns.rules;
-  const { instrumentPrice, maintenanceTier, maintenanceTiers, debtRate, maintenanceScale } = columns.rules;
+  const { instrumentPrice, settlementPrice, maintenanceTier, maintenanceTiers, debtRate, maintenanceScale } =
+    columns.rules;
   const { values: prices } = columns.rules.prices;
 
   for (let index = from; index < to; index++) {
@@ -147,22 +149,25 @@ export function valueUnits(
       known |= REQUIRES;
       const row = positionRow[item] as number;
       const mark = prices[instrumentPrice[row] as number] as number;
-      if (Number.isNaN(mark)) {
+      const rate = prices[settlementPrice[row] as number] as number;
+      if (Number.isNaN(mark) || Number.isNaN(rate)) {
         known |= UNKNOWN;
         continue;
       }
       const exposure = (amounts[item * POSITION_AMOUNTS] as number) * mark;
-      const offset = amounts[item * POSITION_AMOUNTS + 1] as number;
+      const offset = (amounts[item * POSITION_AMOUNTS + 1] as number) * rate;
       const notional = Math.abs(exposure);
-      balance += exposure;
+      const value = exposure * rate;
+      balance += value;
       balance += offset;
-      notionals += notional;
+      notionals += Math.abs(value);
       constants += Math.abs(offset);
       let tier = maintenanceTier[row] as number;
       while (notional >= (maintenanceTiers[tier] as number)) tier += MAINTENANCE_STRIDE;
-      maintenance += notional * (maintenanceTiers[tier + 2] as number) + (maintenanceTiers[tier + 3] as number);
+      maintenance +=
+        (notional * (maintenanceTiers[tier + 2] as number) + (maintenanceTiers[tier + 3] as number)) * rate;
       if (notional < (maintenanceTiers[tier + 1] as number)) {
-        widening += differenceBelow(notional, tier, maintenanceTiers, scale);
+        widening += differenceBelow(notional, tier, maintenanceTiers, scale) * rate;
       }
     }
 

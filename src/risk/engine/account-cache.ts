@@ -208,9 +208,9 @@ export class AccountCache implements KnownAccounts {
   /** Takes over the prices and marks affected accounts dirty. Returns the prices that became stale, or fresh again. */
   takePrices(snapshot: PriceSnapshot, dirty: Bitmap): ReadonlySet<number> {
     const markets = new Map([...this.rulebook.venues.keys()].map((venue) => [venue, snapshot.marketOf(venue)]));
-    const [any] = markets.values();
+    const inUnit = new Map([...this.rulebook.venues].map(([venue, { unit }]) => [unit, markets.get(venue)]));
     const { moved, aged } = this.prices.take({
-      index: (asset) => any?.index(asset) ?? null,
+      index: (asset, unit) => inUnit.get(unit)?.index(asset) ?? null,
       mark: (venue, instrument) => markets.get(venue)?.mark(instrument) ?? null,
     });
     for (const price of moved) this.columns.addHolders(price, dirty);

@@ -80,7 +80,7 @@ export class CollateralTotal {
     return quantity;
   }
 
-  /** In USDT. */
+  /** In the venue's unit. */
   get value(): Decimal {
     const { price } = this;
     if (price === null) return ZERO;

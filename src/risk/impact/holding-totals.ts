@@ -17,7 +17,7 @@ export interface AssetTotal {
   /** In units of the asset: the sum of positive balances, and the sum of debts as a positive number. */
   readonly held: Decimal;
   readonly owed: Decimal;
-  /** Collateral value of the positive balances, in USDT. */
+  /** Collateral value of the positive balances, in the venue's unit. */
   readonly collateralValue: Decimal;
 }
 

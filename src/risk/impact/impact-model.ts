@@ -38,11 +38,11 @@ export interface Impact {
   readonly accountsAffected: number;
   /** Accounts with a unit that would be in LIQUIDATION and is not. */
   readonly accountsAtRisk: number;
-  /** Collateral value of assets whose ratios change, over the affected accounts, in USDT; 0 if no ratio changes. */
+  /** Collateral value of assets whose ratios change, over the affected accounts, in the venue's unit; 0 if no ratio changes. */
   readonly collateralValueBefore: Decimal;
   readonly collateralValueAfter: Decimal;
   /**
-   * Maintenance margin of positions under changed tiers, fee or method, and of debts under a changed rate, in USDT. 0
+   * Maintenance margin of positions under changed tiers, fee or method, and of debts under a changed rate, in the venue's unit. 0
    * if none of these changes. Items without a price are left out.
    */
   readonly maintenanceMarginBefore: Decimal;
@@ -51,7 +51,7 @@ export interface Impact {
   readonly transitions: readonly StatusTransition[];
   /** Of isolated positions, likewise. */
   readonly isolatedTransitions: readonly IsolatedTransition[];
-  /** Notional of positions of units that would be in LIQUIDATION and are not, in USDT. */
+  /** Notional of positions of units that would be in LIQUIDATION and are not, in the venue's unit. */
   readonly notionalAtRisk: Decimal;
   /** Up to 100 accounts, each by its touched unit with the highest margin ratio after; the highest first. */
   readonly worst: readonly AccountImpact[];

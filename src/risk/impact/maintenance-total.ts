@@ -4,6 +4,7 @@
  * edge of a segment are computed one by one.
  */
 import { indexPrice } from '../../margin/state/collateral.js';
+import { settlementPriceOf } from '../../margin/state/settlement.js';
 import { maintenanceCurve, pieceAt, valueAt, type Segment } from '../../margin/curve.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { Market, Policy } from '../../margin/model.js';
@@ -20,17 +21,21 @@ interface SegmentSum {
   readonly size: ExactSum;
 }
 
-/** Positions of one instrument. Without a mark price, or without rules, they add nothing. */
+/** Positions of one instrument. Without a mark, a price of the settlement asset, or rules, they add nothing. */
 export class MaintenanceTotal {
   private readonly mark: Decimal | null;
   private readonly markFloat: number;
+  /** What one of the quote asset is worth. */
+  private readonly rate: Decimal;
   private readonly segments: readonly Segment[];
   private readonly sums: readonly SegmentSum[];
   private oneByOne = ZERO;
 
   constructor(instrument: string, market: Market, policy: Policy) {
     this.segments = maintenanceCurve(policy.instruments.get(instrument)?.tiers ?? [], policy);
-    this.mark = this.segments.length === 0 ? null : (market.mark(instrument)?.price ?? null);
+    const rate = settlementPriceOf(instrument, market, policy);
+    this.rate = rate?.price ?? ZERO;
+    this.mark = this.segments.length === 0 || rate === null ? null : (market.mark(instrument)?.price ?? null);
     this.markFloat = this.mark?.toNumber() ?? NaN;
     this.sums = this.segments.map((segment, index) => {
       // Above the last cap the last segment goes on.
@@ -64,14 +69,15 @@ export class MaintenanceTotal {
     sum.size.add(float, digits);
   }
 
-  /** In USDT. */
+  /** In the venue's unit. */
   get value(): Decimal {
     const { mark } = this;
     if (mark === null) return ZERO;
-    return this.sums.reduce((value, { segment, positions, size }) => {
+    const inQuote = this.sums.reduce((value, { segment, positions, size }) => {
       const notional = size.total.times(mark);
       return value.plus(segment.slope.times(notional)).plus(segment.intercept.times(positions));
     }, this.oneByOne);
+    return inQuote.times(this.rate);
   }
 }
 
@@ -89,7 +95,7 @@ export class DebtTotal {
     this.owed.add(float, digits, exact);
   }
 
-  /** Of the debts themselves, in USDT. */
+  /** Of the debts themselves, in the venue's unit. */
   get value(): Decimal {
     return this.owed.total.times(this.price);
   }

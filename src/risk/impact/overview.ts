@@ -17,7 +17,7 @@ export interface Overview {
   readonly asOf: Date;
   /** By the worst status of each account; statuses that no account has are 0. */
   readonly accounts: readonly { readonly status: MarginStatus; readonly accounts: number }[];
-  /** Maintenance margin / liquidation ratio less margin balance, summed over the cross accounts in LIQUIDATION; in USDT. */
+  /** Maintenance margin / liquidation ratio less margin balance, summed over the cross accounts in LIQUIDATION; in its unit. */
   readonly shortfall: Decimal;
   /** By asset, then chain; assets that nobody holds or owes are left out. */
   readonly assets: readonly AssetTotal[];

@@ -8,6 +8,7 @@ import { ZERO, quotientDown, type Decimal } from '../../margin/decimal.js';
 import { WHOLE, type Fraction } from '../../margin/fraction.js';
 import type { Policy, PositionState } from '../../margin/model.js';
 import { assessMargin } from '../../margin/state/assess.js';
+import { settlementPriceOf } from '../../margin/state/settlement.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import {
   FIRST_HOLDING,
@@ -38,8 +39,12 @@ interface HoldingSums {
 interface PositionSums {
   readonly maintenance: MaintenanceTotal;
   readonly mark: Decimal;
+  /** What one of the quote asset is worth, in the venue's unit. */
+  readonly rate: Decimal;
   /** Long less short. */
   readonly size: ExactSum;
+  /** What long positions have cost, less what short ones have. */
+  readonly cost: ExactSum;
 }
 
 const unit = new Uint32Array(1);
@@ -51,8 +56,6 @@ export class ShortfallTotal {
   private readonly holdings: (HoldingSums | undefined)[] = [];
   private readonly positions: (PositionSums | undefined)[] = [];
   private readonly thresholds = new Map<Policy, Thresholds>();
-  /** What long positions have cost, less what short ones have. */
-  private readonly cost = new ExactSum();
   /** Of the accounts that were assessed. */
   private required = ZERO;
   private balance = ZERO;
@@ -96,10 +99,10 @@ export class ShortfallTotal {
     }
   }
 
-  /** In USDT, exact; rounded down at 18 digits where the liquidation ratio is not 1. */
+  /** In the venue's unit, exact; rounded down at 18 digits where the liquidation ratio is not 1. */
   get value(): Decimal {
     let required = this.required;
-    let balance = this.balance.minus(this.cost.total);
+    let balance = this.balance;
     for (const sums of this.holdings) {
       if (sums === undefined) continue;
       required = required.plus(sums.owed.value.times(sums.rate));
@@ -108,7 +111,8 @@ export class ShortfallTotal {
     for (const sums of this.positions) {
       if (sums === undefined) continue;
       required = required.plus(sums.maintenance.value);
-      balance = balance.plus(sums.size.total.times(sums.mark));
+      const pnl = sums.size.total.times(sums.mark).minus(sums.cost.total);
+      balance = balance.plus(pnl.times(sums.rate));
     }
     const { numerator, denominator, isOne } = this.liquidationRatio;
     if (isOne) return required.minus(balance);
@@ -143,7 +147,7 @@ export class ShortfallTotal {
       this.place = item - first;
       sums.maintenance.add(Math.abs(size), digits, this.exactSize);
       sums.size.add(size, digits, this.exactSigned);
-      this.cost.add(-offset, positions.costDigits[item] as number, this.exactCost);
+      sums.cost.add(-offset, positions.costDigits[item] as number, this.exactCost);
     }
   }
 
@@ -183,7 +187,8 @@ export class ShortfallTotal {
     const market = this.snapshot.marketOf(venue);
     const maintenance = new MaintenanceTotal(instrument, market, policy);
     const mark = market.mark(instrument)?.price ?? ZERO;
-    const sums = { maintenance, mark, size: new ExactSum() };
+    const rate = settlementPriceOf(instrument, market, policy)?.price ?? ZERO;
+    const sums = { maintenance, mark, rate, size: new ExactSum(), cost: new ExactSum() };
     this.positions[row] = sums;
     return sums;
   }

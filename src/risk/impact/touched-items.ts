@@ -1,6 +1,8 @@
 /** Balances, debts and positions that a change of rules touches, with their totals before and after. */
 import { debtRate } from '../../margin/curve.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
+import { inUnit } from '../../margin/state/assess.js';
+import { settlementPriceOf } from '../../margin/state/settlement.js';
 import type { Market, Policy } from '../../margin/model.js';
 import { ExactSum } from '../columns/exact-sum.js';
 import {
@@ -78,7 +80,7 @@ export class TouchedItems {
 
   get notionalAtRisk(): Decimal {
     let notional = ZERO;
-    for (const [row, sizes] of this.sizesAtRisk) notional = notional.plus(sizes.total.times(this.markOf(row)));
+    for (const [row, sizes] of this.sizesAtRisk) notional = notional.plus(sizes.total.times(this.valueOf(row)));
     return notional;
   }
 
@@ -164,8 +166,11 @@ export class TouchedItems {
     return found?.size ?? ZERO;
   }
 
-  private markOf(row: number): Decimal {
-    return this.market.mark(this.instrumentOf(row))?.price ?? ZERO;
+  /** What one of the base asset is worth by the mark, in the venue's unit; 0 without a price. */
+  private valueOf(row: number): Decimal {
+    const instrument = this.instrumentOf(row);
+    const mark = this.market.mark(instrument)?.price ?? null;
+    return inUnit(mark, settlementPriceOf(instrument, this.market, this.policies[0]));
   }
 
   private instrumentOf(row: number): string {

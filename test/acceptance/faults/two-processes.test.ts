@@ -155,11 +155,12 @@ both('two processes', () => {
         return [id, new AlertOracle(accountState(held, rulebook), policy, own)];
       }),
     );
-    const first = await pricesOfBatch(db, before, 60_000);
+    const terms = { maxAge: 60_000, venues: rulebook.venues };
+    const first = await pricesOfBatch(db, before, terms);
     for (const oracle of oracles.values()) oracle.round(before, first?.marketOf('BITGET') ?? missing(before));
     const known = new Map([...oracles].map(([id, { alerts }]) => [id, alerts.length]));
     for (const { seq } of rounds) {
-      const snapshot = await pricesOfBatch(db, seq, 60_000);
+      const snapshot = await pricesOfBatch(db, seq, terms);
       for (const oracle of oracles.values()) oracle.round(seq, snapshot?.marketOf('BITGET') ?? missing(seq));
     }
 

@@ -153,7 +153,7 @@ function replayed(
       ...{ collateralMode: 'MULTI_ASSET', positionMode, balances: [] },
       positions: [...held.values()].filter(({ size }) => !size.isZero()),
     };
-    const effect = applyFill(state, { ...each, leverage: decimal('20'), marginMode: 'CROSS' });
+    const effect = applyFill(state, { ...each, leverage: decimal('20'), marginMode: 'CROSS', settlementAsset: 'USDT' });
     if (effect.refusal !== null) throw new Error(`${each.fillId} is refused after those before it.`);
     for (const position of effect.positions) held.set(`${position.instrument}/${position.side}`, position);
     for (const { quantity } of effect.changes) balance = balance.plus(quantity);

@@ -9,6 +9,7 @@ import { account, position } from '../../support/oracle/margin-builders.js';
 function fill(side: TradeSide, size: string, price: string, more: Partial<Fill> = {}): Fill {
   return {
     instrument: 'BTCUSDT',
+    settlementAsset: 'USDT',
     side,
     positionSide: null,
     size: decimal(size),

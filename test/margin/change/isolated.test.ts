@@ -22,7 +22,7 @@ function questions(text: PositionText, prices: Market) {
   const state = account({ USDT: '700' }, [position(text)], { collateralMode: 'SINGLE_ASSET' });
   const own = assessMargin(state, prices, RULES).positions[0];
   if (own === undefined) throw new Error('no position');
-  const most = maxRemovableMargin(own, prices);
+  const most = maxRemovableMargin(own);
   return {
     most: most === null ? null : toPlain(most),
     adjust: (quantity: string) => checkMarginAdjustment(own, decimal(quantity), state, prices, RULES),

@@ -215,7 +215,7 @@ describe('a simulation (rules: 14)', () => {
     fc.assert(
       fc.property(trades, fc.constantFrom('CROSS' as const, 'ISOLATED' as const), (list, marginMode) => {
         const state = account({ USDT: '500', BTC: '1' });
-        const setting = { leverage: decimal(7), marginMode };
+        const setting = { leverage: decimal(7), marginMode, settlementAsset: 'USDT' };
         let real = state;
         for (const { side, size, price, fee } of list) {
           const fill = { instrument: 'BTCUSDT', side, positionSide: null, size, price, fee, ...setting };

@@ -6,9 +6,12 @@ import { collateralRatio } from '../../../src/policy/versions/collateral-ratio.j
 import type { RatioDraft } from '../../../src/policy/versions/ratio-draft.js';
 import type { RatioRules } from '../../../src/policy/versions/ratio-guard-rails.js';
 import type { RatioVersion } from '../../../src/policy/versions/ratio-version.js';
-import type { Breach } from '../../../src/policy/versions/versioned-rule.js';
+import type { Breach, KnownRules } from '../../../src/policy/versions/versioned-rule.js';
 
 const RAILS = { guardMaxStep: decimal('0.1'), guardMinNoticeHours: 24 };
+/** The venue of the rules below, in USDT. */
+const VENUE = { code: 'VENUE', name: 'Venue', chains: [], unit: 'USDT', singleAsset: 'USDT' };
+const KNOWN = { venues: new Map([['VENUE', VENUE]]) } as unknown as KnownRules;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -30,7 +33,8 @@ const flat = (ratio: string, choice: Partial<RatioRules> = {}): RatioRules => ru
 /** What counts is all that the guard rails look at. */
 function breaches(before: RatioRules | null, next: RatioRules, noticeMs: number, field: 'ratio' | 'tiers'): Breach[] {
   const draft = { [field]: [] } as unknown as RatioDraft;
-  return breachesOf(collateralRatio, before as RatioVersion | null, next as RatioVersion, noticeMs, RAILS, draft);
+  const after = { ...next, venue: VENUE.code } as RatioVersion;
+  return breachesOf(collateralRatio, before as RatioVersion | null, after, noticeMs, RAILS, draft, KNOWN);
 }
 
 function found(before: RatioRules | null, next: RatioRules, noticeMs = 0): string[] {

@@ -51,7 +51,7 @@ describe('a further folder', () => {
       'venues/OWN.json': { ...VENUE, collateralRatios: [{ ...TABLE, ratios: { 'ETH-S': '0.9' } }] },
     });
     const data = await readReferenceData([SEED, folder]);
-    expect(data.venues.map(({ code }) => code)).toEqual(['ASCENDEX', 'ASTER', 'BITGET', 'OWN']);
+    expect(data.venues.map(({ code }) => code)).toEqual(['ASCENDEX', 'ASTER', 'BITGET', 'HYPERLIQUID', 'OWN']);
     expect(data.assets.at(-1)).toMatchObject({
       symbol: 'ETH-S',
       pricedAs: 'ETH',
@@ -61,6 +61,14 @@ describe('a further folder', () => {
     expect(venueOf(data, 'OWN').ratios[0]).toMatchObject({ key: 'OWN//ETH-S', version: 1, chain: null });
     expect(venueOf(data, 'OWN').policies[0]?.debtMarginRate.toFixed()).toBe('0.02');
     expect(venueOf(data, 'OWN').policies[0]?.liquidationRatio).toEqual(new Fraction(decimal(1), decimal(1)));
+  });
+
+  it('has a unit, an asset that counts alone, and settles in what it states to be at par', async () => {
+    const file = { ...VENUE, unit: 'USDC', singleAsset: 'USD1', atPar: [['USDT', 'USDC']] };
+    const settled = { ...file, instruments: [{ ...INSTRUMENT, settlementAsset: 'USDC' }] };
+    const own = venueOf(await readReferenceData([SEED, await folderOf({ 'venues/OWN.json': settled })]), 'OWN');
+    expect(own).toMatchObject({ unit: 'USDC', singleAsset: 'USD1' });
+    expect(own.instruments[0]).toMatchObject({ quoteAsset: 'USDT', settlementAsset: 'USDC' });
   });
 
   it('states a liquidation ratio as a fraction', async () => {
@@ -191,10 +199,23 @@ describe('a further folder', () => {
     ],
     ['policies out of order', { ...VENUE, policies: [POLICY, POLICY] }, 'at policies[1]: takes effect at 2025-01-01'],
     [
-      'another settlement',
-      instrument({ quoteAsset: 'USDC' }),
-      'at instruments[0].quoteAsset: expected one of USDT, found "USDC"',
+      'a settlement that is not at par with the quotes',
+      instrument({ settlementAsset: 'USDC' }),
+      'at instruments[0].settlementAsset: settled in USDC and quoted in USDT, which the venue does not state `atPar`',
     ],
+    [
+      'an inverse contract',
+      instrument({ quoteAsset: 'BTC' }),
+      'at instruments[0].quoteAsset: settled in BTC, which its base BTC moves: inverse contracts are not supported',
+    ],
+    [
+      'a contract that is settled in what is priced as its base',
+      { ...instrument({ settlementAsset: 'BTC-S' }), atPar: [['USDT', 'BTC-S']] },
+      'at instruments[0].settlementAsset: settled in BTC-S, which its base BTC moves',
+    ],
+    ['an instrument named as an asset', instrument({ symbol: 'BTC' }), 'at instruments[0].symbol: BTC is an asset'],
+    ['an unknown unit', { ...VENUE, unit: 'XYZ' }, 'at unit: expected an asset of assets.json'],
+    ['three assets at par', { ...VENUE, atPar: [['USDT', 'USDC', 'USD1']] }, 'at atPar[0]: expected two assets'],
     [
       'an unknown base',
       instrument({ baseAsset: 'XYZ' }),
@@ -265,6 +286,7 @@ describe('a further folder', () => {
     ['a parent that does not exist', { symbol: 'A', name: 'A', pricedAs: 'XYZ' }, 'there is no asset "XYZ"'],
     ['itself as parent', { symbol: 'A', name: 'A', pricedAs: 'A' }, '"A" has no price of its own'],
     ['another price for USDT', { symbol: 'USDT', name: 'T', pricedAs: 'USDC' }, 'USDT is 1 and takes no other price'],
+    ['a slash in its symbol', { symbol: 'A/B', name: 'A' }, 'at [0].symbol: a symbol holds no slash'],
     ['an empty symbol', { symbol: ' ', name: 'A' }, 'at [0].symbol: expected a text'],
   ])('is refused with an asset that has %s', async (_, asset, message) => {
     const folder = await folderOf({ 'assets.json': [asset] });

@@ -27,7 +27,7 @@ function idOf(index: number): string {
 function emptyColumns(): { columns: AccountColumns; ruleSet: number } {
   const rules = new RuleColumns(new PriceColumn());
   const { ruleSet } = rules.setPolicy('VENUE', 'CHAIN', POLICY);
-  for (const asset of ASSETS) rules.prices.set(rules.prices.ofAsset(asset), decimal(1));
+  for (const asset of ASSETS) rules.prices.set(rules.prices.ofAsset(asset, 'USDT'), decimal(1));
   for (const symbol of INSTRUMENTS) rules.prices.set(rules.prices.ofInstrument('VENUE', symbol), decimal(1));
   return { columns: new AccountColumns(rules), ruleSet };
 }
@@ -61,7 +61,7 @@ describe('the columns', () => {
     // 10 + 5, and 2 x 1 - 2; then margin + 1 x 1 - 1 of each isolated position
     expect(units.map((unit) => balanceOf(columns, unit))).toEqual([15, 3, 4]);
     const { prices } = columns.rules;
-    expect(holders(columns, prices.ofAsset('A'))).toEqual([units[0]]);
+    expect(holders(columns, prices.ofAsset('A', 'USDT'))).toEqual([units[0]]);
     expect(holders(columns, prices.ofInstrument('VENUE', 'R'))).toEqual([units[2]]);
     expect(holders(columns, prices.ofInstrument('OTHER', 'R'))).toEqual([]);
   });
@@ -69,7 +69,7 @@ describe('the columns', () => {
   it('touches those who hold an asset that is priced as another', () => {
     const { columns, ruleSet } = emptyColumns();
     const [unit] = columns.put(idOf(1), ruleSet, textOf(account({ LIKE_A: '5' })), 1);
-    expect(holders(columns, columns.rules.prices.ofAsset('A'))).toEqual([unit]);
+    expect(holders(columns, columns.rules.prices.ofAsset('A', 'USDT'))).toEqual([unit]);
   });
 
   it('forgets what was known of an account that changes, and of a rule set whose thresholds do', () => {
@@ -141,7 +141,9 @@ describe('the columns', () => {
         }
         for (const asset of ASSETS) {
           const expected = [...model].filter(([, { balances }]) => balances.some((b) => b.asset === asset));
-          const found = holders(columns, columns.rules.prices.ofAsset(asset)).map((unit) => columns.accountOf(unit));
+          const found = holders(columns, columns.rules.prices.ofAsset(asset, 'USDT')).map((unit) =>
+            columns.accountOf(unit),
+          );
           expect(found.sort()).toEqual(expected.map(([id]) => id).sort());
         }
         const dirty = new Bitmap();

@@ -22,23 +22,26 @@ export interface KnownUnit {
   readonly marginBalance: Decimal;
   readonly maintenanceMargin: Decimal;
   readonly marginRatio: Decimal | null;
+  /** What the amounts are in, in the venue's unit: of an isolated position its settlement asset. */
+  readonly rate: Decimal;
 }
 
 /** In the order of the margin units in the columns; unknown amounts are 0. */
 export function unitStatesOf(report: MarginReport): KnownUnit[] {
   const isolated = report.positions.filter(({ marginMode }) => marginMode === 'ISOLATED');
   return [
-    report,
-    ...isolated.map(({ status, isolatedMargin, unrealizedPnl, maintenanceMargin, marginRatio }) => ({
+    { ...report, rate: decimal(1) },
+    ...isolated.map(({ status, isolatedMargin, unrealizedPnl, maintenanceMargin, marginRatio, settlementPrice }) => ({
       status,
       marginBalance: unrealizedPnl === null ? decimal(0) : isolatedMargin.plus(unrealizedPnl),
       maintenanceMargin: maintenanceMargin ?? decimal(0),
       marginRatio,
+      rate: settlementPrice?.price ?? decimal(1),
     })),
   ];
 }
 
-/** Moves USDT and isolated margins so that in each margin unit maintenance = boundary x balance, off by `beside`. */
+/** Moves the unit and isolated margins so that in each margin unit maintenance = boundary x balance, off by `beside`. */
 export function onBoundary(
   account: AccountState,
   market: Market,
@@ -54,7 +57,7 @@ export function onBoundary(
   return {
     ...account,
     balances: account.balances.map((balance) =>
-      balance.asset === 'USDT' ? { ...balance, quantity: balance.quantity.plus(lacks) } : balance,
+      balance.asset === policy.unit ? { ...balance, quantity: balance.quantity.plus(lacks) } : balance,
     ),
     positions: account.positions.map((position) =>
       position.marginMode === 'ISOLATED'

@@ -51,8 +51,10 @@ class Watched {
 
   setPrices(market: Market): void {
     const { prices } = this.columns.rules;
-    for (const { asset } of this.account.balances) {
-      if (asset !== 'USDT') prices.set(prices.ofAsset(asset), market.index(asset)?.price ?? null);
+    const { unit } = this.policy;
+    const settled = [...this.policy.instruments.values()].map(({ settlementAsset }) => settlementAsset);
+    for (const asset of [...this.account.balances.map((balance) => balance.asset), ...settled]) {
+      if (asset !== unit) prices.set(prices.ofAsset(asset, unit), market.index(asset)?.price ?? null);
     }
     for (const { instrument } of this.account.positions) {
       prices.set(prices.ofInstrument('VENUE', instrument), market.mark(instrument)?.price ?? null);
@@ -118,9 +120,13 @@ class Watched {
     return now.marginRatio.minus(lastSent).abs().gte(this.minChange);
   }
 
-  private isWithin(unit: number, { status, marginBalance, maintenanceMargin }: KnownUnit): boolean {
+  private isWithin(unit: number, { status, rate, ...amounts }: KnownUnit): boolean {
     // An isolated position without a price has no amounts; a cross account has what `assessMargin` could add up.
     if (status === 'UNPRICED' && unit !== this.units[0]) return true;
+    const [marginBalance, maintenanceMargin] = [
+      amounts.marginBalance.times(rate),
+      amounts.maintenanceMargin.times(rate),
+    ];
     const interval = new Float64Array(4);
     valueUnits(this.columns, Uint32Array.of(unit), 0, 1, interval, new Uint8Array(1));
     const [low, high, least, most] = [...interval].map(exactly) as [Decimal, Decimal, Decimal, Decimal];

@@ -3,7 +3,7 @@ import { textOf } from '../../../src/ledger/account-text.js';
 import { maintenanceAmounts } from '../../../src/margin/curve.js';
 import { ZERO, decimal, type Decimal } from '../../../src/margin/decimal.js';
 import { Fraction } from '../../../src/margin/fraction.js';
-import type { AccountState, Market, MarginStatus, Policy } from '../../../src/margin/model.js';
+import type { AccountState, Market, MarginStatus, Policy, PriceState } from '../../../src/margin/model.js';
 import { assessMargin, type MarginReport } from '../../../src/margin/state/assess.js';
 import type { PriceSnapshot } from '../../../src/market/price-snapshot.js';
 import { AccountColumns } from '../../../src/risk/columns/account-columns.js';
@@ -38,7 +38,7 @@ export function worldOf(states: readonly AccountState[], market: Market, policy:
   [...states.entries()].reverse().forEach(([number, state]) => put(number, state));
   const { prices } = columns.rules;
   for (const asset of policy.assets.keys()) {
-    if (asset !== 'USDT') prices.set(prices.ofAsset(asset), market.index(asset)?.price ?? null);
+    if (asset !== policy.unit) prices.set(prices.ofAsset(asset, policy.unit), market.index(asset)?.price ?? null);
   }
   for (const symbol of policy.instruments.keys()) {
     prices.set(prices.ofInstrument(VENUE, symbol), market.mark(symbol)?.price ?? null);
@@ -204,6 +204,11 @@ function twiceOf(id: string, state: AccountState, market: Market, policy: Policy
   return { id, isMultiAsset: state.collateralMode === 'MULTI_ASSET', before, after, units };
 }
 
+/** An amount of a position in the venue's unit; 0 without a price. */
+function inUnit(amount: Decimal | null, settlementPrice: PriceState | null): Decimal {
+  return amount === null || settlementPrice === null ? ZERO : amount.times(settlementPrice.price);
+}
+
 function isTouched(state: AccountState, unit: number, policy: Policy, other: Policy): boolean {
   const isolated = state.positions.filter(({ marginMode }) => marginMode === 'ISOLATED');
   const positions =
@@ -260,7 +265,7 @@ function sumsOf(
   const required = (report: MarginReport, under: Policy): Decimal[] => [
     ...report.positions
       .filter(({ instrument }) => hasOtherTable(instrument, policy, other))
-      .map(({ maintenanceMargin }) => maintenanceMargin ?? ZERO),
+      .map(({ maintenanceMargin, settlementPrice }) => inUnit(maintenanceMargin, settlementPrice)),
     ...(policy.debtMarginRate.eq(other.debtMarginRate) ? [] : report.collateral)
       .filter(({ quantity }) => quantity.lt(0))
       .map(({ value }) => (value ?? ZERO).negated().times(under.debtMarginRate)),
@@ -271,7 +276,7 @@ function sumsOf(
       if (!isAtRisk(unit)) return [];
       const cross = after.positions.filter(({ marginMode }) => marginMode === 'CROSS');
       const positions = index === 0 ? cross : isolated.slice(index - 1, index);
-      return positions.map(({ notional }) => notional ?? ZERO);
+      return positions.map(({ notional, settlementPrice }) => inUnit(notional, settlementPrice));
     });
   });
   return {

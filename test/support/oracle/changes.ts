@@ -17,12 +17,12 @@ import {
   zero,
   type Rational,
 } from './rational.js';
-import { asQuoted, pnlOf, required, stateOf, wouldCount } from './state.js';
+import { asQuoted, pnlOf, rateOf, required, settlementOf, stateOf, tableInMode, wouldCount } from './state.js';
 
-/** Rules 9: a price of an asset is one of the asset that it is priced as. Null: it is USDT's, which is 1. */
+/** Rules 9: a price of an asset is one of the asset that it is priced as. Null: it is the unit's, which is 1. */
 export function priceMoved(symbol: string, price: string, portfolio: Portfolio): Portfolio | null {
   const root = rootOf(symbol, portfolio);
-  if (root === 'USDT') return null;
+  if (root === portfolio.unit) return null;
   const assets = portfolio.assets.map((asset) => (asset.symbol === root ? { ...asset, price, stale: false } : asset));
   return { ...portfolio, assets };
 }
@@ -30,7 +30,7 @@ export function priceMoved(symbol: string, price: string, portfolio: Portfolio):
 /** Rules 14: the index of an asset, of all that shares its price, and the marks on these, times 1 + shock. */
 export function shocked(symbol: string, shock: string, portfolio: Portfolio): Portfolio {
   const root = rootOf(symbol, portfolio);
-  if (root === 'USDT') return portfolio;
+  if (root === portfolio.unit) return portfolio;
   const moved = (price: string | null): string | null =>
     price === null ? null : exact(times(rational(price), plus(rational('1'), rational(shock))));
   return {
@@ -66,7 +66,7 @@ export function leverageRefusal(
   const largest = notionals.reduce((a, b) => (order(a, b) >= 0 ? a : b), zero);
   const tier = tiers.filter(({ floor }) => order(rational(floor), largest) <= 0).at(-1);
   if (Number(leverage) < 1 || Number(leverage) > Number(tier?.maxLeverage ?? 0)) return 'LEVERAGE_OUT_OF_RANGE';
-  if (own.length > 0 && mark === null) return 'PRICE_UNAVAILABLE';
+  if (own.length > 0 && (mark === null || rateOf(symbol, portfolio) === null)) return 'PRICE_UNAVAILABLE';
   const after: Portfolio = {
     ...portfolio,
     positions: portfolio.positions.map((each) => (each.instrument === symbol ? { ...each, leverage } : each)),
@@ -84,17 +84,21 @@ export function openingRefusal(opened: PortfolioPosition, price: string, portfol
   const after = withOpened(opened, price, portfolio);
   const grown = after.positions.find((each) => isSame(each, opened));
   if (grown === undefined) throw new Error('nothing was opened');
+  if (tableInMode(settlementOf(grown.instrument, after), after) === null) return 'SETTLEMENT_NOT_ACCEPTED';
   if (grown.isolated) {
-    if (asQuoted.mark(grown.instrument, after) === null) return 'PRICE_UNAVAILABLE';
+    if (asQuoted.mark(grown.instrument, after) === null || rateOf(grown.instrument, after) === null) {
+      return 'PRICE_UNAVAILABLE';
+    }
     if (!covers(grown, after)) return 'INSUFFICIENT_MARGIN';
   }
   return acceptedState(after);
 }
 
-/** The portfolio after a trade that opens the position or adds its size; isolated margin comes out of USDT. */
+/** The portfolio after a trade that opens the position or adds its size; isolated margin comes out of the settlement asset. */
 export function withOpened(opened: PortfolioPosition, price: string, portfolio: Portfolio): Portfolio {
   const held = portfolio.positions.find((each) => isSame(each, opened));
   const cost = times(rational(opened.size), rational(price));
+  const settled = settlementOf(opened.instrument, portfolio).symbol;
   const base = held ?? { ...opened, size: '0', cost: '0', margin: '0' };
   const aside = base.isolated ? ceil18(over(cost, rational(base.leverage))) : zero;
   const grown: PortfolioPosition = {
@@ -106,7 +110,7 @@ export function withOpened(opened: PortfolioPosition, price: string, portfolio: 
   return {
     ...portfolio,
     assets: portfolio.assets.map((asset) =>
-      asset.symbol === 'USDT' ? { ...asset, quantity: exact(minus(rational(asset.quantity), aside)) } : asset,
+      asset.symbol === settled ? { ...asset, quantity: exact(minus(rational(asset.quantity), aside)) } : asset,
     ),
     positions: [...portfolio.positions.filter((each) => each !== held), grown],
   };
@@ -119,7 +123,7 @@ function isSame(a: PortfolioPosition, b: PortfolioPosition): boolean {
 /** margin + min(0, PnL) >= initial margin */
 function covers(position: PortfolioPosition, portfolio: Portfolio): boolean {
   const mark = asQuoted.mark(position.instrument, portfolio);
-  if (mark === null) return true;
+  if (mark === null || rateOf(position.instrument, portfolio) === null) return true;
   const cover = plus(rational(position.margin), least(zero, pnlOf(position, mark)));
   return order(cover, required(position, mark, portfolio).initial) >= 0;
 }

@@ -18,7 +18,7 @@ import {
   least,
   type Rational,
 } from './rational.js';
-import { asQuoted, isolatedState, liquidationAt, tableInMode, stateOf, type Prices } from './state.js';
+import { asQuoted, isolatedState, liquidationAt, settlementOf, tableInMode, stateOf, type Prices } from './state.js';
 
 export interface Bounds {
   readonly reason: string | null;
@@ -46,7 +46,7 @@ export function positionBounds(position: PortfolioPosition, portfolio: Portfolio
   const mark = asQuoted.mark(position.instrument, portfolio);
   if (position.isolated) {
     const own = isolatedState(position, portfolio, mark);
-    if (mark === null) return without('UNPRICED');
+    if (mark === null || own.status === 'UNPRICED') return without('UNPRICED');
     return answer(own.status, {
       present: mark,
       surplusAt(price) {
@@ -76,19 +76,25 @@ export function assetBounds(symbol: string, portfolio: Portfolio): Bounds {
   return crossBounds(portfolio, price, [], pricedAlike(symbol, portfolio));
 }
 
-/** Everything whose price is the one that the asset takes; USDT's never moves. */
+/** Everything whose price is the one that the asset takes; the unit's never moves. */
 function pricedAlike(symbol: string, portfolio: Portfolio): PortfolioAsset[] {
   const rootOf = (name: string): string => portfolio.assets.find((asset) => asset.symbol === name)?.pricedAs ?? name;
-  if (rootOf(symbol) === 'USDT') return [];
+  if (rootOf(symbol) === portfolio.unit) return [];
   return portfolio.assets.filter((asset) => rootOf(asset.symbol) === rootOf(symbol));
 }
 
+/** @param marked positions whose mark moves; what is settled in one of the assets moves with its index */
 function crossBounds(
   portfolio: Portfolio,
   present: Rational,
-  positions: readonly PortfolioPosition[],
+  marked: readonly PortfolioPosition[],
   assets: readonly PortfolioAsset[],
 ): Bounds {
+  const positions = portfolio.positions.filter(
+    (position) =>
+      marked.includes(position) ||
+      (!position.isolated && assets.includes(settlementOf(position.instrument, portfolio))),
+  );
   const surplusOf = (part: Portfolio, prices: Prices): Rational => {
     const { marginBalance, maintenanceMargin } = stateOf(part, prices);
     return minus(times(liquidationAt(portfolio), marginBalance), maintenanceMargin);
@@ -104,7 +110,8 @@ function crossBounds(
     positions,
   };
   const fixed = surplusOf(still, asQuoted);
-  const edges = [...notionalEdges(positions, portfolio)];
+  const edges = [...notionalEdges(marked, portfolio)];
+  const moves = ({ symbol }: PortfolioAsset): boolean => assets.some((asset) => asset.symbol === symbol);
   for (const asset of assets) {
     const index = asQuoted.index(asset, portfolio);
     const table = tableInMode(asset, portfolio);
@@ -126,9 +133,10 @@ function crossBounds(
       const moved: Prices = {
         index(asset, of) {
           const index = asQuoted.index(asset, of);
-          return index === null ? null : times(index, factor);
+          return index !== null && moves(asset) ? times(index, factor) : index;
         },
-        mark: () => price,
+        mark: (instrument, of) =>
+          marked.some((position) => position.instrument === instrument) ? price : asQuoted.mark(instrument, of),
       };
       return plus(fixed, surplusOf(moving, moved));
     },

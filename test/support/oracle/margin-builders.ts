@@ -104,7 +104,7 @@ export function instrument(
     maintenanceAmount: decimal(amount),
     maxLeverage: decimal(maxLeverage),
   }));
-  return { symbol, baseAsset, maxLeverage: decimal(rows[0]?.[3] ?? '1'), tiers };
+  return { symbol, baseAsset, settlementAsset: 'USDT', maxLeverage: decimal(rows[0]?.[3] ?? '1'), tiers };
 }
 
 /** Binance's brackets of 2024-10-24, the first five (progressive). */
@@ -151,6 +151,8 @@ export function policy(text: PolicyText = {}): Policy {
   const named = new Set(['USDT', ...Object.keys(ratios), ...Object.keys(assets)]);
   return {
     version: 1,
+    unit: 'USDT',
+    singleAsset: 'USDT',
     liquidationRatio: WHOLE,
     liquidatesAtEquality: false,
     maintenanceMethod: 'PROGRESSIVE',

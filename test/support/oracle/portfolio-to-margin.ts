@@ -34,6 +34,8 @@ export function toMargin(portfolio: Portfolio): Arguments {
     },
     policy: {
       version: 1,
+      unit: portfolio.unit,
+      singleAsset: portfolio.single,
       liquidationRatio: new Fraction(...fractionOf(rules.liquidationRatio ?? ['1', '1'])),
       liquidatesAtEquality: rules.liquidatesAtEquality,
       maintenanceMethod: rules.progressive ? 'PROGRESSIVE' : 'FLAT',
@@ -63,11 +65,12 @@ export function toMargin(portfolio: Portfolio): Arguments {
         }),
       ),
       instruments: new Map(
-        portfolio.instruments.map(({ symbol, base, tiers }) => [
+        portfolio.instruments.map(({ symbol, base, settlement, tiers }) => [
           symbol,
           {
             symbol,
             baseAsset: base,
+            settlementAsset: settlement,
             maxLeverage: decimal('125'),
             tiers: tiers.map((tier, index) => ({
               tier: index + 1,

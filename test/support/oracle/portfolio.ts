@@ -2,6 +2,10 @@
 export interface Portfolio {
   readonly multiAsset: boolean;
   readonly hedge: boolean;
+  /** Symbol of the asset that all is valued in. */
+  readonly unit: string;
+  /** Symbol of the asset that counts in single-asset mode. */
+  readonly single: string;
   readonly rules: {
     /** Numerator and denominator; left out: 1. */
     readonly liquidationRatio?: readonly [string, string];
@@ -22,7 +26,7 @@ export interface Portfolio {
 export interface PortfolioAsset {
   readonly symbol: string;
   readonly quantity: string;
-  /** Null: never priced. Not looked at for USDT and for what is priced as another. */
+  /** Null: never priced. Not looked at for the unit and for what is priced as another. */
   readonly price: string | null;
   readonly pricedAs: string | null;
   readonly stale: boolean;
@@ -42,6 +46,8 @@ export interface PortfolioTable {
 export interface PortfolioInstrument {
   readonly symbol: string;
   readonly base: string;
+  /** Symbol of the asset in which its PnL is booked; its price is not moved by the mark. */
+  readonly settlement: string;
   readonly mark: string | null;
   readonly stale: boolean;
   readonly tiers: readonly {

@@ -137,6 +137,7 @@ function instrument(tape: Tape, index: number, bases: readonly string[], progres
   return {
     symbol: `I${index}`,
     base: tape.pick('BASE', ...bases),
+    settlement: 'USDT',
     mark: tape.once(150) ? null : price(tape),
     stale: tape.once(40),
     tiers,
@@ -222,7 +223,7 @@ export function randomPortfolio(numbers: readonly number[]): Portfolio {
     positions.push(position(tape, of, long, isolated));
     if (hedge && tape.once(2)) positions.push(position(tape, of, !long, isolated));
   }
-  const portfolio = { multiAsset, hedge, rules, assets, instruments, positions };
+  const portfolio = { multiAsset, hedge, unit: 'USDT', single: 'USDT', rules, assets, instruments, positions };
   return solvent(tape, portfolio);
 }
 
@@ -234,6 +235,42 @@ function withInitial(of: PortfolioTable | null, weight: string, onlyFirst: boole
     return index === 0 && onlyFirst ? tier : { ...tier, ratio };
   });
   return { ...of, initialTiers };
+}
+
+/** Some instruments are settled in another asset than the unit, but in none that their own mark moves. */
+function withSettlements(tape: Tape, portfolio: Portfolio): Portfolio {
+  const isUsed = tape.once(2);
+  const rootOf = (symbol: string): string =>
+    portfolio.assets.find((each) => each.symbol === symbol)?.pricedAs ?? symbol;
+  const instruments = portfolio.instruments.map((each) => {
+    const others = portfolio.assets.filter(({ symbol }) => rootOf(symbol) !== rootOf(each.base));
+    const settled = tape.pick(portfolio.unit, ...others.map(({ symbol }) => symbol));
+    return isUsed ? { ...each, settlement: settled } : each;
+  });
+  // The oldest of the other assets counts alone where that is not the unit.
+  const single = tape.once(4) ? (portfolio.assets[1]?.symbol ?? portfolio.unit) : portfolio.unit;
+  return { ...portfolio, instruments, single };
+}
+
+/** What the unit is called. */
+function withUnit(tape: Tape, portfolio: Portfolio): Portfolio {
+  const unit = tape.pick(portfolio.unit, 'USDC');
+  const named = (symbol: string): string => (symbol === portfolio.unit ? unit : symbol);
+  return {
+    ...portfolio,
+    unit,
+    single: named(portfolio.single),
+    assets: portfolio.assets.map((each) => ({
+      ...each,
+      symbol: named(each.symbol),
+      pricedAs: each.pricedAs === null ? null : named(each.pricedAs),
+    })),
+    instruments: portfolio.instruments.map((each) => ({
+      ...each,
+      base: named(each.base),
+      settlement: named(each.settlement),
+    })),
+  };
 }
 
 /** Most accounts are not liquidatable; some sit exactly where the status changes. */
@@ -251,7 +288,8 @@ function solvent(tape: Tape, drawn: Portfolio): Portfolio {
   const weight = tape.pick('1', '0.9', '1', '0', '0.123456789');
   const onlyFirst = tape.once(2);
   const assets = drawn.assets.map((each) => ({ ...each, table: withInitial(each.table, weight, onlyFirst) }));
-  const portfolio = { ...drawn, assets, rules: { ...drawn.rules, liquidationRatio, transferFloor } };
+  const weighted = { ...drawn, assets, rules: { ...drawn.rules, liquidationRatio, transferFloor } };
+  const portfolio = withUnit(tape, withSettlements(tape, weighted));
   const state = stateOf(portfolio);
   if (sign(multiple) === 0) return portfolio;
   const [cash, ...others] = portfolio.assets;

@@ -30,7 +30,7 @@ export interface Prices {
 export const asQuoted: Prices = {
   index(asset, portfolio) {
     const root = asset.pricedAs ?? asset.symbol;
-    if (root === 'USDT') return one;
+    if (root === portfolio.unit) return one;
     const price = portfolio.assets.find(({ symbol }) => symbol === root)?.price ?? null;
     return price === null ? null : rational(price);
   },
@@ -79,14 +79,27 @@ export function wouldCount(quantity: Rational, asset: PortfolioAsset, portfolio:
 /** Rules 3: what a table says of the asset in the account's mode; null: counts nothing. */
 export function tableInMode(asset: PortfolioAsset, portfolio: Portfolio): PortfolioTable | null {
   const atPar = { inCoins: false, tiers: [{ floor: '0', cap: null, ratio: '1' }], userCap: null };
-  if (asset.symbol === 'USDT') return portfolio.multiAsset ? (asset.table ?? atPar) : atPar;
-  return portfolio.multiAsset ? asset.table : null;
+  if (!portfolio.multiAsset) return asset.symbol === portfolio.single ? atPar : null;
+  return asset.table ?? (asset.symbol === portfolio.unit ? atPar : null);
 }
 
 /** Rules 5: maintenance margin / margin balance at which liquidation begins. */
 export function liquidationAt({ rules }: Portfolio): Rational {
   const [numerator, denominator] = rules.liquidationRatio ?? ['1', '1'];
   return over(rational(numerator), rational(denominator));
+}
+
+/** Rules 16: what one of the asset in which an instrument is settled is worth; null: never priced. */
+export function rateOf(instrument: string, portfolio: Portfolio, prices: Prices = asQuoted): Rational | null {
+  const settled = settlementOf(instrument, portfolio);
+  return prices.index(settled, portfolio);
+}
+
+export function settlementOf(instrument: string, portfolio: Portfolio): PortfolioAsset {
+  const symbol = portfolio.instruments.find((each) => each.symbol === instrument)?.settlement;
+  const asset = portfolio.assets.find((each) => each.symbol === symbol);
+  if (asset === undefined) throw new Error('no settlement asset');
+  return asset;
 }
 
 /** Rules 4, at a given mark: maintenance margin and initial margin of one position. */
@@ -161,14 +174,15 @@ export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State 
   for (const position of portfolio.positions) {
     if (position.isolated) continue;
     const mark = prices.mark(position.instrument, portfolio);
-    if (mark === null) {
+    const rate = rateOf(position.instrument, portfolio, prices);
+    if (mark === null || rate === null) {
       unknown = true;
       continue;
     }
-    gains.push(pnlOf(position, mark));
+    gains.push(times(pnlOf(position, mark), rate));
     const needs = required(position, mark, portfolio);
-    initial.push(needs.initial);
-    maintenance.push(needs.maintenance);
+    initial.push(times(needs.initial, rate));
+    maintenance.push(times(needs.maintenance, rate));
   }
   const collateral = total(counted);
   const pnl = total(gains);
@@ -196,7 +210,9 @@ export function isolatedState(
   portfolio: Portfolio,
   mark: Rational | null,
 ): { status: string; balance: Rational; maintenance: Rational } {
-  if (mark === null) return { status: 'UNPRICED', balance: zero, maintenance: zero };
+  if (mark === null || rateOf(position.instrument, portfolio) === null) {
+    return { status: 'UNPRICED', balance: zero, maintenance: zero };
+  }
   const balance = plus(rational(position.margin), pnlOf(position, mark));
   const { maintenance } = required(position, mark, portfolio);
   return { status: statusBy(balance, maintenance, portfolio), balance, maintenance };

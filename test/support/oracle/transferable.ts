@@ -18,7 +18,7 @@ import {
   zero,
   type Rational,
 } from './rational.js';
-import { asQuoted, atFirst, countedValue, tableInMode, stateOf } from './state.js';
+import { asQuoted, atFirst, countedValue, rateOf, settlementOf, tableInMode, stateOf } from './state.js';
 
 export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rational {
   const asset = portfolio.assets.find((held) => held.symbol === symbol);
@@ -27,7 +27,7 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
   if (sign(quantity) <= 0) return zero;
   const { status } = stateOf(portfolio);
   if (status === 'UNPRICED') return zero;
-  if (!portfolio.multiAsset && symbol !== 'USDT') {
+  if (!portfolio.multiAsset && symbol !== portfolio.single) {
     const owes = portfolio.assets.some((held) => sign(rational(held.quantity)) < 0);
     return owes || status === 'LIQUIDATION' ? zero : quantity;
   }
@@ -67,13 +67,13 @@ function mustStay(portfolio: Portfolio): Rational {
   const { initialMargin, maintenanceMargin } = stateOf(portfolio);
   const crossed = portfolio.positions.filter(({ isolated }) => !isolated);
   const notionals = crossed.map(({ instrument, size }) =>
-    times(rational(size), asQuoted.mark(instrument, portfolio) ?? zero),
+    times(times(rational(size), asQuoted.mark(instrument, portfolio) ?? zero), rateOf(instrument, portfolio) ?? zero),
   );
   const floors = [times(total(notionals), rational(rate)), times(maintenanceMargin, rational(multiple))];
   return floors.reduce(most, initialMargin);
 }
 
-/** A debt or a cross position has a stale price. */
+/** A debt or a cross position has a stale price: its mark, or its settlement asset's. */
 function hasStaleLiability(portfolio: Portfolio): boolean {
   const staleDebt = portfolio.assets.some((asset) => sign(rational(asset.quantity)) < 0 && isStale(asset, portfolio));
   const staleMark = portfolio.positions.some(
@@ -81,11 +81,14 @@ function hasStaleLiability(portfolio: Portfolio): boolean {
       !isolated &&
       portfolio.instruments.some(({ symbol, mark, stale }) => symbol === instrument && mark !== null && stale),
   );
-  return staleDebt || staleMark;
+  const staleSettlement = portfolio.positions.some(
+    ({ instrument, isolated }) => !isolated && isStale(settlementOf(instrument, portfolio), portfolio),
+  );
+  return staleDebt || staleMark || staleSettlement;
 }
 
 function isStale(asset: PortfolioAsset, portfolio: Portfolio): boolean {
   const root = asset.pricedAs ?? asset.symbol;
-  if (root === 'USDT') return false;
+  if (root === portfolio.unit) return false;
   return portfolio.assets.some(({ symbol, price, stale }) => symbol === root && price !== null && stale);
 }

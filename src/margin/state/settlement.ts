@@ -1,0 +1,40 @@
+/**
+ * The asset that an instrument is settled in, and where it is accepted (rules: 16; source: 001, contracts in USD1).
+ */
+import type { AccountState, CollateralMode, Market, Policy, PriceState } from '../model.js';
+import { collateralTableOf, indexPrice } from './collateral.js';
+
+/** The settlement asset of an instrument; of one that the venue does not have, its unit. */
+export function settlementAssetOf(instrument: string, policy: Policy): string {
+  return policy.instruments.get(instrument)?.settlementAsset ?? policy.unit;
+}
+
+/**
+ * What one unit of the settlement asset is worth, in the venue's unit (rules: 16). Null when that asset never had a
+ * price.
+ */
+export function settlementPriceOf(instrument: string, market: Market, policy: Policy): PriceState | null {
+  return indexPrice(settlementAssetOf(instrument, policy), market, policy);
+}
+
+/**
+ * Whether an account in this mode may open what is settled in the asset: where the asset counts, so that realising PnL
+ * never moves a margin balance by a haircut (rules: 16). Single-asset mode: the one asset that counts. Multi-asset mode:
+ * an asset with a ratio on the account's chain, or the venue's unit.
+ */
+export function acceptsSettlement(asset: string, mode: CollateralMode, policy: Policy): boolean {
+  return collateralTableOf(asset, mode, policy) !== null;
+}
+
+/** The first position that the account could not open in this mode, for its settlement asset; null: there is none. */
+export function unacceptedPosition(
+  { positions }: Pick<AccountState, 'positions'>,
+  mode: CollateralMode,
+  policy: Policy,
+): { readonly instrument: string; readonly asset: string } | null {
+  for (const { instrument } of positions) {
+    const asset = settlementAssetOf(instrument, policy);
+    if (!acceptsSettlement(asset, mode, policy)) return { instrument, asset };
+  }
+  return null;
+}
