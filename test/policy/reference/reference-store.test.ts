@@ -57,10 +57,10 @@ describe('storing reference data', () => {
   it('takes everything once, also when two processes start at the same moment', async () => {
     await Promise.all([storeReferenceData(db, data), storeReferenceData(db, data)]);
     const seeded = [
-      ...[4, 37, 3, 4], // chains, assets, venues, chains of venues
-      ...[4, 2, 4], // policies: ASTER 2, others 1; interest and thresholds: USDT and USD1, in one and in both of ASTER's
-      ...[8, 8, 2 * 6 + 2 * (12 + 12 + 10)], // instruments, their first versions, tiers
-      ...[44 + 2 + 20, 44 + (5 + 1) + 20], // ratios and tiers of ASTER, BITGET, ASCENDEX
+      ...[4, 37, 4, 4], // chains, assets, venues, chains of venues
+      ...[5, 2, 4], // policies: ASTER 2, others 1; interest and thresholds: USDT and USD1, in one and in both of ASTER's
+      ...[13, 13, 2 * 6 + 2 * (12 + 12 + 10) + (12 + 12) + 3 * 2], // instruments, their first versions, tiers
+      ...[44 + 2 + 20 + 1, 44 + (5 + 1) + 20 + 1], // ratios and tiers of ASTER, BITGET, ASCENDEX, HYPERLIQUID
     ];
     expect(await counts()).toEqual(seeded);
     await storeReferenceData(db, data);

@@ -12,12 +12,26 @@ describe('the seeded reference data', () => {
     data = await readReferenceData([SEED]);
   });
 
-  it('holds three venues, of which one has chains', () => {
+  it('holds four venues, of which one has chains', () => {
     expect(data.venues.map(({ code, chains }) => [code, chains])).toEqual([
       ['ASCENDEX', []],
       ['ASTER', ['BNB_CHAIN', 'ETHEREUM', 'ARBITRUM', 'SOLANA']],
       ['BITGET', []],
+      ['HYPERLIQUID', []],
     ]);
+  });
+
+  it('values one venue in USDC, and settles contracts of another in USD1', () => {
+    expect(data.venues.map(({ code, unit, singleAsset }) => [code, unit, singleAsset])).toEqual([
+      ['ASCENDEX', 'USDT', 'USDT'],
+      ['ASTER', 'USDT', 'USDT'],
+      ['BITGET', 'USDT', 'USDT'],
+      ['HYPERLIQUID', 'USDC', 'USDC'],
+    ]);
+    const settled = data.venues.flatMap(({ code, unit, instruments }) =>
+      instruments.filter(({ settlementAsset }) => settlementAsset !== unit).map(({ symbol }) => `${code} ${symbol}`),
+    );
+    expect(settled).toEqual(['ASTER BTCUSD1', 'ASTER ETHUSD1']);
   });
 
   it("holds both editions of Aster's table as versions of the same ratios", () => {
@@ -74,6 +88,7 @@ describe('the seeded reference data', () => {
       ['ASTER', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0', [], exchanged],
       ['ASTER', 2, '2026-04-09T10:00:00.000Z', 'PROGRESSIVE', false, false, '0', interest, exchanged],
       ['BITGET', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0.0006', [], []],
+      ['HYPERLIQUID', 1, '2025-06-01T00:00:00.000Z', 'PROGRESSIVE', false, true, '0', [], []],
     ]);
     for (const policy of data.venues.flatMap(({ policies }) => policies)) {
       expect([policy.warningRatio, policy.marginCallRatio, policy.guardMaxStep].map(toPlain)).toEqual([
@@ -95,13 +110,18 @@ describe('the seeded reference data', () => {
       ['ASTER', 'BTCUSDT', 'BTC', 12],
       ['ASTER', 'ETHUSDT', 'ETH', 12],
       ['ASTER', 'SOLUSDT', 'SOL', 10],
+      ['ASTER', 'BTCUSD1', 'BTC', 12],
+      ['ASTER', 'ETHUSD1', 'ETH', 12],
       ['BITGET', 'BTCUSDT', 'BTC', 12],
       ['BITGET', 'ETHUSDT', 'ETH', 12],
       ['BITGET', 'SOLUSDT', 'SOL', 10],
+      ['HYPERLIQUID', 'BTC-USDC', 'BTC', 2],
+      ['HYPERLIQUID', 'ETH-USDC', 'ETH', 2],
+      ['HYPERLIQUID', 'SOL-USDC', 'SOL', 2],
     ]);
     for (const code of ['ASTER', 'BITGET']) {
       for (const { schedules } of venueOf(data, code).instruments)
-        expect(schedules[0]?.source).toMatch(/^Binance.*stand/);
+        expect(schedules[0]?.source).toMatch(/^Binance.*stand|standing in/);
     }
     const btc = venueOf(data, 'BITGET').instruments[0]?.schedules[0]?.tiers;
     expect(btc?.slice(0, 3).map((tier) => tier.maintenanceAmount.toFixed())).toEqual(['0', '50', '950']);
