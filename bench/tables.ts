@@ -63,6 +63,7 @@ export const PARAMETERS: Omit<Policy, 'assets' | 'collateralRatios' | 'instrumen
   isolatedInMultiAsset: false,
   debtMarginRate: decimal(0),
   transferFloor: { notionalRate: decimal(0), maintenanceMultiple: decimal(0) },
+  openOrders: { initial: 'NONE', maintenance: 'NONE', openLoss: 'NONE' },
   interest: [],
   autoExchange: [],
 };

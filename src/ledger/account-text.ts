@@ -63,7 +63,7 @@ export function stateOf([collateralMode, positionMode, held, open]: AccountText)
       isolatedMargin: decimal(isolatedMargin),
     };
   });
-  return { collateralMode, positionMode, balances, positions };
+  return { collateralMode, positionMode, balances, positions, openOrders: [] };
 }
 
 /**

@@ -256,5 +256,6 @@ export function accountState(holdings: Holdings, rulebook: Rulebook): AccountSta
           isolatedMargin: position.isolatedMargin,
         };
       }),
+    openOrders: [],
   };
 }

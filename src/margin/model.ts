@@ -26,6 +26,8 @@ export interface AccountState {
   readonly positionMode: PositionMode;
   readonly balances: readonly BalanceState[];
   readonly positions: readonly PositionState[];
+  /** What its resting orders would buy and sell: at most one an instrument, in hedge mode one a side. */
+  readonly openOrders: readonly OpenOrders[];
 }
 
 export interface BalanceState {
@@ -46,6 +48,21 @@ export interface PositionState {
   readonly marginMode: MarginMode;
   /** Set aside for this position alone, in the settlement asset; 0 in cross margin. */
   readonly isolatedMargin: Decimal;
+}
+
+/** All resting orders of an account in one instrument, in hedge mode on one side of it (rules: 20). */
+export interface OpenOrders {
+  readonly instrument: string;
+  /** Null in one-way mode. */
+  readonly side: PositionSide | null;
+  /** In the base asset, from 0. */
+  readonly buySize: Decimal;
+  readonly sellSize: Decimal;
+  /** Sums of size x limit price, in the quote asset, from 0; above 0 where the size is. */
+  readonly buyNotional: Decimal;
+  readonly sellNotional: Decimal;
+  /** As set for the instrument; that of the position, where there is one. */
+  readonly leverage: Decimal;
 }
 
 // --- What the market says ---
@@ -91,6 +108,7 @@ export interface Policy {
   /** Value of debts x this rate is required as initial and maintenance margin. */
   readonly debtMarginRate: Decimal;
   readonly transferFloor: TransferFloor;
+  readonly openOrders: OpenOrderRules;
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
   readonly assets: ReadonlyMap<string, AssetRules>;
@@ -106,6 +124,18 @@ export interface TransferFloor {
   /** At least so many times the maintenance margin stays. */
   readonly maintenanceMultiple: Decimal;
 }
+
+/** What resting orders require (rules: 20). */
+export interface OpenOrderRules {
+  /** WORST_SIDE: they are weighed by what they would make of the position. NONE: they require nothing. */
+  readonly initial: OrderWeight;
+  readonly maintenance: OrderWeight;
+  /** INITIAL: what they would lose at once is added to the initial margin. */
+  readonly openLoss: OpenLoss;
+}
+
+export type OrderWeight = 'WORST_SIDE' | 'NONE';
+export type OpenLoss = 'INITIAL' | 'NONE';
 
 export interface InterestRule {
   readonly asset: string;

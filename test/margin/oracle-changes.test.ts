@@ -18,7 +18,8 @@ import { stateOf } from '../support/oracle/state.js';
 const RUNS = Number(process.env['ORACLE_RUNS'] ?? 400);
 const SEED = process.env['ORACLE_SEED'];
 const NOTHING: SimulatedChanges = {
-  ...{ collateralMode: null, marginModes: [], leverages: [], transfers: [], margins: [], trades: [], prices: [] },
+  ...{ collateralMode: null, marginModes: [], leverages: [], transfers: [], margins: [], orders: [], trades: [] },
+  prices: [],
 };
 
 function sameForAll(compare: (portfolio: Portfolio, pick: (most: number) => number) => void): void {

@@ -79,6 +79,7 @@ describe(`the rules against the oracle, ${RUNS} portfolios`, () => {
           pnl: toPlain(report.unrealizedPnl),
           marginBalance: toPlain(report.marginBalance),
           initialMargin: toPlain(report.initialMargin),
+          forOrders: toPlain(report.openOrderInitialMargin),
           maintenanceMargin: toPlain(report.maintenanceMargin),
           ratio: optional(report.marginRatio),
         }).toEqual({
@@ -90,6 +91,7 @@ describe(`the rules against the oracle, ${RUNS} portfolios`, () => {
           pnl: exact(state.pnl),
           marginBalance: exact(state.marginBalance),
           initialMargin: exact(state.initialMargin),
+          forOrders: exact(state.forOrders),
           maintenanceMargin: exact(state.maintenanceMargin),
           ratio: optionalExact(state.ratio),
         });
@@ -148,6 +150,14 @@ describe('what the random portfolios cover', () => {
       if (portfolio.positions.length > 20) count('many positions');
       if (portfolio.assets.length > 20) count('many assets');
       if (report.initialCollateralValue.lt(report.collateralValue)) count('counts less at first');
+      if (report.openOrderInitialMargin.gt(0)) count('orders need initial margin');
+      for (const { stale, instrument, side, maintenanceMargin } of report.openOrders) {
+        if (maintenanceMargin?.gt(0) === true) count('orders need maintenance margin');
+        if (stale) count('orders at a stale mark');
+        if (!account.positions.some((own) => own.instrument === instrument && (side ?? own.side) === own.side)) {
+          count('orders alone');
+        }
+      }
       for (const position of report.positions) {
         if (position.marginMode === 'ISOLATED') count(`isolated ${position.status}`);
         const price = positionLiquidationPrice(position, account, report, policy, true);
@@ -173,6 +183,10 @@ describe('what the random portfolios cover', () => {
       'many positions': 5,
       'many assets': 5,
       'counts less at first': 50,
+      'orders need initial margin': 50,
+      'orders need maintenance margin': 50,
+      'orders at a stale mark': 3,
+      'orders alone': 10,
       'isolated HEALTHY': 10,
       'isolated LIQUIDATION': 10,
       'one side': 50,

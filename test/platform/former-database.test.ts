@@ -30,6 +30,7 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
     'cancel_reason',
     'liquidation_ratio',
     'transfer_floor',
+    'open_orders',
   ],
   collateral_ratios: ['initial_tiers'],
   account_versions: ['written_by'],

@@ -58,7 +58,7 @@ export class InstrumentSettingsResolver {
       const rules = policy.instruments.get(symbol);
       if (instrument === undefined || rules === undefined) return [];
       const { leverage, marginMode } = settingOf(holdings, instrument);
-      return [{ instrument, leverage, maxLeverage: maxLeverage(rules, holds, market), marginMode }];
+      return [{ instrument, leverage, maxLeverage: maxLeverage(rules, holds, market, policy), marginMode }];
     });
   }
 }

@@ -241,6 +241,7 @@ export class WhatIfResolver {
       margins: margins.map(({ instrument, positionSide, quantity }) => ({
         ...{ instrument, quantity, positionSide: positionSide ?? null },
       })),
+      orders: [],
       trades: trades.map(({ instrument, side, positionSide, size, price, fee }) => ({
         ...{ instrument, side, size },
         ...{ positionSide: positionSide ?? null, price: price ?? null, fee: fee ?? ZERO },

@@ -41,6 +41,8 @@ export const MarginChangeCause = enumOf([
   'INTEREST',
   'RESYNC',
 ]);
+export const OrderWeight = enumOf(['WORST_SIDE', 'NONE']);
+export const OpenLoss = enumOf(['INITIAL', 'NONE']);
 export const StaleReason = enumOf(STALE_REASONS);
 export const NoLiquidationPrice = enumOf(['NO_EXPOSURE', 'NOT_REACHABLE', 'UNPRICED', 'ALREADY_LIQUIDATABLE']);
 export const NoMarginAsOf = enumOf(['BEFORE_OPENING', 'IN_THE_FUTURE', 'PRICES_NOT_KEPT']);
@@ -85,6 +87,16 @@ register(TierUnit, 'TierUnit', 'What the floors and caps of collateral tiers are
 register(MaintenanceMethod, 'MaintenanceMethod', 'How maintenance margin follows from the tier of a notional.', {
   PROGRESSIVE: 'Notional x rate less the amount of the tier: continuous where tiers meet.',
   FLAT: 'Notional x rate of the tier that holds the whole notional: it jumps where tiers meet.',
+});
+register(OrderWeight, 'OrderWeight', 'How resting orders are weighed for a requirement.', {
+  WORST_SIDE:
+    'By the largest position that they could lead to: all orders in its direction filled, or all against it. What that ' +
+    'requires beyond the position as it is, is for the orders.',
+  NONE: 'They require nothing.',
+});
+register(OpenLoss, 'OpenLoss', 'Whether what resting orders would lose at once adds to a requirement.', {
+  INITIAL: 'Buys above the mark price and sells below it: what they would lose adds to initial margin.',
+  NONE: 'It adds to nothing.',
 });
 register(
   MarginStatus,

@@ -25,11 +25,11 @@ export function parameterTypes({ name, type }: NamedParameter): Pair {
     case 'PART':
       return { output: DecimalScalar, input: DecimalScalar };
     case 'CHOICE': {
-      const choice = Object.entries(enums).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
-      if (choice === undefined) throw new Error(`The choices of the parameter ${name} are no enum of the schema.`);
+      const choice = enumOf(name);
       return { output: choice, input: choice };
     }
-    case 'RECORD': {
+    case 'RECORD':
+    case 'CHOICES': {
       const pair = records.get(type.record?.name ?? '');
       if (pair === undefined) throw new Error(`The parameter ${name} has no record.`);
       return pair;
@@ -37,13 +37,21 @@ export function parameterTypes({ name, type }: NamedParameter): Pair {
   }
 }
 
-function typesOf({ name, description, fields }: RecordShape): Pair {
+function enumOf(name: string): object {
+  const choice = Object.entries(enums).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+  if (choice === undefined) throw new Error(`The choices of the parameter ${name} are no enum of the schema.`);
+  return choice;
+}
+
+function typesOf({ name, description, fields, choices }: RecordShape): Pair {
   class Output {}
   class Input {}
   ObjectType(name, { description, simpleResolvers: true })(Output);
   InputType(`${name}Input`, { description })(Input);
   for (const [field, meaning] of Object.entries(fields)) {
-    for (const { prototype } of [Output, Input]) Field(() => DecimalScalar, { description: meaning })(prototype, field);
+    const choice = choices?.[field];
+    const type = choice === undefined ? DecimalScalar : enumOf(choice.enum);
+    for (const { prototype } of [Output, Input]) Field(() => type, { description: meaning })(prototype, field);
   }
   return { output: Output, input: Input };
 }

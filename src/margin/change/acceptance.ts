@@ -3,16 +3,16 @@
  */
 import {
   assessMargin,
-  inUnit,
   initialMarginBalance,
   staleSymbolsOf,
   type MarginReport,
   type PositionReport,
 } from '../state/assess.js';
 import { ZERO, min, sum, type Decimal } from '../decimal.js';
-import type { AccountState, Market, Policy } from '../model.js';
+import type { AccountState, Market, OpenOrders, Policy } from '../model.js';
+import { areBeside, orderSizes } from '../state/open-orders.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
-import { acceptsSettlement } from '../state/settlement.js';
+import { acceptsSettlement, inUnit, settlementAssetOf } from '../state/settlement.js';
 import { staleLiabilities } from '../solve/transferable.js';
 
 /**
@@ -51,11 +51,43 @@ export function checkTrade(before: AccountState, after: AccountState, market: Ma
   const isolated = grown.filter(({ marginMode }) => marginMode === 'ISOLATED');
   const falls = totalInitialMargin(report).lt(totalInitialMargin(assessMargin(before, market, policy)));
   const refusal =
-    notAccepted(grown, after, policy) ?? firstRefusal(isolated) ?? (falls ? null : checkInitialMargin(report));
+    notAccepted(
+      grown.map(({ instrument }) => instrument),
+      after,
+      policy,
+    ) ??
+    firstRefusal(isolated) ??
+    (falls ? null : checkInitialMargin(report));
   if (refusal !== null) return { refusal, stale: [] };
   const marks = isolated.flatMap(staleSymbolsOf);
   const stale = new Set([...marks, ...(falls ? [] : neededStale(report))]);
   return { refusal: null, stale: [...stale].sort() };
+}
+
+/**
+ * Whether a venue would accept resting orders (rules: 14 and 20): the initial margin does not rise, or
+ * `checkInitialMargin` passes with them. What they would open is settled in an asset that counts (rules: 16). A stale
+ * price refuses nothing.
+ */
+export function checkOrders(before: AccountState, after: AccountState, market: Market, policy: Policy): TradeCheck {
+  const accepted = notAccepted(openedByOrders(before, after), after, policy);
+  if (accepted !== null) return { refusal: accepted, stale: [] };
+  const report = assessMargin(after, market, policy);
+  if (report.initialMargin.lte(assessMargin(before, market, policy).initialMargin)) return { refusal: null, stale: [] };
+  const refusal = checkInitialMargin(report);
+  const stale = new Set(refusal === null ? neededStale(report) : []);
+  return { refusal, stale: [...stale].sort() };
+}
+
+/** Instruments of orders that are new or larger than before, and that go beyond closing a position. */
+function openedByOrders(before: AccountState, after: AccountState): string[] {
+  const placed = after.openOrders.filter((orders) => !before.openOrders.includes(orders));
+  const opens = (orders: OpenOrders): boolean => {
+    const position = after.positions.find((held) => areBeside(orders, held));
+    const { adds, reduces } = orderSizes(orders, position?.side ?? orders.side ?? 'LONG');
+    return adds.gt(ZERO) || reduces.gt(position?.size ?? ZERO);
+  };
+  return placed.filter(opens).map(({ instrument }) => instrument);
 }
 
 /** Positions that were opened or added to. */
@@ -65,16 +97,12 @@ function grownPositions({ positions }: AccountState, after: MarginReport): Posit
   return after.positions.filter(({ instrument, side, size }) => size.gt(sizeBefore(instrument, side)));
 }
 
-/** Nothing may be opened that is settled in what does not count: realising would move the margin balance (rules: 16). */
-function notAccepted(
-  grown: readonly PositionReport[],
-  { collateralMode }: AccountState,
-  policy: Policy,
-): Refusal | null {
-  const refused = grown.find(({ settlementAsset }) => !acceptsSettlement(settlementAsset, collateralMode, policy));
+/** Nothing may be opened in an instrument that is settled in what does not count: realising would move the margin balance (rules: 16). */
+function notAccepted(opened: readonly string[], { collateralMode }: AccountState, policy: Policy): Refusal | null {
+  const refused = opened.find((each) => !acceptsSettlement(settlementAssetOf(each, policy), collateralMode, policy));
   if (refused === undefined) return null;
-  const { instrument, settlementAsset } = refused;
-  const message = `${instrument} is settled in ${settlementAsset}, which does not count as collateral of this account.`;
+  const asset = settlementAssetOf(refused, policy);
+  const message = `${refused} is settled in ${asset}, which does not count as collateral of this account.`;
   return refuse('SETTLEMENT_NOT_ACCEPTED', message);
 }
 

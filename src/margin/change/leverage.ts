@@ -5,8 +5,9 @@ import { checkInitialMargin, coverOfIsolated, isolatedNotCovered } from './accep
 import { assessMargin } from '../state/assess.js';
 import { pieceAt } from '../curve.js';
 import { ONE, ZERO, decimal, max, min, type Decimal } from '../decimal.js';
-import type { AccountState, InstrumentRules, Market, Policy } from '../model.js';
+import type { AccountState, InstrumentRules, Market, Policy, PositionState } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
+import { areBeside, orderSides, weighsOrders, worstNotional } from '../state/open-orders.js';
 
 /** Of every instrument whose maximum allows it. */
 const STARTING_LEVERAGE: Decimal = decimal(20);
@@ -17,24 +18,34 @@ export function startingLeverage({ maxLeverage: most }: Pick<InstrumentRules, 'm
 }
 
 /**
- * The most that the tier of the present notional allows (rules: 7); in hedge mode that of the larger side. Without a mark
- * price the cost of the position stands for its notional.
+ * The most that the tier of the present notional allows (rules: 7 and 20); in hedge mode that of the larger side. Where
+ * the policy weighs resting orders, it is that of the worst side. Without a mark price the cost of the position stands for
+ * its notional.
  */
-export function maxLeverage(rules: InstrumentRules, account: AccountState, market: Market): Decimal {
+export function maxLeverage(rules: InstrumentRules, account: AccountState, market: Market, policy: Policy): Decimal {
   const mark = market.mark(rules.symbol);
+  const positions = account.positions.filter(({ instrument }) => instrument === rules.symbol);
+  const notionalOf = ({ size, cost }: PositionState): Decimal => (mark === null ? cost : size.times(mark.price));
   let notional = ZERO;
-  for (const { instrument, size, cost } of account.positions) {
-    if (instrument === rules.symbol) notional = max(notional, mark === null ? cost : size.times(mark.price));
+  for (const position of positions) notional = max(notional, notionalOf(position));
+  for (const orders of weighsOrders(policy) ? account.openOrders : []) {
+    if (orders.instrument !== rules.symbol) continue;
+    const position = positions.find((held) => areBeside(orders, held));
+    const sides = orderSides(orders, position?.side ?? orders.side ?? 'LONG');
+    notional = max(notional, worstNotional(position === undefined ? ZERO : notionalOf(position), sides));
   }
   return min(rules.maxLeverage, pieceAt(rules.tiers, notional).maxLeverage);
 }
 
-/** The account with the leverage on every position of the instrument. */
+/** The account with the leverage on every position, and for all orders, of the instrument. */
 export function withLeverage(account: AccountState, instrument: string, leverage: Decimal): AccountState {
   const positions = account.positions.map((position) =>
     position.instrument === instrument ? { ...position, leverage } : position,
   );
-  return { ...account, positions };
+  const openOrders = account.openOrders.map((orders) =>
+    orders.instrument === instrument ? { ...orders, leverage } : orders,
+  );
+  return { ...account, positions, openOrders };
 }
 
 /**
@@ -54,7 +65,7 @@ export function checkLeverage(
   policy: Policy,
 ): Refusal | null {
   if (leverage.eq(present)) return null;
-  const most = maxLeverage(rules, account, market);
+  const most = maxLeverage(rules, account, market, policy);
   if (!leverage.isInteger() || leverage.lt(ONE) || leverage.gt(most)) {
     const message = `Leverage is a whole number from 1 to ${most.toFixed()}, the maximum for the present notional.`;
     return refuseAmount('LEVERAGE_OUT_OF_RANGE', message, leverage, most);

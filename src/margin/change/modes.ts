@@ -1,6 +1,5 @@
 /**
- * When an account may change its modes (rules: 6 and 7; sources: 001 and 002). Open orders are not known here: a venue
- * that refuses because of them does so itself.
+ * When an account may change its modes (rules: 6, 7 and 20; sources: 001 and 002).
  */
 import { checkInitialMargin } from './acceptance.js';
 import { assessMargin, staleSymbolsOf } from '../state/assess.js';
@@ -16,8 +15,8 @@ export function allowsIsolated(mode: CollateralMode, policy: Policy): boolean {
 }
 
 /**
- * The margin mode of an instrument changes only while it has no position (rules: 7); null: it may, as may what is set
- * already. Refused with ISOLATED_NOT_ALLOWED or MARGIN_MODE_LOCKED.
+ * The margin mode of an instrument changes only while it has neither a position nor a resting order (rules: 7); null: it
+ * may, as may what is set already. Refused with ISOLATED_NOT_ALLOWED or MARGIN_MODE_LOCKED.
  *
  * @param present the mode that is set
  */
@@ -35,17 +34,26 @@ export function checkMarginMode(
   if (account.positions.some((position) => position.instrument === instrument)) {
     return refuse('MARGIN_MODE_LOCKED', `The margin mode cannot change while ${instrument} has a position.`);
   }
+  if (account.openOrders.some((orders) => orders.instrument === instrument)) {
+    const message = `The margin mode cannot change while ${instrument} has open orders: cancel them first.`;
+    return refuse('MARGIN_MODE_LOCKED', message);
+  }
   return null;
 }
 
-/** The position mode changes only while the account has no position (rules: 7); else POSITION_MODE_LOCKED. */
+/** The position mode changes only without a position and a resting order (rules: 7); else POSITION_MODE_LOCKED. */
 export function checkPositionMode(account: AccountState): Refusal | null {
-  if (account.positions.length === 0) return null;
-  return refuse('POSITION_MODE_LOCKED', 'The position mode cannot change while the account has a position.');
+  if (account.positions.length > 0) {
+    return refuse('POSITION_MODE_LOCKED', 'The position mode cannot change while the account has a position.');
+  }
+  const [orders] = account.openOrders;
+  if (orders === undefined) return null;
+  const message = `The position mode cannot change while ${orders.instrument} has open orders: cancel them first.`;
+  return refuse('POSITION_MODE_LOCKED', message);
 }
 
 /**
- * Why the collateral mode may not change (rules: 7); null: it may. To multi-asset: not while an isolated position stands
+ * Why the collateral mode may not change (rules: 7); null: it may. Not while an order rests. To multi-asset: not while an isolated position stands
  * where that mode has none, nor while a balance would begin to count that never had a price. To single-asset: not while
  * anything but the asset that counts there is owed, nor when the margin balance would not cover the initial margin. To
  * neither while a position stands whose settlement asset does not count there. Refused with SETTLEMENT_NOT_ACCEPTED,
@@ -58,6 +66,11 @@ export function checkCollateralMode(
   policy: Policy,
 ): Refusal | null {
   if (mode === account.collateralMode) return null;
+  const [orders] = account.openOrders;
+  if (orders !== undefined) {
+    const message = `The collateral mode cannot change while ${orders.instrument} has open orders: cancel them first.`;
+    return refuse('COLLATERAL_MODE_LOCKED', message);
+  }
   const unaccepted = unacceptedPosition(account, mode, policy);
   if (unaccepted !== null) {
     const { instrument, asset } = unaccepted;

@@ -13,11 +13,13 @@ import {
   adjustMargin,
   isApplied,
   makeTrade,
+  placeOrder,
   setLeverage,
   switchMode,
   transfer,
   type InstrumentSetting,
   type SimulatedMargin,
+  type SimulatedOrder,
   type SimulatedTrade,
   type Step,
   type Terms,
@@ -31,6 +33,7 @@ export interface SimulatedChanges {
   /** Negative: out. */
   readonly transfers: readonly { readonly asset: string; readonly quantity: Decimal }[];
   readonly margins: readonly SimulatedMargin[];
+  readonly orders: readonly SimulatedOrder[];
   readonly trades: readonly SimulatedTrade[];
   /**
    * An asset's index price or an instrument's mark price; each moves only what it names. That of an asset which is
@@ -60,8 +63,8 @@ export interface Simulation {
 }
 
 /**
- * Applies, in this order: modes (of the collateral, of instruments), leverages, transfers, isolated margin, trades,
- * prices (rules: 14). A step refused for want of margin or balance is applied all the same, so that `after` shows what
+ * Applies, in this order: modes (of the collateral, of instruments), leverages, transfers, isolated margin, orders,
+ * trades, prices (rules: 14). A step refused for want of margin or balance is applied all the same, so that `after` shows what
  * it comes to. Any other refused step is left out.
  */
 export function simulate(
@@ -87,7 +90,7 @@ export function* simulation(
   context: SimulationContext,
 ): Generator<undefined, Simulation> {
   const trial = new Trial(account, { market, policy, platformRoom: context.platformRoom }, context.settings);
-  const { collateralMode, marginModes, leverages, transfers, margins, trades, prices } = changes;
+  const { collateralMode, marginModes, leverages, transfers, margins, orders, trades, prices } = changes;
   if (collateralMode !== null) trial.switchMode(collateralMode);
   for (const [index, { instrument, marginMode }] of marginModes.entries()) {
     trial.setMarginMode(instrument, marginMode, ['marginModes', `${index}`]);
@@ -103,6 +106,10 @@ export function* simulation(
   for (const [index, margin] of margins.entries()) {
     yield;
     trial.adjustMargin(margin, ['margins', `${index}`]);
+  }
+  for (const [index, order] of orders.entries()) {
+    yield;
+    trial.placeOrder(order, ['orders', `${index}`]);
   }
   for (const [index, trade] of trades.entries()) {
     yield;
@@ -159,6 +166,11 @@ class Trial {
 
   adjustMargin(margin: SimulatedMargin, field: readonly string[]): void {
     this.take(adjustMargin(this.account, margin, this.terms), field);
+  }
+
+  placeOrder(order: SimulatedOrder, field: readonly string[]): void {
+    const setting = this.settingOf(order.instrument, field);
+    if (setting !== null) this.take(placeOrder(this.account, order, setting, this.terms), field);
   }
 
   makeTrade(trade: SimulatedTrade, field: readonly string[]): void {

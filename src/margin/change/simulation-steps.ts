@@ -2,7 +2,7 @@
  * The single steps of a simulation (rules: 14): each is the real change with its own rule, applied to an account that is
  * not stored.
  */
-import { checkTrade } from './acceptance.js';
+import { checkOrders, checkTrade } from './acceptance.js';
 import { balanceOf, withBalanceChanges, withPositions } from '../state/account.js';
 import { assessMargin } from '../state/assess.js';
 import { autoExchange } from './auto-exchange.js';
@@ -17,6 +17,7 @@ import {
   type InstrumentRules,
   type MarginMode,
   type Market,
+  type OpenOrders,
   type Policy,
   type PositionSide,
   type PositionState,
@@ -66,6 +67,17 @@ export interface SimulatedTrade {
   /** Null: the present mark price. */
   readonly price: Decimal | null;
   readonly fee: Decimal;
+}
+
+/** An order that would rest beside those that do. */
+export interface SimulatedOrder {
+  readonly instrument: string;
+  readonly side: TradeSide;
+  /** Which side of a hedged account; not looked at in one-way mode. */
+  readonly positionSide: PositionSide | null;
+  readonly size: Decimal;
+  /** The limit; null: the present mark price. */
+  readonly price: Decimal | null;
 }
 
 /** A lack of margin or balance has a result to show; what is impossible has none. */
@@ -142,6 +154,39 @@ export function adjustMargin(
   const positions = account.positions.map((held) => (isNamed(held) ? { ...held, isolatedMargin } : held));
   const entry = { asset: report.settlementAsset, quantity: quantity.negated(), kind: 'MARGIN_ADJUSTMENT' } as const;
   return step(account, withBalanceChanges({ ...account, positions }, [entry]), refusal);
+}
+
+export function placeOrder(
+  account: AccountState,
+  { instrument, side, positionSide, size, price: limit }: SimulatedOrder,
+  { leverage }: InstrumentSetting,
+  { market, policy }: Terms,
+): Step {
+  const mark = market.mark(instrument);
+  const price = limit ?? mark?.price;
+  if (price === undefined) {
+    return { account, refusal: refuse('PRICE_UNAVAILABLE', `${instrument} has no mark price to rest at.`) };
+  }
+  const hedged = account.positionMode === 'HEDGE';
+  if (hedged && positionSide === null) {
+    const message = 'In hedge mode an order names its position side.';
+    return { account, refusal: refuse('INVALID_INPUT', message, ['positionSide']) };
+  }
+  const of = { instrument, side: hedged ? positionSide : null };
+  const isSame = (each: OpenOrders): boolean => each.instrument === instrument && each.side === of.side;
+  const before = account.openOrders.find(isSame) ?? {
+    ...of,
+    ...{ buySize: ZERO, sellSize: ZERO, buyNotional: ZERO, sellNotional: ZERO, leverage },
+  };
+  const notional = size.times(price);
+  const placed: OpenOrders =
+    side === 'BUY'
+      ? { ...before, buySize: before.buySize.plus(size), buyNotional: before.buyNotional.plus(notional) }
+      : { ...before, sellSize: before.sellSize.plus(size), sellNotional: before.sellNotional.plus(notional) };
+  const after = { ...account, openOrders: [...account.openOrders.filter((each) => !isSame(each)), placed] };
+  const { refusal, stale } = checkOrders(account, after, market, policy);
+  const restsAt = limit === null && mark?.stale === true ? [instrument] : [];
+  return { ...step(account, after, refusal), stale: refusal === null ? [...stale, ...restsAt] : [] };
 }
 
 export function makeTrade(

@@ -4,12 +4,14 @@
  * price moves. It bends where a tier begins and jumps where FLAT tiers do. The bounds are where it falls below 0, exactly.
  * Everything is multiplied by the ratio's denominator, which moves no bound.
  */
-import { inUnit, isolatedMarginBalance, type MarginReport, type PositionReport } from '../state/assess.js';
+import { isolatedMarginBalance, type MarginReport, type PositionReport } from '../state/assess.js';
 import { indexPrice, pricedBy, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
 import { collateralCurve, countedAmount, debtRate, maintenanceCurve } from '../curve.js';
 import { ONE, ZERO, decimal, quotientDown, quotientUp, type Decimal } from '../decimal.js';
 import type { Fraction } from '../fraction.js';
-import { type AccountState, type MarginStatus, type Market, type Policy } from '../model.js';
+import type { AccountState, MarginStatus, Market, Policy } from '../model.js';
+import { areBeside, orderSides, type OpenOrdersReport } from '../state/open-orders.js';
+import { inUnit } from '../state/settlement.js';
 import { Piecewise } from './piecewise.js';
 
 export type NoLiquidationPrice = 'NO_EXPOSURE' | 'NOT_REACHABLE' | 'UNPRICED' | 'ALREADY_LIQUIDATABLE';
@@ -45,7 +47,7 @@ export function positionLiquidationPrice(
   if (reason !== null || position.markPrice === null) return none(reason ?? 'UNPRICED');
   if (position.marginMode === 'ISOLATED') {
     const line = surplusNow(isolatedMarginBalance(position), position.maintenanceMargin ?? ZERO, policy);
-    addPosition(line, position, policy);
+    addPosition(line, position, [], policy);
     return nearest(line, position.markPrice);
   }
   const moving = report.positions.filter(
@@ -97,15 +99,15 @@ function surplus(
   policy: Policy,
 ): Piecewise {
   const line = surplusNow(report.marginBalance, report.maintenanceMargin, policy);
-  for (const position of positions) addPosition(line, position, policy, position.settlementPrice?.price);
+  for (const position of positions)
+    addPosition(line, position, report.openOrders, policy, position.settlementPrice?.price);
   if (priced === policy.unit) return line;
   for (const balance of report.collateral) {
     if (pricedBy(balance.asset, policy) === priced) addBalance(line, balance, account, policy);
   }
-  for (const position of report.positions) {
-    if (position.marginMode === 'CROSS' && pricedBy(position.settlementAsset, policy) === priced) {
-      addSettled(line, position, policy);
-    }
+  const crossed = report.positions.filter(({ marginMode }) => marginMode === 'CROSS');
+  for (const settled of [...crossed, ...report.openOrders]) {
+    if (pricedBy(settled.settlementAsset, policy) === priced) addSettled(line, settled, policy);
   }
   return line;
 }
@@ -117,29 +119,36 @@ function surplusNow(marginBalance: Decimal, maintenanceMargin: Decimal, { liquid
 }
 
 /**
- * Unrealised PnL less maintenance margin, each by its weight, when the mark is multiplied by t.
+ * Unrealised PnL less maintenance margin, each by its weight, when the mark is multiplied by t. Resting orders, where they
+ * count for maintenance, keep their notionals: they are stated at limit prices.
  *
  * @param rate what the line is in, for one of the quote asset: the line of an isolated position is in that itself
  */
 function addPosition(
   line: Piecewise,
-  { instrument, side, notional }: PositionReport,
+  position: PositionReport,
+  openOrders: readonly OpenOrdersReport[],
   policy: Policy,
   rate: Decimal = ONE,
 ): void {
+  const { instrument, side, notional } = position;
   const tiers = policy.instruments.get(instrument)?.tiers;
   if (notional === null || tiers === undefined) return;
   const { numerator, denominator } = policy.liquidationRatio;
   line.addProportional((side === 'LONG' ? notional : notional.negated()).times(numerator.times(rate)));
-  line.addCurve(maintenanceCurve(tiers, policy), notional, denominator.times(rate).negated());
+  const [curve, weight] = [maintenanceCurve(tiers, policy), denominator.times(rate).negated()];
+  const count = policy.openOrders.maintenance === 'WORST_SIDE';
+  const orders = count ? openOrders.find((each) => areBeside(each, position)) : undefined;
+  if (orders === undefined) line.addCurve(curve, notional, weight);
+  else line.addWorstSide(curve, notional, orderSides(orders, side), weight);
 }
 
-/** The same parts, when the index of the settlement asset is multiplied by t and the mark stays. */
-function addSettled(line: Piecewise, position: PositionReport, policy: Policy): void {
-  const { unrealizedPnl, maintenanceMargin, settlementPrice } = position;
+/** The same parts, and what orders require, when the index of the settlement asset is multiplied by t and the mark stays. */
+function addSettled(line: Piecewise, settled: PositionReport | OpenOrdersReport, policy: Policy): void {
+  const { maintenanceMargin, settlementPrice } = settled;
   const { numerator, denominator } = policy.liquidationRatio;
-  const pnl = inUnit(unrealizedPnl, settlementPrice).times(numerator);
-  line.addProportional(pnl.minus(inUnit(maintenanceMargin, settlementPrice).times(denominator)));
+  const pnl = 'unrealizedPnl' in settled ? inUnit(settled.unrealizedPnl, settlementPrice) : ZERO;
+  line.addProportional(pnl.times(numerator).minus(inUnit(maintenanceMargin, settlementPrice).times(denominator)));
 }
 
 /** What a balance counts, less the margin asked for a debt, by their weights, when its index price is multiplied by t. */

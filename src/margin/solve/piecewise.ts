@@ -6,6 +6,7 @@
 import { pieceAt, type Segment } from '../curve.js';
 import { ONE, ZERO, type Decimal } from '../decimal.js';
 import { Fraction, WHOLE } from '../fraction.js';
+import type { OrderSides } from '../state/open-orders.js';
 
 const HERE: Fraction = WHOLE;
 
@@ -50,6 +51,32 @@ export class Piecewise {
       const kinks = at.cmp(HERE) > 0 ? this.kinksAbove : this.kinksBelow;
       kinks.push({ at, slope: slope.times(weighted), intercept: intercept.times(weight) });
     }
+  }
+
+  /**
+   * A part that is weight x a curve of the rules at the larger of amount x t + adds and reduces - amount x t. It comes
+   * down to its turn, and goes up from there.
+   *
+   * @param segments contiguous from 0
+   * @param amount the amount at t = 1, greater than 0
+   * @param sides from 0
+   */
+  addWorstSide(segments: readonly Segment[], amount: Decimal, sides: OrderSides, weight: Decimal): void {
+    const pieces = worstSidePieces(segments, amount, sides);
+    // The last piece that holds t = 1 or ends there.
+    const here = pieces.findLastIndex(({ from, isOpen }) => {
+      const side = from === null ? -1 : from.cmp(HERE);
+      return side < 0 || (side === 0 && !isOpen);
+    });
+    pieces.forEach((piece, index) => {
+      const slope = piece.slope.times(weight);
+      if (index === here) this.slope = this.slope.plus(slope);
+      const before = pieces[index - 1];
+      if (before === undefined || piece.from === null) return;
+      const kinks = index > here ? this.kinksAbove : this.kinksBelow;
+      const intercept = piece.intercept.minus(before.intercept).times(weight);
+      kinks.push({ at: piece.from, slope: slope.minus(before.slope.times(weight)), intercept });
+    });
   }
 
   /** The supremum of the t < 1 where the function is below 0; null where there is none. */
@@ -100,6 +127,41 @@ function bendsOf(segments: readonly Segment[]): readonly Bend[] {
   });
   bends.set(segments, found);
   return found;
+}
+
+/** A line from `from` on; null: from 0 on. */
+interface Piece extends Line {
+  readonly from: Fraction | null;
+  /** At `from` the piece before still holds. */
+  readonly isOpen: boolean;
+}
+
+/**
+ * The curve at max(amount x t + adds, reduces - amount x t), piece by piece. While it falls, a piece ends with its floor;
+ * while it rises, one begins with it.
+ */
+function worstSidePieces(segments: readonly Segment[], amount: Decimal, { adds, reduces }: OrderSides): Piece[] {
+  const pieces: Piece[] = [];
+  const falls = reduces.gt(adds);
+  // Doubled, since it is half of the sum where it turns.
+  const lowest = falls ? adds.plus(reduces) : adds.times(2);
+  let from: Fraction | null = null;
+  if (falls) {
+    for (const { floor, slope, intercept } of segments.filter((segment) => segment.floor.lt(reduces)).reverse()) {
+      const line = { slope: slope.times(amount).negated(), intercept: slope.times(reduces).plus(intercept) };
+      pieces.push({ ...line, from, isOpen: true });
+      if (floor.times(2).lte(lowest)) break;
+      from = new Fraction(reduces.minus(floor), amount);
+    }
+    from = new Fraction(reduces.minus(adds), amount.times(2));
+  }
+  segments.forEach(({ floor, slope, intercept }, index) => {
+    if (segments[index + 1]?.floor.times(2).lte(lowest) === true) return;
+    const start = floor.times(2).lte(lowest) ? from : new Fraction(floor.minus(adds), amount);
+    const line = { slope: slope.times(amount), intercept: slope.times(adds).plus(intercept) };
+    pieces.push({ ...line, from: start, isOpen: false });
+  });
+  return pieces;
 }
 
 /** The supremum of the t between from and to where the line is below 0. From null: from 0 on. */

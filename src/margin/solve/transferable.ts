@@ -1,7 +1,8 @@
 /**
  * What can leave an account (rules: 8; source: 003). Quantities are in units of the asset.
  */
-import { assessMargin, inUnit, staleSymbolsOf, type MarginReport } from '../state/assess.js';
+import { assessMargin, staleSymbolsOf, type MarginReport } from '../state/assess.js';
+import { inUnit } from '../state/settlement.js';
 import { balanceOf } from '../state/account.js';
 import { collateralTableOf, type CollateralContribution } from '../state/collateral.js';
 import { collateralCurve, initialTable, unitValue, valueAt } from '../curve.js';
@@ -13,7 +14,7 @@ import { refuse, refuseAmount, type Refusal } from '../refusal.js';
  * The largest quantity of the asset that can be taken out, rounded down at 18 digits (rules: 8). With it gone, initial
  * collateral + min(0, PnL of cross positions) still covers what must stay: unrealised profit cannot leave. Positive balances
  * with a stale price count 0. 0 when that fails already, when the asset is not transferable, when it is stale itself and
- * something must stay, and when a debt or a cross position is stale or unpriced.
+ * something must stay, and when a debt, a cross position or what orders require is stale or unpriced.
  *
  * In single-asset mode assets other than the one that counts do not matter. They leave entirely while nothing is owed in any asset and
  * the account is neither in LIQUIDATION nor UNPRICED (003).
@@ -79,11 +80,15 @@ function owes({ collateral }: MarginReport): boolean {
   return collateral.some(({ quantity }) => quantity.lt(ZERO));
 }
 
-/** Symbols whose stale price values debts and cross positions: nobody knows what has to stay. */
-export function staleLiabilities({ collateral, positions }: MarginReport): string[] {
+/** Symbols whose stale price values debts, cross positions and orders: nobody knows what has to stay. */
+export function staleLiabilities({ collateral, positions, openOrders }: MarginReport): string[] {
   const debts = collateral.filter(({ quantity, stale }) => stale && quantity.lt(ZERO));
   const crossed = positions.filter(({ marginMode }) => marginMode === 'CROSS');
-  return [...debts.map(({ asset }) => asset), ...crossed.flatMap(staleSymbolsOf)];
+  return [
+    ...debts.map(({ asset }) => asset),
+    ...crossed.flatMap(staleSymbolsOf),
+    ...openOrders.flatMap(({ staleSymbols }) => staleSymbols),
+  ];
 }
 
 function isStale(asset: string, { collateral }: MarginReport): boolean {

@@ -4,7 +4,7 @@
  */
 import { assessBalance, countsUnpricedAbove, type CollateralContribution } from './collateral.js';
 import { debtRate } from '../curve.js';
-import { ONE, ZERO, max, quotientDown, type Decimal } from '../decimal.js';
+import { ZERO, max, quotientDown, type Decimal } from '../decimal.js';
 import {
   UNIT_PRICE,
   type AccountState,
@@ -14,8 +14,9 @@ import {
   type PositionState,
   type PriceState,
 } from '../model.js';
+import { requiredByOrders, type OpenOrdersReport } from './open-orders.js';
 import { requirement, type Requirement } from './requirement.js';
-import { settlementPriceOf } from './settlement.js';
+import { inUnit, settlementPriceOf } from './settlement.js';
 import { healthFactor, isWorse, marginRatio, statusOf, statusOfLowerBound } from './status.js';
 
 /** The state of one account. Amounts in the venue's unit; exact unless a line says how it is rounded. */
@@ -33,11 +34,13 @@ export interface MarginReport {
   /** collateralValue + unrealizedPnl. */
   readonly marginBalance: Decimal;
   /**
-   * The sum of what each cross position needs (each rounded up at 18 digits in its quote asset), and what the policy asks
-   * for debts.
+   * The sum of what each cross position needs (each rounded up at 18 digits in its quote asset), of what resting orders
+   * need beyond the positions, and of what the policy asks for debts.
    */
   readonly initialMargin: Decimal;
   readonly maintenanceMargin: Decimal;
+  /** The part of initialMargin that resting orders need, those beside isolated positions included. */
+  readonly openOrderInitialMargin: Decimal;
   /** max(0, initialCollateralValue + unrealizedPnl - initialMargin); 0 while UNPRICED. */
   readonly availableMargin: Decimal;
   /** Rounded up at 18 digits; null: see `marginRatio`, and while UNPRICED. */
@@ -46,6 +49,7 @@ export interface MarginReport {
   readonly healthFactor: Decimal | null;
   readonly collateral: readonly CollateralContribution[];
   readonly positions: readonly PositionReport[];
+  readonly openOrders: readonly OpenOrdersReport[];
   /** Symbols of the account that never had a price, by code point. */
   readonly unpriced: readonly string[];
   /** Symbols of the account whose price is older than the limit, by code point; of isolated positions only marks. */
@@ -87,7 +91,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
   let collateralValue = ZERO;
   let initialCollateralValue = ZERO;
   let debts = ZERO;
-  /** A debt or a cross position has no price: nothing can be promised. */
+  /** A debt, a cross position or what orders require has no price: nothing can be promised. */
   let unknown = false;
   /** A positive balance that would count for more than 0 has no price: the margin balance is a lower bound. */
   let lowerBound = false;
@@ -134,6 +138,15 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     maintenanceMargin = maintenanceMargin.plus(inUnit(report.maintenanceMargin, settlementPrice));
   }
 
+  const orders = requiredByOrders(account.openOrders, positions, market, policy);
+  if (orders.openOrders.length > 0) {
+    initialMargin = initialMargin.plus(orders.initialMargin);
+    maintenanceMargin = maintenanceMargin.plus(orders.maintenanceMargin);
+    for (const symbol of orders.stale) stale.add(symbol);
+    for (const symbol of orders.unpriced) unpriced.add(symbol);
+    unknown ||= orders.unpriced.length > 0;
+  }
+
   const marginBalance = collateralValue.plus(unrealizedPnl);
   const priced = statusOf(marginBalance, maintenanceMargin, policy);
   const status = unknown ? 'UNPRICED' : lowerBound ? statusOfLowerBound(priced) : priced;
@@ -148,6 +161,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     marginBalance,
     initialMargin,
     maintenanceMargin,
+    openOrderInitialMargin: orders.initialMargin,
     availableMargin: known ? max(ZERO, initialCollateralValue.plus(unrealizedPnl).minus(initialMargin)) : ZERO,
     marginRatio: ratio,
     healthFactor: known ? healthFactor(marginBalance, maintenanceMargin) : null,
@@ -155,6 +169,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     positions: positions.map((position) =>
       position.marginMode === 'CROSS' ? { ...position, status, marginRatio: ratio } : position,
     ),
+    openOrders: orders.openOrders,
     unpriced: [...unpriced].sort(),
     stale: [...stale].sort(),
   };
@@ -162,12 +177,6 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
 
 function isAbove(quantity: Decimal, threshold: Decimal | null): boolean {
   return threshold !== null && quantity.gt(threshold);
-}
-
-/** An amount of a position in the venue's unit, exact (rules: 16); 0 while it is unknown. */
-export function inUnit(amount: Decimal | null, settlementPrice: PriceState | null): Decimal {
-  if (amount === null || settlementPrice === null) return ZERO;
-  return settlementPrice.price === ONE ? amount : amount.times(settlementPrice.price);
 }
 
 /** Symbols of a position whose price is stale: its mark, and in cross margin its settlement asset (rules: 16). */

@@ -32,7 +32,7 @@ export function requirement(
 }
 
 /** The margin balance at which liquidation begins, rounded up at 18 digits; exact where the liquidation ratio is 1. */
-function leastBalance(maintenanceMargin: Decimal, { liquidationRatio }: Policy): Decimal {
+export function leastBalance(maintenanceMargin: Decimal, { liquidationRatio }: Policy): Decimal {
   if (liquidationRatio.isOne) return maintenanceMargin;
   return quotientUp(maintenanceMargin.times(liquidationRatio.denominator), liquidationRatio.numerator);
 }

@@ -1,6 +1,7 @@
 /**
  * The asset that an instrument is settled in, and where it is accepted (rules: 16; source: 001, contracts in USD1).
  */
+import { ONE, ZERO, type Decimal } from '../decimal.js';
 import type { AccountState, CollateralMode, Market, Policy, PriceState } from '../model.js';
 import { collateralTableOf, indexPrice } from './collateral.js';
 
@@ -15,6 +16,12 @@ export function settlementAssetOf(instrument: string, policy: Policy): string {
  */
 export function settlementPriceOf(instrument: string, market: Market, policy: Policy): PriceState | null {
   return indexPrice(settlementAssetOf(instrument, policy), market, policy);
+}
+
+/** An amount in the quote asset, in the venue's unit, exact (rules: 16); 0 while it is unknown. */
+export function inUnit(amount: Decimal | null, settlementPrice: PriceState | null): Decimal {
+  if (amount === null || settlementPrice === null) return ZERO;
+  return settlementPrice.price === ONE ? amount : amount.times(settlementPrice.price);
 }
 
 /**

@@ -117,6 +117,13 @@ function readParameter(value: JsonValue, { type, absent }: NamedParameter): unkn
       if (problem !== null) throw value.refuse(problem);
       return stated;
     }
+    case 'CHOICES': {
+      const choices = Object.entries(type.record?.choices ?? {});
+      const field = value.record(choices.map(([name]) => name));
+      return type.fromStated(
+        Object.fromEntries(choices.map(([name, { values }]) => [name, field(name).oneOf(...values)])),
+      );
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { ONE, ZERO, decimal, quotientUp, toPlain, type Decimal } from '../../margin/decimal.js';
 import { Fraction, WHOLE } from '../../margin/fraction.js';
-import type { MaintenanceMethod, Policy, TransferFloor } from '../../margin/model.js';
+import type { MaintenanceMethod, OpenOrderRules, Policy, TransferFloor } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
 import type { PolicyCode, Refusal } from './refusal.js';
 
@@ -27,23 +27,25 @@ export type ParameterRow = {
 /** The decimals of a record, by name. */
 export type Decimals = Readonly<Record<string, Decimal>>;
 
-/** A value that is several decimals. */
+/** A value that is several decimals, or several choices. */
 export interface RecordShape {
   /** Of its type in the schema. */
   readonly name: string;
   readonly description: string;
-  /** What each decimal means, by its name. */
+  /** What each decimal or choice means, by its name. */
   readonly fields: Readonly<Record<string, string>>;
+  /** By name: the values of each choice, and the enum of the schema that has them. Left out: decimals. */
+  readonly choices?: Readonly<Record<string, { readonly values: readonly string[]; readonly enum: string }>>;
 }
 
 /** The codec and the range of values of one type. */
 export interface ParameterType<T> {
-  readonly name: 'FLAG' | 'CHOICE' | 'PART' | 'RECORD';
+  readonly name: 'FLAG' | 'CHOICE' | 'PART' | 'RECORD' | 'CHOICES';
   /** The values of a choice. */
   readonly values: readonly string[];
   /** Of a record; null: a single value. */
   readonly record: RecordShape | null;
-  /** The value that a draft or a file states: of a record its decimals, else the value itself. */
+  /** The value that a draft or a file states: of a record its decimals or choices, else the value itself. */
   fromStated(stated: unknown): T;
   fromRow(stored: unknown): T;
   toRow(value: T): unknown;
@@ -119,6 +121,21 @@ function record<T>(
   };
 }
 
+/** A value made of choices, which are stored as JSON. */
+function choices<T extends object>(shape: Required<RecordShape>): ParameterType<T> {
+  const each = (values: unknown): unknown =>
+    Object.fromEntries(Object.keys(shape.fields).map((name) => [name, (values as Record<string, string>)[name]]));
+  return {
+    name: 'CHOICES',
+    values: [],
+    record: shape,
+    fromStated: (stated) => each(stated) as T,
+    fromRow: (stored) => each(stored) as T,
+    toRow: each,
+    problem: () => null,
+  };
+}
+
 const FRACTION = record<Fraction>(
   {
     name: 'Fraction',
@@ -149,6 +166,23 @@ const TRANSFER_FLOOR = record<TransferFloor>(
       ? null
       : 'Expected a notional rate from 0 to 1, and a maintenance multiple of 0 or more.',
 );
+
+const ORDER_WEIGHT = { values: ['WORST_SIDE', 'NONE'], enum: 'OrderWeight' };
+
+const OPEN_ORDERS = choices<OpenOrderRules>({
+  name: 'OpenOrderRules',
+  description: 'What resting orders require beside the positions.',
+  fields: {
+    initial: 'Whether they count for initial margin.',
+    maintenance: 'Whether they count for maintenance margin, and so for statuses and liquidation prices.',
+    openLoss: 'Whether what they would lose at once, filled at their limits, adds to initial margin.',
+  },
+  choices: {
+    initial: ORDER_WEIGHT,
+    maintenance: ORDER_WEIGHT,
+    openLoss: { values: ['INITIAL', 'NONE'], enum: 'OpenLoss' },
+  },
+});
 
 const distance = (before: Decimal, after: Decimal): Decimal => after.minus(before).abs();
 /** Rounded up at 18 digits, as the step that it may be has no more. */
@@ -239,6 +273,18 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
       isHigher(before.notionalRate, after.notionalRate) ||
       isHigher(before.maintenanceMultiple, after.maintenanceMultiple),
     absent: { notionalRate: ZERO, maintenanceMultiple: ZERO },
+  },
+  openOrders: {
+    type: OPEN_ORDERS,
+    code: 'INVALID_INPUT',
+    description: 'What resting orders require beside the positions.',
+    draft: 'What resting orders require beside the positions; NONE each: nothing.',
+    stepOf: null,
+    isStricter: (before, after) =>
+      (['initial', 'maintenance', 'openLoss'] as const).some(
+        (name) => before[name] === 'NONE' && after[name] !== 'NONE',
+      ),
+    absent: { initial: 'NONE', maintenance: 'NONE', openLoss: 'NONE' },
   },
 };
 

@@ -1,8 +1,7 @@
 /** Balances, debts and positions that a change of rules touches, with their totals before and after. */
 import { debtRate } from '../../margin/curve.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
-import { inUnit } from '../../margin/state/assess.js';
-import { settlementPriceOf } from '../../margin/state/settlement.js';
+import { inUnit, settlementPriceOf } from '../../margin/state/settlement.js';
 import type { Market, Policy } from '../../margin/model.js';
 import { ExactSum } from '../columns/exact-sum.js';
 import {

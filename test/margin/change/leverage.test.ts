@@ -2,8 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
 import { checkLeverage, maxLeverage, startingLeverage, withLeverage } from '../../../src/margin/change/leverage.js';
-import type { AccountState, Market } from '../../../src/margin/model.js';
-import { account, BTC_PERP, instrument, market, policy, position } from '../../support/oracle/margin-builders.js';
+import type { AccountState, Market, Policy } from '../../../src/margin/model.js';
+import {
+  account,
+  BTC_PERP,
+  instrument,
+  market,
+  orders,
+  policy,
+  position,
+} from '../../support/oracle/margin-builders.js';
 
 const FLAT = policy({ instruments: [BTC_PERP], maintenanceMethod: 'FLAT', isolatedInMultiAsset: true });
 const at = (price: string): Market => market({ 'BTC-PERP': price });
@@ -22,15 +30,33 @@ describe('leverage (rules: 7)', () => {
     expect(toPlain(startingLeverage(instrument('X', 'X', [['0', '0.1', '0', '5']])))).toBe('5');
   });
 
+  it('goes up to the maximum of the tier of the worst side, where the policy weighs orders', () => {
+    const WEIGHED: Policy = { ...FLAT, openOrders: { ...FLAT.openOrders, initial: 'WORST_SIDE' } };
+    const resting = orders({ instrument: 'BTC-PERP', buys: ['4', '10000'] });
+    const most = (state: AccountState, rules = WEIGHED): string =>
+      toPlain(maxLeverage(BTC_PERP, state, at('10000'), rules));
+    const small = held({ size: '1', entry: '10000' });
+    // 40,000 alone is in tier 1; with 10,000 of the position it is at the floor of tier 2.
+    expect(most(account({}, [], { openOrders: [resting] }))).toBe('100');
+    expect(most(account({}, [small], { openOrders: [resting] }))).toBe('50');
+    expect(most(account({}, [small], { openOrders: [resting] }), FLAT)).toBe('100');
+  });
+
+  it('is that of the orders too, once it is set', () => {
+    const resting = orders({ instrument: 'BTC-PERP', buys: ['4', '10000'] });
+    const { openOrders } = withLeverage(account({}, [], { openOrders: [resting] }), 'BTC-PERP', decimal(7));
+    expect(openOrders.map(({ leverage }) => toPlain(leverage))).toEqual(['7']);
+  });
+
   it('goes up to the maximum of the tier of the present notional, of the larger side', () => {
     // 1 at 10,000: tier 1; 20 at 10,000 = 200,000: tier 3.
     const small = held({ size: '1', entry: '10000' });
     const large = held({ side: 'SHORT', size: '20', entry: '10000' });
-    expect(toPlain(maxLeverage(BTC_PERP, account({}), at('10000')))).toBe('100');
-    expect(toPlain(maxLeverage(BTC_PERP, account({}, [small]), at('10000')))).toBe('100');
-    expect(toPlain(maxLeverage(BTC_PERP, account({}, [small, large]), at('10000')))).toBe('25');
+    expect(toPlain(maxLeverage(BTC_PERP, account({}), at('10000'), FLAT))).toBe('100');
+    expect(toPlain(maxLeverage(BTC_PERP, account({}, [small]), at('10000'), FLAT))).toBe('100');
+    expect(toPlain(maxLeverage(BTC_PERP, account({}, [small, large]), at('10000'), FLAT))).toBe('25');
     // Without a mark, what it was filled for: 200,000.
-    expect(toPlain(maxLeverage(BTC_PERP, account({}, [large]), market({})))).toBe('25');
+    expect(toPlain(maxLeverage(BTC_PERP, account({}, [large]), market({}), FLAT))).toBe('25');
   });
 
   it.each(['0', '-1', '20.5', '101', '201'])('is not %s', (leverage) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../../src/margin/decimal.js';
 import { checkCollateralMode, checkMarginMode, checkPositionMode } from '../../../src/margin/change/modes.js';
-import { account, flat, market, policy, position } from '../../support/oracle/margin-builders.js';
+import { account, flat, market, orders, policy, position } from '../../support/oracle/margin-builders.js';
 
 const long = position({ size: '1', entry: '10000' });
 const isolated = position({ size: '1', entry: '10000', marginMode: 'ISOLATED', isolatedMargin: '500' });
@@ -27,6 +27,21 @@ describe('margin mode (rules: 6 and 7)', () => {
     );
     expect(checkMarginMode('ETHUSDT', 'CROSS', 'ISOLATED', account({}, [long]), RULES)).toBeNull();
     expect(checkMarginMode('BTCUSDT', 'ISOLATED', 'ISOLATED', account({}, [isolated]), RULES)).toBeNull();
+  });
+});
+
+// 002: "You cannot change the margin mode after you've submitted a position or opened an order."
+describe('every mode', () => {
+  it('is locked while an order rests in the instrument, or in the account', () => {
+    const state = account({}, [], { collateralMode: 'SINGLE_ASSET', openOrders: [orders({ buys: ['1', '9000'] })] });
+    const code = (refusal: { readonly code: string } | null): string | undefined => refusal?.code;
+    expect(code(checkMarginMode('BTCUSDT', 'ISOLATED', 'CROSS', state, RULES))).toBe('MARGIN_MODE_LOCKED');
+    expect(checkMarginMode('ETHUSDT', 'ISOLATED', 'CROSS', state, RULES)).toBeNull();
+    expect(checkMarginMode('BTCUSDT', 'CROSS', 'CROSS', state, RULES)).toBeNull();
+    expect(code(checkPositionMode(state))).toBe('POSITION_MODE_LOCKED');
+    expect(code(checkCollateralMode('MULTI_ASSET', state, prices, RULES))).toBe('COLLATERAL_MODE_LOCKED');
+    expect(checkCollateralMode('SINGLE_ASSET', state, prices, RULES)).toBeNull();
+    expect(checkCollateralMode('MULTI_ASSET', { ...state, openOrders: [] }, prices, RULES)).toBeNull();
   });
 });
 

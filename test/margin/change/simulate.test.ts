@@ -20,7 +20,8 @@ const RULES = policy({
 });
 const PRICES = market({ BTC: '10000', BTCUSDT: '10000' });
 const NOTHING: SimulatedChanges = {
-  ...{ collateralMode: null, marginModes: [], leverages: [], transfers: [], margins: [], trades: [], prices: [] },
+  ...{ collateralMode: null, marginModes: [], leverages: [], transfers: [], margins: [], orders: [], trades: [] },
+  prices: [],
 };
 const CONTEXT: SimulationContext = { settings: new Map(), platformRoom: new Map() };
 

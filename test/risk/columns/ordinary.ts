@@ -66,6 +66,7 @@ export function ordinaryAccounts(count: number): AccountState[] {
     return {
       collateralMode: 'MULTI_ASSET',
       positionMode: 'ONE_WAY',
+      openOrders: [],
       balances: [{ asset: 'USDT', quantity: digits(wealth, 6) }, ...held],
       positions,
     };

@@ -104,7 +104,7 @@ function put(number: number): void {
       };
     });
   const collateralMode = random() < 0.8 ? ('MULTI_ASSET' as const) : ('SINGLE_ASSET' as const);
-  const any: AccountState = { collateralMode, positionMode: 'ONE_WAY', balances, positions };
+  const any: AccountState = { collateralMode, positionMode: 'ONE_WAY', balances, positions, openOrders: [] };
   const beside = decimal(['0', '0.000000000000000001', '-0.000000000000000001'][number % 3] ?? '0');
   const onIt = (): AccountState => onBoundary(any, marketNow(), policy, policy.liquidationRatio, beside);
   const state = number % 5 === 0 && snapshot !== undefined ? onIt() : any;

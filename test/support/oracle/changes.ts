@@ -2,11 +2,13 @@
  * What a venue would accept, and what moved prices come to (rules: 2, 7, 9 and 14), from the rules' text. Changed
  * portfolios are written out as texts and added up again from nothing.
  */
-import type { Portfolio, PortfolioAsset, PortfolioPosition } from './portfolio.js';
+import { positionBeside, ruleOf, worstSide } from './orders.js';
+import type { Portfolio, PortfolioAsset, PortfolioOrders, PortfolioPosition } from './portfolio.js';
 import {
   ceil18,
   least,
   minus,
+  negative,
   order,
   over,
   plainText,
@@ -14,6 +16,7 @@ import {
   rational,
   sign,
   times,
+  total,
   zero,
   type Rational,
 } from './rational.js';
@@ -62,7 +65,17 @@ export function leverageRefusal(
   const mark = asQuoted.mark(symbol, portfolio);
   const own = portfolio.positions.filter(({ instrument }) => instrument === symbol);
   const tiers = portfolio.instruments.find((instrument) => instrument.symbol === symbol)?.tiers ?? [];
-  const notionals = own.map(({ size, cost }) => (mark === null ? rational(cost) : times(rational(size), mark)));
+  const notionalOf = ({ size, cost }: PortfolioPosition): Rational =>
+    mark === null ? rational(cost) : times(rational(size), mark);
+  const { initial, maintenance } = ruleOf(portfolio);
+  const resting = initial || maintenance ? (portfolio.orders ?? []) : [];
+  const worst = (orders: PortfolioOrders): Rational => {
+    const beside = positionBeside(orders, portfolio);
+    if (beside === undefined) return worstSide(zero, orders);
+    return worstSide(beside.long ? notionalOf(beside) : negative(notionalOf(beside)), orders);
+  };
+  const ordered = resting.filter(({ instrument }) => instrument === symbol).map(worst);
+  const notionals = [...own.map(notionalOf), ...ordered];
   const largest = notionals.reduce((a, b) => (order(a, b) >= 0 ? a : b), zero);
   const tier = tiers.filter(({ floor }) => order(rational(floor), largest) <= 0).at(-1);
   if (Number(leverage) < 1 || Number(leverage) > Number(tier?.maxLeverage ?? 0)) return 'LEVERAGE_OUT_OF_RANGE';
@@ -70,6 +83,7 @@ export function leverageRefusal(
   const after: Portfolio = {
     ...portfolio,
     positions: portfolio.positions.map((each) => (each.instrument === symbol ? { ...each, leverage } : each)),
+    orders: (portfolio.orders ?? []).map((each) => (each.instrument === symbol ? { ...each, leverage } : each)),
   };
   const lowered = Number(leverage) < Number(present);
   const isolated = after.positions.filter((each) => each.isolated && each.instrument === symbol);
@@ -91,7 +105,18 @@ export function openingRefusal(opened: PortfolioPosition, price: string, portfol
     }
     if (!covers(grown, after)) return 'INSUFFICIENT_MARGIN';
   }
-  return acceptedState(after);
+  // It may free what an order against it needed.
+  return order(allInitialMargin(after), allInitialMargin(portfolio)) < 0 ? null : acceptedState(after);
+}
+
+/** Of the account, and of the isolated positions that have a mark. */
+function allInitialMargin(portfolio: Portfolio): Rational {
+  const isolated = portfolio.positions.flatMap((position) => {
+    const mark = position.isolated ? asQuoted.mark(position.instrument, portfolio) : null;
+    const rate = rateOf(position.instrument, portfolio);
+    return mark === null || rate === null ? [] : [times(required(position, mark, portfolio).initial, rate)];
+  });
+  return plus(stateOf(portfolio).initialMargin, total(isolated));
 }
 
 /** The portfolio after a trade that opens the position or adds its size; isolated margin comes out of the settlement asset. */

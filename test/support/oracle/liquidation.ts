@@ -3,7 +3,8 @@
  * less maintenance margin is a straight line; the oracle finds the line of every such stretch by assessing the portfolio twice within
  * it, and reads off where it is below 0.
  */
-import type { Portfolio, PortfolioAsset, PortfolioPosition } from './portfolio.js';
+import { orderEdges, positionBeside } from './orders.js';
+import type { Portfolio, PortfolioAsset, PortfolioOrders, PortfolioPosition } from './portfolio.js';
 import {
   ceil18,
   floor18,
@@ -99,18 +100,25 @@ function crossBounds(
     const { marginBalance, maintenanceMargin } = stateOf(part, prices);
     return minus(times(liquidationAt(portfolio), marginBalance), maintenanceMargin);
   };
+  const movesWith = (orders: PortfolioOrders): boolean => {
+    const beside = positionBeside(orders, portfolio);
+    if (beside !== undefined && positions.includes(beside)) return true;
+    return assets.includes(settlementOf(orders.instrument, portfolio));
+  };
   const still: Portfolio = {
     ...portfolio,
+    orders: (portfolio.orders ?? []).filter((orders) => !movesWith(orders)),
     assets: portfolio.assets.map((asset) => (assets.includes(asset) ? { ...asset, quantity: '0' } : asset)),
     positions: portfolio.positions.filter((position) => !positions.includes(position)),
   };
   const moving: Portfolio = {
     ...portfolio,
+    orders: (portfolio.orders ?? []).filter(movesWith),
     assets: portfolio.assets.map((asset) => (assets.includes(asset) ? asset : { ...asset, quantity: '0' })),
     positions,
   };
   const fixed = surplusOf(still, asQuoted);
-  const edges = [...notionalEdges(marked, portfolio)];
+  const edges = [...notionalEdges(marked, portfolio), ...marked.flatMap((position) => orderEdges(position, portfolio))];
   const moves = ({ symbol }: PortfolioAsset): boolean => assets.some((asset) => asset.symbol === symbol);
   for (const asset of assets) {
     const index = asQuoted.index(asset, portfolio);

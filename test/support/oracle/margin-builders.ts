@@ -13,6 +13,7 @@ import type {
   MaintenanceTier,
   MarginMode,
   Market,
+  OpenOrders,
   Policy,
   PositionSide,
   PositionState,
@@ -24,11 +25,12 @@ import type {
 export function account(
   balances: Readonly<Record<string, string>>,
   positions: readonly PositionState[] = [],
-  modes: Partial<Pick<AccountState, 'collateralMode' | 'positionMode'>> = {},
+  modes: Partial<Pick<AccountState, 'collateralMode' | 'positionMode' | 'openOrders'>> = {},
 ): AccountState {
   return {
     collateralMode: 'MULTI_ASSET',
     positionMode: 'ONE_WAY',
+    openOrders: [],
     ...modes,
     balances: Object.entries(balances).map(([asset, quantity]) => ({ asset, quantity: decimal(quantity) })),
     positions,
@@ -55,6 +57,28 @@ export function position(text: PositionText): PositionState {
     leverage: decimal(text.leverage ?? '20'),
     marginMode: text.marginMode ?? 'CROSS',
     isolatedMargin: decimal(text.isolatedMargin ?? '0'),
+  };
+}
+
+export interface OrdersText {
+  readonly instrument?: string;
+  readonly side?: PositionSide;
+  /** Size and limit price. */
+  readonly buys?: readonly [size: string, price: string];
+  readonly sells?: readonly [size: string, price: string];
+  readonly leverage?: string;
+}
+
+export function orders({ instrument = 'BTCUSDT', side, buys, sells, leverage = '20' }: OrdersText): OpenOrders {
+  const [[buySize, buyPrice], [sellSize, sellPrice]] = [buys ?? ['0', '0'], sells ?? ['0', '0']];
+  return {
+    instrument,
+    side: side ?? null,
+    buySize: decimal(buySize),
+    sellSize: decimal(sellSize),
+    buyNotional: decimal(buySize).times(buyPrice),
+    sellNotional: decimal(sellSize).times(sellPrice),
+    leverage: decimal(leverage),
   };
 }
 
@@ -162,6 +186,7 @@ export function policy(text: PolicyText = {}): Policy {
     isolatedInMultiAsset: false,
     debtMarginRate: decimal(0),
     transferFloor: { notionalRate: decimal(0), maintenanceMultiple: decimal(0) },
+    openOrders: { initial: 'NONE', maintenance: 'NONE', openLoss: 'NONE' },
     interest: [],
     autoExchange: [],
     ...rest,

@@ -12,6 +12,7 @@ export interface Arguments {
 
 export function toMargin(portfolio: Portfolio): Arguments {
   const { rules } = portfolio;
+  const [initial, maintenance, openLoss] = rules.openOrders ?? [false, false, false];
   const [notionalRate, maintenanceMultiple] = rules.transferFloor ?? ['0', '0'];
   return {
     account: {
@@ -26,6 +27,15 @@ export function toMargin(portfolio: Portfolio): Arguments {
         leverage: decimal(position.leverage),
         marginMode: position.isolated ? 'ISOLATED' : 'CROSS',
         isolatedMargin: decimal(position.margin),
+      })),
+      openOrders: (portfolio.orders ?? []).map((orders) => ({
+        instrument: orders.instrument,
+        side: orders.long === null ? null : orders.long ? 'LONG' : 'SHORT',
+        buySize: decimal(orders.buySize),
+        sellSize: decimal(orders.sellSize),
+        buyNotional: decimal(orders.buyNotional),
+        sellNotional: decimal(orders.sellNotional),
+        leverage: decimal(orders.leverage),
       })),
     },
     market: {
@@ -45,6 +55,11 @@ export function toMargin(portfolio: Portfolio): Arguments {
       isolatedInMultiAsset: true,
       debtMarginRate: decimal(rules.debtMarginRate),
       transferFloor: { notionalRate: decimal(notionalRate), maintenanceMultiple: decimal(maintenanceMultiple) },
+      openOrders: {
+        initial: initial ? 'WORST_SIDE' : 'NONE',
+        maintenance: maintenance ? 'WORST_SIDE' : 'NONE',
+        openLoss: openLoss ? 'INITIAL' : 'NONE',
+      },
       interest: [],
       autoExchange: [],
       assets: new Map(

@@ -11,6 +11,8 @@ export interface Portfolio {
     readonly liquidationRatio?: readonly [string, string];
     /** Of the notional, and a multiple of maintenance margin; left out: 0 and 0. */
     readonly transferFloor?: readonly [string, string];
+    /** Whether orders count for initial and for maintenance margin, and whether open losses do; left out: none does. */
+    readonly openOrders?: readonly [initial: boolean, maintenance: boolean, openLoss: boolean];
     readonly liquidatesAtEquality: boolean;
     readonly progressive: boolean;
     readonly liquidationFeeRate: string;
@@ -21,6 +23,8 @@ export interface Portfolio {
   readonly assets: readonly PortfolioAsset[];
   readonly instruments: readonly PortfolioInstrument[];
   readonly positions: readonly PortfolioPosition[];
+  /** Left out: none rests. */
+  readonly orders?: readonly PortfolioOrders[];
 }
 
 export interface PortfolioAsset {
@@ -67,4 +71,15 @@ export interface PortfolioPosition {
   readonly leverage: string;
   readonly isolated: boolean;
   readonly margin: string;
+}
+
+export interface PortfolioOrders {
+  readonly instrument: string;
+  /** The side of a hedge; null in one-way mode. */
+  readonly long: boolean | null;
+  readonly buySize: string;
+  readonly sellSize: string;
+  readonly buyNotional: string;
+  readonly sellNotional: string;
+  readonly leverage: string;
 }

@@ -3,7 +3,14 @@
  * smallest portfolio, so that a failing case shrinks with its tape. Amounts often sit exactly on a tier's floor, and
  * the account exactly on a threshold.
  */
-import type { Portfolio, PortfolioAsset, PortfolioInstrument, PortfolioPosition, PortfolioTable } from './portfolio.js';
+import type {
+  Portfolio,
+  PortfolioAsset,
+  PortfolioInstrument,
+  PortfolioOrders,
+  PortfolioPosition,
+  PortfolioTable,
+} from './portfolio.js';
 import { minus, over, plainText, plus, rational, sign, times, type Rational } from './rational.js';
 import { liquidationAt, stateOf } from './state.js';
 
@@ -180,6 +187,52 @@ function roughly(value: string, unit: string): string {
   return '0.000000000000000001';
 }
 
+/** Notionals that bring the position to the floor of a tier, or of the size of one. */
+function resting(
+  tape: Tape,
+  of: PortfolioInstrument,
+  held: PortfolioPosition | undefined,
+  long: boolean | null,
+): PortfolioOrders {
+  const mark = of.mark ?? '1';
+  const edge = rational(of.tiers[tape.below(of.tiers.length)]?.floor ?? '0');
+  const own = held === undefined ? rational('0') : times(rational(held.size), rational(mark));
+  const notional = (toEdge: Rational): string => {
+    if (tape.once(4)) return '0';
+    const exact = tape.once(3) && sign(toEdge) > 0 ? plainText(toEdge, 60) : null;
+    return exact ?? amount(tape, 1, 4);
+  };
+  // An order in the direction of a position has to add what lacks to the edge; one against it has to add all of it.
+  const [adds, reduces] = [notional(minus(edge, own)), notional(plus(edge, own))];
+  const [buyNotional, sellNotional] = held?.long === false ? [reduces, adds] : [adds, reduces];
+  const sizeOf = (value: string): string => (sign(rational(value)) === 0 ? '0' : roughly(value, mark));
+  return {
+    instrument: of.symbol,
+    long,
+    ...{ buySize: sizeOf(buyNotional), sellSize: sizeOf(sellNotional), buyNotional, sellNotional },
+    leverage: held?.leverage ?? tape.pick('20', '1', '3', '125'),
+  };
+}
+
+/** Orders in some instruments, with and without a position. */
+function withOrders(tape: Tape, drawn: Portfolio): Portfolio {
+  const openOrders = tape.pick<readonly [boolean, boolean, boolean]>(
+    ...([[false, false, false], [true, false, false], [true, true, false], [true, true, true], [false, true, false], [true, false, true], [true, true, false]] as const), // prettier-ignore
+  );
+  const orders = drawn.instruments.flatMap((of) => {
+    if (!tape.once(2)) return [];
+    const sides = drawn.hedge ? [true, false] : [null];
+    return sides.flatMap((long) => {
+      if (long === false && !tape.once(2)) return [];
+      const held = drawn.positions.find(
+        (each) => each.instrument === of.symbol && (long === null || each.long === long),
+      );
+      return [resting(tape, of, held, long)];
+    });
+  });
+  return { ...drawn, orders, rules: { ...drawn.rules, openOrders } };
+}
+
 function count(tape: Tape): number {
   return tape.once(12) ? tape.below(41) : tape.below(6);
 }
@@ -288,8 +341,8 @@ function solvent(tape: Tape, drawn: Portfolio): Portfolio {
   const weight = tape.pick('1', '0.9', '1', '0', '0.123456789');
   const onlyFirst = tape.once(2);
   const assets = drawn.assets.map((each) => ({ ...each, table: withInitial(each.table, weight, onlyFirst) }));
-  const weighted = { ...drawn, assets, rules: { ...drawn.rules, liquidationRatio, transferFloor } };
-  const portfolio = withUnit(tape, withSettlements(tape, weighted));
+  const weighed = { ...drawn, assets, rules: { ...drawn.rules, liquidationRatio, transferFloor } };
+  const portfolio = withUnit(tape, withSettlements(tape, withOrders(tape, weighed)));
   const state = stateOf(portfolio);
   if (sign(multiple) === 0) return portfolio;
   const [cash, ...others] = portfolio.assets;

@@ -24,6 +24,10 @@ export function negative(a: Rational): Rational {
   return { n: -a.n, d: a.d };
 }
 
+export function absolute(a: Rational): Rational {
+  return a.n < 0n ? negative(a) : a;
+}
+
 export function minus(a: Rational, b: Rational): Rational {
   return plus(a, negative(b));
 }

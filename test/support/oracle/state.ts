@@ -2,7 +2,8 @@
  * The margin state of a portfolio in exact rationals, written from the rules' text and the venues' documents. It shares
  * no code with what it judges, and takes no shortcut: every question is answered by adding everything up again.
  */
-import type { Portfolio, PortfolioAsset, PortfolioPosition, PortfolioTable } from './portfolio.js';
+import { neededByOrders } from './orders.js';
+import type { Portfolio, PortfolioAsset, PortfolioInstrument, PortfolioPosition, PortfolioTable } from './portfolio.js';
 import {
   ceil18,
   least,
@@ -48,6 +49,8 @@ export interface State {
   readonly pnl: Rational;
   readonly marginBalance: Rational;
   readonly initialMargin: Rational;
+  /** The part of it that is for resting orders. */
+  readonly forOrders: Rational;
   readonly maintenanceMargin: Rational;
   /** Null: infinite, nothing required, or unpriced. Rounded up at 18 digits. */
   readonly ratio: Rational | null;
@@ -102,6 +105,19 @@ export function settlementOf(instrument: string, portfolio: Portfolio): Portfoli
   return asset;
 }
 
+/** Rules 4: the tier of a notional. */
+export function tierOf(
+  notional: Rational,
+  instrument: string,
+  portfolio: Portfolio,
+): PortfolioInstrument['tiers'][number] {
+  const tiers = portfolio.instruments.find(({ symbol }) => symbol === instrument)?.tiers ?? [];
+  const reached = tiers.filter(({ floor }) => order(rational(floor), notional) <= 0);
+  const tier = reached[reached.length - 1];
+  if (tier === undefined) throw new Error('no tier');
+  return tier;
+}
+
 /** Rules 4, at a given mark: maintenance margin and initial margin of one position. */
 export function required(
   position: PortfolioPosition,
@@ -110,10 +126,7 @@ export function required(
 ): { initial: Rational; maintenance: Rational } {
   const { rules } = portfolio;
   const notional = times(rational(position.size), mark);
-  const tiers = portfolio.instruments.find(({ symbol }) => symbol === position.instrument)?.tiers ?? [];
-  const reached = tiers.filter(({ floor }) => order(rational(floor), notional) <= 0);
-  const tier = reached[reached.length - 1];
-  if (tier === undefined) throw new Error('no tier');
+  const tier = tierOf(notional, position.instrument, portfolio);
   const gross = times(notional, rational(tier.rate));
   const net = rules.progressive ? minus(gross, rational(tier.amount)) : gross;
   const maintenance = plus(net, times(notional, rational(rules.liquidationFeeRate)));
@@ -184,6 +197,16 @@ export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State 
     initial.push(times(needs.initial, rate));
     maintenance.push(times(needs.maintenance, rate));
   }
+  const forOrders: Rational[] = [];
+  for (const orders of portfolio.orders ?? []) {
+    const needs = neededByOrders(orders, portfolio, prices);
+    if (needs === null) unknown = true;
+    else {
+      const rate = rateOf(orders.instrument, portfolio, prices) ?? zero;
+      forOrders.push(times(needs.initial, rate));
+      maintenance.push(times(needs.maintenance, rate));
+    }
+  }
   const collateral = total(counted);
   const pnl = total(gains);
   const marginBalance = plus(collateral, pnl);
@@ -198,7 +221,8 @@ export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State 
     initialCollateral: total(countedAtFirst),
     pnl,
     marginBalance,
-    initialMargin: total(initial),
+    initialMargin: plus(total(initial), total(forOrders)),
+    forOrders: total(forOrders),
     maintenanceMargin,
     ratio: infinite ? null : ceil18(over(maintenanceMargin, marginBalance)),
   };

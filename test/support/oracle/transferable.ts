@@ -2,6 +2,7 @@
  * Rules 8 by their definition: the largest whole number of units of the 18th digit that may be taken away, found by
  * halving, where each trial adds the collateral up again.
  */
+import { takesMark, weighed } from './orders.js';
 import type { Portfolio, PortfolioAsset } from './portfolio.js';
 import {
   floorUnits,
@@ -73,18 +74,21 @@ function mustStay(portfolio: Portfolio): Rational {
   return floors.reduce(most, initialMargin);
 }
 
-/** A debt or a cross position has a stale price: its mark, or its settlement asset's. */
+/** A debt, a cross position or what orders require has a stale price: a mark, or that of a settlement asset. */
 function hasStaleLiability(portfolio: Portfolio): boolean {
   const staleDebt = portfolio.assets.some((asset) => sign(rational(asset.quantity)) < 0 && isStale(asset, portfolio));
-  const staleMark = portfolio.positions.some(
-    ({ instrument, isolated }) =>
-      !isolated &&
-      portfolio.instruments.some(({ symbol, mark, stale }) => symbol === instrument && mark !== null && stale),
+  const isStaleMark = (instrument: string): boolean =>
+    portfolio.instruments.some(({ symbol, mark, stale }) => symbol === instrument && mark !== null && stale);
+  const staleMark = portfolio.positions.some(({ instrument, isolated }) => !isolated && isStaleMark(instrument));
+  const staleOrders = (portfolio.orders ?? []).some(
+    (orders) =>
+      (takesMark(orders, portfolio) && isStaleMark(orders.instrument)) ||
+      (weighed(orders, portfolio) && isStale(settlementOf(orders.instrument, portfolio), portfolio)),
   );
   const staleSettlement = portfolio.positions.some(
     ({ instrument, isolated }) => !isolated && isStale(settlementOf(instrument, portfolio), portfolio),
   );
-  return staleDebt || staleMark || staleSettlement;
+  return staleDebt || staleMark || staleSettlement || staleOrders;
 }
 
 function isStale(asset: PortfolioAsset, portfolio: Portfolio): boolean {

@@ -1,0 +1,210 @@
+/**
+ * What resting orders require beside the positions (rules: 20; source: 002). Orders are weighed by what they would make
+ * of the position if those of one side were filled, and the worse side counts.
+ */
+import { maintenanceCurve, pieceAt, valueAt } from '../curve.js';
+import { ZERO, max, min, quotientUp, type Decimal } from '../decimal.js';
+import type { InstrumentRules, MarginMode, Market, OpenOrders, Policy, PositionSide, PriceState } from '../model.js';
+import { inUnit, settlementAssetOf, settlementPriceOf } from './settlement.js';
+import { leastBalance, requirement, type Requirement } from './requirement.js';
+
+/** What the orders of an instrument require beyond its position, and the orders themselves. Amounts in its quote asset. */
+export interface OpenOrdersReport extends OpenOrders {
+  /** Rounded up at 18 digits, but for what open losses add, which is exact; null: a price that it takes never was. */
+  readonly initialMargin: Decimal | null;
+  /** Exact; null as `initialMargin`. */
+  readonly maintenanceMargin: Decimal | null;
+  readonly settlementAsset: string;
+  /** The index of the settlement asset, in the venue's unit; null: it never had one. */
+  readonly settlementPrice: PriceState | null;
+  /** Symbols whose price is older than the limit, and on which rests what is required. */
+  readonly staleSymbols: readonly string[];
+}
+
+/** A position, with what it requires alone; null without a mark price. */
+export interface AssessedPosition {
+  readonly instrument: string;
+  readonly side: PositionSide;
+  readonly cost: Decimal;
+  readonly leverage: Decimal;
+  readonly marginMode: MarginMode;
+  readonly notional: Decimal | null;
+  readonly initialMargin: Decimal | null;
+  readonly maintenanceMargin: Decimal | null;
+}
+
+/** Notionals of orders as a position sees them: those in its direction, and those against it; in the quote asset, from 0. */
+export interface OrderSides {
+  readonly adds: Decimal;
+  readonly reduces: Decimal;
+}
+
+/** The orders of an account in one instrument, in hedge mode on one side. */
+type OrdersOf = Pick<OpenOrders, 'instrument' | 'side'>;
+
+/** Whether the policy's requirements look at the notionals of orders at all (rules: 20). */
+export function weighsOrders({ openOrders }: Pick<Policy, 'openOrders'>): boolean {
+  return openOrders.initial === 'WORST_SIDE' || openOrders.maintenance === 'WORST_SIDE';
+}
+
+/** Whether these are the orders beside this position: of its instrument, and in hedge mode of its side. */
+export function areBeside(
+  orders: OrdersOf,
+  position: { readonly instrument: string; readonly side: PositionSide },
+): boolean {
+  return orders.instrument === position.instrument && (orders.side === null || orders.side === position.side);
+}
+
+/**
+ * The notionals of orders as a position of this side sees them. In hedge mode an order against its side closes it and
+ * opens nothing, so that it counts 0.
+ */
+export function orderSides({ side: of, buyNotional, sellNotional }: OpenOrders, side: PositionSide): OrderSides {
+  return sidesOf(buyNotional, sellNotional, of, side);
+}
+
+/** The same of their sizes, in the base asset. */
+export function orderSizes({ side: of, buySize, sellSize }: OpenOrders, side: PositionSide): OrderSides {
+  return sidesOf(buySize, sellSize, of, side);
+}
+
+function sidesOf(buys: Decimal, sells: Decimal, of: PositionSide | null, side: PositionSide): OrderSides {
+  const [adds, against] = side === 'LONG' ? [buys, sells] : [sells, buys];
+  return { adds, reduces: of === null ? against : ZERO };
+}
+
+/**
+ * The worst side (rules: 20): the larger notional of those that the position has if all orders in its direction were
+ * filled, or all against it. With a signed notional P this is max(|P + buys|, |P - sells|).
+ *
+ * @param notional of the position, in the quote asset, from 0; 0 where there is none
+ */
+export function worstNotional(notional: Decimal, { adds, reduces }: OrderSides): Decimal {
+  return max(notional.plus(adds), reduces.minus(notional));
+}
+
+/**
+ * What the orders require beyond the position alone (rules: 20). Initial: worst side / min(leverage, the maximum of its
+ * tier), never below that of the position alone, nor below maintenance margin / liquidation ratio. Open losses are added
+ * where the policy says so. Leverage is the position's, else that of the orders.
+ *
+ * Without a mark price an isolated position concerns only itself: its cost stands for its notional. What the orders
+ * beside a cross one require is then not known, nor what their open loss is.
+ *
+ * @param position the one beside the orders; null: there is none
+ */
+export function assessOpenOrders(
+  orders: OpenOrders,
+  position: AssessedPosition | null,
+  market: Market,
+  policy: Policy,
+): OpenOrdersReport {
+  const weighs = weighsOrders(policy);
+  const losing = policy.openOrders.openLoss === 'INITIAL' && opens(orders);
+  const settlementPrice = settlementPriceOf(orders.instrument, market, policy);
+  const report = (
+    initialMargin: Decimal | null,
+    maintenanceMargin: Decimal | null,
+    takesMark = false,
+  ): OpenOrdersReport => ({
+    ...orders,
+    ...{ initialMargin, maintenanceMargin, settlementPrice },
+    settlementAsset: settlementAssetOf(orders.instrument, policy),
+    staleSymbols: [
+      ...(takesMark && mark?.stale === true ? [orders.instrument] : []),
+      ...((weighs || losing) && settlementPrice?.stale === true ? [settlementAssetOf(orders.instrument, policy)] : []),
+    ],
+  });
+  const mark = market.mark(orders.instrument);
+  if (!weighs && !losing) return report(ZERO, ZERO);
+  const notional = position === null ? ZERO : notionalOf(position);
+  const rules = policy.instruments.get(orders.instrument);
+  if (rules === undefined || settlementPrice === null || notional === null || (losing && mark === null)) {
+    return report(null, null);
+  }
+  const loss = losing && mark !== null ? openLoss(orders, mark.price) : ZERO;
+  const takesMark = losing || position !== null;
+  if (!weighs) return report(loss, ZERO, takesMark);
+
+  const leverage = position?.leverage ?? orders.leverage;
+  const alone = position === null ? NOTHING : requirementAlone(position, notional, rules, policy);
+  const worst = worstNotional(notional, orderSides(orders, position?.side ?? orders.side ?? 'LONG'));
+  const piece = pieceAt(maintenanceCurve(rules.tiers, policy), worst);
+  let { initialMargin, maintenanceMargin } = alone;
+  if (policy.openOrders.initial === 'WORST_SIDE') {
+    initialMargin = max(initialMargin, quotientUp(worst, min(leverage, piece.maxLeverage)));
+  }
+  if (policy.openOrders.maintenance === 'WORST_SIDE') {
+    maintenanceMargin = valueAt(piece, worst);
+    initialMargin = max(initialMargin, leastBalance(maintenanceMargin, policy));
+  }
+  const initialExcess = initialMargin.minus(alone.initialMargin).plus(loss);
+  return report(initialExcess, maintenanceMargin.minus(alone.maintenanceMargin), takesMark);
+}
+
+const NOTHING: Requirement = { initialMargin: ZERO, maintenanceMargin: ZERO };
+
+function requirementAlone(
+  { leverage, initialMargin, maintenanceMargin }: AssessedPosition,
+  notional: Decimal,
+  rules: InstrumentRules,
+  policy: Policy,
+): Requirement {
+  if (initialMargin !== null && maintenanceMargin !== null) return { initialMargin, maintenanceMargin };
+  return requirement(notional, leverage, rules, policy);
+}
+
+function notionalOf({ notional, cost, marginMode }: AssessedPosition): Decimal | null {
+  return notional ?? (marginMode === 'ISOLATED' ? cost : null);
+}
+
+/** Whether an order can open anything: in hedge mode those against their side cannot. */
+function opens({ side, buySize, sellSize }: OpenOrders): boolean {
+  return (side !== 'SHORT' && !buySize.isZero()) || (side !== 'LONG' && !sellSize.isZero());
+}
+
+/** What the orders would lose at once if they were filled at their limits: buys above the mark, sells below it. */
+function openLoss({ side, buySize, sellSize, buyNotional, sellNotional }: OpenOrders, mark: Decimal): Decimal {
+  const ofBuys = side === 'SHORT' ? ZERO : max(ZERO, buyNotional.minus(buySize.times(mark)));
+  const ofSells = side === 'LONG' ? ZERO : max(ZERO, sellSize.times(mark).minus(sellNotional));
+  return ofBuys.plus(ofSells);
+}
+
+/**
+ * What all orders of an account require, beyond its positions, in the venue's unit; always of the cross account
+ * (rules: 20).
+ */
+export interface OrderRequirement {
+  readonly openOrders: readonly OpenOrdersReport[];
+  /** Sums of what is known. */
+  readonly initialMargin: Decimal;
+  readonly maintenanceMargin: Decimal;
+  /** Symbols of prices that the orders take and that never were, and of those that are stale. */
+  readonly unpriced: readonly string[];
+  readonly stale: readonly string[];
+}
+
+const NO_ORDERS: OrderRequirement = { openOrders: [], ...NOTHING, unpriced: [], stale: [] };
+
+export function requiredByOrders(
+  orders: readonly OpenOrders[],
+  positions: readonly AssessedPosition[],
+  market: Market,
+  policy: Policy,
+): OrderRequirement {
+  if (orders.length === 0) return NO_ORDERS;
+  let { initialMargin, maintenanceMargin } = NOTHING;
+  const unpriced: string[] = [];
+  const stale: string[] = [];
+  const openOrders = orders.map((each) => {
+    const position = positions.find((held) => areBeside(each, held)) ?? null;
+    const assessed = assessOpenOrders(each, position, market, policy);
+    const { settlementPrice, settlementAsset } = assessed;
+    stale.push(...assessed.staleSymbols);
+    if (assessed.initialMargin === null) unpriced.push(settlementPrice === null ? settlementAsset : each.instrument);
+    initialMargin = initialMargin.plus(inUnit(assessed.initialMargin, settlementPrice));
+    maintenanceMargin = maintenanceMargin.plus(inUnit(assessed.maintenanceMargin, settlementPrice));
+    return assessed;
+  });
+  return { openOrders, initialMargin, maintenanceMargin, unpriced, stale };
+}
