@@ -4,6 +4,7 @@ import type {
   AccountState,
   CollateralMode,
   MarginMode,
+  OpenOrders,
   PositionMode,
   PositionSide,
   PositionState,
@@ -23,19 +24,31 @@ export type PositionText = readonly [
   isolatedMargin: string,
 ];
 
-/** Zero balances and closed positions are left out. */
+export type OrdersText = readonly [
+  instrument: string,
+  side: PositionSide | null,
+  buySize: string,
+  sellSize: string,
+  buyNotional: string,
+  sellNotional: string,
+  leverage: string,
+];
+
+/** Zero balances and closed positions are left out, as is the list of orders where none rests. */
 export type AccountText = readonly [
   collateralMode: CollateralMode,
   positionMode: PositionMode,
   /** Asset, quantity, asset, quantity... */
   balances: readonly string[],
   positions: readonly PositionText[],
+  orders?: readonly OrdersText[],
 ];
 
-export function textOf({ collateralMode, positionMode, balances, positions }: AccountState): AccountText {
+export function textOf(account: AccountState): AccountText {
+  const { collateralMode, positionMode, balances, positions, openOrders } = account;
   const held = balances.filter(({ quantity }) => !quantity.isZero());
   const open = positions.filter(({ size }) => !size.isZero());
-  return [
+  const text = [
     collateralMode,
     positionMode,
     held.flatMap(({ asset, quantity }) => [asset, toPlain(quantity)]),
@@ -43,11 +56,18 @@ export function textOf({ collateralMode, positionMode, balances, positions }: Ac
       const [plainSize, plainCost] = [toPlain(size), toPlain(cost)];
       return [instrument, side, plainSize, plainCost, toPlain(leverage), marginMode, toPlain(isolatedMargin)];
     }),
-  ];
+  ] as const;
+  return openOrders.length === 0 ? text : [...text, openOrders.map(ordersText)];
+}
+
+function ordersText(orders: OpenOrders): OrdersText {
+  const { instrument, side, buySize, sellSize, buyNotional, sellNotional, leverage } = orders;
+  const sizes = [toPlain(buySize), toPlain(sellSize)] as const;
+  return [instrument, side, ...sizes, toPlain(buyNotional), toPlain(sellNotional), toPlain(leverage)];
 }
 
 /** As the margin rules take it. */
-export function stateOf([collateralMode, positionMode, held, open]: AccountText): AccountState {
+export function stateOf([collateralMode, positionMode, held, open, orders = []]: AccountText): AccountState {
   const balances = [];
   for (let item = 0; item < held.length; item += 2) {
     balances.push({ asset: held[item] as string, quantity: decimal(held[item + 1] as string) });
@@ -63,7 +83,20 @@ export function stateOf([collateralMode, positionMode, held, open]: AccountText)
       isolatedMargin: decimal(isolatedMargin),
     };
   });
-  return { collateralMode, positionMode, balances, positions, openOrders: [] };
+  const openOrders = orders.map(
+    ([instrument, side, buySize, sellSize, buyNotional, sellNotional, leverage]): OpenOrders => {
+      return {
+        instrument,
+        side,
+        buySize: decimal(buySize),
+        sellSize: decimal(sellSize),
+        buyNotional: decimal(buyNotional),
+        sellNotional: decimal(sellNotional),
+        leverage: decimal(leverage),
+      };
+    },
+  );
+  return { collateralMode, positionMode, balances, positions, openOrders };
 }
 
 /**

@@ -151,9 +151,9 @@ describe('what the random portfolios cover', () => {
       if (portfolio.assets.length > 20) count('many assets');
       if (report.initialCollateralValue.lt(report.collateralValue)) count('counts less at first');
       if (report.openOrderInitialMargin.gt(0)) count('orders need initial margin');
-      for (const { stale, instrument, side, maintenanceMargin } of report.openOrders) {
+      for (const { staleSymbols, instrument, side, maintenanceMargin } of report.openOrders) {
         if (maintenanceMargin?.gt(0) === true) count('orders need maintenance margin');
-        if (stale) count('orders at a stale mark');
+        if (staleSymbols.includes(instrument)) count('orders at a stale mark');
         if (!account.positions.some((own) => own.instrument === instrument && (side ?? own.side) === own.side)) {
           count('orders alone');
         }

@@ -99,8 +99,9 @@ export function assessOpenOrders(
   market: Market,
   policy: Policy,
 ): OpenOrdersReport {
-  const weighs = weighsOrders(policy);
-  const losing = policy.openOrders.openLoss === 'INITIAL' && opens(orders);
+  const isOpening = opens(orders);
+  const weighs = isOpening && weighsOrders(policy);
+  const losing = isOpening && policy.openOrders.openLoss === 'INITIAL';
   const settlementPrice = settlementPriceOf(orders.instrument, market, policy);
   const report = (
     initialMargin: Decimal | null,

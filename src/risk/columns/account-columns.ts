@@ -4,7 +4,6 @@
  * account assessed, since its former status is gone.
  */
 import type { AccountText, PositionText } from '../../ledger/account-text.js';
-import { decimal } from '../../margin/decimal.js';
 import { MARGIN_STATUSES, type CollateralMode, type MarginStatus } from '../../margin/model.js';
 import { isWorse } from '../../margin/state/status.js';
 import { AccountIds } from './account-ids.js';
@@ -25,6 +24,8 @@ import {
   RULE_SET,
   STATUS,
 } from './columns.js';
+import { OrderColumns } from './order-columns.js';
+import { isCross, offsetOf } from './position-amounts.js';
 import type { QuietRange } from './quiet-range.js';
 import { digitsOf } from './exact-sum.js';
 import type { RuleColumns } from './rule-columns.js';
@@ -36,6 +37,7 @@ export class AccountColumns {
   readonly units = new UnitColumns();
   readonly holdings = new HoldingColumns();
   readonly positions = new PositionColumns();
+  readonly orders = new OrderColumns();
   private readonly ids = new AccountIds();
   /** By number of a price: the margin units that it values. */
   private readonly holders: Bitmap[] = [];
@@ -52,7 +54,8 @@ export class AccountColumns {
   /** Memory of the columns, with the room that they have to grow. */
   get bytes(): number {
     const holders = this.holders.reduce((bytes, bitmap) => bytes + bitmap.bytes, 0);
-    return this.units.bytes + this.holdings.bytes + this.positions.bytes + this.ids.bytes + holders;
+    const items = this.holdings.bytes + this.positions.bytes + this.orders.bytes;
+    return this.units.bytes + items + this.ids.bytes + holders;
   }
 
   /**
@@ -60,7 +63,7 @@ export class AccountColumns {
    * one, then the isolated ones in the account's order. None of them sleeps until it is settled.
    */
   put(id: string, ruleSet: number, account: AccountText, version: number): number[] {
-    const [mode, , balances, open] = account;
+    const [mode, , balances, open, orders = []] = account;
     this.changes += 1;
     const known = this.ids.find(id);
     const cross = known ?? this.units.take();
@@ -72,6 +75,7 @@ export class AccountColumns {
     }
     this.units.version[cross] = version;
     const numbers = [cross];
+    this.units.orders[cross] = this.orders.put(orders, open, (symbol) => this.rules.instrumentRow(ruleSet, symbol));
     this.fill(cross, cross, ruleSet, mode, balances, open.filter(isCross));
     for (const position of open) {
       if (isCross(position)) continue;
@@ -210,6 +214,8 @@ export class AccountColumns {
       const { firstHolding, heldAssets, firstPosition, openPositions } = this.itemsOf(unit);
       this.holdings.release(firstHolding, heldAssets);
       this.positions.release(firstPosition, openPositions);
+      if (units.orders[unit] !== 0) this.orders.empty((units.orders[unit] as number) - 1);
+      units.orders[unit] = 0;
       units.halves[unit * UNIT_HALVES + HOLDINGS] = 0;
       units.halves[unit * UNIT_HALVES + POSITIONS] = 0;
       if (unit !== cross) units.release(unit);
@@ -265,6 +271,12 @@ export class AccountColumns {
       visit(rules.instrumentPrice[row] as number);
       visit(rules.settlementPrice[row] as number);
     }
+    const first = this.units.orders[unit] as number;
+    if (first !== 0)
+      this.orders.forEachRow(first - 1, (row) => {
+        visit(rules.instrumentPrice[row] as number);
+        visit(rules.settlementPrice[row] as number);
+      });
   }
 
   private itemsOf(unit: number): Record<'firstHolding' | 'heldAssets' | 'firstPosition' | 'openPositions', number> {
@@ -276,16 +288,4 @@ export class AccountColumns {
       openPositions: halves[unit * UNIT_HALVES + POSITIONS] as number,
     };
   }
-}
-
-function isCross([, , , , , marginMode]: PositionText): boolean {
-  return marginMode === 'CROSS';
-}
-
-/** Value of a position at price 0: its isolated margin, if any, less what it was bought for. */
-function offsetOf(position: PositionText): number {
-  const [, side, , cost, , , isolatedMargin] = position;
-  if (isCross(position)) return side === 'LONG' ? 0 - Number(cost) : Number(cost);
-  const margin = decimal(isolatedMargin);
-  return (side === 'LONG' ? margin.minus(cost) : margin.plus(cost)).toNumber();
 }

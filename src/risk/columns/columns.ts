@@ -42,6 +42,8 @@ export class UnitColumns {
   quietRanges = new Float64Array(0);
   /** The cross unit of the same account; FREE: the unit is free. */
   account = new Uint32Array(0);
+  /** The first item of its orders plus 1; 0: none that can open anything, or an isolated unit. */
+  orders = new Uint32Array(0);
   /** Of a cross unit: the version of the account. */
   version = new Uint32Array(0);
   /** The next isolated unit of the same account plus 1, 0 after the last. Of a free place: the next free one. */
@@ -68,13 +70,14 @@ export class UnitColumns {
   }
 
   get bytes(): number {
-    const { words, quietRanges, account, version, next } = this;
-    return [words, quietRanges, account, version, next].reduce((bytes, column) => bytes + column.byteLength, 0);
+    const { words, quietRanges, account, orders, version, next } = this;
+    return [words, quietRanges, account, orders, version, next].reduce((bytes, column) => bytes + column.byteLength, 0);
   }
 
   private grow(): void {
     this.account = grown(this.account, this.end + 1);
     const { length } = this.account;
+    this.orders = grown(this.orders, length);
     this.version = grown(this.version, length);
     this.next = grown(this.next, length);
     this.quietRanges = grown(this.quietRanges, length * QUIET_RANGE);
@@ -84,7 +87,7 @@ export class UnitColumns {
 }
 
 /** Blocks of neighbouring items, one block for each unit. A freed block serves the next unit of its size. */
-abstract class ItemColumns {
+export abstract class ItemColumns {
   /** The rules and the price of the item: a row of `RuleColumns`. Of a free block's first item: the next free block. */
   row = new Uint32Array(0);
   private end = 0;

@@ -7,11 +7,15 @@ export const COLLATERAL_STRIDE = 3;
 /** Numbers of one segment of a maintenance curve: its sure end, its sure beginning, its slope and intercept. */
 export const MAINTENANCE_STRIDE = 4;
 
-/**
- * Eight unit roundoffs. A notional in floats that lies farther than this from a tier's floor (relative) is on the same
- * side as the exact one. For the proof see `valuation.ts`. A boundary, which is within three of its float, likewise.
- */
+/** Eight unit roundoffs. A boundary is within three of its float: moved by this it is on the sure side. */
 export const NEAR = 2 ** -50;
+
+/**
+ * Sixteen unit roundoffs. A notional in floats that lies farther than this from a tier's floor (relative) is on the same
+ * side as the exact one, be it of a position or of what orders could lead to. For the proofs see `valuation.ts` and
+ * `order-valuation.ts`.
+ */
+const NEAR_TIER = 2 ** -49;
 
 /** Covers the rounding of the scale itself. */
 export const GENEROUS = 1 + 2 ** -20;
@@ -50,8 +54,8 @@ export function maintenanceNumbers(segments: readonly MaintenanceSegment[]): num
   return segments.flatMap(({ floor, cap, slope, intercept }, index) => {
     const isLast = index === segments.length - 1;
     return [
-      isLast || cap === null ? Infinity : cap.toNumber() * (1 - NEAR),
-      index === 0 ? -Infinity : floor.toNumber() * (1 + NEAR),
+      isLast || cap === null ? Infinity : cap.toNumber() * (1 - NEAR_TIER),
+      index === 0 ? -Infinity : floor.toNumber() * (1 + NEAR_TIER),
       slope.toNumber(),
       intercept.toNumber(),
     ];

@@ -14,7 +14,8 @@ import {
   RULE_SET,
   STATUS,
 } from './columns.js';
-import { INTERVAL_STRIDE, LOWER_BOUND, OWES, REQUIRES, UNKNOWN, valueUnits } from './valuation.js';
+import { LOWER_BOUND, OWES, REQUIRES, UNKNOWN } from './unit-flags.js';
+import { INTERVAL_STRIDE, valueUnits } from './valuation.js';
 
 const NO_EXPOSURE = MARGIN_STATUSES.indexOf('NO_EXPOSURE');
 const HEALTHY = MARGIN_STATUSES.indexOf('HEALTHY');

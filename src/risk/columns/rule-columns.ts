@@ -20,6 +20,11 @@ interface RuleSet {
   readonly instruments: Map<string, number>;
 }
 
+/** Orders are weighed; they count for maintenance margin; what they would lose takes a mark price. */
+export const ORDERS_WEIGH = 1;
+export const ORDERS_MAINTAIN = 2;
+export const ORDERS_LOSE = 4;
+
 export class RuleColumns {
   // --- By row of an asset ---
   collateralPrice = new Uint32Array(0);
@@ -46,6 +51,8 @@ export class RuleColumns {
 
   // --- By rule set ---
   debtRate = new Float64Array(0);
+  /** The sum of what the policy asks of orders; 0: nothing that the floats value. */
+  ordersAsk = new Uint8Array(0);
   /** No maintenance margin, nor any step of its sum, is larger than this times notional (or debt). */
   maintenanceScale = new Float64Array(0);
   /** Surely below every ratio at which something happens. */
@@ -67,8 +74,7 @@ export class RuleColumns {
   copyWith(ruleSet: number, policy: Policy): RuleColumns {
     const copy = this.copy();
     const { venue, collateral, instruments } = this.rules(ruleSet);
-    copy.debtRate[ruleSet] = debtRate(policy).toNumber();
-    copy.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
+    copy.writeRequirements(ruleSet, policy);
     for (const { row, mode, asset } of collateral.values()) copy.writeCollateral(row, asset, mode, policy);
     for (const [instrument, row] of instruments) copy.writeInstrument(row, venue, instrument, policy);
     return copy;
@@ -118,12 +124,12 @@ export class RuleColumns {
     rules.policy = policy;
     if (ruleSet >= this.debtRate.length) {
       this.debtRate = grown(this.debtRate, ruleSet + 1);
+      this.ordersAsk = grown(this.ordersAsk, ruleSet + 1);
       this.maintenanceScale = grown(this.maintenanceScale, ruleSet + 1);
       this.calmBelow = grown(this.calmBelow, ruleSet + 1);
     }
     this.calmBelow[ruleSet] = Math.min(...boundaries.map((boundary) => boundary.toNumber())) * (1 - NEAR);
-    this.debtRate[ruleSet] = debtRate(policy).toNumber();
-    this.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
+    this.writeRequirements(ruleSet, policy);
     for (const { row, mode, asset } of rules.collateral.values()) this.writeCollateral(row, asset, mode, policy);
     for (const [instrument, row] of rules.instruments) this.writeInstrument(row, venue, instrument, policy);
     return { ruleSet, thresholdsChanged };
@@ -202,6 +208,16 @@ export class RuleColumns {
     const rules = this.ruleSets[ruleSet];
     if (rules === undefined) throw new Error(`There is no rule set ${ruleSet}.`);
     return rules;
+  }
+
+  private writeRequirements(ruleSet: number, policy: Policy): void {
+    const { initial, maintenance, openLoss } = policy.openOrders;
+    this.debtRate[ruleSet] = debtRate(policy).toNumber();
+    this.ordersAsk[ruleSet] =
+      (initial === 'WORST_SIDE' ? ORDERS_WEIGH : 0) +
+      (maintenance === 'WORST_SIDE' ? ORDERS_MAINTAIN : 0) +
+      (openLoss === 'INITIAL' ? ORDERS_LOSE : 0);
+    this.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
   }
 
   private writeCollateral(row: number, asset: string, mode: CollateralMode, policy: Policy): void {

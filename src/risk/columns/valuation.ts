@@ -28,20 +28,23 @@
  *
  * *Maintenance* of a position is slope x notional + intercept with |intercept| <= scale' x notional and slope + scale' <=
  * scale (`RuleColumns`). When the tier is the right one: 3u of the notional, conversion, product, intercept, sum: 6u of
- * scale x notional, and 8u of scale x notional x rate with conversion of the rate and product. The tier: a notional is within 3u, a cap within 1u, and their comparison with 8u in the table (a
- * little over 1u lost in making it); a notional that lies between the sure beginning of its tier and the sure end is in
- * that tier exactly. One that does not may belong to the tier before: then the difference between the two, and 8u for
- * computing it, widens the interval, and 2u more for its rate, be it the jump of FLAT or the nothing of PROGRESSIVE, whose tiers meet at the
+ * scale x notional, and 8u of scale x notional x rate with conversion of the rate and product. The tier: a notional is
+ * within 3u, a cap within 1u, and their comparison with 16u in the table (a little over 2u lost in making it); a notional
+ * that lies between the sure beginning of its tier and the sure end is in that tier exactly. One that does not may belong
+ * to the tier before: then the difference between the two, 16u for computing it, and 2u for its rate, widen the interval,
+ * be it the jump of FLAT or the nothing of PROGRESSIVE, whose tiers meet at the
  * floor. What debts require is (3 + n)u of their values for the sum, and 3u more for the rate, product and addition, all
  * of it times scale. Adding up n terms: (n - 1)u. So |error| <= (2n + 12) u x scale x (notionals x rate + debts), plus
  * the widening.
+ *
+ * *Resting orders*, where the policy weighs them, add to maintenance margin: see `order-valuation.ts`.
  *
  * *The flags* UNKNOWN, REQUIRES and OWES are exact: the float of a quantity has its sign. LOWER_BOUND is set for every
  * unpriced balance that counts for more than 0 and may be set for one that does not: quantity > threshold exactly gives
  * quantity >= threshold in floats, since rounding keeps order. Needlessly set it wakes a unit and lets none sleep, since
  * each use of it only forbids a conclusion (`maySleep`).
  *
- * Both are taken with 2n + 24: at least 12u of the magnitudes are slack, for the second order, for the rounding of the
+ * Both are taken with 2n + 32: at least 16u of the magnitudes are slack, for the second order, for the rounding of the
  * bound and of the interval's ends themselves, for the three operations with which `prefilter.ts` compares them, and for
  * engines that read a decimal of more than 20 digits a hair less than correctly, which ECMAScript allows.
  *
@@ -61,27 +64,22 @@ import {
   RULE_SET,
 } from './columns.js';
 import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE } from './curve-rows.js';
-
-const UNIT_ROUNDOFF = 2 ** -53;
-
-/** A debt or a position has no price: nothing is sure. */
-export const UNKNOWN = 1;
-/** A positive balance that may count for more than 0 has no price: the margin balance is without it. */
-export const LOWER_BOUND = 2;
-/** There is a position, or a debt for which the policy requires margin. */
-export const REQUIRES = 4;
-/** Something is owed. */
-export const OWES = 8;
+import { MAGNITUDES, MAINTENANCE, TERMS, WIDENING, addOrders } from './order-valuation.js';
+import { UNIT_ROUNDOFF, differenceBelow } from './tier-doubt.js';
+import { LOWER_BOUND, OWES, REQUIRES, UNKNOWN } from './unit-flags.js';
 
 /** What accounts hold, and the rules and prices that value it: those in force, or others to be tried. */
-export type Columns = Pick<AccountColumns, 'units' | 'holdings' | 'positions' | 'rules'>;
+export type Columns = Pick<AccountColumns, 'units' | 'holdings' | 'positions' | 'orders' | 'rules'>;
+
+/** What the orders of a unit add. */
+const sums = new Float64Array(4);
 
 /** Numbers of an interval pair in `intervals`. */
 export const INTERVAL_STRIDE = 4;
 
 /**
  * Values `units[from]` to `units[to - 1]`. Of the k-th unit it writes lowest and highest margin balance, and lowest and
- * highest maintenance margin, to `intervals` from 4k on. `flags[k]` is the sum of the flags above. Items without a
+ * highest maintenance margin, to `intervals` from 4k on. `flags[k]` is the sum of its flags (`unit-flags.ts`). Items without a
  * price are left out of the sums, as in `assessMargin`.
  */
 export function valueUnits(
@@ -92,12 +90,12 @@ export function valueUnits(
   intervals: Float64Array,
   flags: Uint8Array,
 ): void {
-  const { words, halves } = columns.units;
+  const { words, halves, orders } = columns.units;
   const { row: holdingRow, quantity: quantities } = columns.holdings;
   const { row: positionRow, amounts } = columns.positions;
   const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, countsFrom } = columns.rules;
-  const { instrumentPrice, settlementPrice, maintenanceTier, maintenanceTiers, debtRate, maintenanceScale } =
-    columns.rules;
+  const { instrumentPrice, settlementPrice, maintenanceTier, maintenanceTiers } = columns.rules;
+  const { debtRate, maintenanceScale, ordersAsk } = columns.rules;
   const { values: prices } = columns.rules.prices;
 
   for (let index = from; index < to; index++) {
@@ -180,10 +178,20 @@ export function valueUnits(
       }
     }
 
-    const terms = endOfHoldings - firstItem + 2 * (endOfPositions - firstOpen);
-    const relativeError = (2 * terms + 24) * UNIT_ROUNDOFF;
+    let terms = endOfHoldings - firstItem + 2 * (endOfPositions - firstOpen);
+    let required = notionals + debts;
+    const asks = ordersAsk[rules] as number;
+    if (asks !== 0 && orders[unit] !== 0) {
+      sums.fill(0);
+      known |= addOrders(columns, (orders[unit] as number) - 1, asks, scale, sums);
+      maintenance += sums[MAINTENANCE] as number;
+      required += sums[MAGNITUDES] as number;
+      widening += sums[WIDENING] as number;
+      terms += sums[TERMS] as number;
+    }
+    const relativeError = (2 * terms + 32) * UNIT_ROUNDOFF;
     const balanceError = relativeError * (values + debts + notionals + constants);
-    const maintenanceError = relativeError * scale * (notionals + debts) + widening;
+    const maintenanceError = relativeError * scale * required + widening;
     const place = (index - from) * INTERVAL_STRIDE;
     intervals[place] = balance - balanceError;
     intervals[place + 1] = balance + balanceError;
@@ -191,16 +199,4 @@ export function valueUnits(
     intervals[place + 3] = maintenance + maintenanceError;
     flags[index - from] = known;
   }
-}
-
-/** Error of the maintenance margin if the notional may still be in a lower tier. */
-function differenceBelow(notional: number, from: number, tiers: Float64Array, scale: number): number {
-  let difference = 0;
-  for (let tier = from; notional < (tiers[tier + 1] as number); tier -= MAINTENANCE_STRIDE) {
-    const before = tier - MAINTENANCE_STRIDE;
-    const here = notional * (tiers[tier + 2] as number) + (tiers[tier + 3] as number);
-    const there = notional * (tiers[before + 2] as number) + (tiers[before + 3] as number);
-    difference += Math.abs(here - there) + 8 * UNIT_ROUNDOFF * scale * notional;
-  }
-  return difference;
 }

@@ -9,7 +9,8 @@ import type { Database } from '../../platform/database/database.js';
 import { Slice } from '../../platform/yielding.js';
 import type { AccountCache } from './account-cache.js';
 import { FIRST_HOLDING, FREE, HOLDINGS, UNIT_HALVES, UNIT_WORDS } from '../columns/columns.js';
-import { INTERVAL_STRIDE, REQUIRES, valueUnits } from '../columns/valuation.js';
+import { REQUIRES } from '../columns/unit-flags.js';
+import { INTERVAL_STRIDE, valueUnits } from '../columns/valuation.js';
 
 /** A query for accounts, with what only the columns know. */
 export interface RiskQuery extends AccountQuery {

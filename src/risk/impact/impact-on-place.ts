@@ -6,7 +6,8 @@ import { positionOf, unitStatesOf, type UnitState, type UnitStates } from '../al
 import { grown } from '../columns/growth.js';
 import type { KnownAccounts } from '../columns/known-accounts.js';
 import { sureStatus, thresholdsOf, type Thresholds } from '../columns/prefilter.js';
-import { INTERVAL_STRIDE, UNKNOWN, valueUnits, type Columns } from '../columns/valuation.js';
+import { UNKNOWN } from '../columns/unit-flags.js';
+import { INTERVAL_STRIDE, valueUnits, type Columns } from '../columns/valuation.js';
 import { addMove, type AccountImpact, type Moves } from './impact-model.js';
 import { Ranking } from './ranking.js';
 import { TouchedItems } from './touched-items.js';
@@ -64,9 +65,9 @@ export class ImpactOnPlace {
     private readonly market: Market,
     changed: Policy,
   ) {
-    const { units, holdings, positions, rules } = accounts.columns;
+    const { units, holdings, positions, orders, rules } = accounts.columns;
     const under = (policy: Policy): Columns => {
-      return { units, holdings, positions, rules: rules.copyWith(place.ruleSet, policy) };
+      return { units, holdings, positions, orders, rules: rules.copyWith(place.ruleSet, policy) };
     };
     this.ruleSet = place.ruleSet;
     this.policies = [place.policy, changed];

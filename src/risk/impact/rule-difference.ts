@@ -13,6 +13,10 @@ export interface RuleDifference {
   readonly statuses: boolean;
   /** One of the policies requires margin for debts, so that a debt alone has a ratio. */
   readonly debtsRequire: boolean;
+  /** What resting orders require differs. */
+  readonly orders: boolean;
+  /** One of the policies requires maintenance margin for orders, so that orders alone have a ratio. */
+  readonly ordersRequire: boolean;
 }
 
 export function differenceOf(before: Policy, after: Policy): RuleDifference {
@@ -33,6 +37,10 @@ export function differenceOf(before: Policy, after: Policy): RuleDifference {
       !before.warningRatio.eq(after.warningRatio) ||
       !before.marginCallRatio.eq(after.marginCallRatio),
     debtsRequire: !rateBefore.isZero() || !rateAfter.isZero(),
+    orders: (['initial', 'maintenance', 'openLoss'] as const).some(
+      (name) => before.openOrders[name] !== after.openOrders[name],
+    ),
+    ordersRequire: [before, after].some(({ openOrders }) => openOrders.maintenance === 'WORST_SIDE'),
   };
 }
 

@@ -75,8 +75,8 @@ export class ShortfallTotal {
     private readonly snapshot: PriceSnapshot,
     rules: RuleColumns,
   ) {
-    const { units, holdings, positions } = known.columns;
-    this.columns = { units, holdings, positions, rules };
+    const { units, holdings, positions, orders } = known.columns;
+    this.columns = { units, holdings, positions, orders, rules };
   }
 
   /** Adds an account of the venue if its cross state is in LIQUIDATION at these prices. */
@@ -88,10 +88,13 @@ export class ShortfallTotal {
     valueUnits(this.columns, unit, 0, 1, interval, flags);
     const [low = 0, high = 0, least = 0, most = 0] = interval;
     const status = sureStatus(this.thresholdsUnder(policy), flags[0] ?? 0, low, high, least, most);
-    if (status === 'LIQUIDATION') {
+    // What orders require bends with the mark: few accounts have orders and are in LIQUIDATION.
+    const isLinear =
+      this.columns.rules.ordersAsk[this.known.columns.ruleSetOf(cross)] === 0 || this.columns.units.orders[cross] === 0;
+    if (status === 'LIQUIDATION' && isLinear) {
       this.addHoldings(cross);
       this.addPositions(cross);
-    } else if (status === null) {
+    } else if (status === null || status === 'LIQUIDATION') {
       const report = assessMargin(this.known.stateAt(cross), this.snapshot.marketOf(venue), policy);
       if (report.status !== 'LIQUIDATION') return;
       this.required = this.required.plus(report.maintenanceMargin);

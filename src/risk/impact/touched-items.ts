@@ -1,4 +1,4 @@
-/** Balances, debts and positions that a change of rules touches, with their totals before and after. */
+/** Balances, debts, positions and orders that a change of rules touches, with their totals before and after. */
 import { debtRate } from '../../margin/curve.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import { inUnit, settlementPriceOf } from '../../margin/state/settlement.js';
@@ -16,6 +16,7 @@ import {
 import type { KnownAccounts } from '../columns/known-accounts.js';
 import { CollateralTotal } from './collateral-total.js';
 import { DebtTotal, MaintenanceTotal } from './maintenance-total.js';
+import { OrderTotal } from './order-total.js';
 import { differenceOf, type RuleDifference } from './rule-difference.js';
 
 type Pair<T> = readonly [before: T, after: T];
@@ -31,6 +32,7 @@ export class TouchedItems {
   private readonly maintenance = new Map<number, Pair<MaintenanceTotal> | null>();
   private readonly debts = new Map<number, DebtTotal>();
   private readonly sizesAtRisk = new Map<number, ExactSum>();
+  private readonly orders: OrderTotal;
 
   constructor(
     private readonly accounts: KnownAccounts,
@@ -43,13 +45,15 @@ export class TouchedItems {
     this.areDebts = debtMargin || (statuses && debtsRequire);
     this.areHoldings = assets.size > 0 || this.areDebts;
     this.arePositions = instruments.size > 0 || statuses;
+    this.orders = new OrderTotal(market, policies, (instrument) => this.areOrdersTouched(instrument));
   }
 
   /** Whether a margin unit is touched; with `adds`, its touched items are added to the totals. */
   take(unit: number, adds: boolean): boolean {
     const hasHoldings = this.areHoldings && this.takeHoldings(unit, adds);
     const hasPositions = this.arePositions && this.takePositions(unit, adds);
-    return hasHoldings || hasPositions;
+    const hasOrders = this.takeOrders(unit, adds);
+    return hasHoldings || hasPositions || hasOrders;
   }
 
   /** Adds the positions of a unit to the notional at risk. */
@@ -74,7 +78,11 @@ export class TouchedItems {
     const [before, after] = sumsOf(this.maintenance.values());
     const owed = [...this.debts.values()].reduce((sum, { value }) => sum.plus(value), ZERO);
     const [rulesBefore, rulesAfter] = this.policies;
-    return [before.plus(owed.times(debtRate(rulesBefore))), after.plus(owed.times(debtRate(rulesAfter)))];
+    const [ordersBefore, ordersAfter] = this.orders.values;
+    return [
+      before.plus(owed.times(debtRate(rulesBefore))).plus(ordersBefore),
+      after.plus(owed.times(debtRate(rulesAfter))).plus(ordersAfter),
+    ];
   }
 
   get notionalAtRisk(): Decimal {
@@ -118,6 +126,25 @@ export class TouchedItems {
       for (const total of totals) total.add(size, positions.digits[item] as number, exact);
     }
     return isTouched;
+  }
+
+  private takeOrders(unit: number, adds: boolean): boolean {
+    const { orders, ordersRequire, instruments, statuses } = this.difference;
+    const { units, orders: items } = this.accounts.columns;
+    const first = units.orders[unit] as number;
+    if (first === 0 || !(orders || (ordersRequire && (statuses || instruments.size > 0)))) return false;
+    let isTouched = orders || statuses;
+    let hasAmounts = false;
+    items.forEachRow(first - 1, (row) => {
+      hasAmounts ||= this.areOrdersTouched(this.instrumentOf(row));
+    });
+    isTouched ||= hasAmounts;
+    if (adds && hasAmounts) this.orders.add(this.accounts.stateAt(unit));
+    return isTouched;
+  }
+
+  private areOrdersTouched(instrument: string): boolean {
+    return this.difference.orders || this.difference.instruments.has(instrument);
   }
 
   private collateralAt(row: number): Pair<CollateralTotal> | null {

@@ -1,6 +1,6 @@
 /** Accounts as most are: not on any threshold, with prices that wander. The same ones in every run. */
 import { decimal, type Decimal } from '../../../src/margin/decimal.js';
-import type { AccountState, Market, Policy, PositionState } from '../../../src/margin/model.js';
+import type { AccountState, Market, OpenOrders, Policy, PositionState } from '../../../src/margin/model.js';
 import { BITGET_BTC, BTCUSDT, flat, instrument, policy } from '../../support/oracle/margin-builders.js';
 
 const ASSETS = ['BTC', 'ETH', 'BNB', 'USD1'] as const;
@@ -36,13 +36,28 @@ export function ordinaryPolicy(): Policy {
     liquidationFeeRate: decimal('0.0006'),
     debtMarginRate: decimal('0.01'),
     isolatedInMultiAsset: true,
+    openOrders: { initial: 'WORST_SIDE', maintenance: 'WORST_SIDE', openLoss: 'NONE' },
     ratios: { BTC: BITGET_BTC, ETH: BITGET_BTC, BNB: flat('0.95'), USD1: flat('0.99') },
     instruments: INSTRUMENTS.map((symbol) => instrument(symbol, symbol.slice(0, 3), tiers)),
   });
 }
 
+/** Orders of every third account, in the instruments of its positions: of about the size of each. */
+function restingOrders(positions: readonly PositionState[], next: () => number): OpenOrders[] {
+  if (next() > 0.33) return [];
+  return positions.flatMap(({ instrument: symbol, size, leverage }) => {
+    const mark = START[symbol] ?? 1;
+    const [buySize, sellSize] = [size.times(digits(next(), 3)), size.times(digits(3 * next(), 3))];
+    if (next() < 0.3) return [];
+    const [buyPrice, sellPrice] = [digits(mark * 0.99, 2), digits(mark * 1.01, 2)];
+    const notionals = { buyNotional: buySize.times(buyPrice), sellNotional: sellSize.times(sellPrice) };
+    return [{ instrument: symbol, side: null, buySize, sellSize, ...notionals, leverage }];
+  });
+}
+
 export function ordinaryAccounts(count: number): AccountState[] {
   const next = wheel(7);
+  const forOrders = wheel(13);
   return Array.from({ length: count }, () => {
     const held = ASSETS.map((asset) => {
       const value = 10 ** (2 + 3 * next()) * (next() < 0.1 ? -0.1 : 1);
@@ -66,7 +81,7 @@ export function ordinaryAccounts(count: number): AccountState[] {
     return {
       collateralMode: 'MULTI_ASSET',
       positionMode: 'ONE_WAY',
-      openOrders: [],
+      openOrders: restingOrders(positions, forOrders),
       balances: [{ asset: 'USDT', quantity: digits(wealth, 6) }, ...held],
       positions,
     };

@@ -56,7 +56,7 @@ class Watched {
     for (const asset of [...this.account.balances.map((balance) => balance.asset), ...settled]) {
       if (asset !== unit) prices.set(prices.ofAsset(asset, unit), market.index(asset)?.price ?? null);
     }
-    for (const { instrument } of this.account.positions) {
+    for (const { instrument } of [...this.account.positions, ...this.account.openOrders]) {
       prices.set(prices.ofInstrument('VENUE', instrument), market.mark(instrument)?.price ?? null);
     }
   }
@@ -165,6 +165,7 @@ const step = fc.record({
     'swapRatios',
     'warningRatio',
     'liquidationRatio',
+    'openOrders',
   ),
 });
 const scenario = fc.record({
@@ -187,6 +188,15 @@ function changedPolicy(policy: Policy, how: string): Policy {
         ...policy,
         collateralRatios: new Map(ratios.map(([asset], index) => [asset, (ratios.at(index - 1) as Ratio)[1]])),
       };
+    case 'openOrders': {
+      const weighs = policy.openOrders.maintenance === 'WORST_SIDE';
+      const openOrders = {
+        ...policy.openOrders,
+        maintenance: weighs ? ('NONE' as const) : ('WORST_SIDE' as const),
+        openLoss: weighs ? ('INITIAL' as const) : ('NONE' as const),
+      };
+      return { ...policy, openOrders };
+    }
     case 'warningRatio':
       return { ...policy, warningRatio: decimal('0.4') };
     case 'liquidationRatio':
@@ -219,7 +229,7 @@ describe('the prefilter', () => {
           const watched = new Watched(account, policy, minChange === null ? null : decimal(minChange));
           const symbols = [
             ...account.balances.map(({ asset }) => asset),
-            ...account.positions.map(({ instrument }) => instrument),
+            ...[...account.positions, ...account.openOrders].map(({ instrument }) => instrument),
           ];
           let rules = policy;
           const problems: string[] = [];

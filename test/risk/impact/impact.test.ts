@@ -15,7 +15,7 @@ import { CHANGES, VENUE, changed, expectedOf, isAbove, isDeeper, worldOf, type C
 /** `IMPACT_RUNS=20000 npx jest test/risk/impact` for the long run; IMPACT_SEED repeats one. */
 const RUNS = Number(process.env['IMPACT_RUNS'] ?? 60);
 const SEED = process.env['IMPACT_SEED'];
-const MOVES_NOBODY: readonly Change[] = ['leverageOnly', 'repeatRatios'];
+const MOVES_NOBODY: readonly Change[] = ['leverageOnly', 'repeatRatios', 'openLoss'];
 const ALL: readonly Change[] = Object.values(CHANGES).flat();
 
 /** How far beside a boundary an account stands, in USDT; their number shares no factor with that of the boundaries. */
@@ -36,6 +36,7 @@ function variants(account: AccountState, market: Market, policies: readonly [Pol
     { ...account, positions: [], balances: negated },
     { ...account, positions: isolated },
     { ...account, positions: account.positions.slice(1) },
+    { ...account, openOrders: [] },
   ];
   let turn = 0;
   const placed = shapes.flatMap((shape) =>
@@ -169,8 +170,9 @@ describe('the impact of a change of rules', () => {
     if (any === undefined || position === undefined) throw new Error('There is no position.');
     const cost = position.size.times(market.mark(position.instrument)?.price ?? 0);
     const isolated = { ...position, cost, marginMode: 'ISOLATED' as const, isolatedMargin: cost.times('0.02') };
-    const state: AccountState = { ...any, positions: [isolated] };
-    const impact = await check(worldOf([state, { ...any, positions: [] }], market, policy), changed(policy, 'fee'));
+    const state: AccountState = { ...any, positions: [isolated], openOrders: [] };
+    const without: AccountState = { ...state, positions: [] };
+    const impact = await check(worldOf([state, without], market, policy), changed(policy, 'fee'));
     const { instrument, side } = position;
     expect(impact.worst).toMatchObject([{ rankedBy: { instrument, side } }]);
     expect(impact).toMatchObject({

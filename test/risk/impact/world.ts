@@ -3,7 +3,7 @@ import { textOf } from '../../../src/ledger/account-text.js';
 import { maintenanceAmounts } from '../../../src/margin/curve.js';
 import { ZERO, decimal, type Decimal } from '../../../src/margin/decimal.js';
 import { Fraction } from '../../../src/margin/fraction.js';
-import type { AccountState, Market, MarginStatus, Policy, PriceState } from '../../../src/margin/model.js';
+import type { AccountState, Market, MarginStatus, OpenOrders, Policy, PriceState } from '../../../src/margin/model.js';
 import { assessMargin, type MarginReport } from '../../../src/margin/state/assess.js';
 import type { PriceSnapshot } from '../../../src/market/price-snapshot.js';
 import { AccountColumns } from '../../../src/risk/columns/account-columns.js';
@@ -65,6 +65,7 @@ export const CHANGES = {
   fee: ['fee'],
   method: ['method'],
   debts: ['debtMarginRate'],
+  orders: ['orderMaintenance', 'openLoss'],
   tiers: ['oneTable', 'higherRates', 'shiftedFloors', 'leverageOnly'],
 } as const;
 export type Change = (typeof CHANGES)[keyof typeof CHANGES][number];
@@ -93,6 +94,12 @@ export function changed(policy: Policy, change: Change): Policy {
       return withMethod(policy, policy.maintenanceMethod === 'FLAT' ? 'PROGRESSIVE' : 'FLAT');
     case 'debtMarginRate':
       return { ...policy, debtMarginRate: policy.debtMarginRate.isZero() ? decimal('0.08') : ZERO };
+    case 'orderMaintenance': {
+      const maintenance = policy.openOrders.maintenance === 'NONE' ? 'WORST_SIDE' : 'NONE';
+      return { ...policy, openOrders: { ...policy.openOrders, maintenance } };
+    }
+    case 'openLoss':
+      return { ...policy, openOrders: { ...policy.openOrders, openLoss: 'INITIAL' } };
     case 'oneTable':
       return withRates(policy, (rate) => rate.times(2), 1);
     case 'higherRates':
@@ -220,14 +227,27 @@ function isTouched(state: AccountState, unit: number, policy: Policy, other: Pol
     policy.liquidationRatio.cmp(other.liquidationRatio) !== 0 ||
     !policy.warningRatio.eq(other.warningRatio) ||
     !policy.marginCallRatio.eq(other.marginCallRatio);
+  const resting = unit === 0 ? state.openOrders.filter(canOpen) : [];
+  const asksOfOrders = [policy, other].some(({ openOrders }) => openOrders.maintenance === 'WORST_SIDE');
   const asksOfDebts = [policy, other].some(({ debtMarginRate }) => !debtMarginRate.isZero());
   return (
     (state.collateralMode === 'MULTI_ASSET' &&
       balances.some(({ asset, quantity }) => quantity.gt(0) && hasOtherRatio(asset, policy, other))) ||
     positions.some(({ instrument }) => hasOtherTable(instrument, policy, other)) ||
     (owes && !policy.debtMarginRate.eq(other.debtMarginRate)) ||
-    (haveOtherMeaning && (positions.length > 0 || (owes && asksOfDebts)))
+    (resting.length > 0 && hasOtherOrders(policy, other)) ||
+    (asksOfOrders && resting.some(({ instrument }) => hasOtherTable(instrument, policy, other))) ||
+    (haveOtherMeaning && (positions.length > 0 || (owes && asksOfDebts) || (resting.length > 0 && asksOfOrders)))
   );
+}
+
+function hasOtherOrders(policy: Policy, other: Policy): boolean {
+  return JSON.stringify(policy.openOrders) !== JSON.stringify(other.openOrders);
+}
+
+/** In hedge mode orders against their side open nothing. */
+function canOpen({ side, buySize, sellSize }: OpenOrders): boolean {
+  return (side !== 'SHORT' && buySize.gt(0)) || (side !== 'LONG' && sellSize.gt(0));
 }
 
 function hasOtherRatio(asset: string, policy: Policy, other: Policy): boolean {
@@ -265,6 +285,9 @@ function sumsOf(
   const required = (report: MarginReport, under: Policy): Decimal[] => [
     ...report.positions
       .filter(({ instrument }) => hasOtherTable(instrument, policy, other))
+      .map(({ maintenanceMargin, settlementPrice }) => inUnit(maintenanceMargin, settlementPrice)),
+    ...report.openOrders
+      .filter(({ instrument }) => hasOtherOrders(policy, other) || hasOtherTable(instrument, policy, other))
       .map(({ maintenanceMargin, settlementPrice }) => inUnit(maintenanceMargin, settlementPrice)),
     ...(policy.debtMarginRate.eq(other.debtMarginRate) ? [] : report.collateral)
       .filter(({ quantity }) => quantity.lt(0))

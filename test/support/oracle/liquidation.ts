@@ -115,7 +115,8 @@ function crossBounds(
     ...portfolio,
     orders: (portfolio.orders ?? []).filter(movesWith),
     assets: portfolio.assets.map((asset) => (assets.includes(asset) ? asset : { ...asset, quantity: '0' })),
-    positions,
+    // Isolated ones add nothing, but orders beside them do.
+    positions: portfolio.positions.filter((position) => position.isolated || positions.includes(position)),
   };
   const fixed = surplusOf(still, asQuoted);
   const edges = [...notionalEdges(marked, portfolio), ...marked.flatMap((position) => orderEdges(position, portfolio))];

@@ -98,7 +98,7 @@ export function neededByOrders(orders: PortfolioOrders, portfolio: Portfolio, pr
 /** Whether they can require anything at all, and so take the price of what the instrument is settled in. */
 export function weighed(orders: PortfolioOrders, portfolio: Portfolio): boolean {
   const { initial, maintenance, openLoss } = ruleOf(portfolio);
-  return initial || maintenance || (openLoss && opens(orders));
+  return (initial || maintenance || openLoss) && opens(orders);
 }
 
 function opens(orders: PortfolioOrders): boolean {
@@ -111,7 +111,7 @@ function opens(orders: PortfolioOrders): boolean {
 /** Whether what they require takes the mark of the instrument. */
 export function takesMark(orders: PortfolioOrders, portfolio: Portfolio): boolean {
   const { initial, maintenance, openLoss } = ruleOf(portfolio);
-  return ((initial || maintenance) && positionBeside(orders, portfolio) !== undefined) || (openLoss && opens(orders));
+  return opens(orders) && (openLoss || ((initial || maintenance) && positionBeside(orders, portfolio) !== undefined));
 }
 
 /** Marks at which the worst side changes, or begins another tier. */
