@@ -38,8 +38,8 @@ export async function writeAccounts(
     entry AS (${entryRows(changed, now)}),
     written AS (
       INSERT INTO ledger_entries
-        (account_id, asset_symbol, quantity, balance_after, kind, reference, at, reported_at)
-      SELECT account_id, asset_symbol, quantity, balance_after, kind, reference, at, reported_at
+        (account_id, asset_symbol, quantity, balance_after, kind, reference, instrument, fill_seq, at, reported_at)
+      SELECT account_id, asset_symbol, quantity, balance_after, kind, reference, instrument, fill_seq, at, reported_at
       FROM entry ORDER BY position
       RETURNING seq, account_id, asset_symbol, kind, reference
     ),
@@ -101,11 +101,14 @@ function entryRows(changed: readonly LockedAccount[], now: Date): Prisma.Sql {
       ${columnOf(entries, ({ entry }) => toPlain(entry.balanceAfter))}::numeric[],
       ${columnOf(entries, ({ entry }) => entry.kind)}::"LedgerKind"[],
       ${columnOf(entries, ({ entry }) => entry.reference)}::text[],
+      ${columnOf(entries, ({ entry }) => entry.instrument ?? null)}::text[],
+      ${columnOf(entries, ({ entry }) => entry.fill?.seq?.toString() ?? null)}::bigint[],
       ${columnOf(entries, ({ at }) => at)}::timestamptz[],
       ${columnOf(entries, ({ entry }) => entry.reportedAt?.toISOString() ?? null)}::timestamptz[],
       ${columnOf(entries, ({ entry }) => entry.isFirstHour ?? false)}::boolean[]
     ) WITH ORDINALITY AS row (
-      account_id, asset_symbol, quantity, balance_after, kind, reference, at, reported_at, is_first_hour, position)`;
+      account_id, asset_symbol, quantity, balance_after, kind, reference, instrument, fill_seq, at, reported_at,
+      is_first_hour, position)`;
 }
 
 function balanceRows(changed: readonly LockedAccount[]): Prisma.Sql {

@@ -17,6 +17,9 @@ export interface LedgerEntryRecord {
   readonly balanceAfter: Decimal;
   readonly kind: LedgerKind;
   readonly reference: string;
+  /** Null: of no instrument, or recorded before entries named it; so the fill. */
+  readonly instrument: string | null;
+  readonly fillSeq: bigint | null;
   readonly at: Date;
   readonly reportedAt: Date | null;
 }

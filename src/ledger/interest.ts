@@ -125,7 +125,7 @@ export async function bookInterest(
       paying.set(locked, new Set(due.map(({ asset }) => asset)));
     }
   }
-  for (const [locked, reference] of lastPaid) bookAutoExchange(locked, reference, parts, now);
+  for (const [locked, reference] of lastPaid) bookAutoExchange(locked, { reference }, parts, now);
   return through;
 }
 

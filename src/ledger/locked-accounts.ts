@@ -21,11 +21,23 @@ import {
   type SettingRecord,
 } from './records.js';
 
-/** Why a balance changes. */
-export interface Cause {
-  readonly kind: LedgerKind;
+/** A fill that is being booked. It gets its number when its row is stored, which is before the entries are. */
+export interface NumberedFill {
+  seq: bigint | null;
+}
+
+/** What an entry comes from. */
+export interface Origin {
   /** The id of the fill, transfer or entry; for entries that this server made itself, their cause. */
   readonly reference: string;
+  /** Of the fill, the position or the reported entry; null, or left out: of none. */
+  readonly instrument?: string | null;
+  readonly fill?: NumberedFill;
+}
+
+/** Why a balance changes. */
+export interface Cause extends Origin {
+  readonly kind: LedgerKind;
   /** The instant that the venue reports; null for entries that this server made itself. */
   readonly reportedAt: Date | null;
   /** For INTEREST: the account paid none in the asset in the hour before. */

@@ -91,7 +91,7 @@ export function setCollateralMode(
     if (refusal !== null) return within(['collateralMode'], refusal);
     locked.setModes({ collateralMode });
     if (!allowsIsolated(collateralMode, policy)) resetToCross(locked);
-    bookAutoExchange(locked, `collateralMode:${collateralMode}`, parts, now);
+    bookAutoExchange(locked, { reference: `collateralMode:${collateralMode}` }, parts, now);
     await markInterest(tx, [locked], through);
     return null;
   });

@@ -86,6 +86,7 @@ export async function adjustPositionMargin(
     locked.post(report.settlementAsset, own.quantity.negated(), {
       kind: 'MARGIN_ADJUSTMENT',
       reference: `position:${key}`,
+      instrument: own.instrument,
       reportedAt: null,
     });
     locked.setPosition({ ...position, isolatedMargin: position.isolatedMargin.plus(own.quantity) });

@@ -73,7 +73,15 @@ async function account(opened: Date, choice: Partial<NewAccount> = {}): Promise<
 
 /** A fact of the venue, recorded at the instant. */
 async function postEntry(accountId: string, asset: string, quantity: string, when: Date): Promise<void> {
-  const entry = { entryId: randomUUID(), accountId, position: null, asset, quantity: decimal(quantity), at: when };
+  const entry = {
+    entryId: randomUUID(),
+    accountId,
+    position: null,
+    instrument: null,
+    asset,
+    quantity: decimal(quantity),
+    at: when,
+  };
   const { refusals } = await recordLedgerEntries(parts, [{ ...entry, kind: 'ADJUSTMENT' }], when);
   expect(refusals).toEqual([]);
 }

@@ -71,7 +71,7 @@ async function postEntry(
   said = at,
 ): Promise<void> {
   const entries = ids.map((accountId) => ({
-    ...{ entryId: randomUUID(), accountId, position: null, asset, quantity: decimal(quantity) },
+    ...{ entryId: randomUUID(), accountId, position: null, instrument: null, asset, quantity: decimal(quantity) },
     ...{ kind: 'ADJUSTMENT' as const, at: new Date(said) },
   }));
   expect((await recordLedgerEntries(parts, entries, new Date(at))).refusals).toEqual([]);

@@ -37,6 +37,7 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
   accounts: ['external_id', 'opened_collateral_mode', 'opened_position_mode'],
   fills: ['kind'],
   index_quotes: ['dated_ahead'],
+  ledger_entries: ['instrument', 'fill_seq'],
   mark_prices: ['dated_ahead'],
   outbox: ['level', 'status'],
 };

@@ -161,6 +161,7 @@ describe('a number that nothing writes is refused', () => {
     ['transfers', { quantity: 0 }],
     ['account_transfers', { transfer_id: 'y', quantity: 0 }],
     ['reported_entries', { quantity: 0 }],
+    ['reported_entries', { instrument: null, side: 'LONG' }],
     ['collateral_ratios', { version: 0 }],
     ['collateral_ratios', { user_cap: -1 }],
     ['collateral_tiers', { ratio: '1.1' }],

@@ -114,6 +114,28 @@ export class LedgerEntryResolver {
   asset(@Root() entry: LedgerEntryRecord, @Ctx() { rulebook }: Context): unknown {
     return rulebook.assets.get(entry.asset);
   }
+
+  @FieldResolver(() => Instrument, {
+    nullable: true,
+    description:
+      'The instrument that it comes from: of its fill, of the position whose margin was moved, or as the reported entry ' +
+      'names it. An automatic exchange has that of what led to it. Null: of none, or recorded before entries named it.',
+  })
+  async instrument(@Root() entry: LedgerEntryRecord, @Ctx() context: Context): Promise<unknown> {
+    if (entry.instrument === null) return null;
+    const { venue } = await recordOf(entry.accountId, context);
+    return context.rulebook.instrument(venue, entry.instrument);
+  }
+
+  @FieldResolver(() => Fill, {
+    nullable: true,
+    description:
+      'The fill that it comes from, also that of an automatic exchange which a fill led to. Null: no fill, or recorded ' +
+      'before entries named it.',
+  })
+  async fill(@Root() { fillSeq }: LedgerEntryRecord, @Ctx() { loaders }: Context): Promise<FillRecord | null> {
+    return fillSeq === null ? null : loaders.fill.load(fillSeq);
+  }
 }
 
 @Resolver(() => Fill)

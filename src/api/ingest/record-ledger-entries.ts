@@ -34,6 +34,14 @@ export class LedgerEntryInput {
   positionId?: string | null;
 
   @Field(() => String, {
+    nullable: true,
+    description:
+      "Symbol of an instrument of the account's venue that it is about, such as that of the position in cross margin " +
+      'which funding is of; the ledger entries name it. Null: of none, or that of the named position.',
+  })
+  instrument?: string | null;
+
+  @Field(() => String, {
     description: "Symbol of the asset; the settlement asset of the position's instrument where a position is named.",
   })
   asset!: string;
@@ -83,6 +91,7 @@ export class RecordLedgerEntriesResolver {
       ...entry,
       accountId: localId('Account', entry.accountId),
       position: positionId == null ? null : positionRef(positionId),
+      instrument: entry.instrument ?? null,
     }));
     const result = await recordLedgerEntries(context, entries, context.now);
     const accounts = await changedAccounts(result.changed, context, result.holdings);

@@ -10,6 +10,7 @@ import type { Transaction } from '../../platform/database/database.js';
 import type { LedgerKind } from '../../platform/prisma/enums.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import {
+  instrumentNotFound,
   positionNotFound,
   problemOfAsset,
   problemOfChange,
@@ -19,7 +20,7 @@ import {
   type Refusal,
   type ReportingParts,
 } from '../ledger-checks.js';
-import type { LockedAccount } from '../locked-accounts.js';
+import type { LockedAccount, Origin } from '../locked-accounts.js';
 import { bookAutoExchange } from '../auto-exchange.js';
 import { problemOfCredit } from '../margin-state.js';
 import { ONE_ACCOUNT, type BookedEvent, type KnownEvent, type ReportedEventKind } from './event-kind.js';
@@ -34,6 +35,8 @@ export interface NewEntry {
   readonly accountId: string;
   /** The isolated position whose margin changes; null: the balance changes. */
   readonly position: PositionRef | null;
+  /** What it is about; null: of no instrument, or as the position says. */
+  readonly instrument: string | null;
   readonly asset: string;
   /** Positive: the account gains. */
   readonly quantity: Decimal;
@@ -58,10 +61,10 @@ function entryKind(parts: LedgerParts, now: Date): ReportedEventKind<NewEntry> {
     ...{ name: 'entry', list: 'entries', idField: 'entryId' },
     idOf: ({ entryId }) => entryId,
     contentOf,
-    problemOf: (entry) => problemOfContent(entry, rulebook),
+    problemOf: (entry, locked) => problemOfContent(entry, locked, rulebook),
     post: (entry, locked) => {
       const refusal = problemOfCreditedEntry(entry, locked, parts, now) ?? bookEntry(entry, locked, rulebook);
-      if (refusal === null) bookAutoExchange(locked, entry.entryId, parts, now);
+      if (refusal === null) bookAutoExchange(locked, originOf(entry), parts, now);
       return refusal;
     },
     readKnown: readEntriesOf,
@@ -82,7 +85,7 @@ async function readEntriesOf(
       AND entry_id = ANY(${columnOf(ids, (id) => id)}::text[])`;
   return rows.map(({ venue, id, account, instrument, side, asset, quantity, kind, at }) => {
     const where = instrument === null || side === null ? null : `${account}/${positionKey(instrument, side)}`;
-    return { venue, id, content: [account, where, asset, quantity, kind, at.getTime()].join('|') };
+    return { venue, id, content: [account, where, instrument, asset, quantity, kind, at.getTime()].join('|') };
   });
 }
 
@@ -106,7 +109,7 @@ async function insertEntries(tx: Transaction, booked: readonly BookedEvent<NewEn
       ${columnOf(booked, ({ locked }) => locked.account.venue)}::text[],
       ${columnOf(booked, ({ event }) => event.entryId)}::text[],
       ${columnOf(booked, ({ event }) => event.accountId)}::uuid[],
-      ${columnOf(booked, ({ event }) => event.position?.instrument ?? null)}::text[],
+      ${columnOf(booked, ({ event }) => instrumentOf(event))}::text[],
       ${columnOf(booked, ({ event }) => event.position?.side ?? null)}::"PositionSide"[],
       ${columnOf(booked, ({ event }) => event.asset)}::text[],
       ${columnOf(booked, ({ event }) => toPlain(event.quantity))}::numeric[],
@@ -130,12 +133,9 @@ function problemOfCreditedEntry(
 }
 
 /** Posts to the balance, or to the margin of the named position. The insurance fund pays what that margin lacks. */
-function bookEntry(
-  { entryId, position, asset, quantity, kind, at }: NewEntry,
-  locked: LockedAccount,
-  rulebook: Rulebook,
-): Refusal | null {
-  const cause = { reference: entryId, reportedAt: at };
+function bookEntry(entry: NewEntry, locked: LockedAccount, rulebook: Rulebook): Refusal | null {
+  const { position, asset, quantity, kind } = entry;
+  const cause = { ...originOf(entry), reportedAt: entry.at };
   if (position === null) {
     locked.post(asset, quantity, { ...cause, kind });
     return null;
@@ -162,17 +162,38 @@ function bookEntry(
   return null;
 }
 
-function problemOfContent(entry: NewEntry, rulebook: Rulebook): Refusal | null {
+function instrumentOf({ position, instrument }: NewEntry): string | null {
+  return position?.instrument ?? instrument;
+}
+
+function originOf(entry: NewEntry): Origin {
+  return { reference: entry.entryId, instrument: instrumentOf(entry) };
+}
+
+function problemOfInstrument(
+  { position, instrument }: NewEntry,
+  { account }: LockedAccount,
+  rulebook: Rulebook,
+): Refusal | null {
+  if (instrument === null) return null;
+  if (rulebook.instrument(account.venue, instrument) === null) return instrumentNotFound(['instrument']);
+  if (position === null || position.instrument === instrument) return null;
+  const message = `Expected the instrument of the position, or none, got ${instrument}.`;
+  return refuse('INVALID_INPUT', message, ['instrument']);
+}
+
+function problemOfContent(entry: NewEntry, locked: LockedAccount, rulebook: Rulebook): Refusal | null {
   if (!REPORTED_KINDS.includes(entry.kind)) {
     const message = `Expected one of ${REPORTED_KINDS.join(', ')}, got ${entry.kind}, which this server books itself.`;
     return refuse('INVALID_INPUT', message, ['kind']);
   }
   const unknown = problemOfAsset(entry.asset, rulebook, ['asset']);
   if (unknown !== null) return unknown;
-  return problemOfChange(entry.quantity, ['quantity']);
+  return problemOfChange(entry.quantity, ['quantity']) ?? problemOfInstrument(entry, locked, rulebook);
 }
 
-function contentOf({ accountId, position, asset, quantity, kind, at }: NewEntry): string {
+function contentOf(entry: NewEntry): string {
+  const { accountId, position, asset, quantity, kind, at } = entry;
   const where = position === null ? null : `${position.accountId}/${positionKey(position.instrument, position.side)}`;
-  return [accountId, where, asset, toPlain(quantity), kind, at.getTime()].join('|');
+  return [accountId, where, instrumentOf(entry), asset, toPlain(quantity), kind, at.getTime()].join('|');
 }

@@ -17,7 +17,7 @@ import {
   type Refusal,
   type ReportingParts,
 } from '../ledger-checks.js';
-import type { LockedAccount } from '../locked-accounts.js';
+import type { LockedAccount, NumberedFill } from '../locked-accounts.js';
 import { bookAutoExchange } from '../auto-exchange.js';
 import { ONE_ACCOUNT, type BookedEvent, type KnownEvent, type ReportedEventKind } from './event-kind.js';
 import { ReportedEvents } from './events.js';
@@ -55,7 +55,7 @@ export async function recordFills(parts: ReportingParts, fills: readonly NewFill
 
 function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
   const { rulebook } = parts;
-  const realized = new Map<NewFill, Decimal>();
+  const effects = new Map<NewFill, BookedEffect>();
   const instrumentOf = (fill: NewFill, { account }: LockedAccount): InstrumentRecord | null =>
     rulebook.instrument(account.venue, fill.instrument);
   return {
@@ -68,15 +68,16 @@ function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
       if (effect.refusal !== null) {
         return within([fill.positionSide === null ? 'positionSide' : 'size'], effect.refusal);
       }
-      bookAutoExchange(locked, fill.fillId, parts, now);
-      realized.set(fill, effect.realizedPnl);
+      const { numbered } = effect;
+      bookAutoExchange(locked, { reference: fill.fillId, instrument: fill.instrument, fill: numbered }, parts, now);
+      effects.set(fill, effect);
       return null;
     },
     readKnown: readFillsOf,
     insert: (tx, taken) =>
       insertFills(
         tx,
-        taken.map((booked) => ({ ...booked, realizedPnl: realized.get(booked.event) as Decimal })),
+        taken.map((booked) => ({ ...booked, ...(effects.get(booked.event) as BookedEffect) })),
         now,
       ),
   };
@@ -96,14 +97,20 @@ async function readFillsOf(tx: Transaction, venues: readonly string[], ids: read
   });
 }
 
-/** Returns how many there are now of those that were not there. */
+/** What a fill has come to, before its row is stored. */
+interface BookedEffect {
+  readonly realizedPnl: Decimal;
+  readonly numbered: NumberedFill;
+}
+
+/** Numbers those that were not there, and returns how many these are. */
 async function insertFills(
   tx: Transaction,
-  booked: readonly (BookedEvent<NewFill> & { readonly realizedPnl: Decimal })[],
+  booked: readonly (BookedEvent<NewFill> & BookedEffect)[],
   now: Date,
 ): Promise<number> {
   // Ordered, because the sequence numbers an account's fills.
-  return tx.$executeRaw`/* prepared */
+  const inserted = await tx.$queryRaw<{ seq: bigint; venue: string; id: string }[]>`/* prepared */
     INSERT INTO fills (venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, realized_pnl,
       kind, at, recorded_at)
     SELECT venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, realized_pnl, kind,
@@ -125,7 +132,13 @@ async function insertFills(
     ) WITH ORDINALITY AS row (venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee,
       realized_pnl, kind, at, recorded_at, position)
     ORDER BY position
-    ON CONFLICT DO NOTHING`;
+    ON CONFLICT DO NOTHING
+    RETURNING seq, venue_code AS venue, fill_id AS id`;
+  const numbers = new Map(inserted.map(({ seq, venue, id }) => [`${venue}/${id}`, seq]));
+  for (const { event, locked, numbered } of booked) {
+    numbered.seq = numbers.get(`${locked.account.venue}/${event.fillId}`) ?? null;
+  }
+  return inserted.length;
 }
 
 function bookFill(
@@ -133,19 +146,21 @@ function bookFill(
   instrument: InstrumentRecord,
   locked: LockedAccount,
   rulebook: Rulebook,
-): { refusal: Refusal } | { refusal: null; realizedPnl: Decimal } {
+): { refusal: Refusal } | ({ refusal: null } & BookedEffect) {
   const effect = applyFill(locked.state(rulebook), {
     ...fill,
     ...settingOf(locked, instrument),
     settlementAsset: instrument.settlementAsset,
   });
   if (effect.refusal !== null) return effect;
+  const numbered: NumberedFill = { seq: null };
+  const origin = { reference: fill.fillId, instrument: fill.instrument, fill: numbered };
   for (const position of effect.positions) locked.setPosition(position);
   for (const change of effect.changes) {
-    const cause = { kind: change.kind as LedgerKind, reference: fill.fillId, reportedAt: fill.at };
+    const cause = { ...origin, kind: change.kind as LedgerKind, reportedAt: fill.at };
     locked.post(change.asset, change.quantity, cause);
   }
-  return effect;
+  return { refusal: null, realizedPnl: effect.realizedPnl, numbered };
 }
 
 function problemOfContent(fill: NewFill, instrument: InstrumentRecord | null): Refusal | null {
