@@ -37,7 +37,7 @@ const DUE = `
     UNION ALL SELECT to_account_id, asset_symbol, quantity FROM account_transfers
   ) AS ends GROUP BY 1, 2
   UNION ALL SELECT account_id, asset_symbol, kind::text, sum(quantity) FROM reported_entries GROUP BY 1, 2, 3
-  UNION ALL SELECT account_id, 'USDT', 'FEE', -sum(fee) FROM fills GROUP BY 1
+  UNION ALL SELECT account_id, fee_asset, 'FEE', -sum(fee) FROM fills GROUP BY 1, 2
   UNION ALL SELECT account_id, 'USDT', 'MARGIN_ADJUSTMENT', -sum(isolated_margin) FROM positions GROUP BY 1
   UNION ALL SELECT account_id, 'USDT', 'REALIZED_PNL', sum(received) FROM (
     SELECT account_id, CASE side WHEN 'SELL' THEN size * price ELSE -size * price END AS received FROM fills

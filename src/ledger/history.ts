@@ -35,6 +35,7 @@ export interface FillRecord {
   readonly size: Decimal;
   readonly price: Decimal;
   readonly fee: Decimal;
+  readonly feeAsset: string;
   readonly kind: FillKind;
   readonly realizedPnl: Decimal;
   readonly at: Date;

@@ -114,11 +114,12 @@ function problemOf(changes: SimulatedChanges): Refusal | null {
     firstProblem(
       'trades',
       trades,
-      ({ instrument, size, price, fee }) =>
+      ({ instrument, size, price, fee, feeAsset }) =>
         problemOfSymbol(instrument, ['instrument']) ??
         problemOfSize(size, 'size', ['size']) ??
         (price === null ? null : problemOfPrice(price, ['price'])) ??
-        problemOfFee(fee, ['fee']),
+        problemOfFee(fee, ['fee']) ??
+        problemOfSymbol(feeAsset ?? '', ['feeAsset']),
     ) ??
     firstProblem(
       'prices',

@@ -35,7 +35,7 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
   collateral_ratios: ['initial_tiers'],
   account_versions: ['written_by'],
   accounts: ['external_id', 'opened_collateral_mode', 'opened_position_mode'],
-  fills: ['kind'],
+  fills: ['kind', 'fee_asset'],
   index_quotes: ['dated_ahead'],
   ledger_entries: ['instrument', 'fill_seq'],
   mark_prices: ['dated_ahead'],

@@ -77,7 +77,7 @@ export class Fill {
   @Field(() => DecimalScalar, { description: 'In the quote asset; above 0.' })
   price!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'In the settlement asset; positive: paid, negative: a rebate.' })
+  @Field(() => DecimalScalar, { description: 'In units of `feeAsset`; positive: paid, negative: a rebate.' })
   fee!: Decimal;
 
   @Field(() => FillKind, { description: 'What it was at the venue: a trade, or made by the venue itself.' })
@@ -148,6 +148,11 @@ export class FillResolver {
   @FieldResolver(() => Account, { description: 'The account that traded.' })
   account(@Root() fill: FillRecord, @Ctx() context: Context): Promise<AccountRecord> {
     return recordOf(fill.accountId, context);
+  }
+
+  @FieldResolver(() => Asset, { description: 'The asset that the fee is in, and whose balance pays it.' })
+  feeAsset(@Root() fill: FillRecord, @Ctx() { rulebook }: Context): unknown {
+    return rulebook.assets.get(fill.feeAsset);
   }
 
   @FieldResolver(() => Instrument, { description: 'What was traded.' })

@@ -49,9 +49,15 @@ export class SimulatedTrade {
   @Field(() => DecimalScalar, {
     nullable: true,
     defaultValue: ZERO,
-    description: 'In the settlement asset, at most 1e15 either way; positive: paid, negative: a rebate.',
+    description: 'In units of `feeAsset`, at most 1e15 either way; positive: paid, negative: a rebate.',
   })
   fee?: Decimal | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Symbol of the asset that the fee is in, and whose balance pays it. Null: the settlement asset.',
+  })
+  feeAsset?: string | null;
 }
 
 @InputType({ description: 'A deposit or a withdrawal that is not made.' })
@@ -242,9 +248,10 @@ export class WhatIfResolver {
         ...{ instrument, quantity, positionSide: positionSide ?? null },
       })),
       orders: [],
-      trades: trades.map(({ instrument, side, positionSide, size, price, fee }) => ({
+      trades: trades.map(({ instrument, side, positionSide, size, price, fee, feeAsset }) => ({
         ...{ instrument, side, size },
         ...{ positionSide: positionSide ?? null, price: price ?? null, fee: fee ?? ZERO },
+        feeAsset: feeAsset ?? null,
       })),
       prices: boundedList('prices', input.prices ?? []),
     };

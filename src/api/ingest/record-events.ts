@@ -78,6 +78,10 @@ export class PublishPricesPayload {
   errors!: readonly UserError[];
 }
 
+const FEE_ASSET =
+  'Symbol of the asset that the fee is in. In another one than the settlement asset its balance pays the fee, also where an isolated ' +
+  'position is closed; a rebate in it is refused while it would count and never had a price. Null: the settlement asset.';
+
 @InputType({ description: 'A trade of the matching engine.' })
 export class FillInput {
   @Field(() => ID, { description: "The venue's id of the fill; unique at the venue for ever." })
@@ -107,9 +111,12 @@ export class FillInput {
   @Field(() => DecimalScalar, {
     nullable: true,
     defaultValue: ZERO,
-    description: 'In the settlement asset; positive: paid, negative: a rebate. Null: 0.',
+    description: 'In units of `feeAsset`, at most 1e15 either way; positive: paid, negative: a rebate. Null: 0.',
   })
   fee!: Decimal | null;
+
+  @Field(() => String, { nullable: true, description: FEE_ASSET })
+  feeAsset?: string | null;
 
   @Field(() => FillKind, {
     nullable: true,
@@ -236,6 +243,7 @@ export class RecordEventsResolver {
       accountId: localId('Account', fill.accountId),
       positionSide: fill.positionSide ?? null,
       fee: fill.fee ?? ZERO,
+      feeAsset: fill.feeAsset ?? null,
       kind: fill.kind ?? 'TRADE',
     }));
     const recorded = await recordFills(context, fills, context.now);

@@ -1,7 +1,9 @@
 /** Fills of the matching engine (rules: 1 and 6): reported events, each taken once. */
 import { toPlain, type Decimal } from '../../margin/decimal.js';
-import { applyFill } from '../../margin/change/fill.js';
-import type { PositionSide, TradeSide } from '../../margin/model.js';
+import { checkFee } from '../../margin/change/fee.js';
+import { applyFill, feeAssetOf } from '../../margin/change/fill.js';
+import { COMMON_UNIT, type PositionSide, type TradeSide } from '../../margin/model.js';
+import { settlementAssetOf } from '../../margin/state/settlement.js';
 import { within } from '../../margin/refusal.js';
 import { problemOfPrice } from '../../market/quote-check.js';
 import { columnOf } from '../../platform/database/columns.js';
@@ -10,6 +12,7 @@ import type { FillKind, LedgerKind } from '../../platform/prisma/enums.js';
 import type { InstrumentRecord, Rulebook } from '../../policy/rulebook/rulebook.js';
 import {
   instrumentNotFound,
+  problemOfAsset,
   problemOfFee,
   problemOfSize,
   type BatchResult,
@@ -22,6 +25,7 @@ import { bookAutoExchange } from '../auto-exchange.js';
 import { ONE_ACCOUNT, type BookedEvent, type KnownEvent, type ReportedEventKind } from './event-kind.js';
 import { ReportedEvents } from './events.js';
 import { settingOf } from '../records.js';
+import { rulesOf } from '../margin-state.js';
 
 export interface NewFill {
   readonly fillId: string;
@@ -31,8 +35,10 @@ export interface NewFill {
   readonly positionSide: PositionSide | null;
   readonly size: Decimal;
   readonly price: Decimal;
-  /** Positive: the account pays. */
+  /** In units of the fee asset; positive: the account pays. */
   readonly fee: Decimal;
+  /** Null, or left out: the settlement asset. */
+  readonly feeAsset?: string | null;
   /** What it was at the venue; each kind is booked alike. */
   readonly kind: FillKind;
   readonly at: Date;
@@ -58,12 +64,20 @@ function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
   const effects = new Map<NewFill, BookedEffect>();
   const instrumentOf = (fill: NewFill, { account }: LockedAccount): InstrumentRecord | null =>
     rulebook.instrument(account.venue, fill.instrument);
+  const feeAsset = (fill: NewFill, locked: LockedAccount): string => {
+    const settlementAsset = instrumentOf(fill, locked)?.settlementAsset ?? COMMON_UNIT;
+    return feeAssetOf({ feeAsset: fill.feeAsset ?? null, settlementAsset });
+  };
   return {
     ...{ name: 'fill', list: 'fills', idField: 'fillId' },
     idOf: ({ fillId }) => fillId,
-    contentOf,
-    problemOf: (fill, locked) => problemOfContent(fill, instrumentOf(fill, locked)),
+    contentOf: (fill, locked) => contentOf(fill, locked, feeAsset(fill, locked)),
+    problemOf: (fill, locked) => problemOfContent(fill, instrumentOf(fill, locked), feeAsset(fill, locked), rulebook),
     post: (fill, locked) => {
+      const { market, policy } = rulesOf(locked.account, parts, now);
+      const settled = { ...fill, settlementAsset: settlementAssetOf(fill.instrument, policy) };
+      const feeProblem = checkFee(settled, locked.state(rulebook), market, policy);
+      if (feeProblem !== null) return feeProblem;
       const effect = bookFill(fill, instrumentOf(fill, locked) as InstrumentRecord, locked, rulebook);
       if (effect.refusal !== null) {
         return within([fill.positionSide === null ? 'positionSide' : 'size'], effect.refusal);
@@ -77,7 +91,11 @@ function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
     insert: (tx, taken) =>
       insertFills(
         tx,
-        taken.map((booked) => ({ ...booked, ...(effects.get(booked.event) as BookedEffect) })),
+        taken.map((booked) => ({
+          ...booked,
+          ...(effects.get(booked.event) as BookedEffect),
+          feeAsset: feeAsset(booked.event, booked.locked),
+        })),
         now,
       ),
   };
@@ -87,12 +105,12 @@ async function readFillsOf(tx: Transaction, venues: readonly string[], ids: read
   const rows = await tx.$queryRaw<(Record<string, string | null> & { venue: string; id: string; at: Date })[]>`
     SELECT venue_code AS venue, fill_id AS id, account_id::text AS account, instrument, side::text AS side,
       position_side::text AS "positionSide", trim_scale(size)::text AS size, trim_scale(price)::text AS price,
-      trim_scale(fee)::text AS fee, kind::text AS kind, at
+      trim_scale(fee)::text AS fee, fee_asset AS "feeAsset", kind::text AS kind, at
     FROM fills
     WHERE venue_code = ANY(${columnOf(venues, (venue) => venue)}::text[])
       AND fill_id = ANY(${columnOf(ids, (id) => id)}::text[])`;
-  return rows.map(({ venue, id, account, instrument, side, positionSide, size, price, fee, kind, at }) => {
-    const content = [account, instrument, side, positionSide, size, price, fee, kind, at.getTime()];
+  return rows.map(({ venue, id, account, instrument, side, positionSide, size, price, fee, feeAsset, kind, at }) => {
+    const content = [account, instrument, side, positionSide, size, price, fee, feeAsset, kind, at.getTime()];
     return { venue, id, content: content.join('|') };
   });
 }
@@ -106,15 +124,15 @@ interface BookedEffect {
 /** Numbers those that were not there, and returns how many these are. */
 async function insertFills(
   tx: Transaction,
-  booked: readonly (BookedEvent<NewFill> & BookedEffect)[],
+  booked: readonly (BookedEvent<NewFill> & BookedEffect & { readonly feeAsset: string })[],
   now: Date,
 ): Promise<number> {
   // Ordered, because the sequence numbers an account's fills.
   const inserted = await tx.$queryRaw<{ seq: bigint; venue: string; id: string }[]>`/* prepared */
-    INSERT INTO fills (venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, realized_pnl,
-      kind, at, recorded_at)
-    SELECT venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, realized_pnl, kind,
-      at, recorded_at
+    INSERT INTO fills (venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, fee_asset,
+      realized_pnl, kind, at, recorded_at)
+    SELECT venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee, fee_asset, realized_pnl,
+      kind, at, recorded_at
     FROM unnest(
       ${columnOf(booked, ({ locked }) => locked.account.venue)}::text[],
       ${columnOf(booked, ({ event }) => event.fillId)}::text[],
@@ -125,12 +143,13 @@ async function insertFills(
       ${columnOf(booked, ({ event }) => toPlain(event.size))}::numeric[],
       ${columnOf(booked, ({ event }) => toPlain(event.price))}::numeric[],
       ${columnOf(booked, ({ event }) => toPlain(event.fee))}::numeric[],
+      ${columnOf(booked, ({ feeAsset }) => feeAsset)}::text[],
       ${columnOf(booked, ({ realizedPnl }) => toPlain(realizedPnl))}::numeric[],
       ${columnOf(booked, ({ event }) => event.kind)}::"FillKind"[],
       ${columnOf(booked, ({ event }) => event.at.toISOString())}::timestamptz[],
       ${columnOf(booked, ({ locked }) => locked.recordedAt(now).toISOString())}::timestamptz[]
     ) WITH ORDINALITY AS row (venue_code, fill_id, account_id, instrument, side, position_side, size, price, fee,
-      realized_pnl, kind, at, recorded_at, position)
+      fee_asset, realized_pnl, kind, at, recorded_at, position)
     ORDER BY position
     ON CONFLICT DO NOTHING
     RETURNING seq, venue_code AS venue, fill_id AS id`;
@@ -163,16 +182,22 @@ function bookFill(
   return { refusal: null, realizedPnl: effect.realizedPnl, numbered };
 }
 
-function problemOfContent(fill: NewFill, instrument: InstrumentRecord | null): Refusal | null {
+function problemOfContent(
+  fill: NewFill,
+  instrument: InstrumentRecord | null,
+  feeAsset: string,
+  rulebook: Rulebook,
+): Refusal | null {
   if (instrument === null) return instrumentNotFound(['instrument']);
   return (
     problemOfSize(fill.size, 'size', ['size']) ??
     problemOfPrice(fill.price, ['price']) ??
-    problemOfFee(fill.fee, ['fee'])
+    problemOfFee(fill.fee, ['fee']) ??
+    problemOfAsset(feeAsset, rulebook, ['feeAsset'])
   );
 }
 
-function contentOf(fill: NewFill, locked: LockedAccount): string {
+function contentOf(fill: NewFill, locked: LockedAccount, feeAsset: string): string {
   const numbers = [fill.size, fill.price, fill.fee].map(toPlain);
   return [
     fill.accountId,
@@ -180,6 +205,7 @@ function contentOf(fill: NewFill, locked: LockedAccount): string {
     fill.side,
     sideOf(fill, locked),
     ...numbers,
+    feeAsset,
     fill.kind,
     fill.at.getTime(),
   ].join('|');

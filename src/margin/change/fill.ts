@@ -1,6 +1,6 @@
 /**
  * What a fill does to an account (rules: 1 and 6). Amounts are in the instrument's settlement asset, with which its quote
- * asset is at par (rules: 16). Entries have 18 digits, rounded against the client.
+ * asset is at par (rules: 16), but for a fee in another asset. Entries have 18 digits, rounded against the client.
  */
 import type { BalanceChange, BalanceChangeKind } from '../state/account.js';
 import { ZERO, min, quotientDown, quotientUp, roundDown, type Decimal } from '../decimal.js';
@@ -18,8 +18,10 @@ export interface Fill {
   readonly size: Decimal;
   /** In the quote asset, greater than 0. */
   readonly price: Decimal;
-  /** In the settlement asset; positive: paid, negative: a rebate. */
+  /** In units of the fee asset; positive: paid, negative: a rebate. */
   readonly fee: Decimal;
+  /** Null, or left out: the settlement asset. */
+  readonly feeAsset?: string | null;
   /** What is set for the instrument: leverage and margin mode of a position that the fill newly opens. */
   readonly leverage: Decimal;
   readonly marginMode: MarginMode;
@@ -29,7 +31,7 @@ export interface FillEffect {
   readonly refusal: null;
   /** The positions that changed, as they are now; size 0: closed. What was closed comes before what was opened. */
   readonly positions: readonly PositionState[];
-  /** To be booked in this order; they add up to what the balance of the settlement asset changes by. */
+  /** To be booked in this order; they add up to what the balances change by. */
   readonly changes: readonly BalanceChange[];
   /** Without the fee; rounded down at 18 digits. */
   readonly realizedPnl: Decimal;
@@ -41,7 +43,8 @@ export interface FillEffect {
  *
  * Cross: the balance takes PnL and fee. Isolated: opening sets margin aside out of the balance, which also pays the
  * fee and may go negative; closing settles against the margin (see `settleIsolated`). The fee of a fill that does
- * both is shared by size.
+ * both is shared by size. Margin is in the settlement asset alone: a fee in another asset is paid by its balance,
+ * whatever the fill closes.
  *
  * Refused in hedge mode, with INVALID_INPUT: no side named, or more closed than there is.
  */
@@ -72,7 +75,7 @@ export function applyFill(account: AccountState, fill: Fill): FillEffect | { rea
   const changes = [
     change('MARGIN_ADJUSTMENT', closed === null ? ZERO : closed.outOfMargin),
     change('REALIZED_PNL', realizedPnl),
-    change('FEE', fill.fee.negated()),
+    { asset: feeAssetOf(fill), quantity: fill.fee.negated(), kind: 'FEE' } as const,
     change('INSURANCE', closed === null ? ZERO : closed.insurance),
     change('MARGIN_ADJUSTMENT', opened === null ? ZERO : opened.setAside.negated()),
   ];
@@ -82,6 +85,11 @@ export function applyFill(account: AccountState, fill: Fill): FillEffect | { rea
     changes: changes.filter(({ quantity }) => !quantity.isZero()),
     realizedPnl,
   };
+}
+
+/** The asset in which the fee is: that of settlement, unless the fill names another one. */
+export function feeAssetOf({ feeAsset, settlementAsset }: Pick<Fill, 'feeAsset' | 'settlementAsset'>): string {
+  return feeAsset ?? settlementAsset;
 }
 
 interface Closed {
@@ -112,7 +120,7 @@ function close(position: PositionState, size: Decimal, fill: Fill): Closed {
 
   const margin = position.isolatedMargin;
   const releasedMargin = whole ? margin : quotientDown(margin.times(size), position.size);
-  const fee = quotientDown(fill.fee.times(size), fill.size);
+  const fee = feeAssetOf(fill) === fill.settlementAsset ? quotientDown(fill.fee.times(size), fill.size) : ZERO;
   const settled = settleIsolated(margin, releasedMargin, realizedPnl.minus(fee));
   return { position: { ...left, isolatedMargin: settled.margin }, realizedPnl, ...settled };
 }

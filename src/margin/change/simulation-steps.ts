@@ -7,6 +7,7 @@ import { balanceOf, withBalanceChanges, withPositions } from '../state/account.j
 import { assessMargin } from '../state/assess.js';
 import { autoExchange } from './auto-exchange.js';
 import { ZERO, type Decimal } from '../decimal.js';
+import { checkFee } from './fee.js';
 import { applyFill } from './fill.js';
 import { checkMarginAdjustment } from './isolated.js';
 import { checkLeverage, withLeverage } from './leverage.js';
@@ -66,7 +67,10 @@ export interface SimulatedTrade {
   readonly size: Decimal;
   /** Null: the present mark price. */
   readonly price: Decimal | null;
+  /** In units of the fee asset; negative: a rebate. */
   readonly fee: Decimal;
+  /** Null, or left out: the settlement asset. */
+  readonly feeAsset?: string | null;
 }
 
 /** An order that would rest beside those that do. */
@@ -202,6 +206,8 @@ export function makeTrade(
     return { account, refusal: refuse('PRICE_UNAVAILABLE', `${trade.instrument} has no mark price to trade at.`) };
   }
   const settlementAsset = settlementAssetOf(trade.instrument, policy);
+  const feeProblem = checkFee({ ...trade, settlementAsset }, account, market, policy);
+  if (feeProblem !== null) return { account, refusal: feeProblem };
   const effect = applyFill(account, { ...trade, price, ...setting, settlementAsset });
   if (effect.refusal !== null) return { account, refusal: effect.refusal };
   const filled = withBalanceChanges(withPositions(account, effect.positions), effect.changes);

@@ -63,6 +63,8 @@ describe('a simulated change and the same change made for real', () => {
           size: amount(7, 20_000_000),
           price: fc.option(amount(3, 40_000_000), { nil: null }),
           fee: amount(6, 20_000_000),
+          // Mostly that of settlement: 20 coins of another one are much.
+          feeAsset: fc.constantFrom(null, null, null, ...venue.assets),
         }),
         { maxLength: 5 },
       ),
@@ -128,8 +130,8 @@ describe('a simulated change and the same change made for real', () => {
           refused += 1;
           return;
         }
-        const fills = trades.map(({ instrument, side, size, price, fee }) =>
-          fill(id, instrument, side, size, price ?? (instrument === instruments[0] ? '20000' : '1500'), { fee }),
+        const fills = trades.map(({ instrument, side, size, price, ...fee }) =>
+          fill(id, instrument, side, size, price ?? (instrument === instruments[0] ? '20000' : '1500'), fee),
         );
         if (fills.length > 0) expect(await recordFills(service, ...fills)).toMatchObject({ recorded: fills.length });
         const real = await readAccount<{ margin: object; positions: object[] }>(service, id, STATE);

@@ -55,6 +55,22 @@ describe('a fill in cross margin, one-way', () => {
     });
   });
 
+  it('pays a fee in the asset that it names, down to a debt, and takes a rebate in it', () => {
+    const fee = (quantity: string, feeAsset: string | null): Partial<Fill> => ({ fee: decimal(quantity), feeAsset });
+    const state = after(
+      account({ USDT: '10', BNB: '1' }),
+      fill('BUY', '1', '1', fee('3', 'BNB')),
+      fill('SELL', '1', '1', fee('-0.5', 'BTC')),
+      fill('BUY', '1', '1', fee('2', null)),
+      fill('BUY', '1', '1', fee('1', 'USDT')),
+    );
+    expect(state.balances.map(({ asset, quantity }) => `${asset} ${toPlain(quantity)}`)).toEqual([
+      'USDT 7',
+      'BNB -2',
+      'BTC 0.5',
+    ]);
+  });
+
   it('keeps size and cost, so that what three buys and two sales realise is exactly 2 (rules: 1)', () => {
     const held = after(account({}), fill('BUY', '1', '1'), fill('BUY', '1', '2'), fill('BUY', '1', '2'));
     // Cost 5. Selling 1 of 3 releases 5/3, rounded up: 1.666…667; 3 - 1.666…667 = 1.333…333.
@@ -205,6 +221,31 @@ describe('a fill in isolated margin (rules: 6)', () => {
       changes: ['MARGIN_ADJUSTMENT 2100', 'REALIZED_PNL -3000', 'FEE -3', 'INSURANCE 902', 'MARGIN_ADJUSTMENT -900'],
       pnl: '-3000',
     });
+  });
+
+  it('keeps a fee in another asset out of the margin, whatever it closes', () => {
+    const inBnb = (side: TradeSide, size: string, price: string): Fill => ({
+      ...isolated(side, size, price, '3'),
+      feeAsset: 'BNB',
+    });
+    // Opening 1 at 9,000 sets 900 aside.
+    expect(shown(taken(held, inBnb('BUY', '1', '9000'))).changes).toEqual(['FEE -3', 'MARGIN_ADJUSTMENT -900']);
+    // 0.5 @ 9,000 as above, without the fee: 525 - 750 = -225; 1,575 - 225 = 1,350.
+    expect(shown(taken(held, inBnb('SELL', '0.5', '9000')))).toEqual({
+      positions: ['LONG 1.5 for 15750, margin 1350'],
+      changes: ['MARGIN_ADJUSTMENT 750', 'REALIZED_PNL -750', 'FEE -3'],
+      pnl: '-750',
+    });
+    // All and more: the insurance fund pays no part of it.
+    expect(shown(taken(held, inBnb('SELL', '3', '9000'))).changes).toEqual([
+      'MARGIN_ADJUSTMENT 2100',
+      'REALIZED_PNL -3000',
+      'FEE -3',
+      'INSURANCE 900',
+      'MARGIN_ADJUSTMENT -900',
+    ]);
+    const { balances } = after(held, inBnb('SELL', '3', '9000'));
+    expect(balances.map(({ asset, quantity }) => `${asset} ${toPlain(quantity)}`)).toEqual(['USDT 2000', 'BNB -3']);
   });
 
   it('rounds released margin down', () => {

@@ -170,3 +170,35 @@ describe('a stale price', () => {
     expect(trial(account({ USDT: '9000' }), changes, stale('BTCUSDT')).stale).toEqual(['BTCUSDT']);
   });
 });
+
+describe('a trade whose fee is in another asset', () => {
+  it('is paid by the balance of that asset, as the fill would be', () => {
+    const { refusal, account: left } = trial(account({ USDT: '10000', USD1: '5' }), {
+      trades: [buy('1', { fee: decimal('7'), feeAsset: 'USD1' })],
+    });
+    expect(refusal).toBeNull();
+    expect(left.balances.map(({ asset, quantity }) => `${asset} ${toPlain(quantity)}`)).toEqual([
+      'USDT 10000',
+      'USD1 -2',
+    ]);
+  });
+
+  it('is refused, and left out, where there is no such asset', () => {
+    const state = account({ USDT: '10000' });
+    const made = trial(state, { trades: [buy('1', { feeAsset: 'NOPE' })] });
+    expect(made.refusal).toMatchObject({ code: 'ASSET_NOT_FOUND', field: ['trades', '0', 'feeAsset'] });
+    expect(made.account).toBe(state);
+  });
+
+  it('is refused where its rebate would count and never had a price (rules: 2); where it is paid, nothing is credited', () => {
+    const unpriced = market({ BTCUSDT: '60000', BTC: '60000' });
+    const state = account({ USDT: '10000' });
+    const made = trial(state, { trades: [buy('1', { fee: decimal('-1'), feeAsset: 'USD1' })] }, unpriced);
+    expect(made.refusal).toMatchObject({ code: 'PRICE_UNAVAILABLE', field: ['trades', '0', 'fee'] });
+    expect(made.account).toBe(state);
+    const owing = account({ USDT: '10000', USD1: '-1' });
+    const covered = trial(owing, { trades: [buy('0.1', { fee: decimal('-1'), feeAsset: 'USD1' })] }, unpriced);
+    expect(covered.account.balances.at(-1)).toMatchObject({ asset: 'USD1' });
+    expect(covered.account.balances.at(-1)?.quantity.isZero()).toBe(true);
+  });
+});

@@ -22,7 +22,7 @@ export async function ledgerOf(db: Database): Promise<Ledger> {
       SELECT *, SUM(quantity) OVER own AS total, LAG(at) OVER (PARTITION BY account_id ORDER BY seq) AS before
       FROM ledger_entries WINDOW own AS (PARTITION BY account_id, asset_symbol ORDER BY seq)
     ), paid AS (
-      SELECT 'FEE' AS kind, account_id, 'USDT' AS asset_symbol, fill_id AS reference, -fee AS quantity
+      SELECT 'FEE' AS kind, account_id, fee_asset AS asset_symbol, fill_id AS reference, -fee AS quantity
       FROM fills WHERE fee <> 0
       UNION ALL
       SELECT CASE WHEN quantity > 0 THEN 'DEPOSIT' ELSE 'WITHDRAWAL' END, account_id, asset_symbol, transfer_id, quantity

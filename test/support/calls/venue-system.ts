@@ -98,6 +98,7 @@ export interface FillChoice {
   readonly fillId?: string;
   readonly positionSide?: 'LONG' | 'SHORT';
   readonly fee?: string;
+  readonly feeAsset?: string | null;
   readonly kind?: 'TRADE' | 'LIQUIDATION' | 'ADL' | 'SETTLEMENT' | null;
   readonly at?: string;
 }
