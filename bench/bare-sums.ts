@@ -9,7 +9,6 @@ import {
   HOLDINGS,
   POSITIONS,
   POSITION_AMOUNTS,
-  RULE_SET,
 } from '../src/risk/columns/columns.js';
 import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE } from '../src/risk/columns/curve-rows.js';
 
@@ -18,7 +17,7 @@ export function withoutBounds(columns: AccountColumns, units: Uint32Array, count
   const { words, halves, quietRanges } = columns.units;
   const { row: holdingRow, quantity: quantities } = columns.holdings;
   const { row: positionRow, amounts } = columns.positions;
-  const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, debtRate } = columns.rules;
+  const { liabilityTier, collateralPrice, collateralTier, collateralTiers, userCap, inCoins } = columns.rules;
   const { instrumentPrice, maintenanceTier, maintenanceTiers } = columns.rules;
   const { values: prices } = columns.rules.prices;
   let outside = 0;
@@ -27,7 +26,7 @@ export function withoutBounds(columns: AccountColumns, units: Uint32Array, count
     const word = unit * UNIT_WORDS;
     const half = unit * UNIT_HALVES;
     let balance = 0;
-    let debts = 0;
+    let maintenance = 0;
     const firstItem = words[word + FIRST_HOLDING] as number;
     const endOfHoldings = firstItem + (halves[half + HOLDINGS] as number);
     for (let item = firstItem; item < endOfHoldings; item++) {
@@ -36,7 +35,8 @@ export function withoutBounds(columns: AccountColumns, units: Uint32Array, count
       const price = prices[collateralPrice[row] as number] as number;
       if (quantity < 0) {
         balance += quantity * price;
-        debts -= quantity * price;
+        const rate = liabilityTier[row] === 0 ? 0 : (collateralTiers[(liabilityTier[row] as number) + 1] as number);
+        maintenance -= quantity * price * rate;
         continue;
       }
       const cap = userCap[row] as number;
@@ -48,7 +48,6 @@ export function withoutBounds(columns: AccountColumns, units: Uint32Array, count
       const value = (collateralTiers[tier + 1] as number) * amount + (collateralTiers[tier + 2] as number);
       balance += coins ? value * price : value;
     }
-    let maintenance = debts * (debtRate[halves[half + RULE_SET] as number] as number);
     const firstOpen = words[word + FIRST_POSITION] as number;
     const endOfPositions = firstOpen + (halves[half + POSITIONS] as number);
     for (let item = firstOpen; item < endOfPositions; item++) {

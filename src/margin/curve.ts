@@ -3,7 +3,7 @@
  * requires as maintenance margin (rules: 4). State, solvers, columns and guard rails all read tiers through here.
  */
 import { ONE, ZERO, min, type Decimal } from './decimal.js';
-import type { CollateralTable, CollateralTier, MaintenanceMethod, MaintenanceTier, Policy } from './model.js';
+import type { CollateralTable, CollateralTier, MaintenanceMethod, MaintenanceTier, Policy, TierUnit } from './model.js';
 
 /** A straight piece: y = slope x amount + intercept for floor <= amount < cap. Exact. */
 export interface Segment {
@@ -166,9 +166,56 @@ function withoutJumps(pieces: readonly Omit<Segment, 'intercept'>[]): Segment[] 
   });
 }
 
-// --- What debts require (rules: 4) ---
+// --- What debts require (rules: 18) ---
 
-/** A part of the value of debts, required as initial and as maintenance margin. All terms by debt add up here. */
-export function debtRate({ debtMarginRate }: Pick<Policy, 'debtMarginRate'>): Decimal {
-  return debtMarginRate;
+/** Margin required by the amount owed, without jumps. Amounts and margins are in value, or both in coins. */
+export interface LiabilityCurve {
+  readonly tierUnit: TierUnit;
+  readonly initial: readonly Segment[];
+  readonly maintenance: readonly Segment[];
+}
+
+const liabilityCurves = new WeakMap<Policy['liabilities'], Map<string, LiabilityCurve | null>>();
+const flatLiabilities = new WeakMap<Decimal, LiabilityCurve>();
+
+/** By which curve a debt in the asset is required; null: nothing is required for it. Remembered by the policy's tables. */
+export function liabilityCurve(
+  asset: string,
+  { liabilities, debtMarginRate }: Pick<Policy, 'liabilities' | 'debtMarginRate'>,
+): LiabilityCurve | null {
+  if (liabilities.length === 0) return debtMarginRate.isZero() ? null : flatLiability(debtMarginRate);
+  let known = liabilityCurves.get(liabilities);
+  if (known === undefined) liabilityCurves.set(liabilities, (known = new Map<string, LiabilityCurve | null>()));
+  let curve = known.get(asset);
+  if (curve === undefined) known.set(asset, (curve = curveOf(asset, liabilities)));
+  return curve;
+}
+
+/** What part of any debt in the asset is required as maintenance margin; null: the part depends on the amount. */
+export function flatLiabilityRate(
+  asset: string,
+  policy: Pick<Policy, 'liabilities' | 'debtMarginRate'>,
+): Decimal | null {
+  const curve = liabilityCurve(asset, policy);
+  if (curve === null) return ZERO;
+  const [first, next] = curve.maintenance;
+  return first === undefined || next !== undefined ? null : first.slope;
+}
+
+function curveOf(asset: string, tables: Policy['liabilities']): LiabilityCurve | null {
+  const table = tables.find((each) => each.asset === asset) ?? tables.find((each) => each.asset === null);
+  if (table === undefined) return null;
+  const along = (rate: 'initialRate' | 'maintenanceRate'): Segment[] =>
+    withoutJumps(table.tiers.map((tier) => ({ floor: tier.floor, cap: tier.cap, slope: tier[rate] })));
+  return { tierUnit: table.tierUnit, initial: along('initialRate'), maintenance: along('maintenanceRate') };
+}
+
+function flatLiability(rate: Decimal): LiabilityCurve {
+  let curve = flatLiabilities.get(rate);
+  if (curve === undefined) {
+    const segments = [{ floor: ZERO, cap: null, slope: rate, intercept: ZERO }];
+    curve = { tierUnit: 'QUOTE_VALUE', initial: segments, maintenance: segments };
+    flatLiabilities.set(rate, curve);
+  }
+  return curve;
 }

@@ -14,6 +14,8 @@ export type PositionSide = 'LONG' | 'SHORT';
 export type TradeSide = 'BUY' | 'SELL';
 export type TierUnit = 'QUOTE_VALUE' | 'QUANTITY';
 export type MaintenanceMethod = 'PROGRESSIVE' | 'FLAT';
+/** IN_FULL: beside the collateral. AS_EQUITY: with the balance of its settlement asset, through the tiers (rules: 17). */
+export type PnlCounts = 'IN_FULL' | 'AS_EQUITY';
 
 /** From calm to lost: a later status is worse (rules: 5). */
 export const MARGIN_STATUSES = ['NO_EXPOSURE', 'HEALTHY', 'WARNING', 'MARGIN_CALL', 'LIQUIDATION', 'UNPRICED'] as const;
@@ -100,13 +102,16 @@ export interface Policy {
   /** True: liquidated at the liquidation ratio already; false: only above it. */
   readonly liquidatesAtEquality: boolean;
   readonly maintenanceMethod: MaintenanceMethod;
+  readonly pnlCounts: PnlCounts;
   /** Added to the maintenance rate of every position. */
   readonly liquidationFeeRate: Decimal;
   readonly warningRatio: Decimal;
   readonly marginCallRatio: Decimal;
   readonly isolatedInMultiAsset: boolean;
-  /** Value of debts x this rate is required as initial and maintenance margin. */
+  /** Value of debts x this rate is required as initial and maintenance margin: the shortest form of `liabilities`. */
   readonly debtMarginRate: Decimal;
+  /** What debts require by their amount. Empty: as `debtMarginRate` says, which is 0 where there are some. */
+  readonly liabilities: readonly LiabilityTable[];
   readonly transferFloor: TransferFloor;
   readonly openOrders: OpenOrderRules;
   readonly interest: readonly InterestRule[];
@@ -136,6 +141,24 @@ export interface OpenOrderRules {
 
 export type OrderWeight = 'WORST_SIDE' | 'NONE';
 export type OpenLoss = 'INITIAL' | 'NONE';
+
+/** What is required for what is owed, progressively by the amount (rules: 18). */
+export interface LiabilityTable {
+  /** Null: of every asset that has no table of its own. */
+  readonly asset: string | null;
+  readonly tierUnit: TierUnit;
+  readonly tiers: readonly LiabilityTier[];
+}
+
+/** Tiers are contiguous from 0; above the last cap the last tier goes on. Floor and cap are in value or in coins. */
+export interface LiabilityTier {
+  readonly floor: Decimal;
+  /** Null: without end. */
+  readonly cap: Decimal | null;
+  /** From 0 on; maintenance at most initial x the liquidation ratio. */
+  readonly initialRate: Decimal;
+  readonly maintenanceRate: Decimal;
+}
 
 export interface InterestRule {
   readonly asset: string;

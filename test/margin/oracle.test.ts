@@ -69,7 +69,7 @@ describe(`the rules against the oracle, ${RUNS} portfolios`, () => {
         const { account, market, policy } = toMargin(portfolio);
         const report = assessMargin(account, market, policy);
         const state = stateOf(portfolio);
-        const available = minus(plus(state.initialCollateral, state.pnl), state.initialMargin);
+        const available = minus(plus(state.initialCollateral, state.pnlBeside), state.initialMargin);
         expect({
           status: report.status,
           wallet: toPlain(report.walletValue),

@@ -73,9 +73,10 @@ describe('a margin state', () => {
         expect(toPlain(sum(parts))).toBe(toPlain(report.collateralValue));
         const initial = report.collateral.map((each) => each.initialCollateralValue);
         expect(toPlain(sum(initial))).toBe(toPlain(report.initialCollateralValue));
-        for (const { quantity, value, collateralValue, initialCollateralValue, tiers } of report.collateral) {
+        for (const { equity, indexPrice, collateralValue, initialCollateralValue, tiers } of report.collateral) {
+          const value = indexPrice === null ? null : equity.times(indexPrice);
           // A haircut never shrinks a debt, and never adds to a holding.
-          if (quantity.lt(ZERO)) expect(collateralValue.eq(value ?? ZERO)).toBe(true);
+          if (equity.lt(ZERO)) expect(collateralValue.eq(value ?? ZERO)).toBe(true);
           else expect(collateralValue.eq(sum(tiers.map((tier) => tier.collateralValue)))).toBe(true);
           expect(collateralValue.lte(value ?? ZERO)).toBe(true);
           expect(initialCollateralValue.lte(collateralValue)).toBe(true);

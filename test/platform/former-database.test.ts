@@ -31,15 +31,20 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
     'liquidation_ratio',
     'transfer_floor',
     'open_orders',
+    'pnl_counts',
+    'liabilities',
   ],
   collateral_ratios: ['initial_tiers'],
   account_versions: ['written_by'],
   accounts: ['external_id', 'opened_collateral_mode', 'opened_position_mode'],
   fills: ['kind', 'fee_asset'],
-  index_quotes: ['dated_ahead'],
+  index_prices: ['unit'],
+  index_quotes: ['dated_ahead', 'unit'],
+  instruments: ['settlement_asset'],
   ledger_entries: ['instrument', 'fill_seq'],
   mark_prices: ['dated_ahead'],
   outbox: ['level', 'status'],
+  venues: ['unit', 'single_asset'],
 };
 
 /** Every row of every table, as JSON, but for the columns that were converted or added. */
@@ -120,8 +125,11 @@ it('answers what the former server answered', async () => {
   try {
     await app.app.services.loop.idle();
     const admin = await app.as('admin', 'ADMIN');
+    const shipped = (JSON.parse(answer) as Audited).venues.map(({ code }) => code);
     const told = (data: Audited): Audited => ({
       ...data,
+      // Venues that ship since are beside the others.
+      venues: data.venues.filter(({ code }) => shipped.includes(code)),
       auditLog: {
         nodes: data.auditLog.nodes.map((entry) => ({
           ...entry,
@@ -146,6 +154,7 @@ it('answers what the former server answered', async () => {
 
 interface Audited {
   readonly auditLog: { readonly nodes: readonly { readonly before: unknown; readonly after: unknown }[] };
+  readonly venues: readonly { readonly code: string }[];
 }
 
 /** The text, whatever the order of its keys. */

@@ -32,6 +32,12 @@ export class CollateralContribution {
   @Field(() => DecimalScalar, { description: 'In units of the asset; negative: owed.' })
   quantity!: Decimal;
 
+  @Field(() => DecimalScalar, {
+    description:
+      'What counts: the quantity, and where `pnlCounts` is AS_EQUITY the PnL settled in the asset. In units of the asset.',
+  })
+  equity!: Decimal;
+
   @Field(() => DecimalScalar, { nullable: true, description: "In the venue's unit. Null without a price." })
   indexPrice!: Decimal | null;
 
@@ -67,6 +73,20 @@ export class CollateralContributionResolver {
   @FieldResolver(() => Asset, { description: 'The asset that is held or owed.' })
   asset(@Root() contribution: Contribution, @Ctx() { rulebook }: Context): unknown {
     return rulebook.assets.get(contribution.asset);
+  }
+
+  @FieldResolver(() => DecimalScalar, {
+    description: "What a debt requires as initial margin, in the venue's unit; 0 for what is not owed. Rounded up.",
+  })
+  initialMargin(@Root() { initialMargin }: Contribution): Decimal {
+    return roundUp(initialMargin);
+  }
+
+  @FieldResolver(() => DecimalScalar, {
+    description: "What a debt requires as maintenance margin, in the venue's unit; 0 for what is not owed. Rounded up.",
+  })
+  maintenanceMargin(@Root() { maintenanceMargin }: Contribution): Decimal {
+    return roundUp(maintenanceMargin);
   }
 
   @FieldResolver(() => CollateralRatio, {
@@ -114,17 +134,24 @@ export class MarginSummary {
   @Field(() => DecimalScalar, { description: 'Of cross positions, at mark price; negative: a loss.' })
   unrealizedPnl!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'collateralValue + unrealizedPnl; may be negative.' })
+  @Field(() => DecimalScalar, {
+    description:
+      'collateralValue + unrealizedPnl, which is in collateralValue where `pnlCounts` is AS_EQUITY; may be negative.',
+  })
   marginBalance!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'What open positions need to be opened; rounded up.' })
+  @Field(() => DecimalScalar, { description: 'What open positions, orders and debts need to be opened; rounded up.' })
   initialMargin!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'What open positions need to be kept; rounded up.' })
+  @Field(() => DecimalScalar, { description: 'What open positions, orders and debts need to be kept; rounded up.' })
   maintenanceMargin!: Decimal;
 
+  @Field(() => DecimalScalar, { description: 'The part of maintenanceMargin that debts require; rounded up.' })
+  liabilityMargin!: Decimal;
+
   @Field(() => DecimalScalar, {
-    description: 'max(0, initialCollateralValue + unrealizedPnl - initialMargin); 0 while UNPRICED.',
+    description:
+      'max(0, initialCollateralValue + unrealizedPnl (as in marginBalance) - initialMargin); 0 while UNPRICED.',
   })
   availableMargin!: Decimal;
 
@@ -168,6 +195,7 @@ export function marginSummary({ account, report, policy, asOf }: MarginState): M
     marginBalance: report.marginBalance,
     initialMargin: roundUp(report.initialMargin),
     maintenanceMargin: roundUp(report.maintenanceMargin),
+    liabilityMargin: roundUp(report.liabilityMargin),
     availableMargin: report.availableMargin,
     marginRatio: report.marginRatio,
     healthFactor: report.healthFactor,

@@ -19,6 +19,7 @@ export const {
   TradeSide,
   TierUnit,
   MaintenanceMethod,
+  PnlCounts,
   LedgerKind,
   FillKind,
   RiskAlertKind,
@@ -83,6 +84,11 @@ register(TradeSide, 'TradeSide', 'The direction of a fill.', {
 register(TierUnit, 'TierUnit', 'What the floors and caps of collateral tiers are stated in.', {
   QUOTE_VALUE: "The value of the balance at index price, in the venue's unit.",
   QUANTITY: 'Coins.',
+});
+register(PnlCounts, 'PnlCounts', 'How unrealised PnL of cross positions counts in multi-asset mode.', {
+  IN_FULL: 'Beside the collateral: each gain and loss in full.',
+  AS_EQUITY:
+    'With the balance of the asset that it is settled in: what is left goes through the tiers, a negative sum counts in full.',
 });
 register(MaintenanceMethod, 'MaintenanceMethod', 'How maintenance margin follows from the tier of a notional.', {
   PROGRESSIVE: 'Notional x rate less the amount of the tier: continuous where tiers meet.',

@@ -5,6 +5,7 @@ import type { Decimal } from '../../margin/decimal.js';
 import { POLICY_PARAMETERS } from '../../policy/versions/policy-parameters.js';
 import type { PolicyVersion } from '../../policy/versions/policy-version.js';
 import type { Context } from '../execution/context.js';
+import { TierUnit } from '../types/enums.js';
 import { Node } from '../types/node.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 import { Asset } from './asset.js';
@@ -21,6 +22,42 @@ export class InterestRule {
 
   @Field(() => DecimalScalar, { description: 'In units of the asset, positive: no interest on a debt within it.' })
   freeThreshold!: Decimal;
+}
+
+@ObjectType({ description: 'A piece of what is owed, and what it requires.', simpleResolvers: true })
+export class LiabilityTier {
+  @Field(() => DecimalScalar, { description: 'Of the amount owed, in the unit of the table; included.' })
+  floor!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description: 'Not included. Null: without end. Above the last cap the last tier goes on.',
+  })
+  cap!: Decimal | null;
+
+  @Field(() => DecimalScalar, { description: 'Part of this piece that is required as initial margin; from 0.' })
+  initialRate!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'Part of this piece that is required as maintenance margin; from 0.' })
+  maintenanceRate!: Decimal;
+}
+
+@ObjectType({
+  description: 'What is required for debts in an asset, progressively by the amount.',
+  simpleResolvers: true,
+})
+export class LiabilityTable {
+  @Field(() => Asset, {
+    nullable: true,
+    description: 'The asset that is owed. Null: any that has no table of its own.',
+  })
+  asset!: unknown;
+
+  @Field(() => TierUnit, { description: 'What floors and caps are in.' })
+  tierUnit!: string;
+
+  @Field(() => [LiabilityTier], { description: 'Contiguous from 0.' })
+  tiers!: readonly LiabilityTier[];
 }
 
 @ObjectType({ description: 'When a debt in one asset is covered by selling others.', simpleResolvers: true })
@@ -87,6 +124,16 @@ for (const parameter of POLICY_PARAMETERS) {
 
 @Resolver(() => MarginPolicy)
 export class MarginPolicyResolver {
+  @FieldResolver(() => [LiabilityTable], {
+    description: 'What debts require beside the positions. Empty: `debtMarginRate` says it for every asset.',
+  })
+  liabilities(@Root() policy: PolicyVersion, @Ctx() { rulebook }: Context): LiabilityTable[] {
+    return policy.liabilities.map((table) => ({
+      ...table,
+      asset: table.asset === null ? null : rulebook.assets.get(table.asset),
+    }));
+  }
+
   @FieldResolver(() => [InterestRule], { description: 'One for each asset on whose debts interest is charged.' })
   interest(@Root() policy: PolicyVersion, @Ctx() { rulebook }: Context): InterestRule[] {
     return policy.interest.map((rule) => ({ ...rule, asset: rulebook.assets.get(rule.asset) }));

@@ -6,12 +6,14 @@
  */
 import { isolatedMarginBalance, type MarginReport, type PositionReport } from '../state/assess.js';
 import { indexPrice, pricedBy, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
-import { collateralCurve, countedAmount, debtRate, maintenanceCurve } from '../curve.js';
-import { ONE, ZERO, decimal, quotientDown, quotientUp, type Decimal } from '../decimal.js';
+import { collateralCurve, countedAmount, liabilityCurve, maintenanceCurve } from '../curve.js';
+import { ONE, ZERO, decimal, quotientDown, quotientUp, sum, type Decimal } from '../decimal.js';
 import type { Fraction } from '../fraction.js';
 import type { AccountState, MarginStatus, Market, Policy } from '../model.js';
 import { areBeside, orderSides, type OpenOrdersReport } from '../state/open-orders.js';
 import { inUnit } from '../state/settlement.js';
+import { isPnlEquity } from '../state/equity.js';
+import { equityPieces } from './equity-pieces.js';
 import { Piecewise } from './piecewise.js';
 
 export type NoLiquidationPrice = 'NO_EXPOSURE' | 'NOT_REACHABLE' | 'UNPRICED' | 'ALREADY_LIQUIDATABLE';
@@ -47,7 +49,8 @@ export function positionLiquidationPrice(
   if (reason !== null || position.markPrice === null) return none(reason ?? 'UNPRICED');
   if (position.marginMode === 'ISOLATED') {
     const line = surplusNow(isolatedMarginBalance(position), position.maintenanceMargin ?? ZERO, policy);
-    addPosition(line, position, [], policy);
+    addPnl(line, position, policy, ONE);
+    addRequirement(line, position, [], policy, ONE);
     return nearest(line, position.markPrice);
   }
   const moving = report.positions.filter(
@@ -99,15 +102,20 @@ function surplus(
   policy: Policy,
 ): Piecewise {
   const line = surplusNow(report.marginBalance, report.maintenanceMargin, policy);
-  for (const position of positions)
-    addPosition(line, position, report.openOrders, policy, position.settlementPrice?.price);
+  const isEquity = isPnlEquity(account.collateralMode, policy);
+  for (const position of positions) {
+    const rate = position.settlementPrice?.price ?? ONE;
+    if (!isEquity) addPnl(line, position, policy, rate);
+    addRequirement(line, position, report.openOrders, policy, rate);
+  }
+  if (isEquity) addEquities(line, positions, account, report, policy);
   if (priced === policy.unit) return line;
   for (const balance of report.collateral) {
     if (pricedBy(balance.asset, policy) === priced) addBalance(line, balance, account, policy);
   }
   const crossed = report.positions.filter(({ marginMode }) => marginMode === 'CROSS');
   for (const settled of [...crossed, ...report.openOrders]) {
-    if (pricedBy(settled.settlementAsset, policy) === priced) addSettled(line, settled, policy);
+    if (pricedBy(settled.settlementAsset, policy) === priced) addSettled(line, settled, isEquity, policy);
   }
   return line;
 }
@@ -118,49 +126,88 @@ function surplusNow(marginBalance: Decimal, maintenanceMargin: Decimal, { liquid
   return new Piecewise(marginBalance.times(numerator).minus(maintenanceMargin.times(denominator)));
 }
 
+/** Unrealised PnL in the line's own asset, by its weight, when the mark is multiplied by t. */
+function addPnl(line: Piecewise, { side, notional }: PositionReport, policy: Policy, rate: Decimal): void {
+  if (notional === null) return;
+  const moving = side === 'LONG' ? notional : notional.negated();
+  line.addProportional(moving.times(policy.liquidationRatio.numerator.times(rate)));
+}
+
 /**
- * Unrealised PnL less maintenance margin, each by its weight, when the mark is multiplied by t. Resting orders, where they
+ * Maintenance margin by its weight, against the account, when the mark is multiplied by t. Resting orders, where they
  * count for maintenance, keep their notionals: they are stated at limit prices.
  *
  * @param rate what the line is in, for one of the quote asset: the line of an isolated position is in that itself
  */
-function addPosition(
+function addRequirement(
   line: Piecewise,
   position: PositionReport,
   openOrders: readonly OpenOrdersReport[],
   policy: Policy,
-  rate: Decimal = ONE,
+  rate: Decimal,
 ): void {
   const { instrument, side, notional } = position;
   const tiers = policy.instruments.get(instrument)?.tiers;
   if (notional === null || tiers === undefined) return;
-  const { numerator, denominator } = policy.liquidationRatio;
-  line.addProportional((side === 'LONG' ? notional : notional.negated()).times(numerator.times(rate)));
-  const [curve, weight] = [maintenanceCurve(tiers, policy), denominator.times(rate).negated()];
+  const [curve, weight] = [maintenanceCurve(tiers, policy), policy.liquidationRatio.denominator.times(rate).negated()];
   const count = policy.openOrders.maintenance === 'WORST_SIDE';
   const orders = count ? openOrders.find((each) => areBeside(each, position)) : undefined;
   if (orders === undefined) line.addCurve(curve, notional, weight);
   else line.addWorstSide(curve, notional, orderSides(orders, side), weight);
 }
 
-/** The same parts, and what orders require, when the index of the settlement asset is multiplied by t and the mark stays. */
-function addSettled(line: Piecewise, settled: PositionReport | OpenOrdersReport, policy: Policy): void {
+/**
+ * What counts of the assets in which the positions are settled, less what debts in them require, when the marks are
+ * multiplied by t and PnL counts as equity (rules: 17).
+ */
+function addEquities(
+  line: Piecewise,
+  positions: readonly PositionReport[],
+  account: AccountState,
+  report: MarginReport,
+  policy: Policy,
+): void {
+  for (const asset of new Set(positions.map(({ settlementAsset }) => settlementAsset))) {
+    const settled = positions.filter(({ settlementAsset }) => settlementAsset === asset);
+    const price = settled[0]?.settlementPrice?.price;
+    if (price === undefined) continue;
+    const equity = report.collateral.find((balance) => balance.asset === asset)?.equity ?? ZERO;
+    const notionals = settled.map(({ side, notional }) => (side === 'LONG' ? notional : notional?.negated()) ?? ZERO);
+    const moving = sum(notionals).times(price);
+    const still = equity.times(price).minus(moving);
+    line.addAffine(equityPieces(asset, price, account.collateralMode, policy), still, moving);
+  }
+}
+
+/** PnL, unless it is part of an equity, and what positions and orders require, when the index of the settlement asset is multiplied by t. */
+function addSettled(
+  line: Piecewise,
+  settled: PositionReport | OpenOrdersReport,
+  isEquity: boolean,
+  policy: Policy,
+): void {
   const { maintenanceMargin, settlementPrice } = settled;
   const { numerator, denominator } = policy.liquidationRatio;
-  const pnl = 'unrealizedPnl' in settled ? inUnit(settled.unrealizedPnl, settlementPrice) : ZERO;
+  const pnl = 'unrealizedPnl' in settled && !isEquity ? inUnit(settled.unrealizedPnl, settlementPrice) : ZERO;
   line.addProportional(pnl.times(numerator).minus(inUnit(maintenanceMargin, settlementPrice).times(denominator)));
 }
 
 /** What a balance counts, less the margin asked for a debt, by their weights, when its index price is multiplied by t. */
 function addBalance(line: Piecewise, balance: CollateralContribution, account: AccountState, policy: Policy): void {
-  const { asset, quantity, indexPrice: price, collateralValue } = balance;
+  const { asset, equity, indexPrice: price, collateralValue } = balance;
   if (price === null) return;
   const { numerator, denominator } = policy.liquidationRatio;
-  if (quantity.lt(ZERO)) {
-    return line.addProportional(collateralValue.times(debtRate(policy).times(denominator).plus(numerator)));
+  if (equity.lt(ZERO)) {
+    line.addProportional(collateralValue.times(numerator));
+    const curve = liabilityCurve(asset, policy);
+    if (curve === null) return;
+    // Tiers in coins do not bend when the price moves.
+    if (curve.tierUnit === 'QUANTITY')
+      return line.addProportional(balance.maintenanceMargin.times(denominator).negated());
+    return line.addCurve(curve.maintenance, collateralValue.negated(), denominator.negated());
   }
   const table = collateralTableOf(asset, account.collateralMode, policy);
-  const amount = table === null ? ZERO : countedAmount(quantity, price, table);
+  const amount = table === null ? ZERO : countedAmount(equity, price, table);
   // Tiers in coins do not bend when the price moves; nothing counted stays nothing.
   if (table === null || table.tierUnit === 'QUANTITY' || amount.isZero()) {
     return line.addProportional(collateralValue.times(numerator));

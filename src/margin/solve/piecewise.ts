@@ -6,9 +6,11 @@
 import { pieceAt, type Segment } from '../curve.js';
 import { ONE, ZERO, type Decimal } from '../decimal.js';
 import { Fraction, WHOLE } from '../fraction.js';
+import type { RealPiece } from './equity-pieces.js';
 import type { OrderSides } from '../state/open-orders.js';
 
 const HERE: Fraction = WHOLE;
+const NOWHERE: Fraction = Fraction.of(ZERO);
 
 /** slope x t + intercept */
 interface Line {
@@ -76,6 +78,31 @@ export class Piecewise {
       const kinks = index > here ? this.kinksAbove : this.kinksBelow;
       const intercept = piece.intercept.minus(before.intercept).times(weight);
       kinks.push({ at: piece.from, slope: slope.minus(before.slope.times(weight)), intercept });
+    });
+  }
+
+  /**
+   * A part that is a continuous function of still + moving x t, which may be below 0.
+   *
+   * @param pieces in rising order; the first one has no beginning
+   */
+  addAffine(pieces: readonly RealPiece[], still: Decimal, moving: Decimal): void {
+    if (moving.isZero()) return;
+    const rises = moving.gt(ZERO);
+    const now = still.plus(moving);
+    // The piece into which a larger t leads.
+    const here = pieces.findLastIndex(({ from }) => from === null || (rises ? from.lte(now) : from.lt(now)));
+    this.slope = this.slope.plus((pieces[here]?.slope ?? ZERO).times(moving));
+    pieces.forEach(({ from, ...piece }, index) => {
+      const before = pieces[index - 1];
+      if (from === null || before === undefined) return;
+      const at = rises ? new Fraction(from.minus(still), moving) : new Fraction(still.minus(from), moving.negated());
+      if (at.cmp(NOWHERE) <= 0) return;
+      const change = { slope: piece.slope.minus(before.slope), intercept: piece.intercept.minus(before.intercept) };
+      const slope = change.slope.times(moving);
+      const intercept = change.slope.times(still).plus(change.intercept);
+      const kinks = at.cmp(HERE) > 0 ? this.kinksAbove : this.kinksBelow;
+      kinks.push(rises ? { at, slope, intercept } : { at, slope: slope.negated(), intercept: intercept.negated() });
     });
   }
 

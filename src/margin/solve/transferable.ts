@@ -4,7 +4,7 @@
 import { assessMargin, staleSymbolsOf, type MarginReport } from '../state/assess.js';
 import { inUnit } from '../state/settlement.js';
 import { balanceOf } from '../state/account.js';
-import { collateralTableOf, type CollateralContribution } from '../state/collateral.js';
+import { collateralTableOf, initialValueOf, type CollateralContribution } from '../state/collateral.js';
 import { collateralCurve, initialTable, unitValue, valueAt } from '../curve.js';
 import { ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
 import { type AccountState, type CollateralMode, type CollateralTable, type Market, type Policy } from '../model.js';
@@ -12,7 +12,8 @@ import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 
 /**
  * The largest quantity of the asset that can be taken out, rounded down at 18 digits (rules: 8). With it gone, initial
- * collateral + min(0, PnL of cross positions) still covers what must stay: unrealised profit cannot leave. Positive balances
+ * collateral + min(0, PnL of cross positions) still covers what must stay: unrealised profit cannot leave. Where PnL counts
+ * as equity, each asset counts with its own loss, and at most what that leaves can go (rules: 17). Positive balances
  * with a stale price count 0. 0 when that fails already, when the asset is not transferable, when it is stale itself and
  * something must stay, and when a debt, a cross position or what orders require is stale or unpriced.
  *
@@ -28,7 +29,8 @@ export function maxTransferable(asset: string, account: AccountState, market: Ma
   if (leavesFreely(asset, account, policy)) return owes(report) || report.status === 'LIQUIDATION' ? ZERO : balance;
   if (staleLiabilities(report).length > 0) return ZERO;
   if (isStale(asset, report) && !mustStay(report, policy).isZero()) return ZERO;
-  return covered(asset, balance, freshOnly(report), report, account.collateralMode, policy);
+  const counted = freshOnly(withoutProfit(report, account.collateralMode, policy));
+  return covered(asset, balance, counted, report, account.collateralMode, policy);
 }
 
 /**
@@ -95,14 +97,29 @@ function isStale(asset: string, { collateral }: MarginReport): boolean {
   return collateral.some((balance) => balance.asset === asset && balance.stale);
 }
 
-/** The report's contributions, of which positive ones with a stale price count 0. */
-function freshOnly({ collateral }: MarginReport): readonly Counted[] {
-  return collateral.map((balance) =>
-    balance.stale && balance.quantity.gt(ZERO) ? { ...balance, initialCollateralValue: ZERO } : balance,
-  );
+/** What counts of an asset while unrealised profit stays behind, and how much of it is there. */
+interface Counted extends Pick<CollateralContribution, 'asset' | 'indexPrice' | 'stale'> {
+  /** The balance; where PnL counts as equity, less the loss that is settled in the asset (rules: 17). */
+  readonly quantity: Decimal;
+  readonly value: Decimal;
 }
 
-type Counted = Pick<CollateralContribution, 'asset' | 'indexPrice' | 'initialCollateralValue'>;
+/** What counts when something is taken out, without unrealised profit (rules: 8). */
+function withoutProfit({ collateral }: MarginReport, mode: CollateralMode, policy: Policy): readonly Counted[] {
+  return collateral.map((each) => {
+    const { asset, indexPrice, stale } = each;
+    if (each.equity === each.quantity || indexPrice === null) {
+      return { asset, indexPrice, stale, quantity: each.quantity, value: each.initialCollateralValue };
+    }
+    const quantity = min(each.quantity, each.equity);
+    return { asset, indexPrice, stale, quantity, value: initialValueOf(asset, quantity, indexPrice, mode, policy) };
+  });
+}
+
+/** The same, of which positive amounts with a stale price count 0. */
+function freshOnly(counted: readonly Counted[]): readonly Counted[] {
+  return counted.map((each) => (each.stale && each.quantity.gt(ZERO) ? { ...each, value: ZERO } : each));
+}
 
 /** How much of the balance can go, while the rest of what is counted covers what must stay. */
 function covered(
@@ -114,14 +131,17 @@ function covered(
   policy: Policy,
 ): Decimal {
   const own = counted.find((contribution) => contribution.asset === asset);
-  const ownValue = own?.initialCollateralValue ?? ZERO;
-  const collateral = sum(counted.map(({ initialCollateralValue }) => initialCollateralValue));
-  const others = collateral.minus(ownValue).plus(min(ZERO, report.unrealizedPnl));
+  const ownValue = own?.value ?? ZERO;
+  const others = sum(counted.map(({ value }) => value))
+    .minus(ownValue)
+    .plus(min(ZERO, report.pnlBeside));
   const needed = mustStay(report, policy).minus(others);
-  if (!needed.gt(ZERO)) return balance;
+  // Where PnL counts as equity, what leaves makes no debt of a loss.
+  const quantity = min(balance, max(ZERO, own?.quantity ?? balance));
+  if (!needed.gt(ZERO)) return quantity;
   const table = collateralTableOf(asset, mode, policy);
   if (ownValue.lt(needed) || own === undefined || own.indexPrice === null || table === null) return ZERO;
-  return beyond(needed, balance, own.indexPrice, initialTable(table));
+  return beyond(needed, quantity, own.indexPrice, initialTable(table));
 }
 
 /** Symbols whose fresh price would let the refused quantity go, as far as prices are why it may not; by code point. */
@@ -137,10 +157,9 @@ function lackingPrices(
   if (leavesFreely(asset, account, policy)) return [];
   const liabilities = staleLiabilities(report);
   if (liabilities.length > 0) return [...new Set(liabilities)].sort();
-  if (quantity.gt(covered(asset, balance, report.collateral, report, account.collateralMode, policy))) return [];
-  const missing = report.collateral.filter(
-    (each) => each.stale && (each.asset === asset || !each.initialCollateralValue.isZero()),
-  );
+  const counted = withoutProfit(report, account.collateralMode, policy);
+  if (quantity.gt(covered(asset, balance, counted, report, account.collateralMode, policy))) return [];
+  const missing = counted.filter((each) => each.stale && (each.asset === asset || !each.value.isZero()));
   return missing.map((each) => each.asset).sort();
 }
 

@@ -3,7 +3,6 @@
  * `assessMargin`, so that there is one number and never two.
  */
 import { assessBalance, countsUnpricedAbove, type CollateralContribution } from './collateral.js';
-import { debtRate } from '../curve.js';
 import { ZERO, max, quotientDown, type Decimal } from '../decimal.js';
 import {
   UNIT_PRICE,
@@ -14,6 +13,7 @@ import {
   type PositionState,
   type PriceState,
 } from '../model.js';
+import { equityPnl, isPnlEquity, withPnl } from './equity.js';
 import { requiredByOrders, type OpenOrdersReport } from './open-orders.js';
 import { requirement, type Requirement } from './requirement.js';
 import { inUnit, settlementPriceOf } from './settlement.js';
@@ -31,7 +31,9 @@ export interface MarginReport {
   readonly initialCollateralValue: Decimal;
   /** Of cross positions, at mark price and at the index of their settlement assets. */
   readonly unrealizedPnl: Decimal;
-  /** collateralValue + unrealizedPnl. */
+  /** The part of it that counts beside the collateral: all of it, or nothing where it counts as equity (rules: 17). */
+  readonly pnlBeside: Decimal;
+  /** collateralValue + pnlBeside. */
   readonly marginBalance: Decimal;
   /**
    * The sum of what each cross position needs (each rounded up at 18 digits in its quote asset), of what resting orders
@@ -39,9 +41,11 @@ export interface MarginReport {
    */
   readonly initialMargin: Decimal;
   readonly maintenanceMargin: Decimal;
+  /** The part of the maintenance margin that debts require (rules: 18). */
+  readonly liabilityMargin: Decimal;
   /** The part of initialMargin that resting orders need, those beside isolated positions included. */
   readonly openOrderInitialMargin: Decimal;
-  /** max(0, initialCollateralValue + unrealizedPnl - initialMargin); 0 while UNPRICED. */
+  /** max(0, initialCollateralValue + pnlBeside - initialMargin); 0 while UNPRICED. */
   readonly availableMargin: Decimal;
   /** Rounded up at 18 digits; null: see `marginRatio`, and while UNPRICED. */
   readonly marginRatio: Decimal | null;
@@ -84,51 +88,121 @@ export interface PositionReport extends PositionState {
  * @throws RangeError when the instrument of a position has no tiers
  */
 export function assessMargin(account: AccountState, market: Market, policy: Policy): MarginReport {
-  const unpriced = new Set<string>();
-  const stale = new Set<string>();
+  const crossed = assessPositions(account, market, policy);
+  const orders = requiredByOrders(account.openOrders, crossed.positions, market, policy);
+  const held = assessBalances(account, equityPnl(account, crossed.positions, policy), market, policy);
+  const initialMargin = held.initialMargin.plus(crossed.initialMargin).plus(orders.initialMargin);
+  const maintenanceMargin = held.maintenanceMargin.plus(crossed.maintenanceMargin).plus(orders.maintenanceMargin);
+  const pnlBeside = isPnlEquity(account.collateralMode, policy) ? ZERO : crossed.unrealizedPnl;
+  const marginBalance = held.collateralValue.plus(pnlBeside);
+  const priced = statusOf(marginBalance, maintenanceMargin, policy);
+  const unknown = crossed.unknown || held.unknown || orders.unpriced.length > 0;
+  const status = unknown ? 'UNPRICED' : held.lowerBound ? statusOfLowerBound(priced) : priced;
+  const known = status !== 'UNPRICED';
+  const ratio = known ? marginRatio(marginBalance, maintenanceMargin) : null;
+  return {
+    status,
+    walletValue: held.walletValue,
+    collateralValue: held.collateralValue,
+    initialCollateralValue: held.initialCollateralValue,
+    unrealizedPnl: crossed.unrealizedPnl,
+    pnlBeside,
+    marginBalance,
+    initialMargin,
+    maintenanceMargin,
+    liabilityMargin: held.maintenanceMargin,
+    openOrderInitialMargin: orders.initialMargin,
+    availableMargin: known ? max(ZERO, held.initialCollateralValue.plus(pnlBeside).minus(initialMargin)) : ZERO,
+    marginRatio: ratio,
+    healthFactor: known ? healthFactor(marginBalance, maintenanceMargin) : null,
+    collateral: held.collateral,
+    positions: crossed.positions.map((position) =>
+      position.marginMode === 'CROSS' ? { ...position, status, marginRatio: ratio } : position,
+    ),
+    openOrders: orders.openOrders,
+    unpriced: inOrder(held.unpriced, crossed.unpriced, orders.unpriced),
+    stale: inOrder(held.stale, crossed.stale, orders.stale),
+  };
+}
 
-  let walletValue = ZERO;
-  let collateralValue = ZERO;
-  let initialCollateralValue = ZERO;
-  let debts = ZERO;
-  /** A debt, a cross position or what orders require has no price: nothing can be promised. */
-  let unknown = false;
+/** What balances add up to. */
+interface BalanceSums {
+  readonly collateral: readonly CollateralContribution[];
+  readonly walletValue: Decimal;
+  readonly collateralValue: Decimal;
+  readonly initialCollateralValue: Decimal;
+  /** What debts require. */
+  readonly initialMargin: Decimal;
+  readonly maintenanceMargin: Decimal;
+  /** A debt has no price: nothing can be promised. */
+  readonly unknown: boolean;
   /** A positive balance that would count for more than 0 has no price: the margin balance is a lower bound. */
-  let lowerBound = false;
+  readonly lowerBound: boolean;
+  readonly unpriced: readonly string[];
+  readonly stale: readonly string[];
+}
+
+function assessBalances(
+  { balances, collateralMode }: AccountState,
+  pnl: ReadonlyMap<string, Decimal>,
+  market: Market,
+  policy: Policy,
+): BalanceSums {
+  let [walletValue, collateralValue, initialCollateralValue] = [ZERO, ZERO, ZERO];
+  let [initialMargin, maintenanceMargin] = [ZERO, ZERO];
+  let [unknown, lowerBound] = [false, false];
+  const [unpriced, stale]: [string[], string[]] = [[], []];
   const collateral: CollateralContribution[] = [];
-  for (const balance of account.balances) {
-    if (balance.quantity.isZero()) continue;
-    const contribution = assessBalance(balance, account.collateralMode, market, policy);
+  for (const balance of withPnl(balances, pnl)) {
+    const own = pnl.get(balance.asset) ?? ZERO;
+    if (balance.quantity.isZero() && own.isZero()) continue;
+    const contribution = assessBalance(balance, collateralMode, market, policy, own);
     collateral.push(contribution);
-    if (contribution.stale) stale.add(balance.asset);
+    if (contribution.stale) stale.push(balance.asset);
     if (contribution.value === null) {
-      unpriced.add(balance.asset);
+      unpriced.push(balance.asset);
       if (balance.quantity.isNegative()) unknown = true;
-      else if (isAbove(balance.quantity, countsUnpricedAbove(balance.asset, account.collateralMode, policy))) {
-        lowerBound = true;
-      }
+      else lowerBound ||= isAbove(balance.quantity, countsUnpricedAbove(balance.asset, collateralMode, policy));
       continue;
     }
     walletValue = walletValue.plus(contribution.value);
     collateralValue = collateralValue.plus(contribution.collateralValue);
     initialCollateralValue = initialCollateralValue.plus(contribution.initialCollateralValue);
-    if (balance.quantity.isNegative()) debts = debts.minus(contribution.value);
+    initialMargin = initialMargin.plus(contribution.initialMargin);
+    maintenanceMargin = maintenanceMargin.plus(contribution.maintenanceMargin);
   }
+  return {
+    ...{ collateral, walletValue, collateralValue, initialCollateralValue, initialMargin, maintenanceMargin },
+    ...{ unknown, lowerBound, unpriced, stale },
+  };
+}
 
-  const debtMargin = debts.times(debtRate(policy));
-  let unrealizedPnl = ZERO;
-  let initialMargin = debtMargin;
-  let maintenanceMargin = debtMargin;
+/** What positions add up to; isolated ones are only listed. */
+interface PositionSums {
+  readonly positions: readonly PositionReport[];
+  readonly unrealizedPnl: Decimal;
+  readonly initialMargin: Decimal;
+  readonly maintenanceMargin: Decimal;
+  /** A cross position has no price: nothing can be promised. */
+  readonly unknown: boolean;
+  readonly unpriced: readonly string[];
+  readonly stale: readonly string[];
+}
+
+function assessPositions(account: AccountState, market: Market, policy: Policy): PositionSums {
+  let [unrealizedPnl, initialMargin, maintenanceMargin] = [ZERO, ZERO, ZERO];
+  let unknown = false;
+  const [unpriced, stale]: [string[], string[]] = [[], []];
   const positions: PositionReport[] = [];
   for (const position of account.positions) {
     const report = assessPosition(position, market, policy);
     positions.push(report);
     const { settlementPrice } = report;
-    if (settlementPrice === null) unpriced.add(report.settlementAsset);
-    else if (report.notional === null) unpriced.add(position.instrument);
-    if (report.isMarkStale) stale.add(position.instrument);
+    if (settlementPrice === null) unpriced.push(report.settlementAsset);
+    else if (report.notional === null) unpriced.push(position.instrument);
+    if (report.isMarkStale) stale.push(position.instrument);
     if (position.marginMode === 'ISOLATED') continue;
-    if (settlementPrice?.stale === true) stale.add(report.settlementAsset);
+    if (settlementPrice?.stale === true) stale.push(report.settlementAsset);
     if (settlementPrice === null || report.unrealizedPnl === null) {
       unknown = true;
       continue;
@@ -137,42 +211,13 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     initialMargin = initialMargin.plus(inUnit(report.initialMargin, settlementPrice));
     maintenanceMargin = maintenanceMargin.plus(inUnit(report.maintenanceMargin, settlementPrice));
   }
+  return { positions, unrealizedPnl, initialMargin, maintenanceMargin, unknown, unpriced, stale };
+}
 
-  const orders = requiredByOrders(account.openOrders, positions, market, policy);
-  if (orders.openOrders.length > 0) {
-    initialMargin = initialMargin.plus(orders.initialMargin);
-    maintenanceMargin = maintenanceMargin.plus(orders.maintenanceMargin);
-    for (const symbol of orders.stale) stale.add(symbol);
-    for (const symbol of orders.unpriced) unpriced.add(symbol);
-    unknown ||= orders.unpriced.length > 0;
-  }
-
-  const marginBalance = collateralValue.plus(unrealizedPnl);
-  const priced = statusOf(marginBalance, maintenanceMargin, policy);
-  const status = unknown ? 'UNPRICED' : lowerBound ? statusOfLowerBound(priced) : priced;
-  const known = status !== 'UNPRICED';
-  const ratio = known ? marginRatio(marginBalance, maintenanceMargin) : null;
-  return {
-    status,
-    walletValue,
-    collateralValue,
-    initialCollateralValue,
-    unrealizedPnl,
-    marginBalance,
-    initialMargin,
-    maintenanceMargin,
-    openOrderInitialMargin: orders.initialMargin,
-    availableMargin: known ? max(ZERO, initialCollateralValue.plus(unrealizedPnl).minus(initialMargin)) : ZERO,
-    marginRatio: ratio,
-    healthFactor: known ? healthFactor(marginBalance, maintenanceMargin) : null,
-    collateral,
-    positions: positions.map((position) =>
-      position.marginMode === 'CROSS' ? { ...position, status, marginRatio: ratio } : position,
-    ),
-    openOrders: orders.openOrders,
-    unpriced: [...unpriced].sort(),
-    stale: [...stale].sort(),
-  };
+/** Distinct, by code point. */
+function inOrder(...lists: readonly (readonly string[])[]): readonly string[] {
+  const all = lists.flat();
+  return all.length < 2 ? all : [...new Set(all)].sort();
 }
 
 function isAbove(quantity: Decimal, threshold: Decimal | null): boolean {
@@ -198,12 +243,12 @@ export function worstStatus(report: MarginReport): MarginStatus {
   return worst;
 }
 
-/** What covers the initial margin of the cross account: initial collateral + PnL, in the unit, exact (rules: 5). */
+/** What covers the initial margin of the cross account: initial collateral and PnL, in the unit, exact (rules: 5). */
 export function initialMarginBalance({
   initialCollateralValue,
-  unrealizedPnl,
-}: Pick<MarginReport, 'initialCollateralValue' | 'unrealizedPnl'>): Decimal {
-  return initialCollateralValue.plus(unrealizedPnl);
+  pnlBeside,
+}: Pick<MarginReport, 'initialCollateralValue' | 'pnlBeside'>): Decimal {
+  return initialCollateralValue.plus(pnlBeside);
 }
 
 /** What an isolated position stands by, in its settlement asset, exact (rules: 6). While unpriced its PnL counts 0. */

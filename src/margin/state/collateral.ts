@@ -11,6 +11,7 @@ import {
   unitValue,
   valueAt,
 } from '../curve.js';
+import { requirementOfDebt } from './liability.js';
 import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
 import {
   UNIT_PRICE,
@@ -28,16 +29,21 @@ export interface CollateralContribution {
   readonly asset: string;
   /** Negative: owed. */
   readonly quantity: Decimal;
+  /** What counts: the quantity, and PnL settled in the asset where that counts as equity (rules: 17). */
+  readonly equity: Decimal;
   /** Null when the asset never had a price. */
   readonly indexPrice: Decimal | null;
   readonly stale: boolean;
-  /** Null when the asset never had a price. */
+  /** Of the quantity. Null when the asset never had a price. */
   readonly value: Decimal | null;
   /** Coins above a cap, which count nothing; rounded down at 18 digits where a cap is stated in value. */
   readonly uncountedQuantity: Decimal;
   readonly collateralValue: Decimal;
   /** What counts of it when something is to be opened or taken out; at most `collateralValue`. */
   readonly initialCollateralValue: Decimal;
+  /** What a debt requires (rules: 18); 0 for what is not owed, and without a price. */
+  readonly initialMargin: Decimal;
+  readonly maintenanceMargin: Decimal;
   /** The tiers that the balance reaches into; none for a debt and for what does not count. */
   readonly tiers: readonly TierContribution[];
   /** The version of the ratio that was applied; null where none was. */
@@ -86,29 +92,39 @@ export function countsUnpricedAbove(asset: string, mode: CollateralMode, policy:
 /**
  * What one balance counts, in the venue's unit, exact (rules: 3). A debt counts in full in either mode: a haircut never shrinks a
  * liability. Without a price the value is null and nothing counts; `assessMargin` draws the conclusion.
+ *
+ * @param pnl settled in the asset, in units of it, where it counts as equity (rules: 17)
  */
 export function assessBalance(
   balance: BalanceState,
   mode: CollateralMode,
   market: Market,
   policy: Policy,
+  pnl: Decimal = ZERO,
 ): CollateralContribution {
   const { asset, quantity } = balance;
+  const equity = pnl === ZERO ? quantity : quantity.plus(pnl);
   const price = indexPrice(asset, market, policy);
-  const value = price === null ? null : quantity.times(price.price);
-  const table = price === null || quantity.lt(ZERO) ? null : collateralTableOf(asset, mode, policy);
-  const tiers = price === null || table === null ? [] : throughTiers(quantity, price.price, table);
-  const collateralValue = value !== null && value.lt(ZERO) ? value : sum(tiers.map((tier) => tier.collateralValue));
+  const isOwed = equity.lt(ZERO);
+  const table = price === null || isOwed ? null : collateralTableOf(asset, mode, policy);
+  const tiers = price === null || table === null ? [] : throughTiers(equity, price.price, table);
+  const collateralValue =
+    price !== null && isOwed ? equity.times(price.price) : sum(tiers.map((tier) => tier.collateralValue));
   const hasInitial = price !== null && table?.initialTiers != null;
+  const owed = price === null || !isOwed ? ZERO : equity.negated();
+  const needed = requirementOfDebt(asset, owed, price === null ? ZERO : price.price, policy);
   return {
     asset,
     quantity,
+    equity,
     indexPrice: price === null ? null : price.price,
     stale: price !== null && price.stale,
-    value,
-    uncountedQuantity: price === null || table === null ? ZERO : uncounted(quantity, price.price, table),
+    value: price === null ? null : quantity.times(price.price),
+    uncountedQuantity: price === null || table === null ? ZERO : uncounted(equity, price.price, table),
     collateralValue,
-    initialCollateralValue: hasInitial ? valueThrough(quantity, price.price, initialTable(table)) : collateralValue,
+    initialCollateralValue: hasInitial ? valueThrough(equity, price.price, initialTable(table)) : collateralValue,
+    initialMargin: needed.initialMargin,
+    maintenanceMargin: needed.maintenanceMargin,
     tiers,
     tableId: table === null || table === AT_PAR ? null : table.id,
   };
@@ -128,6 +144,22 @@ function throughTiers(quantity: Decimal, price: Decimal, table: CollateralTable)
     parts.push({ floor, cap, ratio, value, collateralValue: value.times(ratio) });
   }
   return parts;
+}
+
+/**
+ * What a quantity counts when something is to be opened or taken out, in the venue's unit, exact (rules: 3); negative:
+ * owed, and in full.
+ */
+export function initialValueOf(
+  asset: string,
+  quantity: Decimal,
+  price: Decimal,
+  mode: CollateralMode,
+  policy: Policy,
+): Decimal {
+  if (quantity.lt(ZERO)) return quantity.times(price);
+  const table = collateralTableOf(asset, mode, policy);
+  return table === null ? ZERO : valueThrough(quantity, price, initialTable(table));
 }
 
 /** What a positive quantity counts by a table, in the venue's unit, exact. */

@@ -5,6 +5,7 @@ import type {
   AutoExchangeThreshold,
   CollateralTier,
   InterestRule,
+  LiabilityTable,
   MaintenanceTier,
   TierUnit,
 } from '../../margin/model.js';
@@ -49,6 +50,7 @@ export interface Version {
 }
 
 export interface PolicyData extends Version, PolicyParameters, GuardRails {
+  readonly liabilities: readonly LiabilityTable[];
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
 }

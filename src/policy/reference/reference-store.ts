@@ -7,6 +7,7 @@ import { readDatabaseClock } from '../../platform/clock.js';
 import { transact, type Database, type Transaction } from '../../platform/database/database.js';
 import { uuidv7 } from '../../platform/ids.js';
 import { readReferenceMark } from '../rulebook/reference-rows.js';
+import { liabilitiesRow } from '../versions/liabilities.js';
 import { parameterRow } from '../versions/policy-parameters.js';
 import { initialTiersRow } from '../versions/ratio-store.js';
 import { ReferenceDataError } from './reference-json.js';
@@ -77,9 +78,10 @@ async function storePolicies(tx: Transaction, venues: readonly VenueData[], crea
     policies.filter((policy) => isNew(code, policy)).map((policy) => ({ venueCode: code, ...policy })),
   );
   await tx.marginPolicy.createMany({
-    data: added.map(({ interest: _, autoExchange: __, ...policy }) => ({
+    data: added.map(({ interest: _, autoExchange: __, liabilities, ...policy }) => ({
       ...policy,
       ...parameterRow(policy),
+      liabilities: liabilitiesRow(liabilities),
       id: uuidv7(),
       createdAt,
       guardMaxStep: toPlain(policy.guardMaxStep),

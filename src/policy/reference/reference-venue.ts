@@ -1,7 +1,13 @@
 /** One venue's file: its policies, instruments and collateral ratios. Versions are counted in the order of the file. */
 import { flatRatio } from '../../margin/curve.js';
 import type { Decimal } from '../../margin/decimal.js';
-import { COMMON_UNIT, type CollateralTier, type MaintenanceMethod } from '../../margin/model.js';
+import {
+  COMMON_UNIT,
+  type CollateralTier,
+  type LiabilityTable,
+  type LiabilityTier,
+  type MaintenanceMethod,
+} from '../../margin/model.js';
 import {
   POLICY_PARAMETERS,
   contradictionIn,
@@ -12,7 +18,7 @@ import { ratioKey } from '../versions/ratio-version.js';
 import { inForce } from '../versions/rule-version.js';
 import type { JsonValue } from './reference-json.js';
 import type { PolicyData, RatioData, VenueData } from './reference-model.js';
-import { collateralTierProblems, problemOfInitialTiers } from '../versions/tiers.js';
+import { collateralTierProblems, liabilityTierProblems, problemOfInitialTiers } from '../versions/tiers.js';
 import { readInstrument, readParities } from './reference-instrument.js';
 import {
   VERSION_FIELDS,
@@ -71,16 +77,18 @@ function readPolicy(file: JsonValue, known: KnownCodes): Omit<PolicyData, 'versi
     POLICY_PARAMETERS.filter(({ absent }) => (absent !== undefined) === isOptional).map(({ name }) => name),
   );
   const others = ['guardRails', 'interest', 'autoExchange'];
-  const field = file.record([...VERSION_FIELDS, ...(required ?? []), ...others], optional);
+  const field = file.record([...VERSION_FIELDS, ...(required ?? []), ...others], [...(optional ?? []), 'liabilities']);
   const guard = field('guardRails').record(['maxStep', 'minNoticeHours']);
   const parameters = parametersBy((parameter) => readParameter(field(parameter.name), parameter));
-  const contradiction = contradictionIn(parameters);
+  const liabilities = readLiabilities(field('liabilities'), known);
+  const contradiction = contradictionIn({ ...parameters, liabilities });
   if (contradiction !== null) throw field(contradiction.field?.[0] ?? '').refuse(contradiction.message);
   return {
     ...readVersion(field),
     ...parameters,
     guardMaxStep: guard('maxStep').decimalWithin(0, 1),
     guardMinNoticeHours: guard('minNoticeHours').wholeNumber(),
+    liabilities,
     interest: field('interest')
       .entries()
       .map(([asset, value]) => {
@@ -98,6 +106,34 @@ function readPolicy(file: JsonValue, known: KnownCodes): Omit<PolicyData, 'versi
         balance: value.decimalWithin(null, 0),
       })),
   };
+}
+
+function readLiabilities(file: JsonValue, known: KnownCodes): LiabilityTable[] {
+  if (file.isAbsent) return [];
+  const tables = file.list().map((value): LiabilityTable => {
+    const table = value.record(['asset', 'tierUnit', 'tiers']);
+    const tiers = table('tiers')
+      .list()
+      .map((row): LiabilityTier => {
+        const tier = row.record(['floor', 'cap', 'initialRate', 'maintenanceRate']);
+        return {
+          floor: tier('floor').decimal(),
+          cap: tier('cap').isNull ? null : tier('cap').decimal(),
+          initialRate: tier('initialRate').decimal(),
+          maintenanceRate: tier('maintenanceRate').decimal(),
+        };
+      });
+    refuseProblems(table('tiers'), liabilityTierProblems(tiers));
+    const asset = table('asset').isNull
+      ? null
+      : member(table('asset'), known.assets, 'an asset of assets.json, or null');
+    return { asset, tierUnit: table('tierUnit').oneOf('QUOTE_VALUE', 'QUANTITY'), tiers };
+  });
+  requireDistinct(
+    file,
+    tables.map(({ asset }) => asset ?? 'null'),
+  );
+  return tables;
 }
 
 function readParameter(value: JsonValue, { type, absent }: NamedParameter): unknown {

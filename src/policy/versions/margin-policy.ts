@@ -71,9 +71,10 @@ export const marginPolicy: VersionedRule<PolicyVersion, PolicyDraft> = {
 
   subjectOf: ({ venue }) => `Venue:${venue}`,
   facts: (policy) => {
-    const { version, effectiveFrom, interest, autoExchange } = policy;
+    const { version, effectiveFrom, liabilities, interest, autoExchange } = policy;
     const parameters = Object.fromEntries(POLICY_PARAMETERS.map(({ name }) => [name, policy[name]]));
-    return { version, effectiveFrom, ...parameters, interest, autoExchange };
+    const required = liabilities.length === 0 ? {} : { liabilities };
+    return { version, effectiveFrom, ...parameters, ...required, interest, autoExchange };
   },
 
   isStricter: (followed, next) =>

@@ -4,14 +4,23 @@
  */
 import { ONE, ZERO, decimal, quotientUp, toPlain, type Decimal } from '../../margin/decimal.js';
 import { Fraction, WHOLE } from '../../margin/fraction.js';
-import type { MaintenanceMethod, OpenOrderRules, Policy, TransferFloor } from '../../margin/model.js';
+import type { MaintenanceMethod, OpenOrderRules, PnlCounts, Policy, TransferFloor } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
+import { problemOfLiabilities } from './liabilities.js';
 import type { PolicyCode, Refusal } from './refusal.js';
 
 /** The parameters of a policy that are one value each. */
 export type PolicyParameters = Omit<
   Policy,
-  'version' | 'unit' | 'singleAsset' | 'assets' | 'collateralRatios' | 'instruments' | 'interest' | 'autoExchange'
+  | 'version'
+  | 'unit'
+  | 'singleAsset'
+  | 'assets'
+  | 'collateralRatios'
+  | 'instruments'
+  | 'liabilities'
+  | 'interest'
+  | 'autoExchange'
 >;
 export type ParameterName = keyof PolicyParameters;
 
@@ -223,6 +232,16 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
     // Where rates fall from tier to tier, PROGRESSIVE requires more.
     isStricter: (before, after) => after !== before,
   },
+  pnlCounts: {
+    type: choice<PnlCounts>('IN_FULL', 'AS_EQUITY'),
+    code: 'INVALID_INPUT',
+    description: 'How unrealised PnL of cross positions counts in multi-asset mode.',
+    draft: 'How unrealised PnL of cross positions counts in multi-asset mode.',
+    stepOf: null,
+    // A profit counts less as equity, and a loss less too.
+    isStricter: (before, after) => after !== before,
+    absent: 'IN_FULL',
+  },
   liquidationFeeRate: {
     type: PART,
     code: 'INVALID_INPUT',
@@ -310,8 +329,8 @@ export function parameterRow(parameters: PolicyParameters): ParameterRow {
 }
 
 /** Why parameters that are in range do not go together (rules: 5); null: they do. */
-export function contradictionIn(parameters: PolicyParameters): Refusal | null {
-  const { warningRatio, marginCallRatio, liquidationRatio, debtMarginRate } = parameters;
+export function contradictionIn(parameters: PolicyParameters & Pick<Policy, 'liabilities'>): Refusal | null {
+  const { warningRatio, marginCallRatio, liquidationRatio, debtMarginRate, liabilities } = parameters;
   if (warningRatio.gt(marginCallRatio)) {
     const message = 'Expected a warning ratio of at most the margin call ratio: a warning comes first.';
     return refuse('RATIO_OUT_OF_RANGE', message, ['warningRatio']);
@@ -320,6 +339,12 @@ export function contradictionIn(parameters: PolicyParameters): Refusal | null {
     const message = 'Expected a margin call ratio below the liquidation ratio: a margin call comes first.';
     return refuse('POLICY_INVALID', message, ['marginCallRatio']);
   }
+  if (liabilities.length > 0 && !debtMarginRate.isZero()) {
+    const message = 'Expected a debt margin rate of 0 where the policy has liabilities: these say what debts require.';
+    return refuse('POLICY_INVALID', message, ['debtMarginRate']);
+  }
+  const problem = problemOfLiabilities(liabilities, liquidationRatio);
+  if (problem !== null) return refuse('POLICY_INVALID', problem, ['liquidationRatio']);
   if (liquidationRatio.isOne || debtMarginRate.isZero()) return null;
   // It is required as initial and as maintenance margin alike, so that a debt could be accepted and liquidated at once.
   const message = 'Expected a debt margin rate of 0 where the liquidation ratio is below 1.';

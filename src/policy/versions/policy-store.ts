@@ -1,6 +1,7 @@
 /** The versions of policies and of maintenance tiers in the database. */
 import { decimal, toPlain } from '../../margin/decimal.js';
 import type { Database, Transaction } from '../../platform/database/database.js';
+import { liabilitiesOfRow, liabilitiesRow } from './liabilities.js';
 import { parameterRow, parametersBy } from './policy-parameters.js';
 import { MAINTENANCE_TIERS, MARGIN_POLICY, type MaintenanceVersion, type PolicyVersion } from './policy-version.js';
 import { headOf, headRow } from './version-rows.js';
@@ -25,6 +26,7 @@ export async function readPolicyVersions(
     ...parametersBy(({ name, type }) => type.fromRow(row[name])),
     guardMaxStep: decimal(row.guardMaxStep.toFixed()),
     guardMinNoticeHours: row.guardMinNoticeHours,
+    liabilities: liabilitiesOfRow(row.liabilities),
     interest: row.interest.map((rule) => ({
       asset: rule.assetSymbol,
       hourlyRate: decimal(rule.hourlyRate.toFixed()),
@@ -45,6 +47,7 @@ export async function insertPolicyVersion(tx: Transaction, version: PolicyVersio
       ...parameterRow(version),
       guardMaxStep: toPlain(version.guardMaxStep),
       guardMinNoticeHours: version.guardMinNoticeHours,
+      liabilities: liabilitiesRow(version.liabilities),
       interest: {
         create: interest.map(({ asset, hourlyRate, freeThreshold }) => ({
           ...{ assetSymbol: asset, hourlyRate: toPlain(hourlyRate), freeThreshold: toPlain(freeThreshold) },

@@ -1,6 +1,6 @@
 /** One version of a venue's policy, and of an instrument's maintenance tiers. */
 import type { Decimal } from '../../margin/decimal.js';
-import type { AutoExchangeThreshold, InterestRule, MaintenanceTier } from '../../margin/model.js';
+import type { AutoExchangeThreshold, InterestRule, LiabilityTable, MaintenanceTier } from '../../margin/model.js';
 import type { PolicyParameters } from './policy-parameters.js';
 import type { VersionRecord } from './rule-version.js';
 
@@ -17,6 +17,8 @@ export interface GuardRails {
 
 /** A venue's policy, without the rules of chains and instruments. */
 export interface PolicyVersion extends VersionRecord, PolicyParameters, GuardRails {
+  /** From reference data only. */
+  readonly liabilities: readonly LiabilityTable[];
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
 }

@@ -4,7 +4,7 @@
  */
 import { ONE, ZERO, decimal, toPlain, type Decimal } from '../../margin/decimal.js';
 import { collateralCurve, pieceAt } from '../../margin/curve.js';
-import type { CollateralTable, CollateralTier, MaintenanceTier } from '../../margin/model.js';
+import type { CollateralTable, CollateralTier, LiabilityTier, MaintenanceTier } from '../../margin/model.js';
 
 /** Tiers of one list. It suffices for every published table and bounds the work that one row can cause. */
 export const MAX_TIERS = 50;
@@ -12,7 +12,7 @@ export const MAX_TIERS = 50;
 export interface TierProblem {
   /** Index in the list; null: the list as a whole. */
   readonly tier: number | null;
-  readonly field: 'floor' | 'cap' | 'ratio' | 'maintenanceRate' | 'maxLeverage' | null;
+  readonly field: 'floor' | 'cap' | 'ratio' | 'initialRate' | 'maintenanceRate' | 'maxLeverage' | null;
   readonly code: 'TIERS_INVALID' | 'RATIO_OUT_OF_RANGE';
   /** A sentence for people. */
   readonly message: string;
@@ -58,6 +58,19 @@ export function maintenanceTierProblems(tiers: readonly MaintenanceTierDraft[]):
     if (maxLeverage.lt(ONE)) {
       const message = `must be at least 1, and is ${toPlain(maxLeverage)}.`;
       problems.push(invalid(tier, 'maxLeverage', `The maximum leverage of tier ${tier + 1} ${message}`));
+    }
+  });
+  return problems;
+}
+
+/** Contiguous from 0, rates of 0 or more; above a last cap the last tier goes on (rules: 18). */
+export function liabilityTierProblems(tiers: readonly LiabilityTier[]): TierProblem[] {
+  const problems = ladderProblems(tiers);
+  tiers.forEach((rates, tier) => {
+    for (const field of ['initialRate', 'maintenanceRate'] as const) {
+      if (rates[field].gte(ZERO)) continue;
+      const message = `The ${field} of tier ${tier + 1} must be 0 or more, and is ${toPlain(rates[field])}.`;
+      problems.push(invalid(tier, field, message));
     }
   });
   return problems;

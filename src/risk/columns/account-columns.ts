@@ -256,6 +256,7 @@ export class AccountColumns {
     units.words[unit * UNIT_WORDS + FIRST_POSITION] = firstPosition;
     units.halves.set([heldAssets, open.length, ruleSet, NOT_ASSESSED], unit * UNIT_HALVES + HOLDINGS);
     units.account[unit] = cross;
+    units.isMultiAsset[unit] = unit === cross && mode === 'MULTI_ASSET' ? 1 : 0;
     this.wake(unit);
     this.hold(unit);
   }

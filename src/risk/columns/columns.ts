@@ -44,6 +44,8 @@ export class UnitColumns {
   account = new Uint32Array(0);
   /** The first item of its orders plus 1; 0: none that can open anything, or an isolated unit. */
   orders = new Uint32Array(0);
+  /** 1: the cross unit of an account in multi-asset mode. */
+  isMultiAsset = new Uint8Array(0);
   /** Of a cross unit: the version of the account. */
   version = new Uint32Array(0);
   /** The next isolated unit of the same account plus 1, 0 after the last. Of a free place: the next free one. */
@@ -70,14 +72,16 @@ export class UnitColumns {
   }
 
   get bytes(): number {
-    const { words, quietRanges, account, orders, version, next } = this;
-    return [words, quietRanges, account, orders, version, next].reduce((bytes, column) => bytes + column.byteLength, 0);
+    const { words, quietRanges, account, orders, isMultiAsset, version, next } = this;
+    const columns = [words, quietRanges, account, orders, isMultiAsset, version, next];
+    return columns.reduce((bytes, column) => bytes + column.byteLength, 0);
   }
 
   private grow(): void {
     this.account = grown(this.account, this.end + 1);
     const { length } = this.account;
     this.orders = grown(this.orders, length);
+    this.isMultiAsset = grown(this.isMultiAsset, length);
     this.version = grown(this.version, length);
     this.next = grown(this.next, length);
     this.quietRanges = grown(this.quietRanges, length * QUIET_RANGE);

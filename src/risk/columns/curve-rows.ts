@@ -1,5 +1,5 @@
 /** The curves of the rules as rows of numbers, and where the rows are in one long array. */
-import { debtRate, maintenanceCurve, type MaintenanceSegment, type Segment } from '../../margin/curve.js';
+import { liabilityCurve, maintenanceCurve, type MaintenanceSegment, type Segment } from '../../margin/curve.js';
 import type { Policy } from '../../margin/model.js';
 
 /** Numbers of one segment of a collateral curve: its cap, slope and intercept. */
@@ -41,10 +41,14 @@ export class Room {
   }
 }
 
-/** The curve is exact: each number is the float next to the segment's. */
-export function collateralNumbers(segments: readonly Segment[]): number[] {
-  return segments.flatMap(({ cap, slope, intercept }) => [
-    cap === null ? Infinity : cap.toNumber(),
+/**
+ * The curve is exact: each number is the float next to the segment's.
+ *
+ * @param goesOn above the last cap the last segment goes on
+ */
+export function collateralNumbers(segments: readonly Segment[], goesOn = false): number[] {
+  return segments.flatMap(({ cap, slope, intercept }, index) => [
+    cap === null || (goesOn && index === segments.length - 1) ? Infinity : cap.toNumber(),
     slope.toNumber(),
     intercept.toNumber(),
   ]);
@@ -62,14 +66,30 @@ export function maintenanceNumbers(segments: readonly MaintenanceSegment[]): num
   });
 }
 
-/** The largest of (slope + |intercept| / floor) and of the rate of debts. */
+/** The largest (slope + |intercept| / floor) of instruments and of debts. */
 export function scaleOf(policy: Policy): number {
-  let scale = debtRate(policy).toNumber();
-  for (const { tiers } of policy.instruments.values()) {
-    for (const { floor, slope, intercept } of maintenanceCurve(tiers, policy)) {
-      const constant = intercept.isZero() ? 0 : intercept.abs().toNumber() / floor.toNumber();
-      scale = Math.max(scale, slope.toNumber() + constant);
-    }
+  const ofInstruments = [...policy.instruments.values()].map(({ tiers }) => maintenanceCurve(tiers, policy));
+  const ofDebts = [null, ...policy.assets.keys()].map(
+    (asset) => liabilityCurve(asset ?? '', policy)?.maintenance ?? [],
+  );
+  let scale = 0;
+  for (const { floor, slope, intercept } of [...ofInstruments, ...ofDebts].flat()) {
+    const constant = intercept.isZero() ? 0 : intercept.abs().toNumber() / floor.toNumber();
+    scale = Math.max(scale, slope.toNumber() + constant);
   }
   return scale;
+}
+
+export const UNIT_ROUNDOFF = 2 ** -53;
+
+/** Error of the maintenance margin if the notional may still be in a lower tier. */
+export function differenceBelow(notional: number, from: number, tiers: Float64Array, scale: number): number {
+  let difference = 0;
+  for (let tier = from; notional < (tiers[tier + 1] as number); tier -= MAINTENANCE_STRIDE) {
+    const before = tier - MAINTENANCE_STRIDE;
+    const here = notional * (tiers[tier + 2] as number) + (tiers[tier + 3] as number);
+    const there = notional * (tiers[before + 2] as number) + (tiers[before + 3] as number);
+    difference += Math.abs(here - there) + 16 * UNIT_ROUNDOFF * scale * notional;
+  }
+  return difference;
 }

@@ -25,9 +25,8 @@
  */
 import type { AccountColumns } from './account-columns.js';
 import { ORDER_AMOUNTS } from './order-columns.js';
-import { MAINTENANCE_STRIDE } from './curve-rows.js';
+import { MAINTENANCE_STRIDE, differenceBelow } from './curve-rows.js';
 import { ORDERS_LOSE, ORDERS_MAINTAIN, ORDERS_WEIGH } from './rule-columns.js';
-import { differenceBelow } from './tier-doubt.js';
 import { REQUIRES, UNKNOWN } from './unit-flags.js';
 
 type OrderColumns = Pick<AccountColumns, 'orders' | 'rules'>;

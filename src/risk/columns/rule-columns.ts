@@ -3,7 +3,7 @@
  * Each asset (in one collateral mode) and each instrument of a rule set has a row. So an item of an account only names
  * its row. Rows keep their numbers when a policy changes; their contents are overwritten.
  */
-import { COUNTS_NOTHING, collateralCurve, debtRate, maintenanceCurve } from '../../margin/curve.js';
+import { COUNTS_NOTHING, collateralCurve, liabilityCurve, maintenanceCurve } from '../../margin/curve.js';
 import { pricedBy, collateralTableOf, countsUnpricedAbove } from '../../margin/state/collateral.js';
 import type { Fraction } from '../../margin/fraction.js';
 import type { CollateralMode, Policy } from '../../margin/model.js';
@@ -40,18 +40,25 @@ export class RuleColumns {
    */
   countsFrom = new Float64Array(0);
   collateralTiers = new Float64Array(0);
+  /** Index of the first tier of its debts in `collateralTiers`, as those of the collateral are; 0: nothing is required. */
+  liabilityTier = new Uint32Array(0);
+  /** 1: those tiers are in coins. */
+  owedInCoins = new Uint8Array(0);
 
   // --- By row of an instrument ---
   instrumentPrice = new Uint32Array(0);
   /** The price of its settlement asset. */
   settlementPrice = new Uint32Array(0);
+  /** The row of its settlement asset in multi-asset mode, where PnL counts with that asset. */
+  settlementRow = new Uint32Array(0);
   /** Index of the first tier in `maintenanceTiers`. */
   maintenanceTier = new Uint32Array(0);
   maintenanceTiers = new Float64Array(0);
 
   // --- By rule set ---
-  debtRate = new Float64Array(0);
   /** The sum of what the policy asks of orders; 0: nothing that the floats value. */
+  /** 1: PnL counts as equity. */
+  isPnlEquity = new Uint8Array(0);
   ordersAsk = new Uint8Array(0);
   /** No maintenance margin, nor any step of its sum, is larger than this times notional (or debt). */
   maintenanceScale = new Float64Array(0);
@@ -122,16 +129,19 @@ export class RuleColumns {
     const thresholdsChanged = before === undefined || !haveSameThresholds(before.policy, policy);
     const rules = this.rules(ruleSet);
     rules.policy = policy;
-    if (ruleSet >= this.debtRate.length) {
-      this.debtRate = grown(this.debtRate, ruleSet + 1);
+    if (ruleSet >= this.maintenanceScale.length) {
       this.ordersAsk = grown(this.ordersAsk, ruleSet + 1);
       this.maintenanceScale = grown(this.maintenanceScale, ruleSet + 1);
+      this.isPnlEquity = grown(this.isPnlEquity, ruleSet + 1);
       this.calmBelow = grown(this.calmBelow, ruleSet + 1);
     }
     this.calmBelow[ruleSet] = Math.min(...boundaries.map((boundary) => boundary.toNumber())) * (1 - NEAR);
     this.writeRequirements(ruleSet, policy);
     for (const { row, mode, asset } of rules.collateral.values()) this.writeCollateral(row, asset, mode, policy);
-    for (const [instrument, row] of rules.instruments) this.writeInstrument(row, venue, instrument, policy);
+    for (const [instrument, row] of rules.instruments) {
+      this.writeInstrument(row, venue, instrument, policy);
+      this.writeSettlement(ruleSet, row, instrument);
+    }
     return { ruleSet, thresholdsChanged };
   }
 
@@ -162,6 +172,8 @@ export class RuleColumns {
       this.userCap = grown(this.userCap, row + 1);
       this.inCoins = grown(this.inCoins, row + 1);
       this.countsFrom = grown(this.countsFrom, row + 1);
+      this.liabilityTier = grown(this.liabilityTier, row + 1);
+      this.owedInCoins = grown(this.owedInCoins, row + 1);
     }
     collateral.set(key, { row, mode, asset });
     this.writeCollateral(row, asset, mode, policy);
@@ -176,10 +188,12 @@ export class RuleColumns {
     if (row >= this.instrumentPrice.length) {
       this.instrumentPrice = grown(this.instrumentPrice, row + 1);
       this.settlementPrice = grown(this.settlementPrice, row + 1);
+      this.settlementRow = grown(this.settlementRow, row + 1);
       this.maintenanceTier = grown(this.maintenanceTier, row + 1);
     }
     rules.instruments.set(instrument, row);
     this.writeInstrument(row, rules.venue, instrument, rules.policy);
+    this.writeSettlement(ruleSet, row, instrument);
     return row;
   }
 
@@ -212,28 +226,38 @@ export class RuleColumns {
 
   private writeRequirements(ruleSet: number, policy: Policy): void {
     const { initial, maintenance, openLoss } = policy.openOrders;
-    this.debtRate[ruleSet] = debtRate(policy).toNumber();
     this.ordersAsk[ruleSet] =
       (initial === 'WORST_SIDE' ? ORDERS_WEIGH : 0) +
       (maintenance === 'WORST_SIDE' ? ORDERS_MAINTAIN : 0) +
       (openLoss === 'INITIAL' ? ORDERS_LOSE : 0);
     this.maintenanceScale[ruleSet] = scaleOf(policy) * GENEROUS;
+    this.isPnlEquity[ruleSet] = policy.pnlCounts === 'AS_EQUITY' ? 1 : 0;
   }
 
   private writeCollateral(row: number, asset: string, mode: CollateralMode, policy: Policy): void {
     this.collateralPrice[row] = this.prices.ofAsset(pricedBy(asset, policy), policy.unit);
     const table = collateralTableOf(asset, mode, policy);
     const { segments } = table === null ? COUNTS_NOTHING : collateralCurve(table);
-    const tiers = collateralNumbers(segments);
+    const liability = liabilityCurve(asset, policy);
+    const ofDebts = collateralNumbers(liability?.maintenance ?? [], true);
+    const tiers = [...collateralNumbers(segments), ...ofDebts];
     const first = this.collateralRoom.place(row, tiers.length);
     if (first + tiers.length > this.collateralTiers.length) {
       this.collateralTiers = grown(this.collateralTiers, first + tiers.length);
     }
     this.collateralTiers.set(tiers, first);
     this.collateralTier[row] = first;
+    this.liabilityTier[row] = liability === null ? 0 : first + tiers.length - ofDebts.length;
+    this.owedInCoins[row] = liability?.tierUnit === 'QUANTITY' ? 1 : 0;
     this.userCap[row] = table === null ? 0 : (table.userCap?.toNumber() ?? Infinity);
     this.inCoins[row] = table?.tierUnit === 'QUANTITY' ? 1 : 0;
     this.countsFrom[row] = countsUnpricedAbove(asset, mode, policy)?.toNumber() ?? Infinity;
+  }
+
+  /** An instrument may be known only later; it keeps its settlement asset. */
+  private writeSettlement(ruleSet: number, row: number, instrument: string): void {
+    const asset = settlementAssetOf(instrument, this.rules(ruleSet).policy);
+    this.settlementRow[row] = this.collateralRow(ruleSet, 'MULTI_ASSET', asset);
   }
 
   private writeInstrument(row: number, venue: string, instrument: string, policy: Policy): void {

@@ -33,9 +33,12 @@
  * that lies between the sure beginning of its tier and the sure end is in that tier exactly. One that does not may belong
  * to the tier before: then the difference between the two, 16u for computing it, and 2u for its rate, widen the interval,
  * be it the jump of FLAT or the nothing of PROGRESSIVE, whose tiers meet at the
- * floor. What debts require is (3 + n)u of their values for the sum, and 3u more for the rate, product and addition, all
- * of it times scale. Adding up n terms: (n - 1)u. So |error| <= (2n + 12) u x scale x (notionals x rate + debts), plus
+ * floor. What a debt requires is on a curve that is continuous: 3u of its
+ * amount, 4u more where a float leaves it in the neighbouring tier, then conversions, product and sum, and the price for
+ * tiers in coins: 12u of scale x its value. Adding up n terms: (n - 1)u. So |error| <= (2n + 12) u x scale x (notionals x rate + debts), plus
  * the widening.
+ *
+ * *Equity*, where PnL counts as part of it, takes the place of balances: see `equity-valuation.ts`.
  *
  * *Resting orders*, where the policy weighs them, add to maintenance margin: see `order-valuation.ts`.
  *
@@ -63,13 +66,16 @@ import {
   POSITION_AMOUNTS,
   RULE_SET,
 } from './columns.js';
-import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE } from './curve-rows.js';
+import { COLLATERAL_STRIDE, MAINTENANCE_STRIDE, UNIT_ROUNDOFF, differenceBelow } from './curve-rows.js';
+import { Equities } from './equity-valuation.js';
 import { MAGNITUDES, MAINTENANCE, TERMS, WIDENING, addOrders } from './order-valuation.js';
-import { UNIT_ROUNDOFF, differenceBelow } from './tier-doubt.js';
 import { LOWER_BOUND, OWES, REQUIRES, UNKNOWN } from './unit-flags.js';
 
 /** What accounts hold, and the rules and prices that value it: those in force, or others to be tried. */
 export type Columns = Pick<AccountColumns, 'units' | 'holdings' | 'positions' | 'orders' | 'rules'>;
+
+/** Of the unit that is being valued. */
+const equities = new Equities();
 
 /** What the orders of a unit add. */
 const sums = new Float64Array(4);
@@ -90,12 +96,12 @@ export function valueUnits(
   intervals: Float64Array,
   flags: Uint8Array,
 ): void {
-  const { words, halves, orders } = columns.units;
+  const { words, halves, orders, isMultiAsset } = columns.units;
   const { row: holdingRow, quantity: quantities } = columns.holdings;
   const { row: positionRow, amounts } = columns.positions;
   const { collateralPrice, collateralTier, collateralTiers, userCap, inCoins, countsFrom } = columns.rules;
   const { instrumentPrice, settlementPrice, maintenanceTier, maintenanceTiers } = columns.rules;
-  const { debtRate, maintenanceScale, ordersAsk } = columns.rules;
+  const { liabilityTier, owedInCoins, maintenanceScale, ordersAsk, isPnlEquity } = columns.rules;
   const { values: prices } = columns.rules.prices;
 
   for (let index = from; index < to; index++) {
@@ -106,11 +112,22 @@ export function valueUnits(
     let balance = 0;
     let values = 0;
     let debts = 0;
-    const firstItem = words[word + FIRST_HOLDING] as number;
-    const endOfHoldings = firstItem + (halves[half + HOLDINGS] as number);
+    let maintenance = 0;
+    const rules = halves[half + RULE_SET] as number;
+    const isEquity = isPnlEquity[rules] === 1 && isMultiAsset[unit] === 1 && (halves[half + POSITIONS] as number) > 0;
+    let firstItem = words[word + FIRST_HOLDING] as number;
+    let endOfHoldings = firstItem + (halves[half + HOLDINGS] as number);
+    let [rowOf, quantityOf] = [holdingRow, quantities];
+    if (isEquity) {
+      equities.gather(columns, unit);
+      [rowOf, quantityOf] = [equities.row, equities.quantity];
+      firstItem = 0;
+      endOfHoldings = equities.count;
+      values = equities.spread;
+    }
     for (let item = firstItem; item < endOfHoldings; item++) {
-      const row = holdingRow[item] as number;
-      const quantity = quantities[item] as number;
+      const row = rowOf[item] as number;
+      const quantity = quantityOf[item] as number;
       const price = prices[collateralPrice[row] as number] as number;
       if (Number.isNaN(price)) {
         if (quantity < 0) known |= UNKNOWN | OWES;
@@ -119,8 +136,17 @@ export function valueUnits(
       }
       if (quantity < 0) {
         const debt = quantity * price;
+        known |= OWES;
         balance += debt;
         debts -= debt;
+        let tier = liabilityTier[row] as number;
+        if (tier === 0) continue;
+        known |= REQUIRES;
+        const isInCoins = owedInCoins[row] === 1;
+        const owed = isInCoins ? -quantity : -debt;
+        while (owed >= (collateralTiers[tier] as number)) tier += COLLATERAL_STRIDE;
+        const needed = (collateralTiers[tier + 1] as number) * owed + (collateralTiers[tier + 2] as number);
+        maintenance += isInCoins ? needed * price : needed;
         continue;
       }
       const cap = userCap[row] as number;
@@ -135,9 +161,7 @@ export function valueUnits(
       balance += coins ? collateral * price : collateral;
     }
 
-    const rules = halves[half + RULE_SET] as number;
     const scale = maintenanceScale[rules] as number;
-    let maintenance = 0;
     let notionals = 0;
     let constants = 0;
     let widening = 0;
@@ -156,8 +180,10 @@ export function valueUnits(
       const offset = (amounts[item * POSITION_AMOUNTS + 1] as number) * rate;
       const notional = Math.abs(exposure);
       const value = exposure * rate;
-      balance += value;
-      balance += offset;
+      if (!isEquity) {
+        balance += value;
+        balance += offset;
+      }
       notionals += Math.abs(value);
       constants += Math.abs(offset);
       let tier = maintenanceTier[row] as number;
@@ -169,17 +195,8 @@ export function valueUnits(
       }
     }
 
-    if (debts > 0) {
-      known |= OWES;
-      const rate = debtRate[rules] as number;
-      if (rate > 0) {
-        known |= REQUIRES;
-        maintenance += debts * rate;
-      }
-    }
-
     let terms = endOfHoldings - firstItem + 2 * (endOfPositions - firstOpen);
-    let required = notionals + debts;
+    let required = notionals + debts + (isEquity ? equities.spread : 0);
     const asks = ordersAsk[rules] as number;
     if (asks !== 0 && orders[unit] !== 0) {
       sums.fill(0);

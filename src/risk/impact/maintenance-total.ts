@@ -5,7 +5,8 @@
  */
 import { indexPrice } from '../../margin/state/collateral.js';
 import { settlementPriceOf } from '../../margin/state/settlement.js';
-import { maintenanceCurve, pieceAt, valueAt, type Segment } from '../../margin/curve.js';
+import { requirementOfDebt } from '../../margin/state/liability.js';
+import { flatLiabilityRate, maintenanceCurve, pieceAt, valueAt, type Segment } from '../../margin/curve.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import type { Market, Policy } from '../../margin/model.js';
 import { ExactSum, INEXACT } from '../columns/exact-sum.js';
@@ -85,18 +86,34 @@ export class MaintenanceTotal {
 export class DebtTotal {
   private readonly owed = new ExactSum();
   private readonly price: Decimal;
+  /** Null: what is required depends on each amount. */
+  private readonly rate: Decimal | null;
+  private oneByOne = ZERO;
 
-  constructor(asset: string, market: Market, policy: Policy) {
+  constructor(
+    private readonly asset: string,
+    market: Market,
+    private readonly policy: Policy,
+  ) {
     this.price = indexPrice(asset, market, policy)?.price ?? ZERO;
+    this.rate = flatLiabilityRate(asset, policy);
   }
 
   /** Adds a debt, as a positive number: its float, `digitsOf` the exact one, and the exact one. */
   add(float: number, digits: number, exact: () => Decimal): void {
     this.owed.add(float, digits, exact);
+    if (this.rate !== null) return;
+    const needed = requirementOfDebt(this.asset, exact(), this.price, this.policy);
+    this.oneByOne = this.oneByOne.plus(needed.maintenanceMargin);
   }
 
   /** Of the debts themselves, in the venue's unit. */
   get value(): Decimal {
     return this.owed.total.times(this.price);
+  }
+
+  /** What they require as maintenance margin, in the venue's unit. */
+  get required(): Decimal {
+    return this.rate === null ? this.oneByOne : this.value.times(this.rate);
   }
 }

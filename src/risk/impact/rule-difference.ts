@@ -1,5 +1,4 @@
 /** The difference of two policies of one place, as far as it touches the margin state of an account. */
-import { debtRate } from '../../margin/curve.js';
 import type { CollateralTable, InstrumentRules, Policy } from '../../margin/model.js';
 
 export interface RuleDifference {
@@ -13,6 +12,10 @@ export interface RuleDifference {
   readonly statuses: boolean;
   /** One of the policies requires margin for debts, so that a debt alone has a ratio. */
   readonly debtsRequire: boolean;
+  /** One of the policies counts PnL as equity, so that positions are part of what an asset counts. */
+  readonly equities: boolean;
+  /** PnL counts otherwise. */
+  readonly pnlCounts: boolean;
   /** What resting orders require differs. */
   readonly orders: boolean;
   /** One of the policies requires maintenance margin for orders, so that orders alone have a ratio. */
@@ -20,7 +23,6 @@ export interface RuleDifference {
 }
 
 export function differenceOf(before: Policy, after: Policy): RuleDifference {
-  const [rateBefore, rateAfter] = [debtRate(before), debtRate(after)];
   return {
     assets: keysThatDiffer(before.collateralRatios, after.collateralRatios, isSameVersion),
     instruments: keysThatDiffer(
@@ -30,18 +32,27 @@ export function differenceOf(before: Policy, after: Policy): RuleDifference {
         ? haveSameTiers
         : () => false,
     ),
-    debtMargin: !rateBefore.eq(rateAfter),
+    debtMargin: liabilitiesOf(before) !== liabilitiesOf(after),
     statuses:
       before.liquidatesAtEquality !== after.liquidatesAtEquality ||
       before.liquidationRatio.cmp(after.liquidationRatio) !== 0 ||
       !before.warningRatio.eq(after.warningRatio) ||
       !before.marginCallRatio.eq(after.marginCallRatio),
-    debtsRequire: !rateBefore.isZero() || !rateAfter.isZero(),
+    debtsRequire: [before, after].some(
+      ({ debtMarginRate, liabilities }) => !debtMarginRate.isZero() || liabilities.length > 0,
+    ),
+    equities: before.pnlCounts === 'AS_EQUITY' || after.pnlCounts === 'AS_EQUITY',
+    pnlCounts: before.pnlCounts !== after.pnlCounts,
     orders: (['initial', 'maintenance', 'openLoss'] as const).some(
       (name) => before.openOrders[name] !== after.openOrders[name],
     ),
     ordersRequire: [before, after].some(({ openOrders }) => openOrders.maintenance === 'WORST_SIDE'),
   };
+}
+
+/** What is required for debts, as a text to compare. */
+function liabilitiesOf({ debtMarginRate, liabilities }: Policy): string {
+  return JSON.stringify([debtMarginRate, liabilities]);
 }
 
 function keysThatDiffer<T>(

@@ -3,7 +3,6 @@
  * summed. All of its parts are linear within segments of the curves, so that sums of quantities, sizes and costs are
  * enough. An account of which floats do not tell surely how it stands is assessed.
  */
-import { debtRate } from '../../margin/curve.js';
 import { ZERO, quotientDown, type Decimal } from '../../margin/decimal.js';
 import { WHOLE, type Fraction } from '../../margin/fraction.js';
 import type { Policy, PositionState } from '../../margin/model.js';
@@ -31,8 +30,6 @@ import { DebtTotal, MaintenanceTotal } from './maintenance-total.js';
 interface HoldingSums {
   readonly counted: CollateralTotal;
   readonly owed: DebtTotal;
-  /** What the policy requires for the debts, as a part of their value. */
-  readonly rate: Decimal;
 }
 
 /** One instrument under one policy. */
@@ -88,9 +85,10 @@ export class ShortfallTotal {
     valueUnits(this.columns, unit, 0, 1, interval, flags);
     const [low = 0, high = 0, least = 0, most = 0] = interval;
     const status = sureStatus(this.thresholdsUnder(policy), flags[0] ?? 0, low, high, least, most);
-    // What orders require bends with the mark: few accounts have orders and are in LIQUIDATION.
-    const isLinear =
-      this.columns.rules.ordersAsk[this.known.columns.ruleSetOf(cross)] === 0 || this.columns.units.orders[cross] === 0;
+    // What orders require, and what an equity counts, bends with the mark: such accounts are assessed.
+    const { rules, units } = this.columns;
+    const ruleSet = this.known.columns.ruleSetOf(cross);
+    const isLinear = rules.isPnlEquity[ruleSet] === 0 && (rules.ordersAsk[ruleSet] === 0 || units.orders[cross] === 0);
     if (status === 'LIQUIDATION' && isLinear) {
       this.addHoldings(cross);
       this.addPositions(cross);
@@ -108,7 +106,7 @@ export class ShortfallTotal {
     let balance = this.balance;
     for (const sums of this.holdings) {
       if (sums === undefined) continue;
-      required = required.plus(sums.owed.value.times(sums.rate));
+      required = required.plus(sums.owed.required);
       balance = balance.plus(sums.counted.value).minus(sums.owed.value);
     }
     for (const sums of this.positions) {
@@ -179,7 +177,7 @@ export class ShortfallTotal {
     const { asset, mode } = this.known.columns.rules.assetAt(this.known.columns.ruleSetOf(cross), row);
     const market = this.snapshot.marketOf(venue);
     const counted = new CollateralTotal(asset, mode, market, policy);
-    const sums = { counted, owed: new DebtTotal(asset, market, policy), rate: debtRate(policy) };
+    const sums = { counted, owed: new DebtTotal(asset, market, policy) };
     this.holdings[row] = sums;
     return sums;
   }

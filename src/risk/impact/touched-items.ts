@@ -1,5 +1,4 @@
 /** Balances, debts, positions and orders that a change of rules touches, with their totals before and after. */
-import { debtRate } from '../../margin/curve.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
 import { inUnit, settlementPriceOf } from '../../margin/state/settlement.js';
 import type { Market, Policy } from '../../margin/model.js';
@@ -30,7 +29,7 @@ export class TouchedItems {
   // By row of an asset or an instrument; null: not touched.
   private readonly collateral = new Map<number, Pair<CollateralTotal> | null>();
   private readonly maintenance = new Map<number, Pair<MaintenanceTotal> | null>();
-  private readonly debts = new Map<number, DebtTotal>();
+  private readonly debts = new Map<number, Pair<DebtTotal>>();
   private readonly sizesAtRisk = new Map<number, ExactSum>();
   private readonly orders: OrderTotal;
 
@@ -53,7 +52,7 @@ export class TouchedItems {
     const hasHoldings = this.areHoldings && this.takeHoldings(unit, adds);
     const hasPositions = this.arePositions && this.takePositions(unit, adds);
     const hasOrders = this.takeOrders(unit, adds);
-    return hasHoldings || hasPositions || hasOrders;
+    return hasHoldings || hasPositions || hasOrders || this.isEquityTouched(unit);
   }
 
   /** Adds the positions of a unit to the notional at risk. */
@@ -76,12 +75,11 @@ export class TouchedItems {
 
   get maintenanceMargins(): Pair<Decimal> {
     const [before, after] = sumsOf(this.maintenance.values());
-    const owed = [...this.debts.values()].reduce((sum, { value }) => sum.plus(value), ZERO);
-    const [rulesBefore, rulesAfter] = this.policies;
+    const debts = [...this.debts.values()];
     const [ordersBefore, ordersAfter] = this.orders.values;
     return [
-      before.plus(owed.times(debtRate(rulesBefore))).plus(ordersBefore),
-      after.plus(owed.times(debtRate(rulesAfter))).plus(ordersAfter),
+      debts.reduce((sum, [total]) => sum.plus(total.required), before).plus(ordersBefore),
+      debts.reduce((sum, [, total]) => sum.plus(total.required), after).plus(ordersAfter),
     ];
   }
 
@@ -106,7 +104,8 @@ export class TouchedItems {
       const digits = holdings.digits[item] as number;
       const exact = (): Decimal => this.accounts.stateAt(unit).balances[item - first]?.quantity ?? ZERO;
       for (const total of totals ?? []) total.add(quantity, digits, exact);
-      if (quantity < 0 && this.difference.debtMargin) this.debtsAt(row).add(-quantity, digits, () => exact().negated());
+      if (quantity > 0 || !this.difference.debtMargin) continue;
+      for (const total of this.debtsAt(row)) total.add(-quantity, digits, () => exact().negated());
     }
     return isTouched;
   }
@@ -126,6 +125,19 @@ export class TouchedItems {
       for (const total of totals) total.add(size, positions.digits[item] as number, exact);
     }
     return isTouched;
+  }
+
+  /** Where PnL counts as equity, a cross position is part of what its settlement asset counts, or owes. */
+  private isEquityTouched(unit: number): boolean {
+    const { equities, pnlCounts, assets } = this.difference;
+    const { units, positions, rules } = this.accounts.columns;
+    const open = units.halves[unit * UNIT_HALVES + POSITIONS] as number;
+    if (!equities || units.isMultiAsset[unit] !== 1 || open === 0) return false;
+    if (pnlCounts || this.areDebts) return true;
+    const first = units.words[unit * UNIT_WORDS + FIRST_POSITION] as number;
+    return Array.from({ length: open }, (_, index) => rules.settlementRow[positions.row[first + index] as number]).some(
+      (row) => assets.has(rules.assetAt(this.ruleSet, row as number).asset),
+    );
   }
 
   private takeOrders(unit: number, adds: boolean): boolean {
@@ -171,13 +183,15 @@ export class TouchedItems {
     return totals;
   }
 
-  private debtsAt(row: number): DebtTotal {
-    let total = this.debts.get(row);
-    if (total === undefined) {
+  private debtsAt(row: number): Pair<DebtTotal> {
+    let totals = this.debts.get(row);
+    if (totals === undefined) {
       const { asset } = this.accounts.columns.rules.assetAt(this.ruleSet, row);
-      this.debts.set(row, (total = new DebtTotal(asset, this.market, this.policies[0])));
+      const total = (policy: Policy): DebtTotal => new DebtTotal(asset, this.market, policy);
+      totals = [total(this.policies[0]), total(this.policies[1])];
+      this.debts.set(row, totals);
     }
-    return total;
+    return totals;
   }
 
   /** The exact size of a position of a unit, without the sign of its side. */

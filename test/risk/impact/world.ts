@@ -64,7 +64,8 @@ export const CHANGES = {
   equality: ['equality'],
   fee: ['fee'],
   method: ['method'],
-  debts: ['debtMarginRate'],
+  debts: ['debtMarginRate', 'liabilities'],
+  equity: ['pnlCounts'],
   orders: ['orderMaintenance', 'openLoss'],
   tiers: ['oneTable', 'higherRates', 'shiftedFloors', 'leverageOnly'],
 } as const;
@@ -93,13 +94,17 @@ export function changed(policy: Policy, change: Change): Policy {
     case 'method':
       return withMethod(policy, policy.maintenanceMethod === 'FLAT' ? 'PROGRESSIVE' : 'FLAT');
     case 'debtMarginRate':
-      return { ...policy, debtMarginRate: policy.debtMarginRate.isZero() ? decimal('0.08') : ZERO };
+      return { ...policy, liabilities: [], debtMarginRate: policy.debtMarginRate.isZero() ? decimal('0.08') : ZERO };
     case 'orderMaintenance': {
       const maintenance = policy.openOrders.maintenance === 'NONE' ? 'WORST_SIDE' : 'NONE';
       return { ...policy, openOrders: { ...policy.openOrders, maintenance } };
     }
     case 'openLoss':
       return { ...policy, openOrders: { ...policy.openOrders, openLoss: 'INITIAL' } };
+    case 'liabilities':
+      return { ...policy, debtMarginRate: ZERO, liabilities: policy.liabilities.length > 0 ? [] : LIABILITIES };
+    case 'pnlCounts':
+      return { ...policy, pnlCounts: policy.pnlCounts === 'IN_FULL' ? 'AS_EQUITY' : 'IN_FULL' };
     case 'oneTable':
       return withRates(policy, (rate) => rate.times(2), 1);
     case 'higherRates':
@@ -112,6 +117,17 @@ export function changed(policy: Policy, change: Change): Policy {
       return withTables(policy, (tier) => ({ ...tier, maxLeverage: decimal(1) }));
   }
 }
+
+const LIABILITIES: Policy['liabilities'] = [
+  {
+    asset: null,
+    tierUnit: 'QUOTE_VALUE',
+    tiers: [
+      { floor: ZERO, cap: decimal(1_000), initialRate: decimal('0.1'), maintenanceRate: decimal('0.05') },
+      { floor: decimal(1_000), cap: null, initialRate: decimal('0.4'), maintenanceRate: decimal('0.2') },
+    ],
+  },
+];
 
 type Table = Policy['instruments'] extends ReadonlyMap<string, { readonly tiers: readonly (infer T)[] }> ? T : never;
 
@@ -151,6 +167,8 @@ interface Twice {
   readonly isMultiAsset: boolean;
   readonly before: MarginReport;
   readonly after: MarginReport;
+  /** Without positions and orders. */
+  readonly held: Readonly<Record<'before' | 'after', MarginReport>>;
   readonly units: readonly { readonly before: KnownUnit; readonly after: KnownUnit; readonly isTouched: boolean }[];
 }
 
@@ -208,7 +226,9 @@ function twiceOf(id: string, state: AccountState, market: Market, policy: Policy
     after: unitsAfter[index] as KnownUnit,
     isTouched: isTouched(state, index, policy, other),
   }));
-  return { id, isMultiAsset: state.collateralMode === 'MULTI_ASSET', before, after, units };
+  const alone = { ...state, positions: [], openOrders: [] };
+  const held = { before: assessMargin(alone, market, policy), after: assessMargin(alone, market, other) };
+  return { id, isMultiAsset: state.collateralMode === 'MULTI_ASSET', before, after, held, units };
 }
 
 /** An amount of a position in the venue's unit; 0 without a price. */
@@ -229,16 +249,29 @@ function isTouched(state: AccountState, unit: number, policy: Policy, other: Pol
     !policy.marginCallRatio.eq(other.marginCallRatio);
   const resting = unit === 0 ? state.openOrders.filter(canOpen) : [];
   const asksOfOrders = [policy, other].some(({ openOrders }) => openOrders.maintenance === 'WORST_SIDE');
-  const asksOfDebts = [policy, other].some(({ debtMarginRate }) => !debtMarginRate.isZero());
+  const asksOfDebts = [policy, other].some(
+    ({ debtMarginRate, liabilities }) => !debtMarginRate.isZero() || liabilities.length > 0,
+  );
+  const asEquity = [policy, other].some(({ pnlCounts }) => pnlCounts === 'AS_EQUITY');
+  const settledIn = positions.map(({ instrument }) => policy.instruments.get(instrument)?.settlementAsset ?? '');
+  const equities = unit === 0 && state.collateralMode === 'MULTI_ASSET' && asEquity ? settledIn : [];
+  const haveOtherEquity =
+    policy.pnlCounts !== other.pnlCounts || haveOtherDebts(policy, other) || (haveOtherMeaning && asksOfDebts);
   return (
     (state.collateralMode === 'MULTI_ASSET' &&
       balances.some(({ asset, quantity }) => quantity.gt(0) && hasOtherRatio(asset, policy, other))) ||
     positions.some(({ instrument }) => hasOtherTable(instrument, policy, other)) ||
-    (owes && !policy.debtMarginRate.eq(other.debtMarginRate)) ||
+    (owes && haveOtherDebts(policy, other)) ||
+    equities.some((asset) => haveOtherEquity || hasOtherRatio(asset, policy, other)) ||
     (resting.length > 0 && hasOtherOrders(policy, other)) ||
     (asksOfOrders && resting.some(({ instrument }) => hasOtherTable(instrument, policy, other))) ||
     (haveOtherMeaning && (positions.length > 0 || (owes && asksOfDebts) || (resting.length > 0 && asksOfOrders)))
   );
+}
+
+function haveOtherDebts(policy: Policy, other: Policy): boolean {
+  const requiredOf = ({ debtMarginRate, liabilities }: Policy): string => JSON.stringify([debtMarginRate, liabilities]);
+  return requiredOf(policy) !== requiredOf(other);
 }
 
 function hasOtherOrders(policy: Policy, other: Policy): boolean {
@@ -282,16 +315,14 @@ function sumsOf(
       .filter(({ asset, quantity }) => quantity.gt(0) && hasOtherRatio(asset, policy, other))
       .map(({ collateralValue }) => collateralValue);
   const multiAsset = all.filter(({ isMultiAsset }) => isMultiAsset);
-  const required = (report: MarginReport, under: Policy): Decimal[] => [
+  const required = (report: MarginReport, held: MarginReport): Decimal[] => [
     ...report.positions
       .filter(({ instrument }) => hasOtherTable(instrument, policy, other))
       .map(({ maintenanceMargin, settlementPrice }) => inUnit(maintenanceMargin, settlementPrice)),
     ...report.openOrders
       .filter(({ instrument }) => hasOtherOrders(policy, other) || hasOtherTable(instrument, policy, other))
       .map(({ maintenanceMargin, settlementPrice }) => inUnit(maintenanceMargin, settlementPrice)),
-    ...(policy.debtMarginRate.eq(other.debtMarginRate) ? [] : report.collateral)
-      .filter(({ quantity }) => quantity.lt(0))
-      .map(({ value }) => (value ?? ZERO).negated().times(under.debtMarginRate)),
+    ...(haveOtherDebts(policy, other) ? held.collateral : []).map(({ maintenanceMargin }) => maintenanceMargin),
   ];
   const notionals = all.flatMap(({ units, after }) => {
     const isolated = after.positions.filter(({ marginMode }) => marginMode === 'ISOLATED');
@@ -303,10 +334,10 @@ function sumsOf(
     });
   });
   return {
-    collateralValueBefore: sum(multiAsset.flatMap(({ before }) => collateral(before))),
-    collateralValueAfter: sum(multiAsset.flatMap(({ after }) => collateral(after))),
-    maintenanceMarginBefore: sum(all.flatMap(({ before }) => required(before, policy))),
-    maintenanceMarginAfter: sum(all.flatMap(({ after }) => required(after, other))),
+    collateralValueBefore: sum(multiAsset.flatMap(({ held }) => collateral(held.before))),
+    collateralValueAfter: sum(multiAsset.flatMap(({ held }) => collateral(held.after))),
+    maintenanceMarginBefore: sum(all.flatMap(({ before, held }) => required(before, held.before))),
+    maintenanceMarginAfter: sum(all.flatMap(({ after, held }) => required(after, held.after))),
     notionalAtRisk: sum(notionals),
   };
 }

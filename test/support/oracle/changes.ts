@@ -154,7 +154,7 @@ function covers(position: PortfolioPosition, portfolio: Portfolio): boolean {
 }
 
 function acceptedState(portfolio: Portfolio): string | null {
-  const { status, initialCollateral, pnl, initialMargin } = stateOf(portfolio);
+  const { status, initialCollateral, pnlBeside: pnl, initialMargin } = stateOf(portfolio);
   if (status === 'UNPRICED') return 'PRICE_UNAVAILABLE';
   return order(plus(initialCollateral, pnl), initialMargin) >= 0 ? null : 'INSUFFICIENT_MARGIN';
 }

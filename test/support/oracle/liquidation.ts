@@ -9,6 +9,8 @@ import {
   ceil18,
   floor18,
   minus,
+  negative,
+  one,
   order,
   over,
   plus,
@@ -19,7 +21,17 @@ import {
   least,
   type Rational,
 } from './rational.js';
-import { asQuoted, isolatedState, liquidationAt, settlementOf, tableInMode, stateOf, type Prices } from './state.js';
+import {
+  asQuoted,
+  countsAsEquity,
+  equityPnl,
+  isolatedState,
+  liquidationAt,
+  settlementOf,
+  stateOf,
+  tableInMode,
+  type Prices,
+} from './state.js';
 
 export interface Bounds {
   readonly reason: string | null;
@@ -118,15 +130,28 @@ function crossBounds(
     // Isolated ones add nothing, but orders beside them do.
     positions: portfolio.positions.filter((position) => position.isolated || positions.includes(position)),
   };
-  const fixed = surplusOf(still, asQuoted);
-  const edges = [...notionalEdges(marked, portfolio), ...marked.flatMap((position) => orderEdges(position, portfolio))];
+  // As equity, parts that move and parts that do not are counted together: all of it is added up at each price.
+  const isWhole = countsAsEquity(portfolio);
+  const fixed = isWhole ? zero : surplusOf(still, asQuoted);
+  const edges = [
+    ...notionalEdges(marked, portfolio),
+    ...marked.flatMap((position) => orderEdges(position, portfolio)),
+    ...equityEdges(marked, portfolio),
+  ];
   const moves = ({ symbol }: PortfolioAsset): boolean => assets.some((asset) => asset.symbol === symbol);
   for (const asset of assets) {
+    const held = plus(rational(asset.quantity), equityPnl(asset, portfolio));
     const index = asQuoted.index(asset, portfolio);
     const table = tableInMode(asset, portfolio);
-    if (index === null || table === null || table.inCoins || sign(rational(asset.quantity)) <= 0) continue;
-    const coins =
-      table.userCap === null ? rational(asset.quantity) : least(rational(asset.quantity), rational(table.userCap));
+    if (index !== null && sign(held) < 0) {
+      const owed = times(negative(held), index);
+      const liabilities = (portfolio.rules.liabilities ?? []).filter(({ inCoins }) => !inCoins);
+      for (const { floor } of liabilities.flatMap(({ tiers }) => tiers)) {
+        edges.push(over(times(rational(floor), present), owed));
+      }
+    }
+    if (index === null || table === null || table.inCoins || sign(held) <= 0) continue;
+    const coins = table.userCap === null ? held : least(held, rational(table.userCap));
     const value = times(coins, index);
     if (sign(value) === 0) continue;
     for (const { floor, cap } of table.tiers) {
@@ -147,9 +172,35 @@ function crossBounds(
         mark: (instrument, of) =>
           marked.some((position) => position.instrument === instrument) ? price : asQuoted.mark(instrument, of),
       };
-      return plus(fixed, surplusOf(moving, moved));
+      return plus(fixed, surplusOf(isWhole ? portfolio : moving, moved));
     },
     edges,
+  });
+}
+
+/** Marks at which the equity of a settlement asset begins another tier, or becomes a debt (rules: 17). */
+function equityEdges(marked: readonly PortfolioPosition[], portfolio: Portfolio): Rational[] {
+  if (!countsAsEquity(portfolio)) return [];
+  return marked.flatMap((position) => {
+    const asset = settlementOf(position.instrument, portfolio);
+    const index = asQuoted.index(asset, portfolio);
+    const mark = asQuoted.mark(position.instrument, portfolio);
+    if (index === null || mark === null) return [];
+    const own = marked.filter((each) => settlementOf(each.instrument, portfolio) === asset);
+    const sizes = own.map(({ long, size }) => (long ? rational(size) : negative(rational(size))));
+    const perUnit = times(sizes.reduce(plus, zero), index);
+    if (sign(perUnit) === 0) return [];
+    const now = times(plus(rational(asset.quantity), equityPnl(asset, portfolio)), index);
+    const still = minus(now, times(perUnit, mark));
+    const table = tableInMode(asset, portfolio);
+    const unit = table?.inCoins === true ? index : one;
+    const counted = (table?.tiers ?? []).flatMap(({ floor, cap }) => [floor, cap ?? floor]);
+    const owed = (portfolio.rules.liabilities ?? []).flatMap(({ inCoins, tiers }) =>
+      tiers.map(({ floor }) => negative(times(rational(floor), inCoins ? index : one))),
+    );
+    const caps = table?.userCap == null ? [] : [times(rational(table.userCap), index)];
+    const values = [zero, ...counted.map((edge) => times(rational(edge), unit)), ...owed, ...caps];
+    return values.map((value) => over(minus(value, still), perUnit));
   });
 }
 

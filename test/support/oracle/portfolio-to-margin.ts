@@ -49,11 +49,20 @@ export function toMargin(portfolio: Portfolio): Arguments {
       liquidationRatio: new Fraction(...fractionOf(rules.liquidationRatio ?? ['1', '1'])),
       liquidatesAtEquality: rules.liquidatesAtEquality,
       maintenanceMethod: rules.progressive ? 'PROGRESSIVE' : 'FLAT',
+      pnlCounts: rules.asEquity === true ? 'AS_EQUITY' : 'IN_FULL',
       liquidationFeeRate: decimal(rules.liquidationFeeRate),
       warningRatio: decimal(rules.warningRatio),
       marginCallRatio: decimal(rules.marginCallRatio),
       isolatedInMultiAsset: true,
       debtMarginRate: decimal(rules.debtMarginRate),
+      liabilities: (rules.liabilities ?? []).map(({ asset, inCoins, tiers }) => ({
+        asset,
+        tierUnit: inCoins ? ('QUANTITY' as const) : ('QUOTE_VALUE' as const),
+        tiers: tiers.map((tier) => ({
+          ...{ floor: decimal(tier.floor), cap: optional(tier.cap) },
+          ...{ initialRate: decimal(tier.initial), maintenanceRate: decimal(tier.maintenance) },
+        })),
+      })),
       transferFloor: { notionalRate: decimal(notionalRate), maintenanceMultiple: decimal(maintenanceMultiple) },
       openOrders: {
         initial: initial ? 'WORST_SIDE' : 'NONE',

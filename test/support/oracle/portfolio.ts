@@ -15,8 +15,12 @@ export interface Portfolio {
     readonly openOrders?: readonly [initial: boolean, maintenance: boolean, openLoss: boolean];
     readonly liquidatesAtEquality: boolean;
     readonly progressive: boolean;
+    /** Left out: unrealised PnL counts in full. */
+    readonly asEquity?: boolean;
     readonly liquidationFeeRate: string;
     readonly debtMarginRate: string;
+    /** By asset, null for all others; left out: none. */
+    readonly liabilities?: readonly PortfolioLiability[];
     readonly warningRatio: string;
     readonly marginCallRatio: string;
   };
@@ -25,6 +29,17 @@ export interface Portfolio {
   readonly positions: readonly PortfolioPosition[];
   /** Left out: none rests. */
   readonly orders?: readonly PortfolioOrders[];
+}
+
+export interface PortfolioLiability {
+  readonly asset: string | null;
+  readonly inCoins: boolean;
+  readonly tiers: readonly {
+    readonly floor: string;
+    readonly cap: string | null;
+    readonly initial: string;
+    readonly maintenance: string;
+  }[];
 }
 
 export interface PortfolioAsset {

@@ -10,6 +10,7 @@ import type {
   PortfolioOrders,
   PortfolioPosition,
   PortfolioTable,
+  PortfolioLiability,
 } from './portfolio.js';
 import { minus, over, plainText, plus, rational, sign, times, type Rational } from './rational.js';
 import { liquidationAt, stateOf } from './state.js';
@@ -305,6 +306,36 @@ function withSettlements(tape: Tape, portfolio: Portfolio): Portfolio {
   return { ...portfolio, instruments, single };
 }
 
+/** Some venues require margin for debts by tables: of one asset, of all, or of both. */
+function withLiabilities(tape: Tape, portfolio: Portfolio): Portfolio {
+  const isUsed = tape.once(2);
+  const tableOf = (asset: string | null): PortfolioLiability => {
+    const levels = floors(tape, 1 + tape.below(4));
+    const tiers = levels.map((floor, index) => {
+      const rate = tape.pick('0.1', '0.05', '0', '0.2', '0.033333333333333333');
+      const initial = plainText(times(rational(rate), rational(tape.pick('2', '1.25', '3'))), 20) as string;
+      return {
+        floor,
+        cap:
+          levels[index + 1] ??
+          (tape.once(2) ? (plainText(plus(rational(floor), rational('777')), 18)) : null),
+        initial,
+        maintenance: rate,
+      };
+    });
+    return { asset, inCoins: tape.once(3), tiers };
+  };
+  const named = tape.pick(portfolio.assets[0]?.symbol, ...portfolio.assets.map(({ symbol }) => symbol)) ?? null;
+  const tables = [tableOf(named), tableOf(null)].slice(tape.below(2), 1 + tape.below(2));
+  if (!isUsed || tables.length === 0) return portfolio;
+  return { ...portfolio, rules: { ...portfolio.rules, debtMarginRate: '0', liabilities: tables } };
+}
+
+/** Whether unrealised PnL counts as equity. */
+function withEquity(tape: Tape, portfolio: Portfolio): Portfolio {
+  return { ...portfolio, rules: { ...portfolio.rules, asEquity: tape.once(2) } };
+}
+
 /** What the unit is called. */
 function withUnit(tape: Tape, portfolio: Portfolio): Portfolio {
   const unit = tape.pick(portfolio.unit, 'USDC');
@@ -318,6 +349,13 @@ function withUnit(tape: Tape, portfolio: Portfolio): Portfolio {
       symbol: named(each.symbol),
       pricedAs: each.pricedAs === null ? null : named(each.pricedAs),
     })),
+    rules: {
+      ...portfolio.rules,
+      liabilities: (portfolio.rules.liabilities ?? []).map((each) => ({
+        ...each,
+        asset: each.asset === null ? null : named(each.asset),
+      })),
+    },
     instruments: portfolio.instruments.map((each) => ({
       ...each,
       base: named(each.base),
@@ -342,7 +380,8 @@ function solvent(tape: Tape, drawn: Portfolio): Portfolio {
   const onlyFirst = tape.once(2);
   const assets = drawn.assets.map((each) => ({ ...each, table: withInitial(each.table, weight, onlyFirst) }));
   const weighed = { ...drawn, assets, rules: { ...drawn.rules, liquidationRatio, transferFloor } };
-  const portfolio = withUnit(tape, withSettlements(tape, withOrders(tape, weighed)));
+  const asEquity = withEquity(tape, withLiabilities(tape, withSettlements(tape, withOrders(tape, weighed))));
+  const portfolio = withUnit(tape, asEquity);
   const state = stateOf(portfolio);
   if (sign(multiple) === 0) return portfolio;
   const [cash, ...others] = portfolio.assets;

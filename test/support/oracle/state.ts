@@ -47,6 +47,8 @@ export interface State {
   readonly collateral: Rational;
   readonly initialCollateral: Rational;
   readonly pnl: Rational;
+  /** What of it counts beside the collateral. */
+  readonly pnlBeside: Rational;
   readonly marginBalance: Rational;
   readonly initialMargin: Rational;
   /** The part of it that is for resting orders. */
@@ -136,6 +138,32 @@ export function required(
   return { initial: most(ceil18(over(notional, leverage)), floor), maintenance };
 }
 
+/** Rules 18: each part of what is owed by the rate of its tier; above the last cap the last tier goes on. */
+export function requiredOfDebt(
+  owed: Rational,
+  price: Rational,
+  symbol: string,
+  { rules }: Portfolio,
+): { initial: Rational; maintenance: Rational } {
+  const tables = rules.liabilities ?? [];
+  if (tables.length === 0) {
+    const flat = times(times(owed, price), rational(rules.debtMarginRate));
+    return { initial: flat, maintenance: flat };
+  }
+  const table = tables.find(({ asset }) => asset === symbol) ?? tables.find(({ asset }) => asset === null);
+  if (table === undefined) return { initial: zero, maintenance: zero };
+  const amount = table.inCoins ? owed : times(owed, price);
+  const along = (rate: 'initial' | 'maintenance'): Rational => {
+    const parts = table.tiers.map((tier, index) => {
+      const isLast = index === table.tiers.length - 1;
+      const upper = tier.cap === null || isLast ? amount : least(amount, rational(tier.cap));
+      return times(most(zero, minus(upper, rational(tier.floor))), rational(tier[rate]));
+    });
+    return times(total(parts), table.inCoins ? price : one);
+  };
+  return { initial: along('initial'), maintenance: along('maintenance') };
+}
+
 export function pnlOf(position: PortfolioPosition, mark: Rational): Rational {
   const gain = minus(times(rational(position.size), mark), rational(position.cost));
   return position.long ? gain : negative(gain);
@@ -152,38 +180,53 @@ export function statusBy(balance: Rational, maintenance: Rational, portfolio: Po
   return 'HEALTHY';
 }
 
+export function countsAsEquity({ rules, multiAsset }: Portfolio): boolean {
+  return rules.asEquity === true && multiAsset;
+}
+
+/** Rules 17: PnL of cross positions that are settled in the asset, where it counts with the balance. */
+export function equityPnl(asset: PortfolioAsset, portfolio: Portfolio, prices: Prices = asQuoted): Rational {
+  if (!countsAsEquity(portfolio)) return zero;
+  return total(
+    portfolio.positions.flatMap((position) => {
+      const mark = prices.mark(position.instrument, portfolio);
+      const isOwn = settlementOf(position.instrument, portfolio).symbol === asset.symbol;
+      return position.isolated || mark === null || !isOwn ? [] : [pnlOf(position, mark)];
+    }),
+  );
+}
+
 /** Rules 2 to 5. */
 export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State {
   const wallet: Rational[] = [];
   const counted: Rational[] = [];
   const countedAtFirst: Rational[] = [];
-  const debts: Rational[] = [];
+  const [initial, maintenance]: [Rational[], Rational[]] = [[], []];
   let unknown = false;
   let lowerBound = false;
   for (const asset of portfolio.assets) {
-    const quantity = rational(asset.quantity);
-    if (sign(quantity) === 0) continue;
+    const held = rational(asset.quantity);
+    const quantity = plus(held, equityPnl(asset, portfolio, prices));
     const price = prices.index(asset, portfolio);
     const table = tableInMode(asset, portfolio);
     if (price === null) {
-      if (sign(quantity) < 0) unknown = true;
-      else if (wouldCount(quantity, asset, portfolio)) lowerBound = true;
+      if (sign(held) < 0) unknown = true;
+      else if (sign(held) > 0 && wouldCount(held, asset, portfolio)) lowerBound = true;
       continue;
     }
-    wallet.push(times(quantity, price));
+    wallet.push(times(held, price));
     if (sign(quantity) < 0) {
       counted.push(times(quantity, price));
       countedAtFirst.push(times(quantity, price));
-      debts.push(negative(times(quantity, price)));
+      const needs = requiredOfDebt(negative(quantity), price, asset.symbol, portfolio);
+      initial.push(needs.initial);
+      maintenance.push(needs.maintenance);
     } else if (table !== null) {
       counted.push(countedValue(quantity, price, table));
       countedAtFirst.push(countedValue(quantity, price, atFirst(table)));
     }
   }
-  const forDebts = times(total(debts), rational(portfolio.rules.debtMarginRate));
   const gains: Rational[] = [];
-  const initial = [forDebts];
-  const maintenance = [forDebts];
   for (const position of portfolio.positions) {
     if (position.isolated) continue;
     const mark = prices.mark(position.instrument, portfolio);
@@ -209,7 +252,8 @@ export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State 
   }
   const collateral = total(counted);
   const pnl = total(gains);
-  const marginBalance = plus(collateral, pnl);
+  const pnlBeside = countsAsEquity(portfolio) ? zero : pnl;
+  const marginBalance = plus(collateral, pnlBeside);
   const maintenanceMargin = total(maintenance);
   let status = statusBy(marginBalance, maintenanceMargin, portfolio);
   if (unknown || (lowerBound && status !== 'HEALTHY' && status !== 'NO_EXPOSURE')) status = 'UNPRICED';
@@ -220,6 +264,7 @@ export function stateOf(portfolio: Portfolio, prices: Prices = asQuoted): State 
     collateral,
     initialCollateral: total(countedAtFirst),
     pnl,
+    pnlBeside,
     marginBalance,
     initialMargin: plus(total(initial), total(forOrders)),
     forOrders: total(forOrders),

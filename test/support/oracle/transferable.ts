@@ -11,6 +11,7 @@ import {
   minus,
   most,
   order,
+  plainText,
   plus,
   rational,
   sign,
@@ -19,7 +20,17 @@ import {
   zero,
   type Rational,
 } from './rational.js';
-import { asQuoted, atFirst, countedValue, rateOf, settlementOf, tableInMode, stateOf } from './state.js';
+import {
+  asQuoted,
+  atFirst,
+  countedValue,
+  countsAsEquity,
+  equityPnl,
+  rateOf,
+  settlementOf,
+  tableInMode,
+  stateOf,
+} from './state.js';
 
 export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rational {
   const asset = portfolio.assets.find((held) => held.symbol === symbol);
@@ -37,23 +48,29 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
   if (isStale(asset, portfolio) && sign(staying) > 0) return zero;
 
   // What is positive and stale counts 0. Without the holding, with its price: others may be priced as it.
+  // Rules 17: where PnL counts as equity, each asset counts with its own loss, and without its gain.
+  const left = (of: PortfolioAsset): Rational => plus(rational(of.quantity), least(zero, equityPnl(of, portfolio)));
   const counting = portfolio.assets.map((held) =>
-    held === asset || (isStale(held, portfolio) && sign(rational(held.quantity)) > 0)
+    held === asset || (isStale(held, portfolio) && sign(left(held)) > 0)
       ? { ...held, quantity: '0' }
-      : held,
+      : { ...held, quantity: plainText(left(held), 150) ?? '0' },
   );
-  const rest = stateOf({ ...portfolio, assets: counting });
-  const others = minus(plus(rest.initialCollateral, least(zero, rest.pnl)), staying);
+  const rules = { ...portfolio.rules, asEquity: false };
+  const rest = stateOf({ ...portfolio, rules, assets: counting });
+  const pnl = countsAsEquity(portfolio) ? zero : rest.pnl;
+  const others = minus(plus(rest.initialCollateral, least(zero, pnl)), staying);
+  const available = most(zero, left(asset));
   const price = isStale(asset, portfolio) ? null : asQuoted.index(asset, portfolio);
   const table = tableInMode(asset, portfolio);
   const covers = (units: bigint): boolean => {
-    const left = minus(quantity, fromUnits(units));
-    const counted = price === null || table === null ? zero : countedValue(left, price, atFirst(table));
-    return order(plus(others, counted), zero) >= 0;
+    const rest = minus(available, fromUnits(units));
+    const debt = price === null ? zero : times(least(zero, left(asset)), price);
+    const counted = price === null || table === null ? zero : countedValue(rest, price, atFirst(table));
+    return order(plus(plus(others, counted), debt), zero) >= 0;
   };
   if (!covers(0n)) return zero;
   let may = 0n;
-  let mayNot = floorUnits(quantity) + 1n;
+  let mayNot = floorUnits(available) + 1n;
   while (mayNot - may > 1n) {
     const half = (may + mayNot) / 2n;
     if (covers(half)) may = half;
