@@ -102,7 +102,14 @@ function rowOf(number: number, after: AfterCrash): AccountRow {
       .toNumber()
       .toFixed(4),
   );
-  const held = ['MULTI_ASSET', 'HEDGE', ['USDT', toPlain(usdt), ...coinsOf(number)], positionsOf(number), []] as const;
+  const held = [
+    'MULTI_ASSET',
+    'HEDGE',
+    ['USDT', toPlain(usdt), ...coinsOf(number)],
+    positionsOf(number),
+    [],
+    [],
+  ] as const;
   return [accountId(number), 1, 'BITGET', null, 'Bench', 'bench', now, now, held, null];
 }
 

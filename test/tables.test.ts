@@ -50,6 +50,8 @@ const OWNERS: Readonly<Record<string, Owner>> = {
   position_versions: LEDGER,
   instrument_settings: LEDGER,
   setting_versions: LEDGER,
+  open_orders: LEDGER,
+  open_order_versions: LEDGER,
   fills: LEDGER,
   transfers: LEDGER,
   account_transfers: LEDGER,

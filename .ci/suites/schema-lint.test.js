@@ -26,6 +26,8 @@ const VALUES = [
   'MarginPolicy',
   'MarginRatioChange',
   'MarginSummary',
+  'OpenOrderRules',
+  'OpenOrders',
   'PageInfo',
   'Price',
   'PriceSource',

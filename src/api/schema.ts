@@ -31,8 +31,10 @@ import { CancelRuleChange } from './admin/cancel-rule-change.js';
 import { RuleHistory } from './admin/rule-history.js';
 import { RULE_KINDS } from './admin/rule-kinds.js';
 import { RulePreview } from './admin/rule-preview.js';
+import { AccountOpenOrdersResolver } from './account/open-orders.js';
 import { AccountPositionsResolver, PositionFieldsResolver, PositionResolver } from './account/position.js';
 import { RecordEventsResolver, RecordFillsPayloadResolver } from './ingest/record-events.js';
+import { ReportOpenOrdersResolver } from './ingest/report-open-orders.js';
 import { RecordAccountTransferResolver } from './ingest/record-account-transfer.js';
 import { RecordLedgerEntriesResolver } from './ingest/record-ledger-entries.js';
 import { AlertsPageResolver } from './risk/alert-page.js';
@@ -59,6 +61,7 @@ const RESOLVERS = [
   AccountConnectionResolver,
   AccountHistoryResolver,
   AccountInterestResolver,
+  AccountOpenOrdersResolver,
   AccountPositionsResolver,
   AccountResolver,
   AccountSettingsResolver,
@@ -89,6 +92,7 @@ const RESOLVERS = [
   RecordEventsResolver,
   RecordFillsPayloadResolver,
   RecordLedgerEntriesResolver,
+  ReportOpenOrdersResolver,
   RiskAlertResolver,
   RiskAlertStreamResolver,
   RiskAlertsResolver,

@@ -124,7 +124,14 @@ async function thin(
 }
 
 /** Tables that have lost rows are vacuumed where there is no autovacuum. */
-const PRUNED_TABLES = ['idempotency_keys', 'risk_alerts', 'account_versions', 'position_versions', 'setting_versions'];
+const PRUNED_TABLES = [
+  'idempotency_keys',
+  'risk_alerts',
+  'account_versions',
+  'position_versions',
+  'setting_versions',
+  'open_order_versions',
+];
 
 /** Returns where the next run goes on. */
 async function pruneRun(parts: Parts & LeaderOptions, term: Term, from: string | null): Promise<string | null> {

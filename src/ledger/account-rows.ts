@@ -31,6 +31,7 @@ export type HeldRow = readonly [
   balances: readonly string[],
   positions: readonly PositionRow[],
   settings: readonly (readonly [instrument: string, leverage: number, marginMode: MarginMode])[],
+  openOrders: readonly OrdersRow[],
 ];
 
 export type PositionRow = readonly [
@@ -41,6 +42,17 @@ export type PositionRow = readonly [
   isolatedMargin: string,
 ];
 
+export type OrdersRow = readonly [
+  instrument: string,
+  /** BOTH in one-way mode. */
+  side: PositionSide | 'BOTH',
+  buySize: string,
+  sellSize: string,
+  buyNotional: string,
+  sellNotional: string,
+  sequence: string,
+];
+
 /** Holdings of the row named `account`, as SQL. */
 interface Held {
   /** Has the columns `asset_symbol` and `quantity`. */
@@ -49,6 +61,8 @@ interface Held {
   readonly positions: Prisma.Sql;
   /** Has the columns `instrument`, `leverage` and `margin_mode`. */
   readonly settings: Prisma.Sql;
+  /** Has the columns `instrument`, `side`, `buy_size`, `sell_size`, `buy_notional`, `sell_notional` and `sequence`. */
+  readonly orders: Prisma.Sql;
 }
 
 /**
@@ -56,9 +70,9 @@ interface Held {
  * time, and every account is read at start; and each `||` takes time to plan, which one account's read would feel. Only
  * text that users choose passes through JSON functions.
  */
-function rowOf({ balances, positions, settings }: Held): Prisma.Sql {
+function rowOf({ balances, positions, settings, orders }: Held): Prisma.Sql {
   return Prisma.sql`
-    format('["%s",%s,%s,%s,%s,%s,%s,%s,["%s","%s",[%s],[%s],[%s]],%s]',
+    format('["%s",%s,%s,%s,%s,%s,%s,%s,["%s","%s",[%s],[%s],[%s],[%s]],%s]',
       account.id, account.version, to_json(account.venue_code), COALESCE(to_json(account.chain_code)::text, 'null'),
       to_json(account.name), to_json(account.owner), to_json(account.opened_at), to_json(account.changed_at),
       account.collateral_mode, account.position_mode,
@@ -70,6 +84,10 @@ function rowOf({ balances, positions, settings }: Held): Prisma.Sql {
         FROM (${positions}) AS position), ','),
       array_to_string(ARRAY(
         SELECT format('[%s,%s,"%s"]', to_json(instrument), leverage, margin_mode) FROM (${settings}) AS setting), ','),
+      array_to_string(ARRAY(
+        SELECT format('[%s,"%s","%s","%s","%s","%s","%s"]', to_json(instrument), side, trim_scale(buy_size),
+          trim_scale(sell_size), trim_scale(buy_notional), trim_scale(sell_notional), trim_scale(sequence))
+        FROM (${orders}) AS resting), ','),
       COALESCE(to_json(account.external_id)::text, 'null'))`;
 }
 
@@ -79,6 +97,9 @@ const NOW = Prisma.sql`
     positions: Prisma.sql`
       SELECT instrument, side, size, cost, isolated_margin FROM positions WHERE account_id = account.id`,
     settings: Prisma.sql`SELECT instrument, leverage, margin_mode FROM instrument_settings WHERE account_id = account.id`,
+    orders: Prisma.sql`
+      SELECT instrument, side, buy_size, sell_size, buy_notional, sell_notional, sequence FROM open_orders
+      WHERE account_id = account.id`,
   })} AS row
   FROM accounts AS account`;
 
@@ -198,6 +219,16 @@ const THEN = rowOf({
     FROM instrument_settings AS held CROSS JOIN LATERAL (
       SELECT leverage, margin_mode FROM setting_versions
       WHERE account_id = held.account_id AND instrument = held.instrument AND version <= account.version
+      ORDER BY version DESC LIMIT 1
+    ) AS past
+    WHERE held.account_id = account.id`,
+  orders: Prisma.sql`
+    SELECT held.instrument, held.side, past.buy_size, past.sell_size, past.buy_notional, past.sell_notional,
+      past.sequence
+    FROM open_orders AS held CROSS JOIN LATERAL (
+      SELECT buy_size, sell_size, buy_notional, sell_notional, sequence FROM open_order_versions
+      WHERE account_id = held.account_id AND instrument = held.instrument AND side = held.side
+        AND version <= account.version
       ORDER BY version DESC LIMIT 1
     ) AS past
     WHERE held.account_id = account.id`,

@@ -109,7 +109,7 @@ export class AccountTexts {
 
   constructor(private readonly rulebook: Rulebook) {}
 
-  of(venue: string, [collateralMode, positionMode, balances, positions, settings]: HeldRow): AccountText {
+  of(venue: string, [collateralMode, positionMode, balances, positions, settings, orders]: HeldRow): AccountText {
     const held: string[] = [];
     for (let item = 0; item < balances.length; item += 2) {
       if (balances[item + 1] !== '0') held.push(balances[item] as string, balances[item + 1] as string);
@@ -117,11 +117,21 @@ export class AccountTexts {
     const open: PositionText[] = [];
     for (const [instrument, side, size, cost, isolatedMargin] of positions) {
       if (size === '0') continue;
-      const own = settings.find(([symbol]) => symbol === instrument);
-      const [leverage, marginMode] = own === undefined ? this.startingOf(venue, instrument) : [`${own[1]}`, own[2]];
+      const [leverage, marginMode] = this.settingIn(venue, instrument, settings);
       open.push([instrument, side, size, cost, leverage, marginMode, isolatedMargin]);
     }
-    return [collateralMode, positionMode, held, open];
+    const resting = orders.filter(([, , buySize, sellSize]) => buySize !== '0' || sellSize !== '0');
+    if (resting.length === 0) return [collateralMode, positionMode, held, open];
+    const texts = resting.map(([instrument, side, buySize, sellSize, buyNotional, sellNotional]): OrdersText => {
+      const [leverage] = this.settingIn(venue, instrument, settings);
+      return [instrument, side === 'BOTH' ? null : side, buySize, sellSize, buyNotional, sellNotional, leverage];
+    });
+    return [collateralMode, positionMode, held, open, texts];
+  }
+
+  private settingIn(venue: string, instrument: string, settings: HeldRow[4]): Setting {
+    const own = settings.find(([symbol]) => symbol === instrument);
+    return own === undefined ? this.startingOf(venue, instrument) : [`${own[1]}`, own[2]];
   }
 
   private startingOf(venue: string, symbol: string): Setting {

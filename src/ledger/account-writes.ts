@@ -1,6 +1,6 @@
 /**
  * Writes what transactions change of locked accounts: one statement, however many accounts and tables, so that a write
- * waits for the database once. Settings, which change rarely, are another one.
+ * waits for the database once. Settings and open orders, which fewer transactions change, are others.
  */
 import { toPlain } from '../margin/decimal.js';
 import { columnOf } from '../platform/database/columns.js';
@@ -8,6 +8,7 @@ import type { Transaction } from '../platform/database/database.js';
 import { outboxAddition } from '../platform/outbox.js';
 import { Prisma } from '../platform/prisma/client.js';
 import type { LockedAccount } from './locked-accounts.js';
+import { writeOpenOrders } from './open-orders.js';
 
 /**
  * Writes all changes. Raises the version of every changed account by one and returns their ids. The former state stays
@@ -22,6 +23,7 @@ export async function writeAccounts(
   const changed = [...lockedAccounts].filter((locked) => locked.isChanged);
   if (changed.length === 0) return [];
   await writeSettings(tx, changed);
+  await writeOpenOrders(tx, changed);
   // Entries in their order, because the sequence numbers an account's entries.
   await tx.$executeRaw`/* prepared */
     WITH changed AS (${changedRows(changed, now)}),

@@ -10,6 +10,7 @@ import type { Rulebook } from '../policy/rulebook/rulebook.js';
 import { lockRows } from './account-rows.js';
 import {
   accountState,
+  ordersKey,
   positionKey,
   readHoldings,
   sortedHoldings,
@@ -17,6 +18,7 @@ import {
   type AccountRecord,
   type Holdings,
   type KnownHoldings,
+  type OpenOrdersRecord,
   type PositionRecord,
   type SettingRecord,
 } from './records.js';
@@ -54,6 +56,7 @@ export class LockedAccount {
   readonly entries: Entry[] = [];
   readonly changedPositions = new Map<string, PositionRecord>();
   readonly changedSettings = new Map<string, SettingRecord>();
+  readonly changedOpenOrders = new Map<string, OpenOrdersRecord>();
   private record: AccountRecord;
   private hasNewModes = false;
 
@@ -62,6 +65,7 @@ export class LockedAccount {
     readonly balances: Map<string, Decimal>,
     readonly positions: Map<string, PositionRecord>,
     readonly settings: Map<string, SettingRecord>,
+    readonly openOrders: Map<string, OpenOrdersRecord>,
   ) {
     this.record = account;
   }
@@ -93,6 +97,12 @@ export class LockedAccount {
     this.changedSettings.set(instrument, setting);
   }
 
+  setOpenOrders(orders: OpenOrdersRecord): void {
+    const key = ordersKey(orders.instrument, orders.side);
+    this.openOrders.set(key, orders);
+    this.changedOpenOrders.set(key, orders);
+  }
+
   setModes(modes: { readonly collateralMode?: CollateralMode; readonly positionMode?: PositionMode }): void {
     this.record = { ...this.record, ...modes };
     this.hasNewModes = true;
@@ -110,15 +120,19 @@ export class LockedAccount {
   }
 
   private asHoldings(account: AccountRecord): Holdings {
-    const { balances, positions, settings } = this;
-    return sortedHoldings({ account, balances, positions, settings });
+    const { balances, positions, settings, openOrders } = this;
+    return sortedHoldings({ account, balances, positions, settings, openOrders });
   }
 
   get isChanged(): boolean {
-    return (
-      this.hasNewModes || this.entries.length > 0 || this.changedPositions.size > 0 || this.changedSettings.size > 0
-    );
+    const { entries, changedPositions, changedSettings, changedOpenOrders } = this;
+    const changed = changedPositions.size + changedSettings.size + changedOpenOrders.size;
+    return this.hasNewModes || entries.length > 0 || changed > 0;
   }
+}
+
+function lockedAccount({ account, balances, positions, settings, openOrders }: Holdings): LockedAccount {
+  return new LockedAccount(account, new Map(balances), new Map(positions), new Map(settings), new Map(openOrders));
 }
 
 interface LockOptions {
@@ -161,11 +175,6 @@ export async function lockReadable(
   }
   for (const [id, holdings] of await readHoldings(tx, rulebook, unknown)) found.set(id, holdings);
   return new Map(
-    [...found].map(([id, held]) => [
-      id,
-      held instanceof UnreadableAccountError
-        ? held
-        : new LockedAccount(held.account, new Map(held.balances), new Map(held.positions), new Map(held.settings)),
-    ]),
+    [...found].map(([id, held]) => [id, held instanceof UnreadableAccountError ? held : lockedAccount(held)]),
   );
 }

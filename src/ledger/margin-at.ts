@@ -9,7 +9,7 @@ import { yieldIfBusy } from '../platform/yielding.js';
 import { readRowsAt } from './account-rows.js';
 import type { LedgerParts } from './ledger-checks.js';
 import { marginState, type MarginState, type Markets } from './margin-state.js';
-import { readableHoldings, UnreadableAccountError, type AccountRecord, type Holdings } from './records.js';
+import { isResting, readableHoldings, UnreadableAccountError, type AccountRecord, type Holdings } from './records.js';
 
 /** An account and an instant. */
 export interface PastAccount {
@@ -66,8 +66,9 @@ function outOfTime({ account, at }: PastAccount, now: Date): NoMarginAt | null {
 }
 
 /** The venue's unit alone needs no price. */
-function needsPrices({ balances, positions }: Holdings, unit: string | undefined): boolean {
+function needsPrices({ balances, positions, openOrders }: Holdings, unit: string | undefined): boolean {
   return (
+    [...openOrders.values()].some(isResting) ||
     [...positions.values()].some(({ size }) => !size.isZero()) ||
     [...balances].some(([asset, quantity]) => asset !== unit && !quantity.isZero())
   );
@@ -165,8 +166,17 @@ export async function pruneVersions(
             AND later.version > past.version AND later.version <= held.version
         ) LIMIT ${limit}
       ) RETURNING 1
+    ), orders AS (
+      DELETE FROM open_order_versions WHERE (account_id, instrument, side, version) IN (
+        SELECT account_id, instrument, side, past.version FROM held JOIN open_order_versions AS past ON account_id = id
+        WHERE EXISTS (
+          SELECT FROM open_order_versions AS later
+          WHERE later.account_id = past.account_id AND later.instrument = past.instrument AND later.side = past.side
+            AND later.version > past.version AND later.version <= held.version
+        ) LIMIT ${limit}
+      ) RETURNING 1
     )
-    SELECT ((SELECT count(*) FROM versions) + (SELECT count(*) FROM positions) + (SELECT count(*) FROM settings))::int
-      AS deleted, (SELECT id::text FROM page ORDER BY id DESC LIMIT 1) AS last`;
+    SELECT ((SELECT count(*) FROM versions) + (SELECT count(*) FROM positions) + (SELECT count(*) FROM settings)
+      + (SELECT count(*) FROM orders))::int AS deleted, (SELECT id::text FROM page ORDER BY id DESC LIMIT 1) AS last`;
   return pruned;
 }

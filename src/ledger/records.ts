@@ -14,7 +14,7 @@ import type { Database, Transaction } from '../platform/database/database.js';
 import { Prisma } from '../platform/prisma/client.js';
 import * as enums from '../platform/prisma/enums.js';
 import type { InstrumentRecord, Rulebook } from '../policy/rulebook/rulebook.js';
-import { readRows, type AccountRow, type LockedRow } from './account-rows.js';
+import { readRows, type AccountRow, type LockedRow, type OrdersRow } from './account-rows.js';
 
 export interface AccountRecord {
   readonly id: string;
@@ -40,6 +40,19 @@ export interface PositionRecord {
   readonly isolatedMargin: Decimal;
 }
 
+/** What the resting orders in one instrument would buy and sell, in hedge mode those of one side. */
+export interface OpenOrdersRecord {
+  readonly instrument: string;
+  /** Null in one-way mode. */
+  readonly side: PositionSide | null;
+  readonly buySize: Decimal;
+  readonly sellSize: Decimal;
+  readonly buyNotional: Decimal;
+  readonly sellNotional: Decimal;
+  /** Of the last report that was taken. */
+  readonly sequence: Decimal;
+}
+
 export interface SettingRecord {
   readonly leverage: Decimal;
   readonly marginMode: MarginMode;
@@ -54,6 +67,8 @@ export interface Holdings {
   readonly positions: ReadonlyMap<string, PositionRecord>;
   /** By instrument symbol; only what the trader has set. */
   readonly settings: ReadonlyMap<string, SettingRecord>;
+  /** By `ordersKey`; those that were cleared included. */
+  readonly openOrders: ReadonlyMap<string, OpenOrdersRecord>;
 }
 
 /** What this process has in memory of accounts. */
@@ -66,6 +81,15 @@ export interface KnownHoldings {
 
 export function positionKey(instrument: string, side: PositionSide): string {
   return `${instrument}/${side}`;
+}
+
+export function ordersKey(instrument: string, side: PositionSide | null): string {
+  return `${instrument}/${side ?? ''}`;
+}
+
+/** Whether any order rests; a size above 0 has a notional above 0. */
+export function isResting({ buySize, sellSize }: Pick<OpenOrdersRecord, 'buySize' | 'sellSize'>): boolean {
+  return !buySize.isZero() || !sellSize.isZero();
 }
 
 /**
@@ -125,7 +149,7 @@ export function problemOfRow([, , venue, chain, , , , , held]: AccountRow, ruleb
   if (chain === null ? known.chains.length > 0 : !known.chains.includes(chain)) {
     return `this server knows no accounts of ${venue} on ${chain ?? 'no chain'}`;
   }
-  const [collateralMode, positionMode, balances, positions, settings] = held;
+  const [collateralMode, positionMode, balances, positions, settings, orders] = held;
   if (!isOf(enums.CollateralMode, collateralMode)) return `this server knows no collateral mode ${collateralMode}`;
   if (!isOf(enums.PositionMode, positionMode)) return `this server knows no position mode ${positionMode}`;
   for (let item = 0; item < balances.length; item += 2) {
@@ -143,6 +167,12 @@ export function problemOfRow([, , venue, chain, , , , , held]: AccountRow, ruleb
     const problem = problemOfInstrument(venue, symbol, false, rulebook);
     if (problem !== null) return problem;
     if (!isOf(enums.MarginMode, marginMode)) return `this server knows no margin mode ${marginMode}`;
+  }
+  for (const [symbol, side, ...amounts] of orders) {
+    const problem = problemOfInstrument(venue, symbol, amounts[0] !== '0' || amounts[1] !== '0', rulebook);
+    if (problem !== null) return problem;
+    if (!isOf(enums.OrderSide, side)) return `this server knows no side ${side} of orders`;
+    if (amounts.includes(NOT_A_NUMBER)) return `an amount of its orders in ${symbol} is no number`;
   }
   return null;
 }
@@ -165,7 +195,7 @@ function problemOfInstrument(venue: string, symbol: string, isOpen: boolean, rul
  * instrument and side.
  */
 export function holdingsOf(row: AccountRow): Holdings {
-  const [, , balances, positions, settings] = row[8];
+  const [, , balances, positions, settings, orders] = row[8];
   const held: [asset: string, quantity: Decimal][] = [];
   for (let item = 0; item < balances.length; item += 2) {
     held.push([balances[item] as string, decimal(balances[item + 1] as string)]);
@@ -183,11 +213,30 @@ export function holdingsOf(row: AccountRow): Holdings {
     settings: new Map(
       settings.map(([instrument, leverage, marginMode]) => [instrument, { leverage: decimal(leverage), marginMode }]),
     ),
+    openOrders: orders.length === 0 ? NO_ORDERS : ordersOf(orders),
   };
 }
 
+const NO_ORDERS: Holdings['openOrders'] = new Map();
+
+function ordersOf(rows: readonly OrdersRow[]): Holdings['openOrders'] {
+  const records = rows.map(
+    ([instrument, side, buySize, sellSize, buyNotional, sellNotional, sequence]): OpenOrdersRecord => {
+      return {
+        ...{ instrument, side: side === 'BOTH' ? null : side, buySize: decimal(buySize), sellSize: decimal(sellSize) },
+        ...{ buyNotional: decimal(buyNotional), sellNotional: decimal(sellNotional), sequence: decimal(sequence) },
+      };
+    },
+  );
+  return sortedOrders(records.map((record) => [ordersKey(record.instrument, record.side), record]));
+}
+
+function sortedOrders(orders: Iterable<readonly [string, OpenOrdersRecord]>): Holdings['openOrders'] {
+  return new Map([...orders].sort(([a], [b]) => compare(a, b)));
+}
+
 /** The same in the order of `holdingsOf`: what was added stands last. */
-export function sortedHoldings({ account, balances, positions, settings }: Holdings): Holdings {
+export function sortedHoldings({ account, balances, positions, settings, openOrders }: Holdings): Holdings {
   const byInstrument = (a: PositionRecord, b: PositionRecord): number =>
     compare(a.instrument, b.instrument) || compare(a.side, b.side);
   return {
@@ -195,6 +244,7 @@ export function sortedHoldings({ account, balances, positions, settings }: Holdi
     balances: new Map([...balances].sort(([a], [b]) => compare(a, b))),
     positions: new Map([...positions].sort(([, a], [, b]) => byInstrument(a, b))),
     settings,
+    openOrders: openOrders.size === 0 ? NO_ORDERS : sortedOrders(openOrders),
   };
 }
 
@@ -235,6 +285,11 @@ export function settingOf(holdings: Pick<Holdings, 'settings'>, instrument: Inst
 /** The account as the margin rules take it. */
 export function accountState(holdings: Holdings, rulebook: Rulebook): AccountState {
   const { account } = holdings;
+  const settingIn = (symbol: string): SettingRecord => {
+    const instrument = rulebook.instrument(account.venue, symbol);
+    if (instrument === null) throw new Error(`${account.venue} has no instrument ${symbol}.`);
+    return settingOf(holdings, instrument);
+  };
   return {
     collateralMode: account.collateralMode,
     positionMode: account.positionMode,
@@ -242,9 +297,7 @@ export function accountState(holdings: Holdings, rulebook: Rulebook): AccountSta
     positions: [...holdings.positions.values()]
       .filter((position) => !position.size.isZero())
       .map((position) => {
-        const instrument = rulebook.instrument(account.venue, position.instrument);
-        if (instrument === null) throw new Error(`${account.venue} has no instrument ${position.instrument}.`);
-        const { leverage, marginMode } = settingOf(holdings, instrument);
+        const { leverage, marginMode } = settingIn(position.instrument);
         // Field by field, as in `recordOf`.
         return {
           instrument: position.instrument,
@@ -256,6 +309,10 @@ export function accountState(holdings: Holdings, rulebook: Rulebook): AccountSta
           isolatedMargin: position.isolatedMargin,
         };
       }),
-    openOrders: [],
+    openOrders: [...holdings.openOrders.values()].filter(isResting).map((orders) => {
+      const { instrument, side, buySize, sellSize, buyNotional, sellNotional } = orders;
+      const { leverage } = settingIn(instrument);
+      return { instrument, side, buySize, sellSize, buyNotional, sellNotional, leverage };
+    }),
   };
 }

@@ -18,7 +18,7 @@ export interface WhatIf {
   readonly after: MarginState;
   /** Null: the venue would accept the changes. */
   readonly refusal: Refusal | null;
-  /** Symbols whose stale price a trade passed by only; by code point. */
+  /** Symbols whose stale price a trade or an order passed by only; by code point. */
   readonly stale: readonly string[];
 }
 
@@ -96,7 +96,7 @@ async function roomUnderCaps(
 
 /** The first value out of the bounds of the real change. */
 function problemOf(changes: SimulatedChanges): Refusal | null {
-  const { marginModes, leverages, transfers, margins, trades, prices } = changes;
+  const { marginModes, leverages, transfers, margins, orders, trades, prices } = changes;
   return (
     firstProblem('marginModes', marginModes, ({ instrument }) => problemOfSymbol(instrument, ['instrument'])) ??
     firstProblem('leverages', leverages, ({ instrument }) => problemOfSymbol(instrument, ['instrument'])) ??
@@ -110,6 +110,14 @@ function problemOf(changes: SimulatedChanges): Refusal | null {
       margins,
       ({ instrument, quantity }) =>
         problemOfSymbol(instrument, ['instrument']) ?? problemOfChange(quantity, ['quantity']),
+    ) ??
+    firstProblem(
+      'orders',
+      orders,
+      ({ instrument, size, price }) =>
+        problemOfSymbol(instrument, ['instrument']) ??
+        problemOfSize(size, 'size', ['size']) ??
+        (price === null ? null : problemOfPrice(price, ['price'])),
     ) ??
     firstProblem(
       'trades',

@@ -38,6 +38,12 @@ beforeAll(async () => {
   await db.$executeRawUnsafe(`
     INSERT INTO instrument_settings (account_id, venue_code, instrument, leverage, margin_mode)
     VALUES ('${idOf(1)}', 'BITGET', 'ETHUSDT', 7, 'ISOLATED'), ('${idOf(1)}', 'BITGET', 'SOLUSDT', 3, 'CROSS')`);
+  await db.$executeRawUnsafe(`
+    INSERT INTO open_orders
+      (account_id, venue_code, instrument, side, buy_size, sell_size, buy_notional, sell_notional, sequence)
+    VALUES ('${idOf(1)}', 'BITGET', 'ETHUSDT', 'SHORT', 0, ${MOST}, 0, 2.50, 1000000000000000000),
+      ('${idOf(1)}', 'BITGET', 'BTCUSDT', 'LONG', 0, 0, 0, 0, 3),
+      ('${idOf(2)}', 'ASTER', 'BTCUSDT', 'BOTH', 1.10, 0, 22000, 0, 0)`);
 });
 afterAll(() => close());
 
@@ -58,13 +64,16 @@ it('finds the same, page by page', async () => {
   expect(first.slice(0, 6)).toEqual([idOf(1), 1, 'BITGET', null, 'A "1"\\', 'alice']);
   expect(first[8][2]).toHaveLength(8);
   expect(first[8][3]).toHaveLength(3);
-  const [, , balances, positions] = texts.of('BITGET', first[8]);
+  const [, , balances, positions, orders] = texts.of('BITGET', first[8]);
   // Without what is zero.
   expect(balances).toHaveLength(6);
   expect([...positions].sort()).toEqual([
     ['BTCUSDT', 'LONG', '1.1', COST, '20', 'CROSS', '0'],
     ['ETHUSDT', 'SHORT', MOST, '3', '7', 'ISOLATED', '12.345'],
   ]);
+  expect(orders).toEqual([['ETHUSDT', 'SHORT', '0', MOST, '0', '2.5', '7']]);
+  const [, second] = pages.flat() as [AccountRow, AccountRow];
+  expect(texts.of('ASTER', second[8])[4]).toEqual([['BTCUSDT', null, '1.1', '0', '22000', '0', '20']]);
 });
 
 it('answers what is held in the order of its keys, and unknown accounts not at all', async () => {
@@ -78,7 +87,9 @@ it('answers what is held in the order of its keys, and unknown accounts not at a
 });
 
 /** With balances and positions, which come in no order, put in one. */
-function ordered([collateralMode, positionMode, balances, positions]: HeldRow | AccountText): unknown {
+function ordered(held: HeldRow | AccountText): unknown {
+  const [collateralMode, positionMode, balances, positions] = held;
+  const orders = held.at(-1) ?? [];
   const pairs = balances.flatMap((asset, index) => (index % 2 === 0 ? [`${asset} ${balances[index + 1]}`] : []));
-  return [collateralMode, positionMode, pairs.sort(), positions.map(String).sort()];
+  return [collateralMode, positionMode, pairs.sort(), positions.map(String).sort(), [...orders].map(String).sort()];
 }

@@ -9,6 +9,7 @@ import { openAccount, type NewAccount } from '../../src/ledger/accounts.js';
 import { marginsAt, readHoldingsAt, type PastAccount } from '../../src/ledger/margin-at.js';
 import type { ReportingParts } from '../../src/ledger/ledger-checks.js';
 import { recordFills } from '../../src/ledger/reported/fills.js';
+import { reportOpenOrders } from '../../src/ledger/reported/open-orders.js';
 import { adjustPositionMargin } from '../../src/ledger/withdrawals.js';
 import { readHoldings, type AccountRecord, type Holdings } from '../../src/ledger/records.js';
 import { recordLedgerEntries } from '../../src/ledger/reported/entries.js';
@@ -126,6 +127,12 @@ const step = fc.oneof(
   }),
   fc.record({ what: fc.constant('margin' as const), quantity: fc.constantFrom('-1', '5') }),
   fc.record({
+    what: fc.constant('orders' as const),
+    ...{ instrument, side: fc.constantFrom('LONG' as const, 'SHORT' as const) },
+    ...{ buySize: fc.constantFrom('0', '0.5', '3'), sellSize: fc.constantFrom('0', '0', '1.5') },
+    sequence: fc.integer({ min: 0, max: 12 }),
+  }),
+  fc.record({
     what: fc.constant('positionMode' as const),
     positionMode: fc.constantFrom('ONE_WAY' as const, 'HEDGE' as const),
   }),
@@ -143,6 +150,12 @@ async function take(of: Holdings, each: Step, at: number): Promise<unknown> {
   const own = { accountId: of.account.id, owner: 'alice' };
   const open = [...of.positions.values()].filter(({ size }) => !size.isZero());
   if (each.what === 'fill') return fillOne(of.account, each, at);
+  if (each.what === 'orders') {
+    const sizes = { buySize: decimal(each.buySize), sellSize: decimal(each.sellSize) };
+    const notionals = { buyNotional: sizes.buySize.times(9_000), sellNotional: sizes.sellSize.times(11_000) };
+    const place = { accountId: own.accountId, instrument: each.instrument, positionSide: each.side };
+    return reportOpenOrders(parts, [{ ...place, ...sizes, ...notionals, sequence: decimal(each.sequence) }], now);
+  }
   if (each.what === 'entry') return postEntry([own.accountId], each.asset, each.quantity, at);
   if (each.what === 'leverage') return setLeverage(parts, { ...own, ...each, leverage: decimal(each.leverage) }, now);
   if (each.what === 'marginMode') return setMarginMode(parts, { ...own, ...each }, now);
@@ -172,6 +185,7 @@ it.each([
   async ({ marginMode, ...modes }) => {
     let compared = 0;
     let setAside = false;
+    let rested = false;
     // Milliseconds from one change to the next: now and then the clock of the process that records goes back.
     const pace = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 5 }) }, fc.integer({ min: -4, max: -1 }));
     const history = fc.array(fc.tuple(step, pace), { minLength: 15, maxLength: 25 });
@@ -194,6 +208,7 @@ it.each([
           clock += milliseconds;
           await take(now, each, clock);
           now = await remember();
+          rested ||= now.openOrders.size > 0;
           setAside ||= [...now.positions.values()].some(({ isolatedMargin }) => !isolatedMargin.isZero());
         }
         const instants = [...states.keys()].sort((a, b) => a - b);
@@ -216,6 +231,7 @@ it.each([
     );
     // Or the property says nothing.
     expect(compared).toBeGreaterThan(16);
+    expect(rested).toBe(true);
     if (marginMode === 'ISOLATED') expect(setAside).toBe(true);
   },
 );

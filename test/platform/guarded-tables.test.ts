@@ -11,10 +11,13 @@ let close: () => Promise<void>;
 beforeAll(async () => {
   former = await restoreFormerDatabase(`SELECT '' AS text`);
   ({ db, close } = await former.open());
-  // Of a table that the former server had not.
+  // Of tables that the former server had not.
   await run(`INSERT INTO account_transfers
     SELECT venue_code, 'x', id, (SELECT max(id::text)::uuid FROM accounts), 'USDT', 1, now(), now() FROM accounts
     ORDER BY accounts.id LIMIT 1`);
+  await run(`INSERT INTO open_orders
+    SELECT account_id, venue_code, instrument, 'BOTH', 1, 0, 2, 0, 7 FROM positions LIMIT 1`);
+  await run(`INSERT INTO open_order_versions SELECT account_id, instrument, side, 1, 1, 0, 2, 0, 7 FROM open_orders`);
 });
 afterAll(async () => {
   await close();
@@ -43,6 +46,7 @@ const APPEND_ONLY: readonly [table: string, column: string][] = [
   ['account_versions', 'version'],
   ['position_versions', 'version'],
   ['setting_versions', 'version'],
+  ['open_order_versions', 'version'],
   ['collateral_ratios', 'effective_from'],
   ['collateral_tiers', 'ratio'],
   ['margin_policies', 'effective_from'],
@@ -141,6 +145,8 @@ describe('a number that nothing writes is refused', () => {
     ['positions', 'cost = -1'],
     ['positions', 'isolated_margin = -0.1'],
     ['instrument_settings', 'leverage = 0'],
+    ['open_orders', 'buy_size = -1'],
+    ['open_orders', 'sequence = -1'],
     ['instruments', 'max_leverage = 0.5'],
     ['alert_rules', 'rearm_below = margin_ratio + 1'],
     ['index_quotes', 'price = 0'],
@@ -156,6 +162,7 @@ describe('a number that nothing writes is refused', () => {
     ['position_versions', { version: -3 }],
     ['position_versions', { size: -1 }],
     ['setting_versions', { leverage: 0 }],
+    ['open_order_versions', { version: 2, sell_notional: -1 }],
     ['fills', { size: 0 }],
     ['ledger_entries', { quantity: 0 }],
     ['transfers', { quantity: 0 }],
@@ -189,6 +196,7 @@ describe('what a version is of must be there', () => {
     ['account_versions', { account_id: nobody }],
     ['position_versions', { account_id: nobody }],
     ['setting_versions', { account_id: nobody }],
+    ['open_order_versions', { account_id: nobody }],
     ['collateral_tiers', { ratio_id: nobody }],
     ['collateral_ratios', { id: nobody, ratio_key: 'x', asset_symbol: 'NONE' }],
     ['maintenance_schedules', { id: nobody, instrument: 'NONE' }],

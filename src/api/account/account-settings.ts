@@ -130,8 +130,8 @@ export class AccountSettingsResolver {
   @Cost(TRANSACTION)
   @Mutation(() => SetMarginModePayload, {
     description:
-      'Traders, on their own accounts; services, on any. Refused while the instrument has a position, and to ISOLATED in multi-asset mode ' +
-      'where the policy does not allow it. Open orders are not known here: a venue that refuses because of them does so itself.',
+      'Traders, on their own accounts; services, on any. Refused while the instrument has a position or open orders, and to ISOLATED in ' +
+      'multi-asset mode where the policy does not allow it.',
   })
   setMarginMode(
     @Arg('input', () => SetMarginModeInput, { description: 'The margin mode.' }) input: SetMarginModeInput,
@@ -144,7 +144,7 @@ export class AccountSettingsResolver {
   @Cost(TRANSACTION)
   @Mutation(() => SetPositionModePayload, {
     description:
-      'Traders, on their own accounts; services, on any. Refused while the account has a position. Open orders are not known here.',
+      'Traders, on their own accounts; services, on any. Refused while the account has a position or open orders.',
   })
   setPositionMode(
     @Arg('input', () => SetPositionModeInput, { description: 'The position mode.' }) input: SetPositionModeInput,
@@ -157,7 +157,7 @@ export class AccountSettingsResolver {
   @Cost(TRANSACTION)
   @Mutation(() => SetCollateralModePayload, {
     description:
-      "Traders, on their own accounts; services, on any. To SINGLE_ASSET: refused while anything but the venue's " +
+      "Traders, on their own accounts; services, on any. Refused while the account has open orders. To SINGLE_ASSET: refused while anything but the venue's " +
       '`singleAsset` is owed, or when the margin balance would not cover the initial margin. To either: refused while a ' +
       'position stands whose settlement asset does not count there (SETTLEMENT_NOT_ACCEPTED). To MULTI_ASSET: refused while an isolated position stands where the ' +
       'policy has none in that mode (all instruments then become CROSS), or when a platform cap is reached. Interest due ' +

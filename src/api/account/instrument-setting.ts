@@ -27,7 +27,8 @@ export class InstrumentSetting {
 
   @Field(() => DecimalScalar, {
     description:
-      'What leverage may be set to at most: for the present notional, in hedge mode that of the larger side.',
+      'What leverage may be set to at most: for the present notional, in hedge mode that of the larger side. Where the ' +
+      'policy weighs open orders, for the worst side that they could lead to.',
   })
   maxLeverage!: Decimal;
 

@@ -140,10 +140,21 @@ export class MarginSummary {
   })
   marginBalance!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'What open positions, orders and debts need to be opened; rounded up.' })
+  @Field(() => DecimalScalar, {
+    description: 'What open positions, open orders and debts need to be opened; rounded up.',
+  })
   initialMargin!: Decimal;
 
-  @Field(() => DecimalScalar, { description: 'What open positions, orders and debts need to be kept; rounded up.' })
+  @Field(() => DecimalScalar, {
+    description:
+      'The part of initialMargin that open orders need beyond the positions, those beside isolated positions included; ' +
+      'rounded up. What each needs stands in `Account.openOrders`.',
+  })
+  openOrderInitialMargin!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    description: 'What open positions and debts need to be kept, and open orders where the policy says so; rounded up.',
+  })
   maintenanceMargin!: Decimal;
 
   @Field(() => DecimalScalar, { description: 'The part of maintenanceMargin that debts require; rounded up.' })
@@ -194,6 +205,7 @@ export function marginSummary({ account, report, policy, asOf }: MarginState): M
     unrealizedPnl: report.unrealizedPnl,
     marginBalance: report.marginBalance,
     initialMargin: roundUp(report.initialMargin),
+    openOrderInitialMargin: roundUp(report.openOrderInitialMargin),
     maintenanceMargin: roundUp(report.maintenanceMargin),
     liabilityMargin: roundUp(report.liabilityMargin),
     availableMargin: report.availableMargin,

@@ -60,6 +60,30 @@ export class SimulatedTrade {
   feeAsset?: string | null;
 }
 
+@InputType({ description: 'An order that does not rest, beside those that do.' })
+export class SimulatedOrder {
+  @Field(() => String, { description: "Symbol of an instrument of the account's venue." })
+  instrument!: string;
+
+  @Field(() => TradeSide, { description: 'The direction.' })
+  side!: Trade;
+
+  @Field(() => PositionSide, {
+    nullable: true,
+    description: 'Which side of a hedged account, required there; ignored in one-way mode.',
+  })
+  positionSide?: Side | null;
+
+  @Field(() => DecimalScalar, { description: 'In the base asset; above 0, at most 1e15.' })
+  size!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description: 'The limit, in USDT; above 0, at most 1e12. Null: the present mark price.',
+  })
+  price?: Decimal | null;
+}
+
 @InputType({ description: 'A deposit or a withdrawal that is not made.' })
 export class SimulatedTransfer {
   @Field(() => String, { description: 'Symbol of the asset.' })
@@ -131,11 +155,18 @@ const AT_MOST = 'at most 100; null: none.';
 @InputType({
   description:
     'Hypothetical changes, at most 100 in each list. They are applied in this order: collateral mode, margin modes, ' +
-    'leverages, transfers, margins, trades, and then the prices; within a list in its own.',
+    'leverages, transfers, margins, orders, trades, and then the prices; within a list in its own.',
 })
 export class SimulationInput {
   @Field(() => [SimulatedTrade], { nullable: true, defaultValue: [], description: `Trades, ${AT_MOST}` })
   trades?: SimulatedTrade[] | null;
+
+  @Field(() => [SimulatedOrder], {
+    nullable: true,
+    defaultValue: [],
+    description: `Orders that rest from then on, before the trades, ${AT_MOST}`,
+  })
+  orders?: SimulatedOrder[] | null;
 
   @Field(() => [SimulatedTransfer], { nullable: true, defaultValue: [], description: `Transfers, ${AT_MOST}` })
   transfers?: SimulatedTransfer[] | null;
@@ -195,8 +226,7 @@ export class Simulation {
 
   @Field(() => Boolean, {
     description:
-      'Whether the venue would accept it: every change passes its own rule at present prices, before the simulated ones. ' +
-      'Open orders are not known here.',
+      'Whether the venue would accept it: every change passes its own rule at present prices, before the simulated ones.',
   })
   accepted!: boolean;
 
@@ -205,7 +235,7 @@ export class Simulation {
 
   @Field(() => [String], {
     description:
-      'Assets and instruments whose stale price a trade passed by only, by symbol: the venue accepts it, at prices that ' +
+      'Assets and instruments whose stale price a trade or an order passed by only, by symbol: the venue accepts it, at prices that ' +
       'may be others by now. Empty when there are none.',
   })
   stale!: readonly string[];
@@ -238,6 +268,7 @@ export class WhatIfResolver {
     @Ctx() context: Context,
   ): Promise<Simulation> {
     const trades = boundedList('trades', input.trades ?? []);
+    const orders = boundedList('orders', input.orders ?? []);
     const margins = boundedList('margins', input.margins ?? []);
     const changes = {
       collateralMode: input.collateralMode ?? null,
@@ -247,7 +278,9 @@ export class WhatIfResolver {
       margins: margins.map(({ instrument, positionSide, quantity }) => ({
         ...{ instrument, quantity, positionSide: positionSide ?? null },
       })),
-      orders: [],
+      orders: orders.map(({ instrument, side, positionSide, size, price }) => ({
+        ...{ instrument, side, size, positionSide: positionSide ?? null, price: price ?? null },
+      })),
       trades: trades.map(({ instrument, side, positionSide, size, price, fee, feeAsset }) => ({
         ...{ instrument, side, size },
         ...{ positionSide: positionSide ?? null, price: price ?? null, fee: fee ?? ZERO },

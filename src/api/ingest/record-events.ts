@@ -16,6 +16,7 @@ import { MAX_BATCH, boundedList } from '../types/lists.js';
 import { Position, positionsOf, type AccountPosition } from '../account/position.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+import { OrderAmountsInput } from './order-amounts.js';
 import { RecordedBatch, countsOf } from './recorded-batch.js';
 
 @InputType({
@@ -125,6 +126,15 @@ export class FillInput {
   })
   kind!: keyof typeof FillKind | null;
 
+  @Field(() => OrderAmountsInput, {
+    nullable: true,
+    description:
+      'What rests in the instrument after the fill, in hedge mode on its side; taken with the fill, as by ' +
+      '`reportOpenOrders`. Required where the policy counts open orders for maintenance margin and some are known there: ' +
+      'the filled order would count twice. It is no part of the content under the `fillId`. Null: not said.',
+  })
+  openOrders?: OrderAmountsInput | null;
+
   @Field(() => DateTimeScalar, { description: 'When it happened at the venue; at most a minute ahead of this server.' })
   at!: Date;
 }
@@ -141,6 +151,12 @@ export class RecordFillsPayload extends RecordedBatch {
     description: 'The open positions in the instruments of the fills that were taken or known.',
   })
   positions!: readonly AccountPosition[];
+
+  @Field(() => [UserError], {
+    description:
+      'One for each fill that was recorded without its `openOrders`, with their path: a later report of them is known.',
+  })
+  ignored!: readonly UserError[];
 
   @Field(() => [UserError], { description: 'One for each fill that was refused, with its path.' })
   errors!: readonly UserError[];
@@ -245,9 +261,10 @@ export class RecordEventsResolver {
       fee: fill.fee ?? ZERO,
       feeAsset: fill.feeAsset ?? null,
       kind: fill.kind ?? 'TRADE',
+      openOrders: fill.openOrders ?? null,
     }));
     const recorded = await recordFills(context, fills, context.now);
-    return { ...countsOf(recorded), recordedFills: recorded };
+    return { ...countsOf(recorded), ignored: userErrors(recorded.ignored), recordedFills: recorded };
   }
 
   @Access('SERVICE')

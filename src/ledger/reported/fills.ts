@@ -4,7 +4,7 @@ import { checkFee } from '../../margin/change/fee.js';
 import { applyFill, feeAssetOf } from '../../margin/change/fill.js';
 import { COMMON_UNIT, type PositionSide, type TradeSide } from '../../margin/model.js';
 import { settlementAssetOf } from '../../margin/state/settlement.js';
-import { within } from '../../margin/refusal.js';
+import { refuse, within } from '../../margin/refusal.js';
 import { problemOfPrice } from '../../market/quote-check.js';
 import { columnOf } from '../../platform/database/columns.js';
 import type { Transaction } from '../../platform/database/database.js';
@@ -21,6 +21,7 @@ import {
   type ReportingParts,
 } from '../ledger-checks.js';
 import type { LockedAccount, NumberedFill } from '../locked-accounts.js';
+import { haveOrders, ordersOutdated, problemOfOrders, takeOrders, type ReportedOrders } from '../open-orders.js';
 import { bookAutoExchange } from '../auto-exchange.js';
 import { ONE_ACCOUNT, type BookedEvent, type KnownEvent, type ReportedEventKind } from './event-kind.js';
 import { ReportedEvents } from './events.js';
@@ -41,13 +42,20 @@ export interface NewFill {
   readonly feeAsset?: string | null;
   /** What it was at the venue; each kind is booked alike. */
   readonly kind: FillKind;
+  /** What rests in its instrument after it, in hedge mode on its side; null or left out: not reported with it. */
+  readonly openOrders?: ReportedOrders | null;
   readonly at: Date;
 }
 
 export interface FillsResult extends BatchResult {
   /** Fills recorded now or before. */
   readonly standing: readonly NewFill[];
+  /** One for each fill whose open orders were not taken, since a later report is known, with its path. */
+  readonly ignored: readonly Refusal[];
 }
+
+/** Fills whose open orders were outdated, in the last try of their transaction. */
+const outdated = new WeakSet<NewFill>();
 
 const FILLS = new ReportedEvents<NewFill>(ONE_ACCOUNT, (parts, now) => fillKind(parts, now));
 
@@ -56,7 +64,11 @@ const FILLS = new ReportedEvents<NewFill>(ONE_ACCOUNT, (parts, now) => fillKind(
  * threshold after a fill and its fee is exchanged before the next fill.
  */
 export async function recordFills(parts: ReportingParts, fills: readonly NewFill[], now: Date): Promise<FillsResult> {
-  return FILLS.record(parts, fills, now);
+  const result = await FILLS.record(parts, fills, now);
+  const ignored = fills.flatMap((fill, index) =>
+    outdated.has(fill) ? [ordersOutdated(['fills', `${index}`, 'openOrders', 'sequence'])] : [],
+  );
+  return { ...result, ignored };
 }
 
 function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
@@ -78,6 +90,8 @@ function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
       const settled = { ...fill, settlementAsset: settlementAssetOf(fill.instrument, policy) };
       const feeProblem = checkFee(settled, locked.state(rulebook), market, policy);
       if (feeProblem !== null) return feeProblem;
+      const lacking = lacksOrders(fill, locked, parts, now);
+      if (lacking !== null) return lacking;
       const effect = bookFill(fill, instrumentOf(fill, locked) as InstrumentRecord, locked, rulebook);
       if (effect.refusal !== null) {
         return within([fill.positionSide === null ? 'positionSide' : 'size'], effect.refusal);
@@ -85,6 +99,8 @@ function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
       const { numbered } = effect;
       bookAutoExchange(locked, { reference: fill.fillId, instrument: fill.instrument, fill: numbered }, parts, now);
       effects.set(fill, effect);
+      if (fill.openOrders == null || takeOrders(locked, fill, fill.openOrders)) outdated.delete(fill);
+      else outdated.add(fill);
       return null;
     },
     readKnown: readFillsOf,
@@ -193,8 +209,23 @@ function problemOfContent(
     problemOfSize(fill.size, 'size', ['size']) ??
     problemOfPrice(fill.price, ['price']) ??
     problemOfFee(fill.fee, ['fee']) ??
-    problemOfAsset(feeAsset, rulebook, ['feeAsset'])
+    problemOfAsset(feeAsset, rulebook, ['feeAsset']) ??
+    (fill.openOrders == null ? null : problemOfOrders(fill.openOrders, ['openOrders']))
   );
+}
+
+/**
+ * Where orders count for maintenance margin, a fill that leaves out what still rests would count its order twice, and
+ * alert the account for nothing (rules: 20). Null: it carries that, or no order is known there.
+ */
+function lacksOrders(fill: NewFill, locked: LockedAccount, { rulebook }: LedgerParts, now: Date): Refusal | null {
+  if (fill.openOrders != null || !haveOrders(locked, fill)) return null;
+  const { venue, chain } = locked.account;
+  if (rulebook.policy(venue, chain, now).openOrders.maintenance === 'NONE') return null;
+  const message =
+    'Orders count for maintenance margin at this venue, and some rest in the instrument: expected with the fill what ' +
+    'rests after it.';
+  return refuse('ORDERS_REQUIRED', message, ['openOrders']);
 }
 
 function contentOf(fill: NewFill, locked: LockedAccount, feeAsset: string): string {

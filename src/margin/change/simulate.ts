@@ -58,7 +58,7 @@ export interface Simulation {
   readonly market: Market;
   /** Of the first step that its own rule refuses, at present prices; null: the venue would accept all of it. */
   readonly refusal: Refusal | null;
-  /** Symbols whose stale price a trade passed by only; by code point. */
+  /** Symbols whose stale price a trade or an order passed by only; by code point. */
   readonly stale: readonly string[];
 }
 

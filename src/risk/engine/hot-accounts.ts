@@ -96,6 +96,6 @@ export class HotAccounts implements KnownHoldings {
   }
 }
 
-function bytesOf({ balances, positions, settings }: Holdings): number {
-  return BYTES.account + (balances.size + positions.size + settings.size) * BYTES.item;
+function bytesOf({ balances, positions, settings, openOrders }: Holdings): number {
+  return BYTES.account + (balances.size + positions.size + settings.size + openOrders.size) * BYTES.item;
 }

@@ -15,6 +15,8 @@ import {
   publishPrices,
   recordFills,
   recordTransfers,
+  reportOpenOrders,
+  resting,
   transfer,
 } from '../../support/calls/venue-system.js';
 
@@ -38,6 +40,7 @@ afterAll(() => app.close());
 async function policyOf(venue: string, at: string | null = null): Promise<Record<string, unknown>> {
   const query = `query ($at: DateTime) { venues { code policy(at: $at) { version effectiveFrom liquidatesAtEquality
     liquidationRatio { numerator denominator } transferFloor { notionalRate maintenanceMultiple }
+    openOrders { initial maintenance openLoss }
     maintenanceMethod liquidationFeeRate warningRatio marginCallRatio isolatedInMultiAsset debtMarginRate
     interest { asset { symbol } hourlyRate freeThreshold } autoExchange { thresholds { asset { symbol } balance } } } } }`;
   const { venues } = await admin.ask<{ venues: { code: string; policy: Record<string, unknown> }[] }>(query, { at });
@@ -152,6 +155,28 @@ describe('a margin policy', () => {
     expect(await out('-880.000000000000000001')).toEqual(['INSUFFICIENT_MARGIN']);
     expect(await out('-880')).toEqual([]);
     expect(codesOf(await change('changeMarginPolicy', { ...asked, transferFloor: floor('0', '0') }))).toEqual([]);
+  });
+
+  it('says what resting orders require', async () => {
+    await publishPrices(service, { 'ASCENDEX/ETH-PERP': '1000' }, { at: later(0) });
+    const id = await openAccount(service, { venue: 'ASCENDEX', collateralMode: 'SINGLE_ASSET' });
+    await recordTransfers(service, transfer(id, 'USDT', '1000'));
+    await reportOpenOrders(service, { accountId: id, instrument: 'ETH-PERP', ...resting(1, ['10', '9000']) });
+    const margin = () => readAccount(service, id, 'margin { openOrderInitialMargin maintenanceMargin }');
+    const before = await margin();
+    expect(before).toMatchObject({ margin: { openOrderInitialMargin: '450', maintenanceMargin: '0' } });
+    const rules = (initial: string, maintenance: string, openLoss: string) => ({
+      venue: 'ASCENDEX',
+      openOrders: { initial, maintenance, openLoss },
+    });
+    const stricter = rules('WORST_SIDE', 'WORST_SIDE', 'NONE');
+    expect(codesOf(await unchanged(app, () => change('changeMarginPolicy', stricter)))).toEqual(['GUARD_RAIL']);
+    const changed = await change('changeMarginPolicy', { ...stricter, force: true });
+    expect(changed.policy).toMatchObject({ openOrders: { maintenance: 'WORST_SIDE' } });
+    expect(await margin()).toMatchObject({ margin: { openOrderInitialMargin: '450', maintenanceMargin: '54' } });
+    // What asks less takes no notice.
+    expect(codesOf(await change('changeMarginPolicy', rules('WORST_SIDE', 'NONE', 'NONE')))).toEqual([]);
+    expect(await margin()).toEqual(before);
   });
 
   it('decides over statuses as soon as it is in force', async () => {

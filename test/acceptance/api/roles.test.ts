@@ -67,6 +67,8 @@ const MUTATIONS = mutationsOf({
   publishPrices: `quotes: [{asset: "", price: "1", source: "x", at: "${AT}"}]`,
   recordFills: `fills: [{fillId: "x", accountId: "x", instrument: "x", side: BUY, size: "1", price: "1", at: "${AT}"}]`,
   recordAccountTransfer: `transferId: "x", fromAccountId: "x", toAccountId: "x", asset: "x", quantity: "1", at: "${AT}"`,
+  reportOpenOrders:
+    'orders: [{accountId: "x", instrument: "x", buySize: "1", buyNotional: "1", sellSize: "0", sellNotional: "0", sequence: "1"}]',
   recordTransfers: `transfers: [{transferId: "x", accountId: "x", asset: "x", quantity: "1", at: "${AT}"}]`,
   recordLedgerEntries: `entries: [{entryId: "x", accountId: "x", asset: "x", quantity: "1", kind: FUNDING, at: "${AT}"}]`,
   acknowledgeRiskAlert: 'id: "x"',

@@ -7,7 +7,13 @@ import type { AccountRow } from '../../../src/ledger/account-rows.js';
 import { textOf } from '../../../src/ledger/account-text.js';
 import { ZERO, decimal, quotientDown, type Decimal } from '../../../src/margin/decimal.js';
 import { Fraction } from '../../../src/margin/fraction.js';
-import { MARGIN_STATUSES, type AccountState, type Market, type PriceState } from '../../../src/margin/model.js';
+import {
+  MARGIN_STATUSES,
+  type AccountState,
+  type Market,
+  type OpenOrders,
+  type PriceState,
+} from '../../../src/margin/model.js';
 import { assessMargin, worstStatus } from '../../../src/margin/state/assess.js';
 import type { PriceSnapshot } from '../../../src/market/price-snapshot.js';
 import { createLogger } from '../../../src/platform/log.js';
@@ -104,12 +110,21 @@ function put(number: number): void {
       };
     });
   const collateralMode = random() < 0.8 ? ('MULTI_ASSET' as const) : ('SINGLE_ASSET' as const);
-  const any: AccountState = { collateralMode, positionMode: 'ONE_WAY', balances, positions, openOrders: [] };
+  // Of every fourth account: they turn the position to three times its size.
+  const openOrders = (number % 4 === 0 ? positions : []).map(({ instrument, size, leverage }): OpenOrders => {
+    const notionals = { buyNotional: size.times(4_000), sellNotional: size.times(4_000) };
+    return { instrument, side: null, buySize: size.times(2), sellSize: size.times(4), ...notionals, leverage };
+  });
+  const any: AccountState = { collateralMode, positionMode: 'ONE_WAY', balances, positions, openOrders };
   const beside = decimal(['0', '0.000000000000000001', '-0.000000000000000001'][number % 3] ?? '0');
   const onIt = (): AccountState => onBoundary(any, marketNow(), policy, policy.liquidationRatio, beside);
   const state = number % 5 === 0 && snapshot !== undefined ? onIt() : any;
   const id = idOf(number);
-  const [mode, positionMode, held, open] = textOf(state);
+  const [mode, positionMode, held, open, orders = []] = textOf(state);
+  const resting = orders.map(
+    ([instrument, , buySize, sellSize, buyNotional, sellNotional]) =>
+      [instrument, 'BOTH', buySize, sellSize, buyNotional, sellNotional, '1'] as const,
+  );
   const settings = open.map(([instrument, , , , , marginMode]) => [instrument, 20, marginMode] as const);
   const rows = open.map(
     ([instrument, side, size, cost, , , margin]) => [instrument, side, size, cost, margin] as const,
@@ -117,7 +132,7 @@ function put(number: number): void {
   const version = (versions.get(id) ?? 0) + 1;
   const row: AccountRow = [
     ...([id, version, place[0], place[1], 'Test', 'alice', AT.toISOString(), AT.toISOString()] as const),
-    [mode, positionMode, held, rows, settings],
+    [mode, positionMode, held, rows, settings, resting],
     null,
   ];
   versions.set(id, version);
@@ -214,7 +229,7 @@ function changeAccounts(): void {
   }
   for (let number = 0; number < 700; number += 100) {
     const id = idOf(number);
-    const held = ['MULTI_ASSET', 'ONE_WAY', ['NONSENSE', '1'], [], []] as const;
+    const held = ['MULTI_ASSET', 'ONE_WAY', ['NONSENSE', '1'], [], [], []] as const;
     const now = AT.toISOString();
     const row = [id, 1_000, 'BITGET', null, 'Test', 'alice', now, now, held, null] as const;
     expect(cache.put(row, AT)).toBe(false);

@@ -29,10 +29,10 @@ export const CALLERS: Readonly<Record<string, readonly Role[]>> = {
     ].map((name) => [name, ['ADMIN']]),
   ),
   ...Object.fromEntries(
-    ['publishPrices', 'recordAccountTransfer', 'recordFills', 'recordLedgerEntries', 'recordTransfers'].map((name) => [
-      name,
-      ['SERVICE'],
-    ]),
+    [
+      ...['publishPrices', 'recordAccountTransfer', 'recordFills', 'recordLedgerEntries', 'recordTransfers'],
+      'reportOpenOrders',
+    ].map((name) => [name, ['SERVICE']]),
   ),
   ...Object.fromEntries(
     [...['acknowledgeRiskAlert', 'removeAlertRule', 'setAlertRule', 'withdraw']].map((name) => [name, ['TRADER']]),
@@ -69,6 +69,7 @@ export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   'recordLedgerEntries.input.entries.positionId': 'Position',
   'recordTransfers.input.transfers.accountId': 'Account',
   'removeAlertRule.input.id': 'AlertRule',
+  'reportOpenOrders.input.orders.accountId': 'Account',
   'riskAlerts.accountIds': 'Account',
   'subscription riskAlerts.accountIds': 'Account',
   'setAlertRule.input.accountId': 'Account',

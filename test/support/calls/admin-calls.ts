@@ -20,7 +20,7 @@ const RATIO = `id version status tiers { floor cap ratio } userCap platformCap e
   cancelledAt cancelledBy cancelReason reason changedBy`;
 const POLICY = `id version effectiveFrom reason changedBy liquidatesAtEquality maintenanceMethod liquidationFeeRate warningRatio
   marginCallRatio liquidationRatio { numerator denominator } isolatedInMultiAsset debtMarginRate
-  transferFloor { notionalRate maintenanceMultiple } interest { asset { symbol } hourlyRate freeThreshold }
+  transferFloor { notionalRate maintenanceMultiple } openOrders { initial maintenance openLoss } interest { asset { symbol } hourlyRate freeThreshold }
   autoExchange { thresholds { asset { symbol } balance } } guardRails { maxStep minNoticeHours }`;
 const TIERS = 'tiers { tier floor cap maintenanceRate maintenanceAmount maxLeverage }';
 

@@ -13,6 +13,8 @@ export async function fingerprint(db: Database): Promise<unknown> {
         FROM balances) AS balances,
       (SELECT coalesce(string_agg(account_id || instrument || side || size || ' ' || cost, ','
         ORDER BY account_id, instrument, side), '') FROM positions) AS positions,
+      (SELECT coalesce(string_agg(account_id || instrument || side || buy_size || ' ' || sell_size || ' ' || sequence, ','
+        ORDER BY account_id, instrument, side), '') FROM open_orders) AS orders,
       (SELECT count(*)::text FROM ledger_entries) AS entries,
       (SELECT count(*)::text FROM fills) AS fills,
       (SELECT count(*)::text FROM transfers) AS transfers,

@@ -100,6 +100,7 @@ export interface FillChoice {
   readonly fee?: string;
   readonly feeAsset?: string | null;
   readonly kind?: 'TRADE' | 'LIQUIDATION' | 'ADL' | 'SETTLEMENT' | null;
+  readonly openOrders?: object;
   readonly at?: string;
 }
 
@@ -112,6 +113,32 @@ export function fill(
   choice: FillChoice = {},
 ): object {
   return { fillId: randomUUID(), accountId, instrument, side, size, price, at: new Date().toISOString(), ...choice };
+}
+
+/** What rests: size and notional of buys and of sells, and the sequence of the report. */
+export function resting(
+  sequence: number,
+  buys: readonly [size: string, notional: string] = ['0', '0'],
+  sells: readonly [size: string, notional: string] = ['0', '0'],
+): object {
+  const [[buySize, buyNotional], [sellSize, sellNotional]] = [buys, sells];
+  return { buySize, buyNotional, sellSize, sellNotional, sequence: `${sequence}` };
+}
+
+export interface ReportedOrders {
+  readonly accepted: number;
+  readonly ignored: readonly Problem[];
+  readonly accounts: readonly { readonly id: string; readonly version: number }[];
+  readonly errors: readonly Problem[];
+}
+
+export async function reportOpenOrders(service: Api, ...orders: object[]): Promise<ReportedOrders> {
+  const { reportOpenOrders: payload } = await service.ask<{ reportOpenOrders: ReportedOrders }>(
+    `mutation ($input: ReportOpenOrdersInput!) {
+      reportOpenOrders(input: $input) { accepted accounts { id version } ${IGNORED} ${ERRORS} } }`,
+    { input: { orders } },
+  );
+  return payload;
 }
 
 export async function recordFills(service: Api, ...fills: object[]): Promise<Batch> {

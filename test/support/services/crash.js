@@ -54,7 +54,7 @@ function rowOf(number) {
   const ratio = place < LIQUIDATED ? '1.1' : place < LIQUIDATED + CALLED ? '0.9' : '0.6';
   const usdt = quotientDown(maintenanceMargin, decimal(ratio)).minus(marginBalance);
   const now = new Date().toISOString();
-  const held = ['MULTI_ASSET', 'HEDGE', ['USDT', toPlain(usdt)], [[...position, '0']], []];
+  const held = ['MULTI_ASSET', 'HEDGE', ['USDT', toPlain(usdt)], [[...position, '0']], [], []];
   return [idOf(number), 1, VENUE, null, 'Test', 'alice', now, now, held, null];
 }
 
