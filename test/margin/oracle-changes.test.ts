@@ -8,7 +8,14 @@ import { checkCredit } from '../../src/margin/change/unpriced.js';
 import { decimal, toPlain } from '../../src/margin/decimal.js';
 import { simulate, type SimulatedChanges } from '../../src/margin/change/simulate.js';
 import { stress } from '../../src/margin/solve/stress.js';
-import { leverageRefusal, mayBeCredited, openingRefusal, priceMoved, shocked } from '../support/oracle/changes.js';
+import {
+  leverageRefusal,
+  mayBeCredited,
+  openingRefusal,
+  priceMoved,
+  restingRefusal,
+  shocked,
+} from '../support/oracle/changes.js';
 import type { Portfolio, PortfolioPosition } from '../support/oracle/portfolio.js';
 import { toMargin } from '../support/oracle/portfolio-to-margin.js';
 import { randomPortfolio } from '../support/oracle/random-portfolio.js';
@@ -124,5 +131,37 @@ describe(`changes against the oracle, ${RUNS} portfolios`, () => {
       const { refusal } = simulate(account, { ...NOTHING, trades }, market, policy, context);
       expect(refusal?.code ?? null).toBe(openingRefusal(opened, price, portfolio));
     });
+  });
+
+  it('agree on orders that may rest', () => {
+    const seen = { refused: 0, accepted: 0 };
+    sameForAll((portfolio, pick) => {
+      const { account, market, policy } = toMargin(portfolio);
+      const of = portfolio.instruments[pick(Math.max(1, portfolio.instruments.length))];
+      if (of === undefined) return;
+      const long = portfolio.hedge ? pick(2) === 0 : null;
+      const buys = pick(2) === 0;
+      const price = [of.mark ?? '1', '0.5', '1000'][pick(3)] ?? '1';
+      const size = ['0.001', '1', '300'][pick(3)] ?? '1';
+      const beside = portfolio.positions.find(
+        (each) => each.instrument === of.symbol && (long === null || each.long === long),
+      );
+      const resting = portfolio.orders?.find((each) => each.instrument === of.symbol && each.long === long);
+      const leverage = beside?.leverage ?? resting?.leverage ?? ['1', '20', '125'][pick(3)] ?? '1';
+      const notional = toPlain(decimal(size).times(price));
+      const amounts = buys
+        ? { buySize: size, buyNotional: notional, sellSize: '0', sellNotional: '0' }
+        : { buySize: '0', buyNotional: '0', sellSize: size, sellNotional: notional };
+      const expected = restingRefusal({ instrument: of.symbol, long, leverage, ...amounts }, portfolio);
+      const positionSide = long === null ? null : long ? ('LONG' as const) : ('SHORT' as const);
+      const side = buys ? ('BUY' as const) : ('SELL' as const);
+      const orders = [{ instrument: of.symbol, side, positionSide, size: decimal(size), price: decimal(price) }];
+      const settings = new Map([[of.symbol, { leverage: decimal(leverage), marginMode: 'CROSS' as const }]]);
+      const context = { settings, platformRoom: new Map() };
+      const { refusal, after } = simulate(account, { ...NOTHING, orders }, market, policy, context);
+      expect(refusal?.code ?? null).toBe(expected);
+      if (after.openOrderInitialMargin.gt(0)) seen[expected === null ? 'accepted' : 'refused'] += 1;
+    });
+    expect(Math.min(seen.refused, seen.accepted)).toBeGreaterThan(RUNS / 100);
   });
 });

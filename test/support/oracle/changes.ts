@@ -141,6 +141,24 @@ export function withOpened(opened: PortfolioPosition, price: string, portfolio: 
   };
 }
 
+/** Rules 14 and 20: why an order may not rest beside those that do; null: it may. */
+export function restingRefusal(placed: PortfolioOrders, portfolio: Portfolio): string | null {
+  const after = withOrder(placed, portfolio);
+  return order(stateOf(after).initialMargin, stateOf(portfolio).initialMargin) <= 0 ? null : acceptedState(after);
+}
+
+/** The portfolio with what is placed added to the orders of its instrument and side. */
+function withOrder(placed: PortfolioOrders, portfolio: Portfolio): Portfolio {
+  const resting = portfolio.orders ?? [];
+  const held = resting.find(({ instrument, long }) => instrument === placed.instrument && long === placed.long);
+  const added = (name: 'buySize' | 'sellSize' | 'buyNotional' | 'sellNotional'): string =>
+    exact(plus(rational(held?.[name] ?? '0'), rational(placed[name])));
+  const sizes = { buySize: added('buySize'), sellSize: added('sellSize') };
+  const notionals = { buyNotional: added('buyNotional'), sellNotional: added('sellNotional') };
+  const all = { ...(held ?? placed), ...sizes, ...notionals };
+  return { ...portfolio, orders: [...resting.filter((each) => each !== held), all] };
+}
+
 function isSame(a: PortfolioPosition, b: PortfolioPosition): boolean {
   return a.instrument === b.instrument && a.long === b.long;
 }
