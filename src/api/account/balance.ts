@@ -67,8 +67,9 @@ export class AccountBalancesResolver {
       'What can be taken out of the asset without breaking the initial margin or the floor for transfers, in units of ' +
       'the asset, rounded down; ' +
       'unrealised profit cannot leave. Balances with a stale price count 0. 0 when there is nothing, when the asset ' +
-      'cannot leave, while a debt or a cross position is stale or without a price, and while the asset itself is stale and ' +
-      'something is required. In single-asset mode assets other than the one that counts leave entirely while nothing is owed in any ' +
+      'cannot leave, while a debt, a cross position or what open orders require is stale or without a price, and while ' +
+      'the asset itself is stale and something is required. In single-asset mode assets other than the one that counts ' +
+      'leave entirely while nothing is owed in any ' +
       'asset and the account is neither in LIQUIDATION nor UNPRICED. An unknown asset is BAD_USER_INPUT.',
   })
   async maxTransferable(

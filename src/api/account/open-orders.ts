@@ -1,5 +1,5 @@
 /** What the resting orders of an account would buy and sell, as its venue reports it, and what they require. */
-import { Ctx, Field, FieldResolver, ObjectType, Resolver, Root } from 'type-graphql';
+import { Arg, Ctx, Field, FieldResolver, ObjectType, Resolver, Root } from 'type-graphql';
 
 import { isResting, ordersKey, type AccountRecord, type OpenOrdersRecord } from '../../ledger/records.js';
 import { roundUp, type Decimal } from '../../margin/decimal.js';
@@ -15,7 +15,7 @@ import { Instrument } from '../venue/venue.js';
 @ObjectType({
   description:
     'All resting orders of an account in one instrument, in hedge mode on one side of it, as the venue has last reported ' +
-    "them. Notionals and margins in USDT. The account's owner, admins, services.",
+    "them. Notionals and margins in the instrument's quote asset. The account's owner, admins, services.",
   simpleResolvers: true,
 })
 export class OpenOrders {
@@ -43,8 +43,8 @@ export class OpenOrders {
   @Field(() => DecimalScalar, {
     nullable: true,
     description:
-      'What they need beyond the position to be opened, by the policy; rounded up. Null while it takes a mark price that ' +
-      'there never was.',
+      'What they need beyond the position to be opened, by the policy; rounded up. Null while it takes a price that there ' +
+      'never was.',
   })
   initialMargin!: Decimal | null;
 
@@ -63,9 +63,16 @@ export class AccountOpenOrdersResolver {
       'What its resting orders would buy and sell, by symbol and side: as the venue reports it, without orders that only ' +
       'reduce. An instrument without resting orders is left out.',
   })
-  async openOrders(@Root() account: AccountRecord, @Ctx() context: Context): Promise<OpenOrders[]> {
+  async openOrders(
+    @Root() account: AccountRecord,
+    @Arg('instrument', () => String, { nullable: true, description: 'Only in this instrument; null: in all.' })
+    instrument: string | null | undefined,
+    @Ctx() context: Context,
+  ): Promise<OpenOrders[]> {
     const { openOrders } = await holdingsOf(account.id, context);
-    const resting = [...openOrders.values()].filter(isResting);
+    const resting = [...openOrders.values()].filter(
+      (orders) => isResting(orders) && (instrument == null || orders.instrument === instrument),
+    );
     if (resting.length === 0) return [];
     const { report } = await marginOf(account.id, context);
     const reports = new Map(report.openOrders.map((each) => [ordersKey(each.instrument, each.side), each]));

@@ -79,7 +79,7 @@ export class SimulatedOrder {
 
   @Field(() => DecimalScalar, {
     nullable: true,
-    description: 'The limit, in USDT; above 0, at most 1e12. Null: the present mark price.',
+    description: 'The limit, in the quote asset; above 0, at most 1e12. Null: the present mark price.',
   })
   price?: Decimal | null;
 }

@@ -10,7 +10,8 @@ export class OrderAmountsInput {
   buySize!: Decimal;
 
   @Field(() => DecimalScalar, {
-    description: 'Size x limit price of those that buy, added up, in USDT; from 0, above 0 where the size is.',
+    description:
+      'Size x limit price of those that buy, added up, in the quote asset; from 0, above 0 where the size is.',
   })
   buyNotional!: Decimal;
 
@@ -18,7 +19,8 @@ export class OrderAmountsInput {
   sellSize!: Decimal;
 
   @Field(() => DecimalScalar, {
-    description: 'Size x limit price of those that sell, added up, in USDT; from 0, above 0 where the size is.',
+    description:
+      'Size x limit price of those that sell, added up, in the quote asset; from 0, above 0 where the size is.',
   })
   sellNotional!: Decimal;
 

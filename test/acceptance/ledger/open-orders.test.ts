@@ -176,6 +176,9 @@ describe('reported orders', () => {
     );
     expect(await reportOpenOrders(service, ...both)).toMatchObject({ accepted: 2, accounts: [{ id, version: 2 }] });
     expect((await ordersOf(id)).map(({ side }) => side)).toEqual(['LONG', 'SHORT']);
+    const ofOne = (symbol: string) => readAccount(alice, id, `openOrders(instrument: "${symbol}") { side }`);
+    expect(await ofOne('BTCUSDT')).toEqual({ openOrders: [{ side: 'LONG' }, { side: 'SHORT' }] });
+    expect(await ofOne('ETHUSDT')).toEqual({ openOrders: [] });
     // 60,000 / 20 of the buys of the long side, 120,000 / 20 of the sells of the short one.
     expect(await marginOf(id)).toMatchObject({ openOrderInitialMargin: '9000' });
   });
