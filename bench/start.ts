@@ -32,7 +32,7 @@ async function readPlainly(url: string): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   const started = performance.now();
-  for (const table of ['accounts', 'balances', 'positions', 'instrument_settings']) {
+  for (const table of ['accounts', 'balances', 'positions', 'instrument_settings', 'open_orders']) {
     await client.query(`SELECT * FROM ${table}`);
   }
   const took = performance.now() - started;
