@@ -138,6 +138,21 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
     balances: { USDT: '3000', ADA: '8000', DOT: '200' },
     fills: hedge('ETH-PERP', '60', '1459'),
   },
+  {
+    // While USDC falls, coins rise in it: a short position loses what it never lost in USDT.
+    name: 'Short BTC, valued in USDC',
+    owner: 'carol',
+    venue: 'HYPERLIQUID',
+    balances: { USDC: '3100' },
+    fills: [sell('BTC-USDC', '1', '21200')],
+  },
+  {
+    name: 'Long ETH, valued in USDC',
+    owner: 'dave',
+    venue: 'HYPERLIQUID',
+    balances: { USDC: '9000' },
+    fills: [buy('ETH-USDC', '40', '1500')],
+  },
 ];
 
 const FIND = `query ($name: String!, $owner: String!) {

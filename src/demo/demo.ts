@@ -6,6 +6,7 @@ import type { Pipeline } from '../api/execution/pipeline.js';
 import type { SiteOptions } from '../api/server/site-routes.js';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
 import { signToken, type Role } from '../platform/tokens.js';
+import { COMMON_UNIT } from '../margin/model.js';
 import { makeDemoAccounts, type CallApi } from './demo-accounts.js';
 import { readRecording } from './recording.js';
 import { startReplay, type Replay } from './replay.js';
@@ -67,6 +68,7 @@ async function startFeed(config: DemoSettings, services: Services, onSeam: () =>
     recording: await readRecording(join(PACKAGE_ROOT, 'prisma', 'replay')),
     speed: config.feedSpeed,
     instruments: [...rulebook.instruments.values()].flatMap((each) => [...each.values()]),
+    units: [...new Set([...rulebook.venues.values()].map(({ unit }) => unit))].filter((unit) => unit !== COMMON_UNIT),
     publish: (quotes) => prices.publish(quotes),
     onSeam,
     onError: (error) => log.error({ err: error }, 'A step of the replay failed; it goes on.'),

@@ -2,7 +2,8 @@
  * Plays the recording over and over, faster than it happened, with instants moved to the present. Every step publishes
  * every price, so that none becomes stale while it runs.
  */
-import type { Decimal } from '../margin/decimal.js';
+import { ONE, quotientHalfEven, type Decimal } from '../margin/decimal.js';
+import { COMMON_UNIT } from '../margin/model.js';
 import type { QuoteInput } from '../market/prices.js';
 import { sleep } from '../platform/retry.js';
 import { MINUTE_MS, pricesAt, type RecordedPrice, type Recording } from './recording.js';
@@ -22,6 +23,8 @@ export interface ReplayOptions {
   /** Recorded time by real time: at 600, a recorded minute takes 100 ms. Greater than 0. */
   readonly speed: number;
   readonly instruments: readonly ReplayedInstrument[];
+  /** Other units than USDT in which venues value everything. */
+  readonly units: readonly string[];
   /** Awaited. While it is slow, the replay skips records; it never queues them. */
   readonly publish: (quotes: readonly QuoteInput[]) => Promise<unknown>;
   /** Awaited at the end of the recording, before its first step comes again. */
@@ -36,6 +39,7 @@ export interface ReplayedInstrument {
   readonly venue: string;
   readonly symbol: string;
   readonly baseAsset: string;
+  readonly quoteAsset: string;
 }
 
 /** Position of the replay: what it plays at the instant `at`. */
@@ -69,7 +73,7 @@ export function startReplay(options: ReplayOptions): Replay {
         }
         const now = clock();
         const prices = pricesAt(recording, LOOP_START + (now - began) * speed);
-        await options.publish(quotesOf(prices, options.instruments, new Date(now)));
+        await options.publish(quotesOf(prices, options.instruments, options.units, new Date(now)));
         due = nextDue(due, stepMs, clock());
       } catch (error) {
         options.onError(error);
@@ -98,18 +102,31 @@ function nextDue(due: number, stepMs: number, now: number): number {
   return due + steps * stepMs;
 }
 
-/** Index quotes as recorded; the mark of every instrument is the index of its base asset. */
+/**
+ * Index quotes as recorded, and USDT in each other unit of a venue. The mark of every instrument is
+ * the index of its base asset, in the asset that it is quoted in, half-even.
+ */
 export function quotesOf(
   prices: readonly RecordedPrice[],
   instruments: readonly ReplayedInstrument[],
+  units: readonly string[],
   at: Date,
 ): QuoteInput[] {
   const byAsset = new Map(prices.map((recorded) => [recorded.asset, recorded]));
-  const marks = instruments.flatMap(({ venue, symbol, baseAsset }) => {
+  const inQuote = (price: Decimal, quoteAsset: string): Decimal | null => {
+    const rate = quoteAsset === COMMON_UNIT ? ONE : byAsset.get(quoteAsset)?.price;
+    return rate === undefined ? null : quotientHalfEven(price, rate);
+  };
+  const marks = instruments.flatMap(({ venue, symbol, baseAsset, quoteAsset }) => {
     const recorded = byAsset.get(baseAsset);
-    return recorded === undefined ? [] : [mark(venue, symbol, recorded, at)];
+    const price = recorded === undefined ? null : inQuote(recorded.price, quoteAsset);
+    return recorded === undefined || price === null ? [] : [mark(venue, symbol, { ...recorded, price }, at)];
   });
-  return [...prices.map((recorded) => ({ ...recorded, at })), ...marks];
+  const rates = units.flatMap((unit) => {
+    const [price, source] = [inQuote(ONE, unit), byAsset.get(unit)?.source];
+    return price === null || source === undefined ? [] : [{ asset: COMMON_UNIT, unit, price, source, at }];
+  });
+  return [...prices.map((recorded) => ({ ...recorded, at })), ...rates, ...marks];
 }
 
 function mark(venue: string, instrument: string, recorded: { price: Decimal; source: string }, at: Date): QuoteInput {

@@ -9,8 +9,9 @@ import { PACKAGE_ROOT } from '../../src/platform/package-root.js';
 
 const PRESENT = Date.parse('2026-01-01T00:00:00Z');
 const INSTRUMENTS = [
-  { venue: 'ASTER', symbol: 'BTCUSDT', baseAsset: 'BTC' },
-  { venue: 'OWN', symbol: 'XYZUSDT', baseAsset: 'XYZ' },
+  { venue: 'ASTER', symbol: 'BTCUSDT', baseAsset: 'BTC', quoteAsset: 'USDT' },
+  { venue: 'UNIT', symbol: 'BTC-USDC', baseAsset: 'BTC', quoteAsset: 'USDC' },
+  { venue: 'OWN', symbol: 'XYZUSDT', baseAsset: 'XYZ', quoteAsset: 'USDT' },
 ];
 
 let recording: Recording;
@@ -23,10 +24,15 @@ describe('the quotes of a step', () => {
     const at = new Date(PRESENT);
     const btc = { asset: 'BTC', source: 'replay:binance-us', price: decimal('19958.14') };
     const usdc = { asset: 'USDC', source: 'replay:binance-us', price: decimal('0.87') };
-    expect(quotesOf([btc, usdc], INSTRUMENTS, at)).toEqual([
+    expect(quotesOf([btc, usdc], INSTRUMENTS, ['USDC'], at)).toEqual([
       { ...btc, at },
       { ...usdc, at },
+      { asset: 'USDT', unit: 'USDC', source: 'replay:binance-us', price: decimal('1.149425287356321839'), at },
       { venue: 'ASTER', instrument: 'BTCUSDT', source: 'replay:binance-us', price: decimal('19958.14'), at },
+      {
+        ...{ venue: 'UNIT', instrument: 'BTC-USDC', source: 'replay:binance-us' },
+        ...{ price: decimal('22940.390804597701149425'), at },
+      },
     ]);
   });
 });
@@ -57,7 +63,7 @@ describe('the feed', () => {
       const bitcoin = quotes.find(({ asset }) => asset === 'BTC')?.price ?? decimal(0);
       steps.push({ after: Date.now() - PRESENT, bitcoin: toPlain(bitcoin), quotes });
     };
-    const options = { recording, speed, instruments: INSTRUMENTS, publish, clock: Date.now };
+    const options = { recording, speed, instruments: INSTRUMENTS, units: ['USDC'], publish, clock: Date.now };
     const unexpected = (error: unknown): void => {
       throw error;
     };
@@ -86,7 +92,7 @@ describe('the feed', () => {
     const steps = start(600);
     await jest.advanceTimersByTimeAsync(500);
     for (const { after, quotes } of steps) {
-      expect(quotes).toHaveLength(23 + 1);
+      expect(quotes).toHaveLength(23 + 1 + 2);
       expect(new Set(quotes.map(({ at }) => at.getTime() - PRESENT))).toEqual(new Set([after]));
     }
   });

@@ -58,7 +58,8 @@ export class AccountBalancesResolver {
   @FieldResolver(() => [Balance], { description: 'All balances other than 0, by symbol.' })
   async balances(@Root() account: AccountRecord, @Ctx() context: Context): Promise<AccountBalance[]> {
     const state = await marginOf(account.id, context);
-    return state.report.collateral.map((contribution) => ({ ...contribution, state }));
+    const held = state.report.collateral.filter(({ quantity }) => !quantity.isZero());
+    return held.map((contribution) => ({ ...contribution, state }));
   }
 
   @Cost(20)

@@ -182,7 +182,7 @@ export class MarginSummary {
   })
   healthFactor!: Decimal | null;
 
-  @Field(() => [CollateralContribution], { description: 'One for every balance other than 0, by symbol.' })
+  @Field(() => [CollateralContribution], { description: 'One for every balance other than 0, by symbol; then assets of which there is PnL alone, where it counts as equity.' })
   collateral!: readonly Contribution[];
 
   @Field(() => [String], { description: 'Symbols of the account that never had a price.' })

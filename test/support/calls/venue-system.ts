@@ -153,7 +153,7 @@ export async function recordFills(service: Api, ...fills: object[]): Promise<Bat
 export async function publishPrices(
   service: Api,
   prices: Readonly<Record<string, string>>,
-  choice: { source?: string; at?: string } = {},
+  choice: { source?: string; at?: string; unit?: string } = {},
 ): Promise<{ accepted: number; ignored: readonly Problem[]; errors: readonly Problem[] }> {
   const quotes = Object.entries(prices).map(([symbol, price]) => {
     const [venue, instrument] = symbol.split('/');
