@@ -167,6 +167,31 @@ describe('reported orders', () => {
     );
   });
 
+  it('end in the state of the highest sequence, however many arrive at once', async () => {
+    const id = await openAccount(service);
+    const sequences = Array.from({ length: 40 }, (_, index) => ((index * 17) % 40) + 1);
+    const answers = await Promise.all(
+      sequences.map((sequence) => reportOpenOrders(service, of(id, resting(sequence, [`${sequence}`, '60000'])))),
+    );
+    const accepted = answers.reduce((sum, answer) => sum + answer.accepted, 0);
+    const ignored = answers.reduce((sum, answer) => sum + answer.ignored.length, 0);
+    expect([accepted + ignored, answers.flatMap(({ errors }) => errors)]).toEqual([40, []]);
+    expect((await ordersOf(id)).map(({ buySize, sequence }) => [buySize, sequence])).toEqual([['40', '40']]);
+    // Reports that share a commit raise the version once.
+    const version = await versionOf(service, id);
+    expect(version).toBeGreaterThan(1);
+    expect(version).toBeLessThanOrEqual(accepted + 1);
+  });
+
+  it('need it in the asset that the instrument is settled in, at its index', async () => {
+    const id = await openHolding(service, { USDT: '10000' }, ASTER);
+    await publishPrices(service, { USD1: '0.998', 'ASTER/BTCUSD1': '60000' });
+    await reportOpenOrders(service, of(id, resting(1, ['1', '60000']), 'BTCUSD1'));
+    const { openOrders } = await readAccount<{ openOrders: object }>(alice, id, 'openOrders { initialMargin }');
+    expect(openOrders).toEqual([{ initialMargin: '3000' }]);
+    expect(await marginOf(id)).toMatchObject({ openOrderInitialMargin: '2994', availableMargin: '7005' });
+  });
+
   it('are of one side in hedge mode, and name it', async () => {
     const id = await openAccount(service, { positionMode: 'HEDGE' });
     const { errors } = await unchanged(app, () => reportOpenOrders(service, of(id, resting(1, ['1', '60000']))));
