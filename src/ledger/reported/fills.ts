@@ -57,7 +57,11 @@ export interface FillsResult extends BatchResult {
 /** Fills whose open orders were outdated, in the last try of their transaction. */
 const outdated = new WeakSet<NewFill>();
 
-const FILLS = new ReportedEvents<NewFill>(ONE_ACCOUNT, (parts, now) => fillKind(parts, now));
+const FILLS = new ReportedEvents<NewFill>(ONE_ACCOUNT, (parts, now, { events }) => {
+  // Of fills that this try finds recorded nothing is ignored.
+  for (const fill of events) outdated.delete(fill);
+  return fillKind(parts, now);
+});
 
 /**
  * Records each fill once, in the order of the list. Margin is not checked: a fill has happened. A debt past its
@@ -99,8 +103,7 @@ function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
       const { numbered } = effect;
       bookAutoExchange(locked, { reference: fill.fillId, instrument: fill.instrument, fill: numbered }, parts, now);
       effects.set(fill, effect);
-      if (fill.openOrders == null || takeOrders(locked, fill, fill.openOrders)) outdated.delete(fill);
-      else outdated.add(fill);
+      if (fill.openOrders != null && !takeOrders(locked, fill, fill.openOrders)) outdated.add(fill);
       return null;
     },
     readKnown: readFillsOf,

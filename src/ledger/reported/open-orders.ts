@@ -28,7 +28,10 @@ let reports = 0;
 /** Of the last try of its transaction. */
 const outdated = new WeakSet<Report>();
 
-const REPORTS = new ReportedEvents<Report>(ONE_ACCOUNT, (parts) => reportKind(parts));
+const REPORTS = new ReportedEvents<Report>(ONE_ACCOUNT, (parts, _now, { events }) => {
+  for (const report of events) outdated.delete(report);
+  return reportKind(parts);
+});
 
 /** Takes each report whose sequence is new, in the order of the list. */
 export async function reportOpenOrders(
@@ -54,8 +57,7 @@ function reportKind({ rulebook }: ReportingParts): ReportedEventKind<Report> {
       return problemOfOrders(report) ?? problemOfSide(report, account.positionMode);
     },
     post: (report, locked) => {
-      if (takeOrders(locked, report, report)) outdated.delete(report);
-      else outdated.add(report);
+      if (!takeOrders(locked, report, report)) outdated.add(report);
       return null;
     },
     // Nothing is stored of a report itself, so that none is known.

@@ -293,6 +293,12 @@ describe('a fill with what rests after it', () => {
     );
     const field = ['input', 'fills', '0', 'openOrders', 'sequence'];
     expect(payload).toEqual({ recorded: 1, errors: [], ignored: [{ code: 'ORDERS_OUTDATED', field }] });
+    // Sent again it is known, and its orders are no matter.
+    const { recordFills: again } = await service.ask<{ recordFills: object }>(
+      `mutation ($input: RecordFillsInput!) { recordFills(input: $input) { alreadyKnown ignored { code } } }`,
+      { input: { fills: [late] } },
+    );
+    expect(again).toEqual({ alreadyKnown: 1, ignored: [] });
     expect((await ordersOf(id)).map(({ buySize, sequence }) => [buySize, sequence])).toEqual([['3', '9']]);
   });
 
