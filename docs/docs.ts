@@ -1,5 +1,5 @@
 /**
- * `npm run docs` writes docs/configuration.md and .env.example from the code. With `--check` it fails where they are
+ * `npm run docs` writes docs/configuration.md, docs/venues.md and .env.example from the code and the reference data. With `--check` it fails where they are
  * behind the code, and where a link, a cited rule or a line of the log has no counterpart.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -8,9 +8,11 @@ import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../src/platform/package-root.js';
 import { problemsOfPapers } from './checks.js';
 import { configurationPaper, exampleEnvironment } from './configuration.js';
+import { venuesPaper } from './venues.js';
 
 const MADE: ReadonlyMap<string, string> = new Map([
   ['docs/configuration.md', configurationPaper()],
+  ['docs/venues.md', await venuesPaper()],
   ['.env.example', exampleEnvironment()],
 ]);
 
