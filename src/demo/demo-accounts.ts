@@ -147,6 +147,21 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
     fills: [sell('BTC-USDC', '1', '21200')],
   },
   {
+    // Above 50 BTC nothing counts; what is owed requires margin of its own.
+    name: 'BTC in tiers of coins',
+    owner: 'bob',
+    venue: 'BYBIT_UTA',
+    balances: { BTC: '60' },
+    fills: [buy('BTCUSDT', '40', '20400')],
+  },
+  {
+    name: 'Long ETH on USDC',
+    owner: 'bob',
+    venue: 'BYBIT_UTA',
+    balances: { USDC: '3000' },
+    fills: [buy('ETHUSDT', '20', '1459')],
+  },
+  {
     name: 'Long ETH, valued in USDC',
     owner: 'dave',
     venue: 'HYPERLIQUID',

@@ -37,7 +37,7 @@ export class Instrument {
   simpleResolvers: true,
 })
 export class Venue {
-  @Field(() => String, { description: 'ASTER, BITGET, ASCENDEX.' })
+  @Field(() => String, { description: 'Unique, in capitals: "ASTER".' })
   code!: string;
 
   @Field(() => String, { description: 'The name for people.' })

@@ -39,10 +39,10 @@ withBrowser('the pages (skipped where there is no Chromium in PATH; REQUIRE_BROW
     });
     afterAll(() => server?.close());
 
-    it('shows fourteen accounts live, one of them on its way through a margin call', async () => {
+    it('shows sixteen accounts live, one of them on its way through a margin call', async () => {
       const page = await browser.newPage();
       await page.open(`${server.url}/`);
-      await page.until(`document.querySelectorAll('#accounts tr').length === 14`);
+      await page.until(`document.querySelectorAll('#accounts tr').length === 16`);
       await page.until(`document.querySelector('#link').textContent === 'Live'`);
 
       expect(await page.evaluate(`document.querySelector('#sign-in').hidden`)).toBe(true);

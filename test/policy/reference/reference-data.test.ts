@@ -51,7 +51,10 @@ describe('a further folder', () => {
       'venues/OWN.json': { ...VENUE, collateralRatios: [{ ...TABLE, ratios: { 'ETH-S': '0.9' } }] },
     });
     const data = await readReferenceData([SEED, folder]);
-    expect(data.venues.map(({ code }) => code)).toEqual(['ASCENDEX', 'ASTER', 'BITGET', 'HYPERLIQUID', 'OWN']);
+    expect(data.venues.map(({ code }) => code)).toEqual([
+      ...['ASCENDEX', 'ASTER', 'BINANCE_MULTI_ASSETS', 'BINANCE_PM', 'BITGET', 'BYBIT_UTA', 'DYDX', 'HYPERLIQUID'],
+      ...['OKX_MULTI', 'OWN'],
+    ]);
     expect(data.assets.at(-1)).toMatchObject({
       symbol: 'ETH-S',
       pricedAs: 'ETH',

@@ -56,11 +56,15 @@ function counts(): Promise<number[]> {
 describe('storing reference data', () => {
   it('takes everything once, also when two processes start at the same moment', async () => {
     await Promise.all([storeReferenceData(db, data), storeReferenceData(db, data)]);
+    const { venues } = data;
+    const count = <T>(of: (venue: (typeof venues)[number]) => readonly T[]): number => venues.flatMap(of).length;
+    const schedules = venues.flatMap(({ instruments }) => instruments.flatMap((each) => each.schedules));
     const seeded = [
-      ...[4, 37, 4, 4], // chains, assets, venues, chains of venues
-      ...[5, 2, 4], // policies: ASTER 2, others 1; interest and thresholds: USDT and USD1, in one and in both of ASTER's
-      ...[13, 13, 2 * 6 + 2 * (12 + 12 + 10) + (12 + 12) + 3 * 2], // instruments, their first versions, tiers
-      ...[44 + 2 + 20 + 1, 44 + (5 + 1) + 20 + 1], // ratios and tiers of ASTER, BITGET, ASCENDEX, HYPERLIQUID
+      ...[4, 37, 9, 4], // chains, assets, venues, chains of venues
+      count(({ policies }) => policies),
+      ...[2, 4 + 2], // interest and thresholds: USDT and USD1, in one and in both of ASTER's; USDT and USDC at another
+      ...[count(({ instruments }) => instruments), schedules.length, schedules.flatMap(({ tiers }) => tiers).length],
+      ...[count(({ ratios }) => ratios), count(({ ratios }) => ratios.flatMap(({ tiers }) => tiers))],
     ];
     expect(await counts()).toEqual(seeded);
     await storeReferenceData(db, data);

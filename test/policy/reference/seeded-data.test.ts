@@ -12,26 +12,36 @@ describe('the seeded reference data', () => {
     data = await readReferenceData([SEED]);
   });
 
-  it('holds four venues, of which one has chains', () => {
+  it('holds nine venues, of which one has chains', () => {
     expect(data.venues.map(({ code, chains }) => [code, chains])).toEqual([
       ['ASCENDEX', []],
       ['ASTER', ['BNB_CHAIN', 'ETHEREUM', 'ARBITRUM', 'SOLANA']],
+      ['BINANCE_MULTI_ASSETS', []],
+      ['BINANCE_PM', []],
       ['BITGET', []],
+      ['BYBIT_UTA', []],
+      ['DYDX', []],
       ['HYPERLIQUID', []],
+      ['OKX_MULTI', []],
     ]);
   });
 
-  it('values one venue in USDC, and settles contracts of another in USD1', () => {
+  it('values two venues in USDC, and settles contracts of another in USD1', () => {
     expect(data.venues.map(({ code, unit, singleAsset }) => [code, unit, singleAsset])).toEqual([
       ['ASCENDEX', 'USDT', 'USDT'],
       ['ASTER', 'USDT', 'USDT'],
+      ['BINANCE_MULTI_ASSETS', 'USDT', 'USDT'],
+      ['BINANCE_PM', 'USDT', 'USDT'],
       ['BITGET', 'USDT', 'USDT'],
+      ['BYBIT_UTA', 'USDT', 'USDT'],
+      ['DYDX', 'USDC', 'USDC'],
       ['HYPERLIQUID', 'USDC', 'USDC'],
+      ['OKX_MULTI', 'USDT', 'USDT'],
     ]);
     const settled = data.venues.flatMap(({ code, unit, instruments }) =>
       instruments.filter(({ settlementAsset }) => settlementAsset !== unit).map(({ symbol }) => `${code} ${symbol}`),
     );
-    expect(settled).toEqual(['ASTER BTCUSD1', 'ASTER ETHUSD1']);
+    expect(settled).toEqual(['ASTER BTCUSD1', 'ASTER ETHUSD1', 'BINANCE_MULTI_ASSETS BTCUSDC']);
   });
 
   it("holds both editions of Aster's table as versions of the same ratios", () => {
@@ -81,23 +91,65 @@ describe('the seeded reference data', () => {
         policy.autoExchange.map((rule) => `${rule.asset} ${toPlain(rule.balance)}`),
       ]),
     );
+    const converted = ['USDT -10000', 'USDC -10000'];
     const exchanged = ['USDT -10000', 'USD1 -10000'];
     const interest = ['USDT 1000 0.00000457', 'USD1 1000 0.00000457'];
     expect(rows).toEqual([
       ['ASCENDEX', 1, '2025-01-01T00:00:00.000Z', 'FLAT', true, true, '0', [], []],
       ['ASTER', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0', [], exchanged],
       ['ASTER', 2, '2026-04-09T10:00:00.000Z', 'PROGRESSIVE', false, false, '0', interest, exchanged],
+      ['BINANCE_MULTI_ASSETS', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0', [], converted],
+      ['BINANCE_PM', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0', [], []],
       ['BITGET', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0.0006', [], []],
+      ['BYBIT_UTA', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0.00055', [], []],
+      ['DYDX', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, true, '0', [], []],
       ['HYPERLIQUID', 1, '2025-06-01T00:00:00.000Z', 'PROGRESSIVE', false, true, '0', [], []],
+      ['OKX_MULTI', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', true, false, '0', [], []],
     ]);
-    for (const policy of data.venues.flatMap(({ policies }) => policies)) {
-      expect([policy.warningRatio, policy.marginCallRatio, policy.guardMaxStep].map(toPlain)).toEqual([
-        '0.5',
-        '0.8',
-        '0.1',
-      ]);
+    const others: Record<string, string[]> = {
+      BINANCE_PM: ['0.666666666666666666', '0.833333333333333333'],
+      OKX_MULTI: ['0.333333333333333333', '0.8'],
+    };
+    for (const { code, policy } of data.venues.flatMap(({ code, policies }) =>
+      policies.map((policy) => ({ code, policy })),
+    )) {
+      expect([policy.warningRatio, policy.marginCallRatio].map(toPlain)).toEqual(others[code] ?? ['0.5', '0.8']);
+      expect(toPlain(policy.guardMaxStep)).toBe('0.1');
       expect(policy.guardMinNoticeHours).toBe(24);
     }
+  });
+
+  it('states early liquidation, floors, equity and liabilities where the venues have them', () => {
+    const stated = data.venues.flatMap(({ code, policies }) =>
+      policies.flatMap(({ liquidationRatio, transferFloor, pnlCounts, liabilities, openOrders }) => {
+        const { numerator, denominator, isOne } = liquidationRatio;
+        const facts = [
+          ...(isOne ? [] : [`${toPlain(numerator)} / ${toPlain(denominator)}`]),
+          ...(transferFloor.notionalRate.isZero() ? [] : [`${toPlain(transferFloor.notionalRate)} of notional`]),
+          ...(transferFloor.maintenanceMultiple.isZero() ? [] : [`${toPlain(transferFloor.maintenanceMultiple)} x`]),
+          ...(pnlCounts === 'IN_FULL' ? [] : [pnlCounts]),
+          ...(liabilities.length === 0 ? [] : [`${liabilities[0]?.tiers.length} of debts`]),
+          ...(openOrders.openLoss === 'NONE' ? [] : ['open loss']),
+        ];
+        return facts.length === 0 ? [] : [[code, ...facts].join(', ')];
+      }),
+    );
+    expect(stated).toEqual([
+      'BINANCE_MULTI_ASSETS, open loss',
+      'BINANCE_PM, 1 / 1.05, 1.2 x, AS_EQUITY, 1 of debts, open loss',
+      'BYBIT_UTA, 2 of debts',
+      'HYPERLIQUID, 0.1 of notional',
+      'OKX_MULTI, AS_EQUITY, 2 of debts',
+    ]);
+  });
+
+  it('says of each number that no document states that it is nominal', () => {
+    const sources = data.venues.flatMap(({ policies, instruments, ratios }) => [
+      ...policies.map(({ source }) => source),
+      ...instruments.flatMap(({ schedules }) => schedules.map(({ source }) => source)),
+      ...ratios.map(({ source }) => source),
+    ]);
+    expect(sources.filter((source) => !/nominal|stand|choice|Aster Perps documentation/i.test(source))).toEqual([]);
   });
 
   it('holds the instruments with their tiers, and says where a table stands in', () => {
@@ -112,12 +164,23 @@ describe('the seeded reference data', () => {
       ['ASTER', 'SOLUSDT', 'SOL', 10],
       ['ASTER', 'BTCUSD1', 'BTC', 12],
       ['ASTER', 'ETHUSD1', 'ETH', 12],
+      ['BINANCE_MULTI_ASSETS', 'BTCUSDT', 'BTC', 12],
+      ['BINANCE_MULTI_ASSETS', 'ETHUSDT', 'ETH', 12],
+      ['BINANCE_MULTI_ASSETS', 'BTCUSDC', 'BTC', 12],
+      ['BINANCE_PM', 'BTCUSDT', 'BTC', 12],
+      ['BINANCE_PM', 'ETHUSDT', 'ETH', 12],
       ['BITGET', 'BTCUSDT', 'BTC', 12],
       ['BITGET', 'ETHUSDT', 'ETH', 12],
       ['BITGET', 'SOLUSDT', 'SOL', 10],
+      ['BYBIT_UTA', 'BTCUSDT', 'BTC', 4],
+      ['BYBIT_UTA', 'ETHUSDT', 'ETH', 3],
+      ['DYDX', 'BTC-USD', 'BTC', 1],
+      ['DYDX', 'ETH-USD', 'ETH', 1],
       ['HYPERLIQUID', 'BTC-USDC', 'BTC', 2],
       ['HYPERLIQUID', 'ETH-USDC', 'ETH', 2],
       ['HYPERLIQUID', 'SOL-USDC', 'SOL', 2],
+      ['OKX_MULTI', 'BTC-USDT-SWAP', 'BTC', 3],
+      ['OKX_MULTI', 'ETH-USDT-SWAP', 'ETH', 2],
     ]);
     for (const code of ['ASTER', 'BITGET']) {
       for (const { schedules } of venueOf(data, code).instruments)
