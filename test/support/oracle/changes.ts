@@ -144,7 +144,19 @@ export function withOpened(opened: PortfolioPosition, price: string, portfolio: 
 /** Rules 14 and 20: why an order may not rest beside those that do; null: it may. */
 export function restingRefusal(placed: PortfolioOrders, portfolio: Portfolio): string | null {
   const after = withOrder(placed, portfolio);
+  const isCounted = tableInMode(settlementOf(placed.instrument, after), after) !== null;
+  if (!isCounted && couldOpen(placed, after)) return 'SETTLEMENT_NOT_ACCEPTED';
   return order(stateOf(after).initialMargin, stateOf(portfolio).initialMargin) <= 0 ? null : acceptedState(after);
+}
+
+/** Rules 16: whether the orders where something is placed could do more than close a position. */
+function couldOpen(placed: PortfolioOrders, after: Portfolio): boolean {
+  const all = after.orders?.find(({ instrument, long }) => instrument === placed.instrument && long === placed.long);
+  const [buys, sells] = [rational(all?.buySize ?? '0'), rational(all?.sellSize ?? '0')];
+  if (placed.long !== null) return sign(placed.long ? buys : sells) > 0;
+  const held = positionBeside(placed, after);
+  const size = rational(held?.size ?? '0');
+  return order(buys, held?.long === false ? size : zero) > 0 || order(sells, held?.long === true ? size : zero) > 0;
 }
 
 /** The portfolio with what is placed added to the orders of its instrument and side. */
