@@ -36,6 +36,7 @@ import { AccountPositionsResolver, PositionFieldsResolver, PositionResolver } fr
 import { RecordEventsResolver, RecordFillsPayloadResolver } from './ingest/record-events.js';
 import { ReportOpenOrdersResolver } from './ingest/report-open-orders.js';
 import { RecordAccountTransferResolver } from './ingest/record-account-transfer.js';
+import { RecordTradesResolver } from './ingest/record-trades.js';
 import { RecordLedgerEntriesResolver } from './ingest/record-ledger-entries.js';
 import { AlertsPageResolver } from './risk/alert-page.js';
 import { RiskAlertResolver } from './risk/risk-alert.js';
@@ -89,6 +90,7 @@ const RESOLVERS = [
   PositionFieldsResolver,
   PositionResolver,
   RecordAccountTransferResolver,
+  RecordTradesResolver,
   RecordEventsResolver,
   RecordFillsPayloadResolver,
   RecordLedgerEntriesResolver,

@@ -5,6 +5,7 @@ import type { Database } from '../platform/database/database.js';
 import {
   FillKind,
   LedgerKind,
+  TradePart,
   PositionSide as PositionSides,
   TradeSide as TradeSides,
 } from '../platform/prisma/enums.js';
@@ -26,7 +27,9 @@ export interface LedgerEntryRecord {
 
 export interface FillRecord {
   readonly seq: bigint;
+  /** The venue's id of the fill, or of the trade of which it is one side. */
   readonly fillId: string;
+  readonly tradePart: TradePart;
   readonly accountId: string;
   readonly venue: string;
   readonly instrument: string;
@@ -128,6 +131,7 @@ const KNOWN_KIND = { kind: { in: Object.values(LedgerKind) } };
 const KNOWN_FILLS = {
   kind: { in: Object.values(FillKind) },
   side: { in: Object.values(TradeSides) },
+  tradePart: { in: Object.values(TradePart) },
   OR: [{ positionSide: null }, { positionSide: { in: Object.values(PositionSides) } }],
 };
 

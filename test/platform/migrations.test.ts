@@ -92,7 +92,9 @@ describe('on PGlite', () => {
 
   it('ids of fills and transfers are unique within their venue, and accounts are referred to by foreign keys', () => {
     const rules = onPglite.rules.map(({ type }) => type);
-    expect(rules).toContainEqual(expect.stringMatching(/UNIQUE INDEX .* ON public\.fills .*\(venue_code, fill_id\)/));
+    expect(rules).toContainEqual(
+      expect.stringMatching(/UNIQUE INDEX .* ON public\.fills .*\(venue_code, fill_id, trade_part\)/),
+    );
     expect(rules).toContain('PRIMARY KEY (venue_code, transfer_id)');
     for (const table of ['balances', 'positions', 'ledger_entries', 'fills', 'transfers']) {
       const keys = onPglite.rules.filter(({ place }) => place.startsWith(`${table}_account_id_fkey`));

@@ -62,7 +62,7 @@ export class LedgerEntry {
   simpleResolvers: true,
 })
 export class Fill {
-  @Field(() => ID, { description: "The venue's own id of the fill." })
+  @Field(() => ID, { description: "The venue's own id of the fill; of a side of a trade, that of the trade." })
   fillId!: string;
 
   @Field(() => TradeSide, { description: 'The direction.' })
@@ -148,6 +148,14 @@ export class FillResolver {
   @FieldResolver(() => Account, { description: 'The account that traded.' })
   account(@Root() fill: FillRecord, @Ctx() context: Context): Promise<AccountRecord> {
     return recordOf(fill.accountId, context);
+  }
+
+  @FieldResolver(() => ID, {
+    nullable: true,
+    description: "The venue's own id of the trade of which it is one side; null: it was reported by itself.",
+  })
+  tradeId(@Root() { fillId, tradePart }: FillRecord): string | null {
+    return tradePart === 'NONE' ? null : fillId;
   }
 
   @FieldResolver(() => Asset, { description: 'The asset that the fee is in, and whose balance pays it.' })

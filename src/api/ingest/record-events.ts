@@ -79,7 +79,7 @@ export class PublishPricesPayload {
   errors!: readonly UserError[];
 }
 
-const FEE_ASSET =
+export const FEE_ASSET =
   'Symbol of the asset that the fee is in. In another one than the settlement asset its balance pays the fee, also where an isolated ' +
   'position is closed; a rebate in it is refused while it would count and never had a price. Null: the settlement asset.';
 

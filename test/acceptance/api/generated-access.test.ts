@@ -66,7 +66,9 @@ const realOf = (root: RootField): Values =>
 
 /** Of the sender's making, and never used before. */
 const ownIds = (): Values =>
-  Object.fromEntries(['idempotencyKey', 'fillId', 'transferId', 'entryId'].map((name) => [name, `"${randomUUID()}"`]));
+  Object.fromEntries(
+    ['idempotencyKey', 'fillId', 'tradeId', 'transferId', 'entryId'].map((name) => [name, `"${randomUUID()}"`]),
+  );
 
 const schema = publishedSchema();
 const roots = rootFields(schema);
@@ -256,7 +258,13 @@ describe('an id', () => {
   });
   const cases = asked.map((each) => [each.key, each.kind, each] as const);
   const call = ({ root, path }: Asked, id: string, others: Values = {}): string => {
-    const sides = { fromAccountId: JSON.stringify(bobs), toAccountId: JSON.stringify(bobs) };
+    const sides = {
+      ...{ fromAccountId: JSON.stringify(bobs), toAccountId: JSON.stringify(bobs) },
+      ...{
+        'input.trades.buyer.accountId': JSON.stringify(bobs),
+        'input.trades.seller.accountId': JSON.stringify(bobs),
+      },
+    };
     const values = { ...realOf(root), ...ownIds(), ...sides, ...others, [path]: JSON.stringify(id) };
     return operationOf(schema, root, values, root.operation === OperationTypeNode.MUTATION ? 'near' : 'everything');
   };

@@ -69,6 +69,8 @@ const MUTATIONS = mutationsOf({
   recordAccountTransfer: `transferId: "x", fromAccountId: "x", toAccountId: "x", asset: "x", quantity: "1", at: "${AT}"`,
   reportOpenOrders:
     'orders: [{accountId: "x", instrument: "x", buySize: "1", buyNotional: "1", sellSize: "0", sellNotional: "0", sequence: "1"}]',
+  recordTrades: `trades: [{tradeId: "x", instrument: "x", size: "1", price: "1", at: "${AT}", buyer: {accountId: "x"},
+    seller: {accountId: "x"}}]`,
   recordTransfers: `transfers: [{transferId: "x", accountId: "x", asset: "x", quantity: "1", at: "${AT}"}]`,
   recordLedgerEntries: `entries: [{entryId: "x", accountId: "x", asset: "x", quantity: "1", kind: FUNDING, at: "${AT}"}]`,
   acknowledgeRiskAlert: 'id: "x"',

@@ -30,8 +30,8 @@ export const CALLERS: Readonly<Record<string, readonly Role[]>> = {
   ),
   ...Object.fromEntries(
     [
-      ...['publishPrices', 'recordAccountTransfer', 'recordFills', 'recordLedgerEntries', 'recordTransfers'],
-      'reportOpenOrders',
+      ...['publishPrices', 'recordAccountTransfer', 'recordFills', 'recordLedgerEntries', 'recordTrades'],
+      ...['recordTransfers', 'reportOpenOrders'],
     ].map((name) => [name, ['SERVICE']]),
   ),
   ...Object.fromEntries(
@@ -67,6 +67,8 @@ export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   'recordFills.input.fills.accountId': 'Account',
   'recordLedgerEntries.input.entries.accountId': 'Account',
   'recordLedgerEntries.input.entries.positionId': 'Position',
+  'recordTrades.input.trades.buyer.accountId': 'Account',
+  'recordTrades.input.trades.seller.accountId': 'Account',
   'recordTransfers.input.transfers.accountId': 'Account',
   'removeAlertRule.input.id': 'AlertRule',
   'reportOpenOrders.input.orders.accountId': 'Account',
@@ -83,7 +85,8 @@ export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   'nodes.ids': 'Account',
 };
 /** Ids that their sender makes, and that belong to him or to the venue. */
-export const MADE_BY_THE_SENDER = /^openAccount\.input\.externalId$|\.(idempotencyKey|fillId|transferId|entryId)$/;
+export const MADE_BY_THE_SENDER =
+  /^openAccount\.input\.externalId$|\.(idempotencyKey|fillId|tradeId|transferId|entryId)$/;
 
 /** Every type with an id; true: it belongs to an account. */
 export const OWNED = {

@@ -58,6 +58,11 @@ export async function ledgerOf(db: Database): Promise<Ledger> {
     FROM paid FULL JOIN booked USING (kind, account_id, asset_symbol, reference)
     WHERE paid.quantity IS DISTINCT FROM booked.quantity OR entries IS DISTINCT FROM 1
     UNION ALL
+    SELECT format('the %s sides of trade %s at %s add up to %s', count(*), fill_id, venue_code,
+      SUM(CASE WHEN side = 'BUY' THEN size ELSE -size END))
+    FROM fills WHERE trade_part <> 'NONE' GROUP BY venue_code, fill_id
+    HAVING count(*) <> 2 OR count(DISTINCT account_id) <> 2 OR SUM(CASE WHEN side = 'BUY' THEN size ELSE -size END) <> 0
+    UNION ALL
     SELECT format('%s is at version %s, of which %s are kept, the last one of %s', id, accounts.version, kept, last)
     FROM accounts LEFT JOIN (
       SELECT account_id, COUNT(*) AS kept, MAX(version) AS newest, MAX(at) AS last FROM account_versions GROUP BY account_id

@@ -149,6 +149,36 @@ export async function recordFills(service: Api, ...fills: object[]): Promise<Bat
   return payload;
 }
 
+export interface TradeChoice {
+  readonly tradeId?: string;
+  readonly instrument?: string;
+  readonly at?: string;
+  /** Of each side, beside its account. */
+  readonly buyer?: object;
+  readonly seller?: object;
+}
+
+export function trade(
+  buyer: string,
+  seller: string,
+  size: string,
+  price: string,
+  { buyer: buyers, seller: sellers, ...choice }: TradeChoice = {},
+): object {
+  return {
+    ...{ tradeId: randomUUID(), instrument: 'BTCUSDT', size, price, at: new Date().toISOString(), ...choice },
+    ...{ buyer: { accountId: buyer, ...buyers }, seller: { accountId: seller, ...sellers } },
+  };
+}
+
+export async function recordTrades(service: Api, ...trades: object[]): Promise<Batch> {
+  const { recordTrades: payload } = await service.ask<{ recordTrades: Batch }>(
+    `mutation ($input: RecordTradesInput!) { recordTrades(input: $input) { recorded alreadyKnown ${ERRORS} } }`,
+    { input: { trades } },
+  );
+  return payload;
+}
+
 /** Index prices by asset ("BTC") and mark prices by venue and instrument ("BITGET/BTCUSDT"). */
 export async function publishPrices(
   service: Api,

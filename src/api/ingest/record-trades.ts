@@ -1,0 +1,145 @@
+/** The mutation by which the venue's matching engine reports trades of two accounts. */
+import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
+
+import type { AccountRecord } from '../../ledger/records.js';
+import { recordTrades } from '../../ledger/reported/trades.js';
+import type { FillTerms } from '../../ledger/reported/fill-booking.js';
+import { ZERO, type Decimal } from '../../margin/decimal.js';
+import { Access } from '../types/access.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
+import { Account } from '../account/account.js';
+import { changedAccounts } from '../account/changed-accounts.js';
+import type { Context } from '../execution/context.js';
+import { FillKind, PositionSide } from '../types/enums.js';
+import { localId } from '../types/global-id.js';
+import { MAX_BATCH, boundedList } from '../types/lists.js';
+import { UserError, userErrors } from '../types/refusals.js';
+import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
+import { OrderAmountsInput } from './order-amounts.js';
+import { FEE_ASSET } from './record-events.js';
+import { RecordedBatch, countsOf } from './recorded-batch.js';
+
+@InputType({ description: 'One side of a trade.' })
+export class TradePartyInput {
+  @Field(() => ID, { description: 'The account that traded.' })
+  accountId!: string;
+
+  @Field(() => PositionSide, {
+    nullable: true,
+    description: 'Which side of a hedged account, required there; ignored in one-way mode.',
+  })
+  positionSide?: 'LONG' | 'SHORT' | null;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    defaultValue: ZERO,
+    description: 'In units of `feeAsset`, at most 1e15 either way; positive: paid, negative: a rebate. Null: 0.',
+  })
+  fee!: Decimal | null;
+
+  @Field(() => String, { nullable: true, description: FEE_ASSET })
+  feeAsset?: string | null;
+
+  @Field(() => OrderAmountsInput, {
+    nullable: true,
+    description:
+      'What rests in the instrument of this side after the trade, as `openOrders` of a fill. Null: not reported.',
+  })
+  openOrders?: OrderAmountsInput | null;
+
+  @Field(() => FillKind, {
+    nullable: true,
+    defaultValue: 'TRADE',
+    description: 'What it was for this side at the venue; each kind is booked alike. Null: TRADE.',
+  })
+  kind!: keyof typeof FillKind | null;
+}
+
+@InputType({ description: 'A trade of two accounts of a venue, in one of its instruments.' })
+export class TradeInput {
+  @Field(() => ID, {
+    description: "The venue's id of the trade; unique among its trades for ever. Ids of single fills are others.",
+  })
+  tradeId!: string;
+
+  @Field(() => String, { description: 'Symbol of an instrument of their venue.' })
+  instrument!: string;
+
+  @Field(() => DecimalScalar, {
+    description: 'What the one bought and the other sold, in the base asset; above 0, at most 1e15.',
+  })
+  size!: Decimal;
+
+  @Field(() => DecimalScalar, { description: 'In the quote asset; above 0, at most 1e12.' })
+  price!: Decimal;
+
+  @Field(() => TradePartyInput, { description: 'Who bought.' })
+  buyer!: TradePartyInput;
+
+  @Field(() => TradePartyInput, { description: 'Who sold: another account, of the same venue.' })
+  seller!: TradePartyInput;
+
+  @Field(() => DateTimeScalar, { description: 'When it happened at the venue; at most a minute ahead of this server.' })
+  at!: Date;
+}
+
+@InputType({ description: 'Trades, recorded in the order of the list.' })
+export class RecordTradesInput {
+  @Field(() => [TradeInput], { description: 'At most 1,000.' })
+  trades!: TradeInput[];
+}
+
+@ObjectType({ description: 'What became of a batch of trades.', simpleResolvers: true })
+export class RecordTradesPayload extends RecordedBatch {
+  @Field(() => [Account], { description: 'The accounts that changed now.' })
+  accounts!: readonly AccountRecord[];
+
+  @Field(() => [UserError], {
+    description:
+      'One for each side that was recorded without its `openOrders`, with their path: a later report of them is known.',
+  })
+  ignored!: readonly UserError[];
+
+  @Field(() => [UserError], {
+    description:
+      'One for each trade that was refused, on both sides, with its path; where one side is at fault, it goes through ' +
+      '`buyer` or `seller`.',
+  })
+  errors!: readonly UserError[];
+}
+
+@Resolver()
+export class RecordTradesResolver {
+  @Access('SERVICE')
+  @Cost(ANSWER_ONLY)
+  @Mutation(() => RecordTradesPayload, {
+    description:
+      'Services. Records trades between two accounts of a venue: each on both sides or on neither, and exactly once per ' +
+      '`tradeId`, however often it is sent. Each side has a fill with this id, and over both the size is 0. A trade is a ' +
+      'fact, as a fill is: no margin is asked for.',
+  })
+  async recordTrades(
+    @Arg('input', () => RecordTradesInput, { description: 'The trades.' }) input: RecordTradesInput,
+    @Ctx() context: Context,
+  ): Promise<RecordTradesPayload> {
+    const trades = boundedList('trades', input.trades, MAX_BATCH).map((trade) => ({
+      ...trade,
+      buyer: termsOf(trade.buyer),
+      seller: termsOf(trade.seller),
+    }));
+    const result = await recordTrades(context, trades, context.now);
+    const accounts = await changedAccounts(result.changed, context, result.holdings);
+    return { ...countsOf(result), accounts, ignored: userErrors(result.ignored) };
+  }
+}
+
+function termsOf(party: TradePartyInput): FillTerms {
+  return {
+    accountId: localId('Account', party.accountId),
+    positionSide: party.positionSide ?? null,
+    fee: party.fee ?? ZERO,
+    feeAsset: party.feeAsset ?? null,
+    openOrders: party.openOrders ?? null,
+    kind: party.kind ?? 'TRADE',
+  };
+}

@@ -1,0 +1,144 @@
+/** How a fill is booked to one account (rules: 1 and 6), whether it is reported by itself or as a side of a trade. */
+import { checkFee } from '../../margin/change/fee.js';
+import { applyFill, feeAssetOf, type FillEffect } from '../../margin/change/fill.js';
+import type { Decimal } from '../../margin/decimal.js';
+import { COMMON_UNIT, type Policy, type PositionSide, type TradeSide } from '../../margin/model.js';
+import { refuse, within } from '../../margin/refusal.js';
+import type { FillKind } from '../../platform/prisma/enums.js';
+import { bookAutoExchange } from '../auto-exchange.js';
+import { instrumentNotFound, problemOfAsset, problemOfFee, type LedgerParts, type Refusal } from '../ledger-checks.js';
+import type { LockedAccount, NumberedFill } from '../locked-accounts.js';
+import { rulesOf } from '../margin-state.js';
+import { haveOrders, problemOfOrders, takeOrders, type ReportedOrders } from '../open-orders.js';
+import { settingOf } from '../records.js';
+import type { NewFillRow } from './fill-rows.js';
+
+/** What is an account's own in a fill or a trade. */
+export interface FillTerms {
+  readonly accountId: string;
+  /** Required in hedge mode, and not looked at in one-way mode. */
+  readonly positionSide: PositionSide | null;
+  /** In units of the fee asset; positive: the account pays. */
+  readonly fee: Decimal;
+  /** Null, or left out: the settlement asset. */
+  readonly feeAsset?: string | null;
+  /** What it was at the venue; each kind is booked alike. */
+  readonly kind: FillKind;
+  /** What rests in the instrument after it, in hedge mode on its side; null or left out: not reported with it. */
+  readonly openOrders?: ReportedOrders | null;
+}
+
+/** Terms whose open orders were outdated, in the last try of their transaction. */
+const outdated = new WeakSet<FillTerms>();
+
+/** At the start of each try: of what it finds recorded, nothing is ignored. */
+export function forgetOutdatedOrders(reported: readonly FillTerms[]): void {
+  for (const terms of reported) outdated.delete(terms);
+}
+
+export function hasOutdatedOrders(terms: FillTerms): boolean {
+  return outdated.has(terms);
+}
+
+/** A fill, as one account takes part in it. */
+export interface AccountFill extends FillTerms {
+  readonly instrument: string;
+  readonly side: TradeSide;
+  readonly size: Decimal;
+  readonly price: Decimal;
+  readonly at: Date;
+}
+
+/** Why an account's own part is invalid, whatever the account holds. */
+export function problemOfTerms(terms: FillTerms, { rulebook }: Pick<LedgerParts, 'rulebook'>): Refusal | null {
+  return (
+    problemOfFee(terms.fee, ['fee']) ??
+    (terms.feeAsset == null ? null : problemOfAsset(terms.feeAsset, rulebook, ['feeAsset'])) ??
+    (terms.openOrders == null ? null : problemOfOrders(terms.openOrders, ['openOrders']))
+  );
+}
+
+/** All that identifies an account's own part; what rests is a state, and no part of it. */
+export function contentOfTerms(
+  terms: FillTerms,
+  instrument: string,
+  locked: LockedAccount,
+  parts: Pick<LedgerParts, 'rulebook'>,
+): string[] {
+  const { accountId, fee, kind } = terms;
+  const feeAsset = feeAssetOf({ ...terms, settlementAsset: settlementOf(instrument, locked, parts) });
+  return [accountId, positionSideOf(terms, locked) ?? '', fee.toFixed(), feeAsset, kind];
+}
+
+function settlementOf(symbol: string, { account }: LockedAccount, { rulebook }: Pick<LedgerParts, 'rulebook'>): string {
+  return rulebook.instrument(account.venue, symbol)?.settlementAsset ?? COMMON_UNIT;
+}
+
+/** The position side counts only in hedge mode. */
+export function positionSideOf(
+  { positionSide }: Pick<FillTerms, 'positionSide'>,
+  { account }: LockedAccount,
+): PositionSide | null {
+  return account.positionMode === 'HEDGE' ? positionSide : null;
+}
+
+/** What the fill does to the account, before anything is posted, or why it is refused. */
+export function effectOf(
+  fill: AccountFill,
+  locked: LockedAccount,
+  parts: LedgerParts,
+  now: Date,
+): FillEffect | { readonly refusal: Refusal } {
+  const instrument = parts.rulebook.instrument(locked.account.venue, fill.instrument);
+  if (instrument === null) return { refusal: instrumentNotFound(['instrument']) };
+  const state = locked.state(parts.rulebook);
+  const { market, policy } = rulesOf(locked.account, parts, now);
+  const settled = { ...fill, settlementAsset: instrument.settlementAsset };
+  const problem = checkFee(settled, state, market, policy) ?? lacksOrders(fill, locked, policy);
+  if (problem !== null) return { refusal: problem };
+  const effect = applyFill(state, { ...settled, ...settingOf(locked, instrument) });
+  if (effect.refusal === null) return effect;
+  return { refusal: within([fill.positionSide === null ? 'positionSide' : 'size'], effect.refusal) };
+}
+
+/**
+ * Where orders count for maintenance margin, a fill that leaves out what still rests would count its order twice, and
+ * alert the account for nothing (rules: 20). Null: it carries that, or no order is known there.
+ */
+function lacksOrders(fill: AccountFill, locked: LockedAccount, { openOrders }: Policy): Refusal | null {
+  if (fill.openOrders != null || openOrders.maintenance === 'NONE' || !haveOrders(locked, fill)) return null;
+  const message =
+    'Orders count for maintenance margin at this venue, and some rest in the instrument: expected with the fill what ' +
+    'rests after it.';
+  return refuse('ORDERS_REQUIRED', message, ['openOrders']);
+}
+
+/**
+ * Posts the effect, exchanges debts past their thresholds, and takes what rests. Returns the row that is to be stored.
+ *
+ * @param stored `terms` as they were reported, by which outdated orders are named
+ */
+export function postFill(
+  { fillId, part, terms }: Pick<NewFillRow, 'fillId' | 'part'> & { readonly terms: FillTerms },
+  fill: AccountFill,
+  effect: FillEffect,
+  locked: LockedAccount,
+  parts: LedgerParts,
+  now: Date,
+): NewFillRow {
+  const numbered: NumberedFill = { seq: null };
+  const { instrument, side, size, price, fee, kind, at } = fill;
+  const origin = { reference: fillId, instrument, fill: numbered };
+  for (const position of effect.positions) locked.setPosition(position);
+  for (const change of effect.changes) {
+    locked.post(change.asset, change.quantity, { ...origin, kind: change.kind, reportedAt: at });
+  }
+  bookAutoExchange(locked, origin, parts, now);
+  if (terms.openOrders != null && !takeOrders(locked, fill, terms.openOrders)) outdated.add(terms);
+  return {
+    ...{ numbered, fillId, part, locked, instrument, side, size, price, fee, kind, at },
+    positionSide: positionSideOf(fill, locked),
+    feeAsset: feeAssetOf({ ...fill, settlementAsset: settlementOf(instrument, locked, parts) }),
+    realizedPnl: effect.realizedPnl,
+  };
+}
