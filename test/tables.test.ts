@@ -53,6 +53,7 @@ const OWNERS: Readonly<Record<string, Owner>> = {
   open_orders: LEDGER,
   open_order_versions: LEDGER,
   fills: LEDGER,
+  reversals: LEDGER,
   transfers: LEDGER,
   account_transfers: LEDGER,
   reported_entries: LEDGER,

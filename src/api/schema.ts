@@ -37,6 +37,7 @@ import { RecordEventsResolver, RecordFillsPayloadResolver } from './ingest/recor
 import { ReportOpenOrdersResolver } from './ingest/report-open-orders.js';
 import { RecordAccountTransferResolver } from './ingest/record-account-transfer.js';
 import { RecordTradesResolver } from './ingest/record-trades.js';
+import { ReverseFillResolver } from './ingest/reverse-fill.js';
 import { RecordLedgerEntriesResolver } from './ingest/record-ledger-entries.js';
 import { AlertsPageResolver } from './risk/alert-page.js';
 import { RiskAlertResolver } from './risk/risk-alert.js';
@@ -91,6 +92,7 @@ const RESOLVERS = [
   PositionResolver,
   RecordAccountTransferResolver,
   RecordTradesResolver,
+  ReverseFillResolver,
   RecordEventsResolver,
   RecordFillsPayloadResolver,
   RecordLedgerEntriesResolver,

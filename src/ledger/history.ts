@@ -143,6 +143,23 @@ export async function readFills(db: Database, seqs: readonly bigint[]): Promise<
   return (await db.fill.findMany({ where: { seq: { in: [...seqs] }, ...KNOWN_FILLS } })).map(fillRecord);
 }
 
+/** What takes a fill back, and what it takes back itself, by number; null: nothing. */
+export interface FillReversal {
+  readonly reversedBy: bigint | null;
+  readonly reverses: bigint | null;
+}
+
+/** By number of the fill, in the order asked. */
+export async function readReversals(db: Database, seqs: readonly bigint[]): Promise<FillReversal[]> {
+  const asked = [...seqs];
+  const rows = await db.reversal.findMany({
+    where: { OR: [{ reversedSeq: { in: asked } }, { reversalSeq: { in: asked } }] },
+  });
+  const reversals = new Map(rows.map(({ reversedSeq, reversalSeq }) => [reversedSeq, reversalSeq]));
+  const reversed = new Map(rows.map(({ reversedSeq, reversalSeq }) => [reversalSeq, reversedSeq]));
+  return asked.map((seq) => ({ reversedBy: reversals.get(seq) ?? null, reverses: reversed.get(seq) ?? null }));
+}
+
 type LedgerRow = Awaited<ReturnType<Database['ledgerEntry']['findMany']>>[number];
 type FillRow = Awaited<ReturnType<Database['fill']['findMany']>>[number];
 

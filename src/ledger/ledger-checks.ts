@@ -15,7 +15,7 @@ import type { PolicyCode } from '../policy/versions/refusal.js';
 import { lockRows } from './account-rows.js';
 import { readAccounts, type Holdings, type KnownHoldings } from './records.js';
 
-export const LEDGER_CODES = ['ACCOUNT_NOT_FOUND', 'ORDERS_OUTDATED', 'ORDERS_REQUIRED'] as const;
+export const LEDGER_CODES = ['ACCOUNT_NOT_FOUND', 'FILL_NOT_FOUND', 'ORDERS_OUTDATED', 'ORDERS_REQUIRED'] as const;
 export type LedgerCode = PolicyCode | (typeof LEDGER_CODES)[number];
 export type Refusal = RefusalOf<LedgerCode>;
 

@@ -18,6 +18,7 @@ export const MARGIN_CODES = [
   'PLATFORM_CAP_REACHED',
   'PRICE_UNAVAILABLE',
   'SETTLEMENT_NOT_ACCEPTED',
+  'REVERSAL_IMPOSSIBLE',
   'INVALID_INPUT',
 ] as const;
 export type MarginCode = (typeof MARGIN_CODES)[number];

@@ -18,6 +18,7 @@ beforeAll(async () => {
   await run(`INSERT INTO open_orders
     SELECT account_id, venue_code, instrument, 'BOTH', 1, 0, 2, 0, 7 FROM positions LIMIT 1`);
   await run(`INSERT INTO open_order_versions SELECT account_id, instrument, side, 1, 1, 0, 2, 0, 7 FROM open_orders`);
+  await run('INSERT INTO reversals SELECT min(seq), max(seq) FROM fills');
 });
 afterAll(async () => {
   await close();
@@ -42,6 +43,7 @@ const APPEND_ONLY: readonly [table: string, column: string][] = [
   ['account_transfers', 'quantity'],
   ['reported_entries', 'quantity'],
   ['fills', 'price'],
+  ['reversals', 'reversal_seq'],
   ['audit_entries', 'actor'],
   ['account_versions', 'version'],
   ['position_versions', 'version'],
@@ -167,6 +169,7 @@ describe('a number that nothing writes is refused', () => {
     ['ledger_entries', { quantity: 0 }],
     ['transfers', { quantity: 0 }],
     ['account_transfers', { transfer_id: 'y', quantity: 0 }],
+    ['reversals', { reversed_seq: 2, reversal_seq: 1 }],
     ['reported_entries', { quantity: 0 }],
     ['reported_entries', { instrument: null, side: 'LONG' }],
     ['collateral_ratios', { version: 0 }],

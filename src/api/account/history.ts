@@ -62,7 +62,10 @@ export class LedgerEntry {
   simpleResolvers: true,
 })
 export class Fill {
-  @Field(() => ID, { description: "The venue's own id of the fill; of a side of a trade, that of the trade." })
+  @Field(() => ID, {
+    description:
+      "The venue's own id of the fill; of a side of a trade that of the trade, of a reversal its `reversalId`.",
+  })
   fillId!: string;
 
   @Field(() => TradeSide, { description: 'The direction.' })
@@ -84,7 +87,8 @@ export class Fill {
   kind!: string;
 
   @Field(() => DecimalScalar, {
-    description: 'Of what it closed, in the settlement asset, without the fee; negative: a loss.',
+    description:
+      'Of what it closed, in the settlement asset, without the fee; negative: a loss. Of a reversal: by what that of all fills differs since.',
   })
   realizedPnl!: Decimal;
 
@@ -133,8 +137,16 @@ export class LedgerEntryResolver {
       'The fill that it comes from, also that of an automatic exchange which a fill led to. Null: no fill, or recorded ' +
       'before entries named it.',
   })
-  async fill(@Root() { fillSeq }: LedgerEntryRecord, @Ctx() { loaders }: Context): Promise<FillRecord | null> {
-    return fillSeq === null ? null : loaders.fill.load(fillSeq);
+  async fill(@Root() { fillSeq }: LedgerEntryRecord, @Ctx() context: Context): Promise<FillRecord | null> {
+    return fillOf(fillSeq, context);
+  }
+
+  @FieldResolver(() => Fill, {
+    nullable: true,
+    description: 'The fill whose effect it takes back, where `fill` is the reversal of that; null: none.',
+  })
+  async reversedFill(@Root() { fillSeq }: LedgerEntryRecord, @Ctx() context: Context): Promise<FillRecord | null> {
+    return fillSeq === null ? null : fillOf((await context.loaders.reversal.load(fillSeq)).reverses, context);
   }
 }
 
@@ -152,15 +164,32 @@ export class FillResolver {
 
   @FieldResolver(() => ID, {
     nullable: true,
-    description: "The venue's own id of the trade of which it is one side; null: it was reported by itself.",
+    description:
+      "The venue's own id of the trade of which it is one side; null: it was reported by itself, or is a reversal.",
   })
-  tradeId(@Root() { fillId, tradePart }: FillRecord): string | null {
-    return tradePart === 'NONE' ? null : fillId;
+  tradeId(@Root() { fillId, tradePart, kind }: FillRecord): string | null {
+    return tradePart === 'NONE' || kind === 'REVERSAL' ? null : fillId;
   }
 
   @FieldResolver(() => Asset, { description: 'The asset that the fee is in, and whose balance pays it.' })
   feeAsset(@Root() fill: FillRecord, @Ctx() { rulebook }: Context): unknown {
     return rulebook.assets.get(fill.feeAsset);
+  }
+
+  @FieldResolver(() => Fill, {
+    nullable: true,
+    description: 'The fill that it takes back, where it is of kind REVERSAL; else null.',
+  })
+  async reverses(@Root() { seq }: FillRecord, @Ctx() context: Context): Promise<FillRecord | null> {
+    return fillOf((await context.loaders.reversal.load(seq)).reverses, context);
+  }
+
+  @FieldResolver(() => Fill, {
+    nullable: true,
+    description: 'The reversal by which it was taken back; null: it stands.',
+  })
+  async reversedBy(@Root() { seq }: FillRecord, @Ctx() context: Context): Promise<FillRecord | null> {
+    return fillOf((await context.loaders.reversal.load(seq)).reversedBy, context);
   }
 
   @FieldResolver(() => Instrument, { description: 'What was traded.' })
@@ -214,6 +243,10 @@ export class AccountHistoryResolver {
         loaders.fillPage.load({ accountId: account.id, before: sequenceOf(cursor), limit, only: instrument ?? null }),
     });
   }
+}
+
+async function fillOf(seq: bigint | null, { loaders }: Context): Promise<FillRecord | null> {
+  return seq === null ? null : loaders.fill.load(seq);
 }
 
 function refuseNul(filter: string | null | undefined): void {

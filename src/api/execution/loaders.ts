@@ -10,7 +10,9 @@ import {
   readFills,
   readLedgerEntries,
   readLedgerPages,
+  readReversals,
   type FillRecord,
+  type FillReversal,
   type HistoryPage,
   type LedgerEntryRecord,
 } from '../../ledger/history.js';
@@ -41,6 +43,8 @@ export interface Loaders {
   readonly fillPage: DataLoader<HistoryPage, FillRecord[]>;
   readonly ledgerEntry: DataLoader<bigint, LedgerEntryRecord | null>;
   readonly fill: DataLoader<bigint, FillRecord | null>;
+  /** By number of a fill. */
+  readonly reversal: DataLoader<bigint, FillReversal>;
   readonly alertPage: DataLoader<AlertPage, AlertRecord[]>;
   readonly alert: DataLoader<bigint, AlertRecord | null>;
   /** The number of the last alert, read once. */
@@ -94,6 +98,7 @@ export function createLoaders(parts: LoaderParts, now: Date): Loaders {
       const found = new Map((await readFills(db, seqs)).map((fill) => [fill.seq, fill]));
       return seqs.map((seq) => found.get(seq) ?? null);
     }),
+    reversal: new DataLoader((seqs) => readReversals(db, seqs)),
     alertPage: new DataLoader((pages) => readAlertPages(db, pages)),
     alert: new DataLoader(async (seqs) => {
       const found = new Map((await readAlerts(db, seqs)).map((alert) => [alert.seq, alert]));

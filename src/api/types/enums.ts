@@ -180,6 +180,7 @@ register(FillKind, 'FillKind', 'What a fill was at the venue. More may come.', {
   LIQUIDATION: 'Made by the venue to liquidate the account.',
   ADL: 'Made by the venue to deleverage the account, as the other side of a liquidation.',
   SETTLEMENT: 'Made by the venue to close positions of an instrument that ends.',
+  REVERSAL: 'Takes another fill back, in the direction opposite to it.',
 });
 register(RiskAlertKind, 'RiskAlertKind', 'What an alert is about.', {
   STATUS_CHANGED: 'The status of the cross account or of an isolated position has changed.',
@@ -195,6 +196,7 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   CHAIN_NOT_FOUND: 'The venue has no such chain, needs one, or has none.',
   ASSET_NOT_FOUND: 'There is no such asset.',
   INSTRUMENT_NOT_FOUND: 'There is no such instrument at that venue.',
+  FILL_NOT_FOUND: 'The venue has recorded no such fill or trade.',
   POSITION_NOT_FOUND: 'There is no such open position, or it is not the viewer’s.',
   ALERT_RULE_NOT_FOUND: 'There is no such alert rule, or it is not the viewer’s.',
   ALERT_NOT_FOUND: 'There is no such alert, or it is not the viewer’s.',
@@ -215,6 +217,7 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   PLATFORM_CAP_REACHED: 'All accounts together may hold only so much of the asset as collateral.',
   SETTLEMENT_NOT_ACCEPTED: 'The instrument is settled in an asset that does not count as collateral of this account.',
   PRICE_UNAVAILABLE: 'A fresh price is needed, and there is none.',
+  REVERSAL_IMPOSSIBLE: 'A recorded fact stands in the way of taking a fill back; the message names it.',
   RATIO_OUT_OF_RANGE: 'A ratio must be from 0 to 1.',
   POLICY_INVALID: 'Parameters of a policy contradict each other; the message names them.',
   TIERS_INVALID:

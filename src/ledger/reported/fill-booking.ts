@@ -51,6 +51,9 @@ export interface AccountFill extends FillTerms {
 
 /** Why an account's own part is invalid, whatever the account holds. */
 export function problemOfTerms(terms: FillTerms, { rulebook }: Pick<LedgerParts, 'rulebook'>): Refusal | null {
+  if (terms.kind === 'REVERSAL') {
+    return refuse('INVALID_INPUT', 'Expected what the fill was; a reversal is reported by `reverseFill`.', ['kind']);
+  }
   return (
     problemOfFee(terms.fee, ['fee']) ??
     (terms.feeAsset == null ? null : problemOfAsset(terms.feeAsset, rulebook, ['feeAsset'])) ??

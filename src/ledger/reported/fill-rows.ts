@@ -30,9 +30,9 @@ export interface NewFillRow {
 export async function insertFills(tx: Transaction, rows: readonly NewFillRow[], now: Date): Promise<number> {
   const inserted = await tx.$queryRaw<{ seq: bigint; venue: string; id: string; part: TradePart }[]>`/* prepared */
     INSERT INTO fills (venue_code, fill_id, trade_part, account_id, instrument, side, position_side, size, price, fee,
-      fee_asset, realized_pnl, kind, at, recorded_at)
+      fee_asset, realized_pnl, kind, version, at, recorded_at)
     SELECT venue_code, fill_id, trade_part, account_id, instrument, side, position_side, size, price, fee, fee_asset,
-      realized_pnl, kind, at, recorded_at
+      realized_pnl, kind, version, at, recorded_at
     FROM unnest(
       ${columnOf(rows, ({ locked }) => locked.account.venue)}::text[],
       ${columnOf(rows, ({ fillId }) => fillId)}::text[],
@@ -47,10 +47,11 @@ export async function insertFills(tx: Transaction, rows: readonly NewFillRow[], 
       ${columnOf(rows, ({ feeAsset }) => feeAsset)}::text[],
       ${columnOf(rows, ({ realizedPnl }) => toPlain(realizedPnl))}::numeric[],
       ${columnOf(rows, ({ kind }) => kind)}::"FillKind"[],
+      ${columnOf(rows, ({ locked }) => locked.account.version + 1)}::int[],
       ${columnOf(rows, ({ at }) => at.toISOString())}::timestamptz[],
       ${columnOf(rows, ({ locked }) => locked.recordedAt(now).toISOString())}::timestamptz[]
     ) WITH ORDINALITY AS row (venue_code, fill_id, trade_part, account_id, instrument, side, position_side, size, price,
-      fee, fee_asset, realized_pnl, kind, at, recorded_at, position)
+      fee, fee_asset, realized_pnl, kind, version, at, recorded_at, position)
     ORDER BY position
     ON CONFLICT DO NOTHING
     RETURNING seq, venue_code AS venue, fill_id AS id, trade_part::text AS part`;

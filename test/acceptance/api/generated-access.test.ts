@@ -67,7 +67,10 @@ const realOf = (root: RootField): Values =>
 /** Of the sender's making, and never used before. */
 const ownIds = (): Values =>
   Object.fromEntries(
-    ['idempotencyKey', 'fillId', 'tradeId', 'transferId', 'entryId'].map((name) => [name, `"${randomUUID()}"`]),
+    ['idempotencyKey', 'fillId', 'tradeId', 'reversalId', 'transferId', 'entryId'].map((name) => [
+      name,
+      `"${randomUUID()}"`,
+    ]),
   );
 
 const schema = publishedSchema();

@@ -73,6 +73,7 @@ const MUTATIONS = mutationsOf({
     seller: {accountId: "x"}}]`,
   recordTransfers: `transfers: [{transferId: "x", accountId: "x", asset: "x", quantity: "1", at: "${AT}"}]`,
   recordLedgerEntries: `entries: [{entryId: "x", accountId: "x", asset: "x", quantity: "1", kind: FUNDING, at: "${AT}"}]`,
+  reverseFill: `reversalId: "x", venue: "x", fillId: "x", at: "${AT}"`,
   acknowledgeRiskAlert: 'id: "x"',
   adjustPositionMargin: 'positionId: "x", quantity: "1", idempotencyKey: "x"',
   removeAlertRule: 'id: "x"',

@@ -31,7 +31,7 @@ export const CALLERS: Readonly<Record<string, readonly Role[]>> = {
   ...Object.fromEntries(
     [
       ...['publishPrices', 'recordAccountTransfer', 'recordFills', 'recordLedgerEntries', 'recordTrades'],
-      ...['recordTransfers', 'reportOpenOrders'],
+      ...['recordTransfers', 'reportOpenOrders', 'reverseFill'],
     ].map((name) => [name, ['SERVICE']]),
   ),
   ...Object.fromEntries(
@@ -86,7 +86,7 @@ export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
 };
 /** Ids that their sender makes, and that belong to him or to the venue. */
 export const MADE_BY_THE_SENDER =
-  /^openAccount\.input\.externalId$|\.(idempotencyKey|fillId|tradeId|transferId|entryId)$/;
+  /^openAccount\.input\.externalId$|\.(idempotencyKey|fillId|tradeId|reversalId|transferId|entryId)$/;
 
 /** Every type with an id; true: it belongs to an account. */
 export const OWNED = {

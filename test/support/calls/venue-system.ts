@@ -179,6 +179,22 @@ export async function recordTrades(service: Api, ...trades: object[]): Promise<B
   return payload;
 }
 
+export interface Reversed {
+  readonly reversals: readonly { readonly fillId: string; readonly side: string }[];
+  readonly alreadyKnown: boolean;
+  readonly errors: readonly Problem[];
+}
+
+/** Of a fill at BITGET, unless the input says otherwise. */
+export async function reverseFill(service: Api, input: object): Promise<Reversed> {
+  const { reverseFill: payload } = await service.ask<{ reverseFill: Reversed }>(
+    `mutation ($input: ReverseFillInput!) { reverseFill(input: $input) {
+      reversals { fillId side } alreadyKnown ${ERRORS} } }`,
+    { input: { reversalId: randomUUID(), venue: 'BITGET', at: new Date().toISOString(), ...input } },
+  );
+  return payload;
+}
+
 /** Index prices by asset ("BTC") and mark prices by venue and instrument ("BITGET/BTCUSDT"). */
 export async function publishPrices(
   service: Api,
