@@ -143,10 +143,15 @@ export class LedgerEntryResolver {
 
   @FieldResolver(() => Fill, {
     nullable: true,
-    description: 'The fill whose effect it takes back, where `fill` is the reversal of that; null: none.',
+    description: 'The fill whose effect it takes back, where `fill` is the reversal of that; null: it takes none back.',
   })
-  async reversedFill(@Root() { fillSeq }: LedgerEntryRecord, @Ctx() context: Context): Promise<FillRecord | null> {
-    return fillSeq === null ? null : fillOf((await context.loaders.reversal.load(fillSeq)).reverses, context);
+  async reversedFill(
+    @Root() { fillSeq, kind }: LedgerEntryRecord,
+    @Ctx() context: Context,
+  ): Promise<FillRecord | null> {
+    // An exchange that a reversal led to is no part of it.
+    if (fillSeq === null || kind === 'AUTO_EXCHANGE') return null;
+    return fillOf((await context.loaders.reversal.load(fillSeq)).reverses, context);
   }
 }
 
@@ -222,7 +227,7 @@ export class AccountHistoryResolver {
     });
   }
 
-  @FieldResolver(() => Fills.Connection, { description: 'Its trades, newest first.' })
+  @FieldResolver(() => Fills.Connection, { description: 'Its trades and their reversals, newest first.' })
   fills(
     @Root() account: AccountRecord,
     @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
