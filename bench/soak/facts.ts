@@ -6,7 +6,7 @@ const KNOWN_LATE_MS = 8_000;
 /** How long a request may wait for its account after it came. */
 const WAIT_MS = 5_000;
 
-export type FactKind = 'transfer' | 'fill' | 'entry' | 'withdrawal';
+export type FactKind = 'transfer' | 'accountTransfer' | 'fill' | 'trade' | 'reversal' | 'entry' | 'withdrawal';
 
 export interface Fact {
   readonly kind: FactKind;

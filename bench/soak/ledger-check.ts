@@ -18,6 +18,12 @@ const NONE = {
   'References that were booked twice': `
     SELECT account_id, kind, reference, count(*) FROM ledger_entries
     WHERE kind IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER', 'FUNDING', 'FEE', 'REALIZED_PNL') GROUP BY 1, 2, 3 HAVING count(*) > 1`,
+  'Trades of which a side is missing, or whose sizes do not add up to 0': `
+    SELECT venue_code, fill_id FROM fills WHERE trade_part <> 'NONE' GROUP BY 1, 2
+    HAVING count(*) <> 2 OR sum(CASE side WHEN 'BUY' THEN size ELSE -size END) <> 0`,
+  'Trades of which one side alone was reversed': `
+    SELECT venue_code, fill_id FROM fills LEFT JOIN reversals ON reversed_seq = seq
+    WHERE trade_part <> 'NONE' GROUP BY 1, 2 HAVING count(reversal_seq) = 1`,
   'Interest that was booked twice': `
     SELECT account_id, asset_symbol, reference FROM ledger_entries
     WHERE kind = 'INTEREST' GROUP BY 1, 2, 3 HAVING count(*) > 1`,
@@ -100,8 +106,18 @@ const FACTS: Readonly<Record<Exclude<FactKind, 'withdrawal'>, string>> = {
   transfer: `SELECT transfer_id AS id, ARRAY[account_id::text, asset_symbol, quantity::text] AS parts FROM transfers`,
   entry: `SELECT entry_id AS id, ARRAY[account_id::text, asset_symbol, kind::text, quantity::text] AS parts
     FROM reported_entries`,
+  accountTransfer: `SELECT transfer_id AS id,
+    ARRAY[from_account_id::text, to_account_id::text, asset_symbol, quantity::text] AS parts FROM account_transfers`,
   fill: `SELECT fill_id AS id,
-    ARRAY[account_id::text, instrument, side::text, size::text, price::text, fee::text] AS parts FROM fills`,
+    ARRAY[account_id::text, instrument, side::text, size::text, price::text, fee::text] AS parts
+    FROM fills WHERE trade_part = 'NONE' AND kind <> 'REVERSAL'`,
+  trade: `SELECT fill_id AS id, ARRAY[buyer.account_id::text, seller.account_id::text, buyer.instrument, buyer.size::text,
+      buyer.price::text, buyer.fee::text, seller.fee::text] AS parts
+    FROM fills AS buyer JOIN fills AS seller USING (venue_code, fill_id)
+    WHERE buyer.trade_part = 'BUYER' AND seller.trade_part = 'SELLER' AND buyer.kind <> 'REVERSAL'`,
+  reversal: `SELECT DISTINCT reversal.fill_id AS id,
+      ARRAY[CASE reversed.trade_part WHEN 'NONE' THEN 'fill' ELSE 'trade' END, reversed.fill_id] AS parts
+    FROM reversals JOIN fills AS reversal ON reversal.seq = reversal_seq JOIN fills AS reversed ON reversed.seq = reversed_seq`,
 };
 const WITHDRAWALS = `SELECT NULL AS id, ARRAY[account_id::text, asset_symbol, (-quantity)::text] AS parts
   FROM ledger_entries WHERE kind = 'WITHDRAWAL' AND reference LIKE 'withdrawal:%'`;

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { globalId } from '../../src/api/types/global-id.js';
 import type { Dice } from './dice.js';
 import { contentOf, type Fact } from './facts.js';
+import { VENUE } from './venue.js';
 
 export interface Request {
   readonly by: 'venue' | 'trader';
@@ -63,6 +64,59 @@ export function fillsOf(marks: Marks, ...list: readonly NewFill[]): Request {
   return { by: 'venue', name: 'recordFills', input: { fills }, facts };
 }
 
+function accountTransferOf(from: SoakAccount, to: SoakAccount, asset: string, quantity: string): Request {
+  const transferId = randomUUID();
+  const input = {
+    transferId,
+    fromAccountId: from.id,
+    toAccountId: to.id,
+    asset,
+    quantity,
+    at: new Date().toISOString(),
+  };
+  const facts = [
+    { kind: 'accountTransfer', id: transferId, content: contentOf(from.local, to.local, asset, quantity) },
+  ] as const;
+  return { by: 'venue', name: 'recordAccountTransfer', input, facts };
+}
+
+/** Two trades of the same accounts, which are recorded together, the second in the other direction. */
+function tradesOf(marks: Marks, one: SoakAccount, other: SoakAccount, instrument: Instrument, size: string): Request {
+  const price = marks[instrument].toFixed(2);
+  const trades = [
+    [one, other],
+    [other, one],
+  ].map(([buyer, seller], place) => {
+    const shared = {
+      tradeId: randomUUID(),
+      instrument,
+      size: `${size}${place + 1}`,
+      price,
+      at: new Date().toISOString(),
+    };
+    return {
+      ...shared,
+      buyer: { accountId: buyer?.id, fee: '0.01' },
+      seller: { accountId: seller?.id, fee: '-0.005' },
+    };
+  });
+  const facts = trades.map(({ tradeId, size: traded, buyer, seller }, place) => {
+    const [bought, sold] = place === 0 ? [one, other] : [other, one];
+    const content = contentOf(bought.local, sold.local, instrument, traded, price, buyer.fee, seller.fee);
+    return { kind: 'trade' as const, id: tradeId, content };
+  });
+  return { by: 'venue', name: 'recordTrades', input: { trades }, facts };
+}
+
+/** Of a fill or a trade that was sent, whether it was recorded or not. */
+function reversalOf({ kind, id }: Fact): Request {
+  const reversalId = randomUUID();
+  const named = kind === 'trade' ? { tradeId: id } : { fillId: id };
+  const facts = [{ kind: 'reversal', id: reversalId, content: contentOf(kind, id) }] as const;
+  const input = { reversalId, venue: VENUE, ...named, at: new Date().toISOString() };
+  return { by: 'venue', name: 'reverseFill', input, facts };
+}
+
 function entryOf({ id, local }: SoakAccount, quantity: string): Request {
   const entryId = randomUUID();
   const entry = { entryId, accountId: id, asset: 'USDT', kind: 'FUNDING', quantity, at: new Date().toISOString() };
@@ -81,7 +135,13 @@ export function ofTrader(name: string, input: object): Request {
   return { by: 'trader', name, input, facts: [] };
 }
 
-export function randomOperation(dice: Dice, accounts: readonly SoakAccount[], marks: Marks): Request {
+/** @param sent fills and trades that the same hand has sent, by which one may be reversed */
+export function randomOperation(
+  dice: Dice,
+  accounts: readonly SoakAccount[],
+  marks: Marks,
+  sent: readonly Fact[],
+): Request {
   const account = dice.pick(accounts);
   const { id, local } = account;
   const instrument = dice.pick<Instrument>(['BTCUSDT', 'BTCUSDT', 'ETHUSDT']);
@@ -91,7 +151,7 @@ export function randomOperation(dice: Dice, accounts: readonly SoakAccount[], ma
     side: dice.pick(['BUY', 'SELL']),
     size: instrument === 'BTCUSDT' ? `0.0${dice.within(1, 9)}` : `0.${dice.within(1, 9)}`,
   });
-  switch (dice.within(0, 15)) {
+  switch (dice.within(0, 20)) {
     case 0:
       return transferOf(account, 'USDT', String(dice.within(1, 60)));
     case 1:
@@ -119,6 +179,18 @@ export function randomOperation(dice: Dice, accounts: readonly SoakAccount[], ma
         quantity: String(dice.pick([-20, -5, 5, 20])),
         idempotencyKey: randomUUID(),
       });
+    case 12:
+      return accountTransferOf(account, dice.pick(accounts), 'USDT', String(dice.within(1, 20)));
+    case 13:
+      return accountTransferOf(account, dice.pick(accounts), dice.pick(['BTC', 'ETH']), `0.000${dice.within(1, 9)}`);
+    case 14:
+    case 15:
+      return tradesOf(marks, account, dice.pick(accounts), instrument, `0.0${dice.within(1, 9)}`);
+    case 16: {
+      // Of the last ones: what is older has more in its way.
+      const last = sent.slice(-4);
+      return last.length === 0 ? fillsOf(marks, randomFill(account)) : reversalOf(dice.pick(last));
+    }
     case 11:
       return fillsOf(marks, randomFill(account), randomFill(dice.pick(accounts)), randomFill(dice.pick(accounts)));
     default:

@@ -89,6 +89,23 @@ const FAULTS: readonly Fault[] = [
     sql: `UPDATE transfers SET quantity = quantity + 1 WHERE transfer_id = (SELECT min(transfer_id) FROM transfers)`,
   },
   {
+    what: 'a side of a trade that is gone',
+    check: 'ledger',
+    sql: `DELETE FROM fills WHERE seq = (SELECT max(seq) FROM fills WHERE trade_part = 'SELLER')`,
+  },
+  {
+    what: 'a reversal of one side of a trade',
+    check: 'ledger',
+    sql: `INSERT INTO reversals SELECT min(seq), max(seq) FROM fills
+      WHERE trade_part = 'BUYER' AND seq NOT IN (SELECT reversed_seq FROM reversals)`,
+  },
+  {
+    what: 'a transfer between accounts of another quantity',
+    check: 'facts',
+    sql: `UPDATE account_transfers SET quantity = quantity + 1
+      WHERE transfer_id = (SELECT min(transfer_id) FROM account_transfers)`,
+  },
+  {
     what: 'a fill that is gone',
     check: 'facts',
     sql: 'DELETE FROM fills WHERE seq = (SELECT min(seq) FROM fills)',

@@ -8,7 +8,7 @@ import { localId } from '../../src/api/types/global-id.js';
 import { sleep } from '../../src/platform/retry.js';
 import { mutation, NoAnswerError, type Caller, type UserError } from './api.js';
 import type { Dice } from './dice.js';
-import { Facts, type SentPrices } from './facts.js';
+import { Facts, type Fact, type SentPrices } from './facts.js';
 import { fillsOf, ofTrader, randomOperation, transferOf, type Request, type SoakAccount } from './operations.js';
 import { VENUE } from './venue.js';
 
@@ -88,8 +88,11 @@ export class World {
   }
 
   private async runOperations(dice: Dice, signal: AbortSignal): Promise<void> {
+    const sent: Fact[] = [];
     while (!signal.aborted) {
-      await this.send(randomOperation(dice, this.accounts, this.marks));
+      const request = randomOperation(dice, this.accounts, this.marks, sent);
+      sent.push(...request.facts.filter(({ kind }) => kind === 'fill' || kind === 'trade'));
+      await this.send(request);
       await sleep(OPERATION_MS * dice.within(1, 10), signal);
     }
   }
