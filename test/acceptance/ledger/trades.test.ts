@@ -16,6 +16,8 @@ import {
   publishPrices,
   recordFills,
   recordTrades,
+  reportOpenOrders,
+  resting,
   trade,
   type TradeChoice,
 } from '../../support/calls/venue-system.js';
@@ -167,6 +169,44 @@ describe('a trade', () => {
       ['SHORT 0.5 at 61000'],
       ['LONG 0.5 at 61000'],
     ]);
+  });
+});
+
+describe('what rests after a trade', () => {
+  /** The seller has resting orders, at a venue that counts them for maintenance margin. */
+  async function withOrders(): Promise<[string, string]> {
+    const [buyer, seller] = await two();
+    const orders = [{ accountId: seller, instrument: 'BTCUSDT', ...resting(5, ['0', '0'], ['2', '120000']) }];
+    expect((await reportOpenOrders(service, ...orders)).errors).toEqual([]);
+    return [buyer, seller];
+  }
+  const restOf = async (id: string): Promise<object> => readAccount(service, id, 'openOrders { sellSize sequence }');
+
+  it('is taken with it, and is missed on the side that has orders: neither side is recorded', async () => {
+    const [buyer, seller] = await withOrders();
+    const tradeId = randomUUID();
+    const bare = trade(buyer, seller, '1', '60000', { tradeId });
+    expect((await unchanged(app, () => recordTrades(service, bare))).errors).toMatchObject([
+      { code: 'ORDERS_REQUIRED', field: ['input', 'trades', '0', 'seller', 'openOrders'] },
+    ]);
+    const openOrders = resting(6, ['0', '0'], ['1', '60000']);
+    const complete = trade(buyer, seller, '1', '60000', { tradeId, seller: { openOrders } });
+    expect(await recordTrades(service, complete)).toMatchObject({ recorded: 1, errors: [] });
+    expect(await restOf(seller)).toEqual({ openOrders: [{ sellSize: '1', sequence: '6' }] });
+    expect([await versionOf(service, buyer), await versionOf(service, seller)]).toEqual([2, 3]);
+  });
+
+  it('is ignored, and says so, where a later report is known', async () => {
+    const [buyer, seller] = await withOrders();
+    const input = { trades: [trade(buyer, seller, '1', '60000', { seller: { openOrders: resting(4) } })] };
+    const { recordTrades: payload } = await service.ask<{ recordTrades: object }>(
+      `mutation ($input: RecordTradesInput!) { recordTrades(input: $input) { recorded errors { code }
+        ignored { code field } } }`,
+      { input },
+    );
+    const field = ['input', 'trades', '0', 'seller', 'openOrders', 'sequence'];
+    expect(payload).toEqual({ recorded: 1, errors: [], ignored: [{ code: 'ORDERS_OUTDATED', field }] });
+    expect(await restOf(seller)).toEqual({ openOrders: [{ sellSize: '2', sequence: '5' }] });
   });
 });
 
