@@ -5,9 +5,9 @@ import { isStale } from './staleness.js';
 
 /**
  * The composite in the unit while that is fresh; else the product of the composite in the common unit and that of the
- * common unit in the unit, exact, while both are fresh (rules: 16). While neither is fresh, the one with the newer
- * instant stands, stale: a product goes on moving with its fresh factor, so that a feed of the unit that has ended stops
- * no liquidation. Null where there never was either.
+ * common unit in the unit, exact, while both are fresh (rules: 16). While neither is fresh, the product goes on moving
+ * with its fresh factor, stale, so that a feed that has ended stops no liquidation; once both of its factors are stale,
+ * the one with the newer instant stands. Null where there never was either.
  *
  * @param now milliseconds since 1970
  */
@@ -18,27 +18,12 @@ export function indexInUnit(
   now: number,
   maxAge: number,
 ): BatchPrice | null {
+  const isFresh = (price: BatchPrice): boolean => !isStale(price, now, maxAge);
   const own = prices.index(asset, unit);
-  if (unit === COMMON_UNIT || (own !== null && !isStale(own, now, maxAge))) return own;
-  const product = productOf(asset, unit, prices, now, maxAge);
-  if (own === null || product === null) return own ?? product;
-  return product.stale && own.at >= product.at ? own : product;
-}
-
-function productOf(
-  asset: string,
-  unit: string,
-  prices: Pick<BatchPrices, 'index'>,
-  now: number,
-  maxAge: number,
-): BatchPrice | null {
-  const rate = prices.index(COMMON_UNIT, unit);
-  if (rate === null || asset === COMMON_UNIT) return null;
-  const inCommon = prices.index(asset, COMMON_UNIT);
-  if (inCommon === null) return null;
-  return {
-    price: inCommon.price.times(rate.price),
-    at: Math.min(inCommon.at, rate.at),
-    stale: isStale(inCommon, now, maxAge) || isStale(rate, now, maxAge),
-  };
+  if (unit === COMMON_UNIT || asset === COMMON_UNIT || (own !== null && isFresh(own))) return own;
+  const [inCommon, rate] = [prices.index(asset, COMMON_UNIT), prices.index(COMMON_UNIT, unit)];
+  if (inCommon === null || rate === null) return own;
+  const at = Math.min(inCommon.at, rate.at);
+  if (own !== null && own.at >= at && !isFresh(inCommon) && !isFresh(rate)) return own;
+  return { price: inCommon.price.times(rate.price), at, stale: !(isFresh(inCommon) && isFresh(rate)) };
 }

@@ -175,7 +175,8 @@ export class PriceBoard {
     const entry = this.entries.indexes.get(indexKey(priced, unit));
     const stale = isStale(index, now, this.maxAge);
     if (entry === undefined || index !== entry.index) {
-      const staleReason = stale ? whyStale([{ at: index.at }], now, this.maxAge) : null;
+      const factors = [indexKey(priced, COMMON_UNIT), indexKey(COMMON_UNIT, unit)];
+      const staleReason = stale ? this.whyStaleFactor(factors, now) : null;
       return { price: index.price, at: new Date(index.at), stale, staleReason, sources: [] };
     }
     const sources = [...entry.quotes.values()].sort((a, b) => (a.source < b.source ? -1 : 1));
@@ -189,6 +190,13 @@ export class PriceBoard {
         return { source, price, at: new Date(at), used };
       }),
     };
+  }
+
+  /** Why the first stale one of these indexes is stale, at least one of which is. */
+  private whyStaleFactor(keys: readonly string[], now: number): StaleReason {
+    const entries = keys.flatMap((key) => this.entries.indexes.get(key) ?? []);
+    const stale = entries.find(({ index }) => index !== null && isStale(index, now, this.maxAge));
+    return whyStale([...(stale?.quotes.values() ?? [])], now, this.maxAge);
   }
 
   /** Null: the instrument never had a mark. */

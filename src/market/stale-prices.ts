@@ -1,18 +1,26 @@
 /** The prices that are stale now, of all that there are. */
+import { COMMON_UNIT } from '../margin/model.js';
 import type { PriceBoard } from './price-board.js';
-import type { PricedSymbols } from './quote.js';
+import { indexKey, type PricedSymbols } from './quote.js';
 import type { StaleReason } from './staleness.js';
 
 export interface StalePrice {
-  /** "index/BTC", "mark/BITGET/BTCUSDT". */
+  /** "index/BTC", "index/BTC/USDC", "mark/BITGET/BTCUSDT". */
   readonly symbol: string;
   readonly reason: StaleReason;
 }
 
-export function stalePrices(board: PriceBoard, { assets, instruments }: PricedSymbols, now: number): StalePrice[] {
-  const indexes = [...assets]
-    .filter(([, { pricedAs }]) => pricedAs === null)
-    .map(([asset]) => [`index/${asset}`, board.indexDetail(asset, now)] as const);
+/** Indexes are those in the common unit, and in the unit of each venue. */
+export function stalePrices(
+  board: PriceBoard,
+  { assets, venues, instruments }: PricedSymbols,
+  now: number,
+): StalePrice[] {
+  const units = new Set([COMMON_UNIT, ...[...venues.values()].map(({ unit }) => unit)]);
+  const priced = [...assets].filter(([, { pricedAs }]) => pricedAs === null).map(([asset]) => asset);
+  const indexes = [...units].flatMap((unit) =>
+    priced.map((asset) => [`index/${indexKey(asset, unit)}`, board.indexDetail(asset, now, unit)] as const),
+  );
   const marks = [...instruments].flatMap(([venue, own]) =>
     [...own.keys()].map((symbol) => [`mark/${venue}/${symbol}`, board.markDetail(venue, symbol, now)] as const),
   );

@@ -5,6 +5,7 @@ import { decimal } from '../../src/margin/decimal.js';
 import { indexInUnit } from '../../src/market/index-in-unit.js';
 import { PriceBoard } from '../../src/market/price-board.js';
 import type { BatchPrice } from '../../src/market/quote.js';
+import { stalePrices } from '../../src/market/stale-prices.js';
 import { quote } from './boards.js';
 
 const NOW = 1_000_000;
@@ -37,10 +38,15 @@ describe('the index in the unit of a venue', () => {
     expect(shown('BTC', 'BTC/USDC 1 1 !', 'BTC/USDT 60000 30', 'USDT/USDC 0.5 40')).toBe('30000 40');
   });
 
-  it('goes on with the newer of the two, stale, while neither is fresh', () => {
-    expect(shown('BTC', 'BTC/USDC 1 70', 'BTC/USDT 60000 30', 'USDT/USDC 0.5 80')).toBe('1 70');
-    expect(shown('BTC', 'BTC/USDC 1 90', 'BTC/USDT 60000 30', 'USDT/USDC 0.5 80')).toBe('30000 80 stale');
-    expect(shown('BTC', 'BTC/USDC 1 80', 'BTC/USDT 60000 30', 'USDT/USDC 0.5 80')).toBe('1 80');
+  it('goes on moving with the fresh factor, stale, while neither is fresh', () => {
+    expect(shown('BTC', 'BTC/USDC 1 61', 'BTC/USDT 30000 1', 'USDT/USDC 0.5 80')).toBe('15000 80 stale');
+    expect(shown('BTC', 'BTC/USDC 1 61', 'BTC/USDT 30000 80', 'USDT/USDC 0.5 1')).toBe('15000 80 stale');
+  });
+
+  it('is the newer one once nothing of them is fresh', () => {
+    expect(shown('BTC', 'BTC/USDC 1 70', 'BTC/USDT 60000 75', 'USDT/USDC 0.5 80')).toBe('1 70');
+    expect(shown('BTC', 'BTC/USDC 1 90', 'BTC/USDT 60000 75', 'USDT/USDC 0.5 80')).toBe('30000 80 stale');
+    expect(shown('BTC', 'BTC/USDC 1 80', 'BTC/USDT 60000 75', 'USDT/USDC 0.5 80')).toBe('1 80');
   });
 
   it('is that of the common unit itself, which has no product', () => {
@@ -75,11 +81,19 @@ describe('a board of two units', () => {
     expect([price('ASTER', 'BTC'), price('OWN', 'BTC'), price('OWN', 'USDT')]).toEqual(['100', '50', '0.5']);
     expect(board.indexDetail('BTC', START, 'USDC')).toMatchObject({ stale: false, sources: [] });
 
+    // What makes a product stale is what makes its factor stale.
+    board.apply(board.compose([quote('BTC', 'B', '120', 0)], [], START));
+    const found = board.indexDetail('BTC', START, 'USDC');
+    expect(found).toMatchObject({ stale: true, staleReason: 'SOURCES_DISAGREE' });
+    expect(stalePrices(board, symbols, START)).toEqual(
+      ['index/BTC', 'index/BTC/USDC'].map((symbol) => ({ symbol, reason: 'SOURCES_DISAGREE' })),
+    );
+
     board.apply(board.compose([inUsdc('A', '51'), inUsdc('B', '53')], [], START));
     expect([price('ASTER', 'BTC'), price('OWN', 'BTC')]).toEqual(['100', '52']);
     expect(board.indexDetail('BTC', START, 'USDC')?.sources).toHaveLength(2);
     expect(board.indexDetail('USDC', START, 'USDC')?.price.toString()).toBe('1');
     // A source that left its unit would be two sources.
-    expect(board.indexDetail('BTC', START)?.sources).toHaveLength(1);
+    expect(board.indexDetail('BTC', START)?.sources).toHaveLength(2);
   });
 });
