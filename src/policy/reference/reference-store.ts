@@ -11,7 +11,9 @@ import { liabilitiesRow } from '../versions/liabilities.js';
 import { parameterRow } from '../versions/policy-parameters.js';
 import { initialTiersRow } from '../versions/ratio-store.js';
 import { ReferenceDataError } from './reference-json.js';
-import type { AssetData, ReferenceData, VenueData } from './reference-model.js';
+import type { AssetData, InstrumentData, ReferenceData, VenueData } from './reference-model.js';
+
+type InstrumentAssets = Pick<InstrumentData, 'baseAsset' | 'quoteAsset' | 'settlementAsset'>;
 
 /** Lock for storing reference data: two processes that start at once must not both find a version missing. */
 const LOCK = 7_465_001;
@@ -35,7 +37,7 @@ export async function storeReferenceData(db: Database, data: ReferenceData): Pro
         ${column(data.venues, 'code')}::text[], ${column(data.venues, 'name')}::text[],
         ${column(data.venues, 'unit')}::text[], ${column(data.venues, 'singleAsset')}::text[])
       ON CONFLICT (code) DO UPDATE SET name = excluded.name`;
-    await refuseOtherUnits(tx, data.venues);
+    await refuseOtherUnits(tx, data);
     await tx.venueChain.createMany({
       data: data.venues.flatMap(({ code, chains }) => chains.map((chainCode) => ({ venueCode: code, chainCode }))),
       skipDuplicates: true,
@@ -49,8 +51,14 @@ export async function storeReferenceData(db: Database, data: ReferenceData): Pro
 }
 
 /** What a venue's numbers are in cannot change under them. */
-async function refuseOtherUnits(tx: Transaction, venues: readonly VenueData[]): Promise<void> {
+async function refuseOtherUnits(tx: Transaction, { assets, venues }: ReferenceData): Promise<void> {
   const stored = new Map((await tx.venue.findMany()).map((row) => [row.code, row]));
+  const units = new Map([...stored.values()].map(({ code, unit }) => [unit, code]));
+  for (const { symbol, pricedAs } of assets) {
+    if (pricedAs === null || !units.has(symbol)) continue;
+    const message = `expected null, since ${symbol} is the unit of ${units.get(symbol)}, found ${pricedAs}`;
+    throw new ReferenceDataError('assets.json', `${symbol}.pricedAs`, message);
+  }
   for (const { code, unit, singleAsset } of venues) {
     const row = stored.get(code);
     if (row === undefined || (row.unit === unit && row.singleAsset === singleAsset)) continue;
@@ -103,12 +111,29 @@ async function storePolicies(tx: Transaction, venues: readonly VenueData[], crea
   return added.length;
 }
 
+/** What an instrument's numbers are in cannot change under its positions. */
+async function refuseOtherAssets(
+  tx: Transaction,
+  instruments: readonly (InstrumentAssets & { readonly venueCode: string; readonly symbol: string })[],
+): Promise<void> {
+  const shown = ({ baseAsset, quoteAsset, settlementAsset }: InstrumentAssets): string =>
+    `${baseAsset} in ${quoteAsset}, settled in ${settlementAsset}`;
+  const stored = new Map((await tx.instrument.findMany()).map((row) => [`${row.venueCode}/${row.symbol}`, row]));
+  for (const instrument of instruments) {
+    const row = stored.get(`${instrument.venueCode}/${instrument.symbol}`);
+    if (row === undefined || shown(row) === shown(instrument)) continue;
+    const message = `expected ${shown(row)}, as the database has ${instrument.symbol}, found ${shown(instrument)}: that cannot change`;
+    throw new ReferenceDataError(`venues/${row.venueCode}.json`, 'instruments', message);
+  }
+}
+
 /** Returns how many versions are new. */
 async function storeInstruments(tx: Transaction, venues: readonly VenueData[], createdAt: Date): Promise<number> {
   const instruments = venues.flatMap(({ code, instruments }) =>
     instruments.map((instrument) => ({ venueCode: code, ...instrument, maxLeverage: toPlain(instrument.maxLeverage) })),
   );
-  // An instrument's assets cannot change under its open positions; its maximum leverage can.
+  await refuseOtherAssets(tx, instruments);
+  // Its maximum leverage can change.
   await tx.$executeRaw`
     INSERT INTO instruments (venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage)
     SELECT venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage::numeric FROM unnest(

@@ -46,6 +46,8 @@ export function readVenue(file: JsonValue, known: KnownCodes): VenueData {
   const asset = (name: string, otherwise: string): string =>
     field(name).isAbsent ? otherwise : member(field(name), known.assets, 'an asset of assets.json');
   const unit = asset('unit', COMMON_UNIT);
+  const pricedAs = known.assets.get(unit)?.pricedAs ?? null;
+  if (pricedAs !== null) throw field('unit').refuse(`${unit} is priced as ${pricedAs}, and the price of a unit is 1`);
   const parities = readParities(field('atPar'), known);
   const policies = inOrder(field('policies').list(), (value) => readPolicy(value, known));
   const [first] = policies;
@@ -81,7 +83,13 @@ function readPolicy(file: JsonValue, known: KnownCodes): Omit<PolicyData, 'versi
   const guard = field('guardRails').record(['maxStep', 'minNoticeHours']);
   const parameters = parametersBy((parameter) => readParameter(field(parameter.name), parameter));
   const liabilities = readLiabilities(field('liabilities'), known);
-  const contradiction = contradictionIn({ ...parameters, liabilities });
+  const autoExchange = field('autoExchange')
+    .entries()
+    .map(([asset, value]) => ({
+      asset: knownAsset(asset, value, known),
+      balance: value.decimalWithin(null, 0),
+    }));
+  const contradiction = contradictionIn({ ...parameters, liabilities, autoExchange });
   if (contradiction !== null) throw field(contradiction.field?.[0] ?? '').refuse(contradiction.message);
   return {
     ...readVersion(field),
@@ -99,12 +107,7 @@ function readPolicy(file: JsonValue, known: KnownCodes): Omit<PolicyData, 'versi
           freeThreshold: rule('freeThreshold').decimalWithin(0, null),
         };
       }),
-    autoExchange: field('autoExchange')
-      .entries()
-      .map(([asset, value]) => ({
-        asset: knownAsset(asset, value, known),
-        balance: value.decimalWithin(null, 0),
-      })),
+    autoExchange,
   };
 }
 

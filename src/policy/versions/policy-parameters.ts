@@ -329,8 +329,10 @@ export function parameterRow(parameters: PolicyParameters): ParameterRow {
 }
 
 /** Why parameters that are in range do not go together (rules: 5); null: they do. */
-export function contradictionIn(parameters: PolicyParameters & Pick<Policy, 'liabilities'>): Refusal | null {
-  const { warningRatio, marginCallRatio, liquidationRatio, debtMarginRate, liabilities } = parameters;
+export function contradictionIn(
+  parameters: PolicyParameters & Pick<Policy, 'liabilities'> & { readonly autoExchange: readonly unknown[] },
+): Refusal | null {
+  const { warningRatio, marginCallRatio, liquidationRatio, debtMarginRate, liabilities, pnlCounts } = parameters;
   if (warningRatio.gt(marginCallRatio)) {
     const message = 'Expected a warning ratio of at most the margin call ratio: a warning comes first.';
     return refuse('RATIO_OUT_OF_RANGE', message, ['warningRatio']);
@@ -342,6 +344,11 @@ export function contradictionIn(parameters: PolicyParameters & Pick<Policy, 'lia
   if (liabilities.length > 0 && !debtMarginRate.isZero()) {
     const message = 'Expected a debt margin rate of 0 where the policy has liabilities: these say what debts require.';
     return refuse('POLICY_INVALID', message, ['debtMarginRate']);
+  }
+  if (pnlCounts === 'AS_EQUITY' && parameters.autoExchange.length > 0) {
+    // A debt that a profit covers would be bought with assets that count more than the profit then does.
+    const message = 'Expected no thresholds of auto-exchange where PnL counts as equity: it would lower margin balances.';
+    return refuse('POLICY_INVALID', message, ['pnlCounts']);
   }
   const problem = problemOfLiabilities(liabilities, liquidationRatio);
   if (problem !== null) return refuse('POLICY_INVALID', problem, ['liquidationRatio']);

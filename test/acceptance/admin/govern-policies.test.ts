@@ -243,6 +243,12 @@ describe('a margin policy', () => {
       'POLICY_INVALID',
       ['debtMarginRate'],
     ],
+    [
+      'PnL as equity where debts are exchanged',
+      { pnlCounts: 'AS_EQUITY', autoExchange: [{ asset: 'USDT', balance: '-100' }] },
+      'POLICY_INVALID',
+      ['pnlCounts'],
+    ],
     ['a floor of all notional and more', { transferFloor: floor('1.01', '0') }, 'INVALID_INPUT', ['transferFloor']],
     ['a negative multiple', { transferFloor: floor('0', '-1') }, 'INVALID_INPUT', ['transferFloor']],
     ['a negative fee', { liquidationFeeRate: '-0.1' }, 'INVALID_INPUT', ['liquidationFeeRate']],

@@ -217,6 +217,7 @@ describe('a further folder', () => {
       'at instruments[0].settlementAsset: settled in BTC-S, which its base BTC moves',
     ],
     ['an instrument named as an asset', instrument({ symbol: 'BTC' }), 'at instruments[0].symbol: BTC is an asset'],
+    ['a unit with the price of another asset', { ...VENUE, unit: 'BTC-S' }, 'at unit: BTC-S is priced as BTC'],
     ['an unknown unit', { ...VENUE, unit: 'XYZ' }, 'at unit: expected an asset of assets.json'],
     ['three assets at par', { ...VENUE, atPar: [['USDT', 'USDC', 'USD1']] }, 'at atPar[0]: expected two assets'],
     [

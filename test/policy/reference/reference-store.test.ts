@@ -121,6 +121,24 @@ describe('storing reference data', () => {
     expect(await lista()).toEqual(['1 2025-01-01 0.9', '2 2025-04-01 0.1', '3 2025-05-01 0.5']);
   });
 
+  it('refuses other assets of an instrument, and another price for the unit of a venue', async () => {
+    const before = await counts();
+    const venues = data.venues.map((venue) => ({
+      ...venue,
+      instruments: venue.instruments.map((each) =>
+        each.symbol === 'BTCUSD1' ? { ...each, settlementAsset: 'USDT' } : each,
+      ),
+    }));
+    await expect(storeReferenceData(db, { ...data, venues })).rejects.toThrow(
+      'expected BTC in USD1, settled in USD1, as the database has BTCUSD1, found BTC in USD1, settled in USDT',
+    );
+    const assets = data.assets.map((asset) => (asset.symbol === 'USDC' ? { ...asset, pricedAs: 'USDT' } : asset));
+    await expect(storeReferenceData(db, { ...data, assets, venues: [] })).rejects.toThrow(
+      /USDC\.pricedAs: expected null, since USDC is the unit of (DYDX|HYPERLIQUID), found USDT/,
+    );
+    expect(await counts()).toEqual(before);
+  });
+
   it('stores all or nothing', async () => {
     const before = await counts();
     const venues = data.venues.map((venue) => ({ ...venue, code: `${venue.code}2`, chains: ['MOON'] }));
