@@ -93,6 +93,8 @@ export interface BatchResult {
   /** Items that were recorded before, with the same content. */
   readonly alreadyKnown: number;
   readonly refusals: readonly Refusal[];
+  /** What is to be said of items that are recorded now, each with its path. */
+  readonly warnings: readonly Refusal[];
   /** Accounts that this batch changed. */
   readonly changed: readonly string[];
   /** What the accounts of its items hold after it. */

@@ -65,7 +65,7 @@ function outOfTime({ account, at }: PastAccount, now: Date): NoMarginAt | null {
   return at > now ? 'IN_THE_FUTURE' : null;
 }
 
-/** The venue's unit alone needs no price. */
+/** The venue's unit alone needs no price. Orders count as a need wherever they rest, also where the policy asks nothing of them. */
 function needsPrices({ balances, positions, openOrders }: Holdings, unit: string | undefined): boolean {
   return (
     [...openOrders.values()].some(isResting) ||

@@ -154,9 +154,10 @@ export class RecordFillsPayload extends RecordedBatch {
 
   @Field(() => [UserError], {
     description:
-      'One for each fill that was recorded without its `openOrders`, with their path: a later report of them is known.',
+      'What is to be said of fills that are recorded now, each with its path: ORDERS_OUTDATED, its `openOrders` are not taken, since ' +
+      'a later report is known; SETTLEMENT_NOT_ACCEPTED, what it opens is settled in an asset that does not count in the account.',
   })
-  ignored!: readonly UserError[];
+  warnings!: readonly UserError[];
 
   @Field(() => [UserError], { description: 'One for each fill that was refused, with its path.' })
   errors!: readonly UserError[];
@@ -264,7 +265,7 @@ export class RecordEventsResolver {
       openOrders: fill.openOrders ?? null,
     }));
     const recorded = await recordFills(context, fills, context.now);
-    return { ...countsOf(recorded), ignored: userErrors(recorded.ignored), recordedFills: recorded };
+    return { ...countsOf(recorded), warnings: userErrors(recorded.warnings), recordedFills: recorded };
   }
 
   @Access('SERVICE')

@@ -96,9 +96,10 @@ export class RecordTradesPayload extends RecordedBatch {
 
   @Field(() => [UserError], {
     description:
-      'One for each side that was recorded without its `openOrders`, with their path: a later report of them is known.',
+      'What is to be said of sides of trades that are recorded now, each with the path of the side: ORDERS_OUTDATED, its `openOrders` are not taken, since ' +
+      'a later report is known; SETTLEMENT_NOT_ACCEPTED, what it opens is settled in an asset that does not count in the account.',
   })
-  ignored!: readonly UserError[];
+  warnings!: readonly UserError[];
 
   @Field(() => [UserError], {
     description:
@@ -129,7 +130,7 @@ export class RecordTradesResolver {
     }));
     const result = await recordTrades(context, trades, context.now);
     const accounts = await changedAccounts(result.changed, context, result.holdings);
-    return { ...countsOf(result), accounts, ignored: userErrors(result.ignored) };
+    return { ...countsOf(result), accounts, warnings: userErrors(result.warnings) };
   }
 }
 

@@ -73,10 +73,10 @@ export class ReportOpenOrdersResolver {
       accountId: localId('Account', orders.accountId),
       positionSide: orders.positionSide ?? null,
     }));
-    const { recorded, ignored, refusals, changed, holdings } = await reportOpenOrders(context, reports, context.now);
+    const { recorded, warnings, refusals, changed, holdings } = await reportOpenOrders(context, reports, context.now);
     return {
       accepted: recorded,
-      ignored: userErrors(ignored),
+      ignored: userErrors(warnings),
       accounts: await changedAccounts(changed, context, holdings),
       errors: userErrors(refusals),
     };

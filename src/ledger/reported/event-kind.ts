@@ -55,6 +55,8 @@ export interface ReportedEventKind<F extends ReportedEvent, L = LockedAccount> {
   problemOf(event: F, locked: L): Refusal | null;
   /** Posts the event's effects on all of its accounts, or refuses it and posts none. */
   post(event: F, locked: L): Refusal | null;
+  /** What is to be said of an event that was posted; left out: nothing ever. */
+  warningsOf?(event: F): readonly Refusal[];
   readKnown(tx: Transaction, venues: readonly string[], ids: readonly string[]): Promise<KnownEvent[]>;
   /** Leaves out those that are recorded already, and returns how many it has recorded. */
   insert(tx: Transaction, taken: readonly BookedEvent<F, L>[]): Promise<number>;

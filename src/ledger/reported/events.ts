@@ -190,8 +190,11 @@ class Booking<F extends ReportedEvent, L> {
     this.known = new Map(time.before);
   }
 
-  take(events: readonly F[]): Pick<ReportedEventsResult<F>, 'recorded' | 'alreadyKnown' | 'refusals' | 'standing'> {
-    const refusals: Refusal[] = [];
+  take(events: readonly F[]): Pick<ReportedEventsResult<F>, 'recorded' | 'alreadyKnown' | 'refusals' | 'warnings' | 'standing'> {
+    const { list } = this.kind;
+    const inList = (index: number, refusal: Refusal): Refusal =>
+      within(list === null ? [] : [list, String(index)], refusal);
+    const [refusals, warnings]: [Refusal[], Refusal[]] = [[], []];
     const standing: F[] = [];
     let recorded = 0;
     for (const [index, event] of events.entries()) {
@@ -199,16 +202,16 @@ class Booking<F extends ReportedEvent, L> {
       if ('refusal' in outcome) {
         // One that was recorded before is known, even if the account would refuse it now.
         if (outcome.isPosted && this.time.before === null) throw new KnownEventsError();
-        const { list } = this.kind;
-        refusals.push(within(list === null ? [] : [list, String(index)], outcome.refusal));
+        refusals.push(inList(index, outcome.refusal));
         continue;
       }
       standing.push(event);
       if (!outcome.isNew) continue;
       recorded += 1;
       this.taken.push(outcome);
+      warnings.push(...(this.kind.warningsOf?.(event) ?? []).map((warning) => inList(index, warning)));
     }
-    return { recorded, alreadyKnown: standing.length - recorded, refusals, standing };
+    return { recorded, alreadyKnown: standing.length - recorded, refusals, warnings, standing };
   }
 
   private recordOne(event: F): Outcome<F, L> {

@@ -1,4 +1,5 @@
 /** How a fill is booked to one account (rules: 1 and 6), whether it is reported by itself or as a side of a trade. */
+import { notAccepted } from '../../margin/change/acceptance.js';
 import { checkFee } from '../../margin/change/fee.js';
 import { applyFill, feeAssetOf, type FillEffect } from '../../margin/change/fill.js';
 import type { Decimal } from '../../margin/decimal.js';
@@ -9,7 +10,7 @@ import { bookAutoExchange } from '../auto-exchange.js';
 import { instrumentNotFound, problemOfAsset, problemOfFee, type LedgerParts, type Refusal } from '../ledger-checks.js';
 import type { LockedAccount, NumberedFill } from '../locked-accounts.js';
 import { rulesOf } from '../margin-state.js';
-import { haveOrders, problemOfOrders, takeOrders, type ReportedOrders } from '../open-orders.js';
+import { haveOrders, ordersOutdated, problemOfOrders, takeOrders, type ReportedOrders } from '../open-orders.js';
 import { settingOf } from '../records.js';
 import type { NewFillRow } from './fill-rows.js';
 
@@ -26,18 +27,6 @@ export interface FillTerms {
   readonly kind: FillKind;
   /** What rests in the instrument after it, in hedge mode on its side; null or left out: not reported with it. */
   readonly openOrders?: ReportedOrders | null;
-}
-
-/** Terms whose open orders were outdated, in the last try of their transaction. */
-const outdated = new WeakSet<FillTerms>();
-
-/** At the start of each try: of what it finds recorded, nothing is ignored. */
-export function forgetOutdatedOrders(reported: readonly FillTerms[]): void {
-  for (const terms of reported) outdated.delete(terms);
-}
-
-export function hasOutdatedOrders(terms: FillTerms): boolean {
-  return outdated.has(terms);
 }
 
 /** A fill, as one account takes part in it. */
@@ -116,32 +105,44 @@ function lacksOrders(fill: AccountFill, locked: LockedAccount, { openOrders }: P
   return refuse('ORDERS_REQUIRED', message, ['openOrders']);
 }
 
-/**
- * Posts the effect, exchanges debts past their thresholds, and takes what rests. Returns the row that is to be stored.
- *
- * @param stored `terms` as they were reported, by which outdated orders are named
- */
+/** A fill that is posted: the row that is to be stored, and what is to be said of it. */
+export interface PostedFill {
+  readonly row: NewFillRow;
+  readonly warnings: readonly Refusal[];
+}
+
+/** Posts the effect, exchanges debts past their thresholds, and takes what rests. */
 export function postFill(
-  { fillId, part, terms }: Pick<NewFillRow, 'fillId' | 'part'> & { readonly terms: FillTerms },
+  { fillId, part }: Pick<NewFillRow, 'fillId' | 'part'>,
   fill: AccountFill,
   effect: FillEffect,
   locked: LockedAccount,
   parts: LedgerParts,
   now: Date,
-): NewFillRow {
+): PostedFill {
   const numbered: NumberedFill = { seq: null };
-  const { instrument, side, size, price, fee, kind, at } = fill;
+  const { instrument, side, size, price, fee, kind, openOrders, at } = fill;
   const origin = { reference: fillId, instrument, fill: numbered };
   for (const position of effect.positions) locked.setPosition(position);
   for (const change of effect.changes) {
     locked.post(change.asset, change.quantity, { ...origin, kind: change.kind, reportedAt: at });
   }
   bookAutoExchange(locked, origin, parts, now);
-  if (terms.openOrders != null && !takeOrders(locked, fill, terms.openOrders)) outdated.add(terms);
-  return {
+  const warnings = effect.positions.some((position) => !position.size.isZero()) ? unaccepted(fill, locked, parts, now) : [];
+  if (openOrders != null && !takeOrders(locked, fill, openOrders)) {
+    warnings.push(ordersOutdated(['openOrders', 'sequence']));
+  }
+  const row = {
     ...{ numbered, fillId, part, locked, instrument, side, size, price, fee, kind, at },
     positionSide: positionSideOf(fill, locked),
     feeAsset: feeAssetOf({ ...fill, settlementAsset: settlementOf(instrument, locked, parts) }),
     realizedPnl: effect.realizedPnl,
   };
+  return { row, warnings };
+}
+
+/** A fill is a fact, also where nothing may be opened (rules: 16). */
+function unaccepted({ instrument }: AccountFill, { account }: LockedAccount, parts: LedgerParts, now: Date): Refusal[] {
+  const refusal = notAccepted([instrument], account, rulesOf(account, parts, now).policy);
+  return refusal === null ? [] : [within(['instrument'], refusal)];
 }

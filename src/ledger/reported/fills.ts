@@ -12,19 +12,17 @@ import {
   type ReportingParts,
 } from '../ledger-checks.js';
 import type { LockedAccount } from '../locked-accounts.js';
-import { ordersOutdated } from '../open-orders.js';
 import { ONE_ACCOUNT, type KnownEvent, type ReportedEventKind } from './event-kind.js';
 import { ReportedEvents } from './events.js';
 import {
   contentOfTerms,
   effectOf,
-  forgetOutdatedOrders,
-  hasOutdatedOrders,
   postFill,
   problemOfTerms,
   type AccountFill,
+  type PostedFill,
 } from './fill-booking.js';
-import { insertFills, type NewFillRow } from './fill-rows.js';
+import { insertFills } from './fill-rows.js';
 
 export interface NewFill extends AccountFill {
   readonly fillId: string;
@@ -33,29 +31,20 @@ export interface NewFill extends AccountFill {
 export interface FillsResult extends BatchResult {
   /** Fills recorded now or before. */
   readonly standing: readonly NewFill[];
-  /** One for each fill whose open orders were not taken, since a later report is known, with its path. */
-  readonly ignored: readonly Refusal[];
 }
 
-const FILLS = new ReportedEvents<NewFill>(ONE_ACCOUNT, (parts, now, { events }) => {
-  forgetOutdatedOrders(events);
-  return fillKind(parts, now);
-});
+const FILLS = new ReportedEvents<NewFill>(ONE_ACCOUNT, (parts, now) => fillKind(parts, now));
 
 /**
  * Records each fill once, in the order of the list. Margin is not checked: a fill has happened. A debt past its
  * threshold after a fill and its fee is exchanged before the next fill.
  */
 export async function recordFills(parts: ReportingParts, fills: readonly NewFill[], now: Date): Promise<FillsResult> {
-  const result = await FILLS.record(parts, fills, now);
-  const ignored = fills.flatMap((fill, index) =>
-    hasOutdatedOrders(fill) ? [ordersOutdated(['fills', `${index}`, 'openOrders', 'sequence'])] : [],
-  );
-  return { ...result, ignored };
+  return FILLS.record(parts, fills, now);
 }
 
 function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
-  const rows = new Map<NewFill, NewFillRow>();
+  const posted = new Map<NewFill, PostedFill>();
   return {
     ...{ name: 'fill', list: 'fills', idField: 'fillId' },
     idOf: ({ fillId }) => fillId,
@@ -64,15 +53,16 @@ function fillKind(parts: LedgerParts, now: Date): ReportedEventKind<NewFill> {
     post: (fill, locked) => {
       const effect = effectOf(fill, locked, parts, now);
       if (effect.refusal !== null) return effect.refusal;
-      const stored = { fillId: fill.fillId, part: 'NONE', terms: fill } as const;
-      rows.set(fill, postFill(stored, fill, effect, locked, parts, now));
+      const stored = { fillId: fill.fillId, part: 'NONE' } as const;
+      posted.set(fill, postFill(stored, fill, effect, locked, parts, now));
       return null;
     },
+    warningsOf: (fill) => posted.get(fill)?.warnings ?? [],
     readKnown: readFillsOf,
     insert: (tx, taken) =>
       insertFills(
         tx,
-        taken.map(({ event }) => rows.get(event) as NewFillRow),
+        taken.map(({ event }) => (posted.get(event) as PostedFill).row),
         now,
       ),
   };

@@ -3,7 +3,7 @@
  * the one before it. Reports may arrive in any order: one whose sequence is not above the last is ignored.
  */
 import type { PositionMode } from '../../margin/model.js';
-import { refuse, within } from '../../margin/refusal.js';
+import { refuse } from '../../margin/refusal.js';
 import { instrumentNotFound, type BatchResult, type Refusal, type ReportingParts } from '../ledger-checks.js';
 import { ordersOutdated, problemOfOrders, takeOrders, type OrdersPlace, type ReportedOrders } from '../open-orders.js';
 import { ONE_ACCOUNT, type ReportedEventKind } from './event-kind.js';
@@ -13,11 +13,6 @@ export interface NewOpenOrders extends ReportedOrders, OrdersPlace {
   readonly accountId: string;
 }
 
-export interface OpenOrdersResult extends BatchResult {
-  /** One for each report that changes nothing, with its path. */
-  readonly ignored: readonly Refusal[];
-}
-
 /** A report on its way. Each is an event of its own: what makes it known is the sequence, not an id. */
 interface Report extends NewOpenOrders {
   readonly id: string;
@@ -25,29 +20,22 @@ interface Report extends NewOpenOrders {
 }
 
 let reports = 0;
-/** Of the last try of its transaction. */
-const outdated = new WeakSet<Report>();
 
-const REPORTS = new ReportedEvents<Report>(ONE_ACCOUNT, (parts, _now, { events }) => {
-  for (const report of events) outdated.delete(report);
-  return reportKind(parts);
-});
+const REPORTS = new ReportedEvents<Report>(ONE_ACCOUNT, (parts) => reportKind(parts));
 
-/** Takes each report whose sequence is new, in the order of the list. */
+/** Takes each report whose sequence is new, in the order of the list. Each of the others is a warning, and changes nothing. */
 export async function reportOpenOrders(
   parts: ReportingParts,
   list: readonly NewOpenOrders[],
   now: Date,
-): Promise<OpenOrdersResult> {
+): Promise<BatchResult> {
   const events = list.map((each): Report => ({ ...each, id: `${++reports}`, at: now }));
   const result = await REPORTS.record(parts, events, now);
-  const ignored = events.flatMap((event, index) =>
-    outdated.has(event) ? [within(['orders', `${index}`], ordersOutdated(['sequence']))] : [],
-  );
-  return { ...result, recorded: result.recorded - ignored.length, ignored };
+  return { ...result, recorded: result.recorded - result.warnings.length };
 }
 
 function reportKind({ rulebook }: ReportingParts): ReportedEventKind<Report> {
+  const outdated = new Set<Report>();
   return {
     ...{ name: 'report', list: 'orders', idField: 'sequence' },
     idOf: ({ id }) => id,
@@ -60,6 +48,7 @@ function reportKind({ rulebook }: ReportingParts): ReportedEventKind<Report> {
       if (!takeOrders(locked, report, report)) outdated.add(report);
       return null;
     },
+    warningsOf: (report) => (outdated.has(report) ? [ordersOutdated(['sequence'])] : []),
     // Nothing is stored of a report itself, so that none is known.
     readKnown: async () => [],
     insert: async (_tx, taken) => taken.length,

@@ -75,7 +75,7 @@ export async function recordReversal(
   now: Date,
 ): Promise<ReportedEventsResult<ReversalRequest>> {
   const { venue, what, id } = request;
-  const nothing = { recorded: 0, alreadyKnown: 0, standing: [], changed: [], holdings: new Map() };
+  const nothing = { recorded: 0, alreadyKnown: 0, warnings: [], standing: [], changed: [], holdings: new Map() };
   const isVenue = parts.rulebook.venues.has(venue);
   const problem = isVenue
     ? problemOfId(id, FIELD_OF[what])

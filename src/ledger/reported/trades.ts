@@ -14,20 +14,18 @@ import {
   type ReportingParts,
 } from '../ledger-checks.js';
 import type { LockedAccount } from '../locked-accounts.js';
-import { ordersOutdated } from '../open-orders.js';
 import type { EventAccounts, KnownEvent, ReportedEventKind } from './event-kind.js';
 import { ReportedEvents } from './events.js';
 import {
   contentOfTerms,
   effectOf,
-  forgetOutdatedOrders,
-  hasOutdatedOrders,
   postFill,
   problemOfTerms,
   type AccountFill,
+  type PostedFill,
   type FillTerms,
 } from './fill-booking.js';
-import { insertFills, type NewFillRow } from './fill-rows.js';
+import { insertFills } from './fill-rows.js';
 
 export interface NewTrade {
   readonly tradeId: string;
@@ -37,11 +35,6 @@ export interface NewTrade {
   readonly buyer: FillTerms;
   readonly seller: FillTerms;
   readonly at: Date;
-}
-
-export interface TradesResult extends BatchResult {
-  /** One for each side whose open orders were not taken, since a later report is known, with its path. */
-  readonly ignored: readonly Refusal[];
 }
 
 interface Sides {
@@ -67,10 +60,7 @@ const BUYER_AND_SELLER: EventAccounts<NewTrade, Sides> = {
   venueOf: ({ buyer }) => buyer.account.venue,
 };
 
-const TRADES = new ReportedEvents<NewTrade, Sides>(BUYER_AND_SELLER, (parts, now, { events }) => {
-  forgetOutdatedOrders(events.flatMap(({ buyer, seller }) => [buyer, seller]));
-  return tradeKind(parts, now);
-});
+const TRADES = new ReportedEvents<NewTrade, Sides>(BUYER_AND_SELLER, (parts, now) => tradeKind(parts, now));
 
 /**
  * Records each trade once, on both sides or on neither, in the order of the list. What one side bought the other sold, so
@@ -80,42 +70,40 @@ export async function recordTrades(
   parts: ReportingParts,
   trades: readonly NewTrade[],
   now: Date,
-): Promise<TradesResult> {
-  const result = await TRADES.record(parts, trades, now);
-  const ignored = trades.flatMap((trade, index) =>
-    SIDES.filter((side) => hasOutdatedOrders(trade[side])).map((side) =>
-      ordersOutdated(['trades', `${index}`, side, 'openOrders', 'sequence']),
-    ),
-  );
-  return { ...result, ignored };
+): Promise<BatchResult> {
+  return TRADES.record(parts, trades, now);
 }
 
 function tradeKind(parts: LedgerParts, now: Date): ReportedEventKind<NewTrade, Sides> {
-  const rows = new Map<NewTrade, readonly NewFillRow[]>();
+  const posted = new Map<NewTrade, readonly PostedFill[]>();
   return {
     ...{ name: 'trade', list: 'trades', idField: 'tradeId' },
     idOf: ({ tradeId }) => tradeId,
     contentOf: (trade, sides) => contentOf(trade, sides, parts),
     problemOf: (trade, sides) => problemOfContent(trade, sides, parts),
     post: (trade, sides) => {
-      const booked: (() => NewFillRow)[] = [];
+      const booked: (() => PostedFill)[] = [];
       for (const side of SIDES) {
         const [fill, locked] = [fillOf(trade, side), sides[side]];
         const effect = effectOf(fill, locked, parts, now);
         if (effect.refusal !== null) return ofSide(side, effect.refusal);
-        const stored = { fillId: trade.tradeId, part: PART_OF[side], terms: trade[side] };
+        const stored = { fillId: trade.tradeId, part: PART_OF[side] };
         booked.push(() => postFill(stored, fill, effect, locked, parts, now));
       }
       // Once neither side refuses.
-      rows.set(
+      posted.set(
         trade,
         booked.map((post) => post()),
       );
       return null;
     },
+    warningsOf: (trade) =>
+      (posted.get(trade) ?? []).flatMap(({ warnings }, place) =>
+        warnings.map((warning) => ofSide(SIDES[place] as Side, warning)),
+      ),
     readKnown: readTradesOf,
     insert: async (tx, taken) => {
-      const stored = taken.flatMap(({ event }) => rows.get(event) ?? []);
+      const stored = taken.flatMap(({ event }) => (posted.get(event) ?? []).map(({ row }) => row));
       return Math.floor((await insertFills(tx, stored, now)) / SIDES.length);
     },
   };

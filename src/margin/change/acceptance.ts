@@ -8,7 +8,7 @@ import {
   type MarginReport,
   type PositionReport,
 } from '../state/assess.js';
-import { ZERO, min, sum, type Decimal } from '../decimal.js';
+import { ZERO, max, min, sum, type Decimal } from '../decimal.js';
 import type { AccountState, Market, OpenOrders, Policy } from '../model.js';
 import { areBeside, orderSizes } from '../state/open-orders.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
@@ -79,13 +79,16 @@ export function checkOrders(before: AccountState, after: AccountState, market: M
   return { refusal, stale: [...stale].sort() };
 }
 
-/** Instruments of orders that are new or larger than before, and that go beyond closing a position. */
+/** Instruments of orders that are larger than before on a side, and go there beyond closing a position. */
 function openedByOrders(before: AccountState, after: AccountState): string[] {
   const placed = after.openOrders.filter((orders) => !before.openOrders.includes(orders));
   const opens = (orders: OpenOrders): boolean => {
     const position = after.positions.find((held) => areBeside(orders, held));
-    const { adds, reduces } = orderSizes(orders, position?.side ?? orders.side ?? 'LONG');
-    return adds.gt(ZERO) || reduces.gt(position?.size ?? ZERO);
+    const side = position?.side ?? orders.side ?? 'LONG';
+    const { adds, reduces } = orderSizes(orders, side);
+    const rested = before.openOrders.find((each) => each.instrument === orders.instrument && each.side === orders.side);
+    const former = rested === undefined ? { adds: ZERO, reduces: ZERO } : orderSizes(rested, side);
+    return adds.gt(former.adds) || reduces.gt(max(former.reduces, position?.size ?? ZERO));
   };
   return placed.filter(opens).map(({ instrument }) => instrument);
 }
@@ -98,7 +101,11 @@ function grownPositions({ positions }: AccountState, after: MarginReport): Posit
 }
 
 /** Nothing may be opened in an instrument that is settled in what does not count: realising would move the margin balance (rules: 16). */
-function notAccepted(opened: readonly string[], { collateralMode }: AccountState, policy: Policy): Refusal | null {
+export function notAccepted(
+  opened: readonly string[],
+  { collateralMode }: Pick<AccountState, 'collateralMode'>,
+  policy: Policy,
+): Refusal | null {
   const refused = opened.find((each) => !acceptsSettlement(settlementAssetOf(each, policy), collateralMode, policy));
   if (refused === undefined) return null;
   const asset = settlementAssetOf(refused, policy);

@@ -67,7 +67,7 @@ export function checkLeverage(
   if (leverage.eq(present)) return null;
   const most = maxLeverage(rules, account, market, policy);
   if (!leverage.isInteger() || leverage.lt(ONE) || leverage.gt(most)) {
-    const message = `Leverage is a whole number from 1 to ${most.toFixed()}, the maximum for the present notional.`;
+    const message = `Leverage is a whole number from 1 to ${most.toFixed()}, the maximum for the present notional and what its orders could add.`;
     return refuseAmount('LEVERAGE_OUT_OF_RANGE', message, leverage, most);
   }
   const after = assessMargin(withLeverage(account, rules.symbol, leverage), market, policy);

@@ -288,17 +288,17 @@ describe('a fill with what rests after it', () => {
     const late = fill(id, 'BTCUSDT', 'BUY', '1', '60000', { openOrders: resting(8, ['4', '240000']) });
     const { recordFills: payload } = await service.ask<{ recordFills: object }>(
       `mutation ($input: RecordFillsInput!) { recordFills(input: $input) { recorded errors { code }
-        ignored { code field } } }`,
+        warnings { code field } } }`,
       { input: { fills: [late] } },
     );
     const field = ['input', 'fills', '0', 'openOrders', 'sequence'];
-    expect(payload).toEqual({ recorded: 1, errors: [], ignored: [{ code: 'ORDERS_OUTDATED', field }] });
+    expect(payload).toEqual({ recorded: 1, errors: [], warnings: [{ code: 'ORDERS_OUTDATED', field }] });
     // Sent again it is known, and its orders are no matter.
     const { recordFills: again } = await service.ask<{ recordFills: object }>(
-      `mutation ($input: RecordFillsInput!) { recordFills(input: $input) { alreadyKnown ignored { code } } }`,
+      `mutation ($input: RecordFillsInput!) { recordFills(input: $input) { alreadyKnown warnings { code } } }`,
       { input: { fills: [late] } },
     );
-    expect(again).toEqual({ alreadyKnown: 1, ignored: [] });
+    expect(again).toEqual({ alreadyKnown: 1, warnings: [] });
     expect((await ordersOf(id)).map(({ buySize, sequence }) => [buySize, sequence])).toEqual([['3', '9']]);
   });
 

@@ -201,11 +201,11 @@ describe('what rests after a trade', () => {
     const input = { trades: [trade(buyer, seller, '1', '60000', { seller: { openOrders: resting(4) } })] };
     const { recordTrades: payload } = await service.ask<{ recordTrades: object }>(
       `mutation ($input: RecordTradesInput!) { recordTrades(input: $input) { recorded errors { code }
-        ignored { code field } } }`,
+        warnings { code field } } }`,
       { input },
     );
     const field = ['input', 'trades', '0', 'seller', 'openOrders', 'sequence'];
-    expect(payload).toEqual({ recorded: 1, errors: [], ignored: [{ code: 'ORDERS_OUTDATED', field }] });
+    expect(payload).toEqual({ recorded: 1, errors: [], warnings: [{ code: 'ORDERS_OUTDATED', field }] });
     expect(await restOf(seller)).toEqual({ openOrders: [{ sellSize: '2', sequence: '5' }] });
   });
 });

@@ -95,7 +95,13 @@ describe('ASTER, whose contracts in USD1 are settled in it', () => {
     );
     expect(simulate).toEqual({ accepted: false, refusal: { code: 'SETTLEMENT_NOT_ACCEPTED' } });
     // A fill is a fact. The mode in which its settlement asset does not count is refused.
-    await trade(id, 'BUY', '3000');
+    const fills = [fill(id, 'ETHUSD1', 'BUY', '10', '3000', { at: new Date(now).toISOString() })];
+    const { recordFills: taken } = await service.ask<{ recordFills: object }>(
+      'mutation ($input: RecordFillsInput!) { recordFills(input: $input) { recorded warnings { code field } } }',
+      { input: { fills } },
+    );
+    const field = ['input', 'fills', '0', 'instrument'];
+    expect(taken).toEqual({ recorded: 1, warnings: [{ code: 'SETTLEMENT_NOT_ACCEPTED', field }] });
     const refused = await call(service, 'setCollateralMode', { accountId: id, collateralMode: 'SINGLE_ASSET' });
     expect(refused.errors).toMatchObject([{ code: 'SETTLEMENT_NOT_ACCEPTED' }]);
   });
