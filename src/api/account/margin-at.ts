@@ -32,7 +32,7 @@ export class MarginAsOfResolver {
     description:
       'The cross-margin state as it was: balances, positions, settings and modes as they were recorded by then, ratios ' +
       'and policy in force, prices as they were published. What was recorded later is absent, whenever it happened. An ' +
-      "account that held nothing but the venue's unit is answered without prices.",
+      "account that held nothing but the venue's unit, and had no open orders, is answered without prices.",
   })
   async marginAt(
     @Root() account: AccountRecord,

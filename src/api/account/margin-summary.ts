@@ -20,7 +20,7 @@ export class TierContribution {
   @Field(() => DecimalScalar, { description: 'From 0 to 1.' })
   ratio!: Decimal;
 
-  @Field(() => DecimalScalar, { description: "The part of the value that lies in this tier, in the venue's unit." })
+  @Field(() => DecimalScalar, { description: "The part of the value, where PnL counts as equity of the equity, that lies in this tier, in the venue's unit." })
   value!: Decimal;
 
   @Field(() => DecimalScalar, { description: "value x ratio, in the venue's unit." })

@@ -31,7 +31,7 @@ export class AssetTotal {
 
   @Field(() => DecimalScalar, {
     description:
-      "What the positive balances count as collateral, in the venue's unit; without a price 0. Rounded down.",
+      "What the positive balances count as collateral, without PnL, in the venue's unit; without a price 0. Rounded down.",
   })
   collateralValue!: Decimal;
 }

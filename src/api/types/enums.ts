@@ -205,7 +205,7 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   INSUFFICIENT_MARGIN: 'What would be left does not cover the initial margin, or a floor for transfers.',
   INSUFFICIENT_BALANCE: 'There is less of the asset than that.',
   NOT_TRANSFERABLE: 'The asset counts as collateral, and cannot leave.',
-  LEVERAGE_OUT_OF_RANGE: 'Leverage is a whole number from 1 to the maximum for the present notional.',
+  LEVERAGE_OUT_OF_RANGE: 'Leverage is a whole number from 1 to `InstrumentSetting.maxLeverage` at present.',
   MARGIN_MODE_LOCKED:
     'The margin mode of an instrument cannot change while the instrument has a position or open orders.',
   POSITION_MODE_LOCKED: 'The position mode cannot change while the account has a position or open orders.',

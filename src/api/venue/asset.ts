@@ -83,7 +83,8 @@ export class AssetResolver {
     nullable: true,
     description:
       'Price in `unit`: of the fresh sources, the mean without the highest and the lowest where there are three or more. ' +
-      'While no source quotes it in the unit: its price in USDT x the price of USDT in the unit. Null when there never was one.',
+      'While there is no fresh one in the unit: its price in USDT x the price of USDT in the unit, stale if either is. Null when ' +
+      'there never was one.',
   })
   indexPrice(
     @Root() asset: AssetRecord,

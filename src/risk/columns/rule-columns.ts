@@ -56,9 +56,9 @@ export class RuleColumns {
   maintenanceTiers = new Float64Array(0);
 
   // --- By rule set ---
-  /** The sum of what the policy asks of orders; 0: nothing that the floats value. */
   /** 1: PnL counts as equity. */
   isPnlEquity = new Uint8Array(0);
+  /** The sum of what the policy asks of orders; 0: nothing that the floats value. */
   ordersAsk = new Uint8Array(0);
   /** No maintenance margin, nor any step of its sum, is larger than this times notional (or debt). */
   maintenanceScale = new Float64Array(0);
