@@ -20,6 +20,8 @@ const VALUES = [
   'InstrumentSetting',
   'InterestEstimate',
   'InterestRule',
+  'LiabilityTable',
+  'LiabilityTier',
   'LiquidationPrice',
   'MaintenanceTier',
   'MarginAsOf',

@@ -20,7 +20,10 @@ export class TierContribution {
   @Field(() => DecimalScalar, { description: 'From 0 to 1.' })
   ratio!: Decimal;
 
-  @Field(() => DecimalScalar, { description: "The part of the value, where PnL counts as equity of the equity, that lies in this tier, in the venue's unit." })
+  @Field(() => DecimalScalar, {
+    description:
+      "The part of the value, where PnL counts as equity of the equity, that lies in this tier, in the venue's unit.",
+  })
   value!: Decimal;
 
   @Field(() => DecimalScalar, { description: "value x ratio, in the venue's unit." })
@@ -47,7 +50,9 @@ export class CollateralContribution {
   })
   value!: Decimal | null;
 
-  @Field(() => DecimalScalar, { description: 'Part of the quantity above a cap, which counts nothing.' })
+  @Field(() => DecimalScalar, {
+    description: 'Part of the quantity, where PnL counts as equity of the equity, above a cap; it counts nothing.',
+  })
   uncountedQuantity!: Decimal;
 
   @Field(() => DecimalScalar, {
@@ -182,7 +187,10 @@ export class MarginSummary {
   })
   healthFactor!: Decimal | null;
 
-  @Field(() => [CollateralContribution], { description: 'One for every balance other than 0, by symbol; then assets of which there is PnL alone, where it counts as equity.' })
+  @Field(() => [CollateralContribution], {
+    description:
+      'One for every balance other than 0, by symbol; then assets of which there is PnL alone, where it counts as equity.',
+  })
   collateral!: readonly Contribution[];
 
   @Field(() => [String], { description: 'Symbols of the account that never had a price.' })

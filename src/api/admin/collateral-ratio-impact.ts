@@ -68,7 +68,7 @@ export class CollateralRatioImpact {
 
   @Field(() => DecimalScalar, {
     description:
-      "Of the changed assets over the affected accounts, in the venue's unit, under the ratios in force; rounded down.",
+      "Of balances of the changed assets over the affected accounts, without PnL, in the venue's unit, under the ratios in force; rounded down.",
   })
   collateralValueBefore!: Decimal;
 
