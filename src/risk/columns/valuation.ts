@@ -5,7 +5,7 @@
  *
  * u = 2^-53 is the unit roundoff: the float next to a decimal x, and the result of one float operation, are x(1 + d)
  * with |d| <= u. Nothing here overflows or is subnormal: inputs have at most 30 integer and 18 fraction digits
- * (rules: 1), so that no product leaves 1e-60..1e90. Terms of second order (u squared times the number of terms, which
+ * (rules: 1), a product of two indexes 36, so that no product of five leaves 1e-110..1e150. Terms of second order (u squared times the number of terms, which
  * is far below 2^26) go into the slack at the end.
  *
  * *A debt* is quantity x price: two conversions and a product, 3u of its value.
