@@ -59,7 +59,7 @@ export function pieceAt<T extends { readonly cap: Decimal | null }>(pieces: read
 }
 
 /** slope x amount + intercept, exact; the amount lies in the segment. */
-export function valueAt({ slope, intercept }: Segment, amount: Decimal): Decimal {
+export function valueAt({ slope, intercept }: Pick<Segment, 'slope' | 'intercept'>, amount: Decimal): Decimal {
   return slope.times(amount).plus(intercept);
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import { assessMargin } from '../../src/margin/state/assess.js';
+import { withBalanceChanges } from '../../src/margin/state/account.js';
+import { assessMargin, initialMarginBalance } from '../../src/margin/state/assess.js';
 import { decimal, toPlain, type Decimal } from '../../src/margin/decimal.js';
 import { assetLiquidationPrice, positionLiquidationPrice } from '../../src/margin/solve/liquidation-price.js';
 import { checkTransferOut, maxTransferable } from '../../src/margin/solve/transferable.js';
@@ -123,7 +124,13 @@ describe(`the rules against the oracle, ${RUNS} portfolios`, () => {
 
           const leaves = maxTransferable(symbol, account, market, policy);
           expect(toPlain(leaves)).toBe(exact(maxTransferableBy(symbol, portfolio)));
-          if (leaves.gt(0)) expect(checkTransferOut(symbol, leaves, account, market, policy)).toBeNull();
+          if (leaves.gt(0)) {
+            expect(checkTransferOut(symbol, leaves, account, market, policy)).toBeNull();
+            const taken = { asset: symbol, quantity: leaves.negated(), kind: 'TRANSFER' } as const;
+            const after = assessMargin(withBalanceChanges(account, [taken]), market, policy);
+            const isFree = !portfolio.multiAsset && symbol !== portfolio.single;
+            expect(isFree || initialMarginBalance(after).gte(after.initialMargin)).toBe(true);
+          }
           expect(checkTransferOut(symbol, leaves.plus('1e-18'), account, market, policy)).not.toBeNull();
         }
       });

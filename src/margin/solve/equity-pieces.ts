@@ -1,8 +1,7 @@
-/** What an equity counts, less what it requires where it is owed, as pieces over its value (rules: 9 and 17). */
+/** What an equity counts, less what it requires where it is owed, as pieces over its value (rules: 8, 9 and 17). */
 import { COUNTS_NOTHING, collateralCurve, liabilityCurve, pieceAt, unitValue, valueAt } from '../curve.js';
 import { ZERO, type Decimal } from '../decimal.js';
-import type { CollateralMode, Policy } from '../model.js';
-import { collateralTableOf } from '../state/collateral.js';
+import type { CollateralTable, Policy } from '../model.js';
 
 /** A straight piece of a function of any value, also below 0. */
 export interface RealPiece {
@@ -12,26 +11,40 @@ export interface RealPiece {
   readonly intercept: Decimal;
 }
 
+/** What is weighed: what an equity counts by the table, against what it requires where it is owed. */
+export interface Weighing {
+  /** By which a positive equity counts; null: nothing. */
+  readonly table: CollateralTable | null;
+  readonly counted: Decimal;
+  /** The margin that a debt requires. */
+  readonly margin: 'initial' | 'maintenance';
+  readonly required: Decimal;
+}
+
 /**
- * Liquidation ratio x counted value - maintenance margin, times the ratio's denominator, as a function of the value of the
- * equity. Continuous; pieces rise.
+ * counted x counted value - required x margin, as a function of the value of the equity. Continuous; pieces rise, or are
+ * flat from 0 on.
  *
  * @param price the index of the asset, which does not move
  */
-export function equityPieces(asset: string, price: Decimal, mode: CollateralMode, policy: Policy): RealPiece[] {
-  const { numerator, denominator } = policy.liquidationRatio;
+export function equityPieces(
+  asset: string,
+  price: Decimal,
+  { table, counted, margin, required }: Weighing,
+  policy: Policy,
+): RealPiece[] {
   const curve = liabilityCurve(asset, policy);
   const owedUnit = curve === null ? price : unitValue(price, curve);
-  const owed = (curve?.maintenance ?? COUNTS_NOTHING.segments).map(({ floor, slope, intercept }) => ({
+  const owed = (curve?.[margin] ?? COUNTS_NOTHING.segments).map(({ floor, slope, intercept }) => ({
     to: floor.times(owedUnit).negated(),
-    slope: numerator.plus(slope.times(denominator)),
-    intercept: intercept.times(owedUnit).times(denominator).negated(),
+    slope: counted.plus(slope.times(required)),
+    intercept: intercept.times(owedUnit).times(required).negated(),
   }));
   // From the deepest debt upwards: a piece begins where the deeper one ends.
   const below = owed.reverse().map(({ slope, intercept }, index, all): RealPiece => {
     return { from: index === 0 ? null : (all[index - 1]?.to ?? null), slope, intercept };
   });
-  return [...below, ...countedPieces(asset, price, mode, policy).map((piece) => weighted(piece, numerator))];
+  return [...below, ...countedPieces(price, table).map((piece) => weighted(piece, counted))];
 }
 
 function weighted({ from, slope, intercept }: RealPiece, weight: Decimal): RealPiece {
@@ -39,8 +52,7 @@ function weighted({ from, slope, intercept }: RealPiece, weight: Decimal): RealP
 }
 
 /** What a value of 0 or more counts; above `userCap` nothing more does. */
-function countedPieces(asset: string, price: Decimal, mode: CollateralMode, policy: Policy): RealPiece[] {
-  const table = collateralTableOf(asset, mode, policy);
+function countedPieces(price: Decimal, table: CollateralTable | null): RealPiece[] {
   if (table === null) return [{ from: ZERO, slope: ZERO, intercept: ZERO }];
   const unit = unitValue(price, table);
   const { segments } = collateralCurve(table);

@@ -167,6 +167,7 @@ function addEquities(
   report: MarginReport,
   policy: Policy,
 ): void {
+  const { numerator, denominator } = policy.liquidationRatio;
   for (const asset of new Set(positions.map(({ settlementAsset }) => settlementAsset))) {
     const settled = positions.filter(({ settlementAsset }) => settlementAsset === asset);
     const price = settled[0]?.settlementPrice?.price;
@@ -175,7 +176,9 @@ function addEquities(
     const notionals = settled.map(({ side, notional }) => (side === 'LONG' ? notional : notional?.negated()) ?? ZERO);
     const moving = sum(notionals).times(price);
     const still = equity.times(price).minus(moving);
-    line.addAffine(equityPieces(asset, price, account.collateralMode, policy), still, moving);
+    const table = collateralTableOf(asset, account.collateralMode, policy);
+    const weighing = { table, counted: numerator, margin: 'maintenance', required: denominator } as const;
+    line.addAffine(equityPieces(asset, price, weighing, policy), still, moving);
   }
 }
 

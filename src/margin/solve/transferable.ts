@@ -4,18 +4,20 @@
 import { assessMargin, staleSymbolsOf, type MarginReport } from '../state/assess.js';
 import { inUnit } from '../state/settlement.js';
 import { balanceOf } from '../state/account.js';
-import { collateralTableOf, initialValueOf, type CollateralContribution } from '../state/collateral.js';
-import { collateralCurve, initialTable, unitValue, valueAt } from '../curve.js';
-import { ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
-import { type AccountState, type CollateralMode, type CollateralTable, type Market, type Policy } from '../model.js';
+import { assessBalance, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
+import { initialTable, valueAt } from '../curve.js';
+import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
+import type { AccountState, CollateralMode, Market, Policy } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
+import { equityPieces, type RealPiece } from './equity-pieces.js';
 
 /**
  * The largest quantity of the asset that can be taken out, rounded down at 18 digits (rules: 8). With it gone, initial
  * collateral + min(0, PnL of cross positions) still covers what must stay: unrealised profit cannot leave. Where PnL counts
- * as equity, each asset counts with its own loss, and at most what that leaves can go (rules: 17). Positive balances
- * with a stale price count 0. 0 when that fails already, when the asset is not transferable, when it is stale itself and
- * something must stay, and when a debt, a cross position or what orders require is stale or unpriced.
+ * as equity, each asset counts, and is owed, as its balance less the loss that is settled in it (rules: 17). All of the
+ * balance may go where the rest covers the debt that the loss becomes, and the margin which that requires. Positive
+ * balances with a stale price count 0. 0 when that fails already, when the asset is not transferable, when it is stale
+ * itself and something must stay, and when a debt, a cross position or what orders require is stale or unpriced.
  *
  * In single-asset mode assets other than the one that counts do not matter. They leave entirely while nothing is owed in any asset and
  * the account is neither in LIQUIDATION nor UNPRICED (003).
@@ -28,9 +30,10 @@ export function maxTransferable(asset: string, account: AccountState, market: Ma
   if (report.status === 'UNPRICED') return ZERO;
   if (leavesFreely(asset, account, policy)) return owes(report) || report.status === 'LIQUIDATION' ? ZERO : balance;
   if (staleLiabilities(report).length > 0) return ZERO;
-  if (isStale(asset, report) && !mustStay(report, policy).isZero()) return ZERO;
-  const counted = freshOnly(withoutProfit(report, account.collateralMode, policy));
-  return covered(asset, balance, counted, report, account.collateralMode, policy);
+  const counted = withoutProfit(report, account.collateralMode, market, policy);
+  const demands = demandsOf(report, policy);
+  if (isStale(asset, report) && demands.some((demand) => requiredBy(demand, counted).gt(ZERO))) return ZERO;
+  return covered(asset, freshOnly(counted), demands, report, account.collateralMode, policy);
 }
 
 /**
@@ -56,21 +59,46 @@ export function checkTransferOut(
   const most = maxTransferable(asset, account, market, policy);
   if (quantity.lte(most)) return null;
   const report = assessMargin(account, market, policy);
-  const lacking = lackingPrices(asset, quantity, balance, account, report, policy);
+  const lacking = lackingPrices(asset, quantity, account, report, market, policy);
   if (lacking.length > 0) {
     return refuse('PRICE_UNAVAILABLE', `A fresh price is needed and missing: ${lacking.join(', ')}.`);
   }
-  const isFloor = mustStay(report, policy).gt(report.initialMargin);
+  const left = withoutProfit(report, account.collateralMode, market, policy, { asset, quantity });
+  const [initial, ...floors] = demandsOf(report, policy).map((demand) => requiredBy(demand, left));
+  const isFloor = initial !== undefined && floors.some((floor) => floor.gt(initial));
   const needed = isFloor ? "what the venue's floor for transfers keeps" : 'the initial margin';
   return refuseAmount('INSUFFICIENT_MARGIN', `The rest would not cover ${needed}.`, quantity, most);
 }
 
-/** What collateral and losses must cover after a transfer out, in the venue's unit, exact (rules: 8). */
-function mustStay({ initialMargin, maintenanceMargin, positions }: MarginReport, { transferFloor }: Policy): Decimal {
+/** One of the amounts of which the largest must stay, in the venue's unit, exact (rules: 8 and 21). */
+interface Demand {
+  /** What positions and orders ask for. */
+  readonly still: Decimal;
+  /** The margin of debts that is asked for beside it, and how many times: it changes with what leaves. */
+  readonly margin: 'initial' | 'maintenance';
+  readonly times: Decimal;
+}
+
+/** The initial margin first, and then what the floor for transfers keeps. */
+function demandsOf(report: MarginReport, { transferFloor }: Policy): readonly Demand[] {
   const { notionalRate, maintenanceMultiple } = transferFloor;
-  const crossed = positions.filter(({ marginMode }) => marginMode === 'CROSS');
+  const crossed = report.positions.filter(({ marginMode }) => marginMode === 'CROSS');
   const notional = sum(crossed.map((position) => inUnit(position.notional, position.settlementPrice)));
-  return max(initialMargin, max(notional.times(notionalRate), maintenanceMargin.times(maintenanceMultiple)));
+  const initial = report.initialMargin.minus(marginOfDebts('initial', report.collateral));
+  const maintenance = report.maintenanceMargin.minus(marginOfDebts('maintenance', report.collateral));
+  return [
+    { still: initial, margin: 'initial', times: ONE },
+    { still: notional.times(notionalRate), margin: 'initial', times: ZERO },
+    { still: maintenance.times(maintenanceMultiple), margin: 'maintenance', times: maintenanceMultiple },
+  ];
+}
+
+function requiredBy({ still, margin, times }: Demand, counted: readonly Counted[]): Decimal {
+  return still.plus(marginOfDebts(margin, counted).times(times));
+}
+
+function marginOfDebts(margin: Demand['margin'], counted: readonly Counted[]): Decimal {
+  return sum(counted.map((each) => (margin === 'initial' ? each.initialMargin : each.maintenanceMargin)));
 }
 
 /** Single-asset mode, and not the asset that counts: its leaving changes no margin. */
@@ -97,85 +125,104 @@ function isStale(asset: string, { collateral }: MarginReport): boolean {
   return collateral.some((balance) => balance.asset === asset && balance.stale);
 }
 
-/** What counts of an asset while unrealised profit stays behind, and how much of it is there. */
-interface Counted extends Pick<CollateralContribution, 'asset' | 'indexPrice' | 'stale'> {
-  /** The balance; where PnL counts as equity, less the loss that is settled in the asset (rules: 17). */
-  readonly quantity: Decimal;
-  readonly value: Decimal;
-}
+/** What counts of an asset while unrealised profit stays behind, and what it requires where it is owed. */
+type Counted = Pick<
+  CollateralContribution,
+  | 'asset'
+  | 'quantity'
+  | 'equity'
+  | 'indexPrice'
+  | 'stale'
+  | 'initialCollateralValue'
+  | 'initialMargin'
+  | 'maintenanceMargin'
+>;
 
-/** What counts when something is taken out, without unrealised profit (rules: 8). */
-function withoutProfit({ collateral }: MarginReport, mode: CollateralMode, policy: Policy): readonly Counted[] {
+/** What counts when something is taken out, without unrealised profit: balance - x + min(0, PnL) (rules: 8 and 17). */
+function withoutProfit(
+  { collateral }: MarginReport,
+  mode: CollateralMode,
+  market: Market,
+  policy: Policy,
+  taken?: { readonly asset: string; readonly quantity: Decimal },
+): readonly Counted[] {
   return collateral.map((each) => {
-    const { asset, indexPrice, stale } = each;
-    if (each.equity === each.quantity || indexPrice === null) {
-      return { asset, indexPrice, stale, quantity: each.quantity, value: each.initialCollateralValue };
-    }
-    const quantity = min(each.quantity, each.equity);
-    return { asset, indexPrice, stale, quantity, value: initialValueOf(asset, quantity, indexPrice, mode, policy) };
+    const { asset, quantity, equity } = each;
+    const left = taken?.asset === asset ? quantity.minus(taken.quantity) : quantity;
+    if (left === quantity && equity.lte(quantity)) return each;
+    return assessBalance({ asset, quantity: left }, mode, market, policy, min(ZERO, equity.minus(quantity)));
   });
 }
 
-/** The same, of which positive amounts with a stale price count 0. */
+/** The same, of which positive amounts with a stale price count 0, as if they had none. */
 function freshOnly(counted: readonly Counted[]): readonly Counted[] {
-  return counted.map((each) => (each.stale && each.quantity.gt(ZERO) ? { ...each, value: ZERO } : each));
+  return counted.map((each) =>
+    each.stale && each.equity.gt(ZERO) ? { ...each, indexPrice: null, initialCollateralValue: ZERO } : each,
+  );
 }
 
-/** How much of the balance can go, while the rest of what is counted covers what must stay. */
+/** How much of the balance can go, while the rest of what is counted covers each demand. */
 function covered(
   asset: string,
-  balance: Decimal,
   counted: readonly Counted[],
-  report: MarginReport,
+  demands: readonly Demand[],
+  { pnlBeside }: MarginReport,
   mode: CollateralMode,
   policy: Policy,
 ): Decimal {
   const own = counted.find((contribution) => contribution.asset === asset);
-  const ownValue = own?.value ?? ZERO;
-  const others = sum(counted.map(({ value }) => value))
-    .minus(ownValue)
-    .plus(min(ZERO, report.pnlBeside));
-  const needed = mustStay(report, policy).minus(others);
-  // Where PnL counts as equity, what leaves makes no debt of a loss.
-  const quantity = min(balance, max(ZERO, own?.quantity ?? balance));
-  if (!needed.gt(ZERO)) return quantity;
+  if (own === undefined) return ZERO;
+  const others = counted.filter((contribution) => contribution !== own);
+  const cover = sum(others.map((each) => each.initialCollateralValue)).plus(min(ZERO, pnlBeside));
   const table = collateralTableOf(asset, mode, policy);
-  if (ownValue.lt(needed) || own === undefined || own.indexPrice === null || table === null) return ZERO;
-  return beyond(needed, quantity, own.indexPrice, initialTable(table));
+  const weighed = { table: table === null ? null : initialTable(table), counted: ONE };
+  let most = own.quantity;
+  for (const demand of demands) {
+    const lacking = requiredBy(demand, others).minus(cover);
+    if (own.indexPrice === null) {
+      if (lacking.gt(ZERO)) return ZERO;
+      continue;
+    }
+    const weighing = { ...weighed, margin: demand.margin, required: demand.times };
+    const pieces = equityPieces(asset, own.indexPrice, weighing, policy);
+    most = min(most, beyond(lacking, own.equity, own.indexPrice, pieces));
+  }
+  return max(ZERO, most);
 }
 
 /** Symbols whose fresh price would let the refused quantity go, as far as prices are why it may not; by code point. */
 function lackingPrices(
   asset: string,
   quantity: Decimal,
-  balance: Decimal,
   account: AccountState,
   report: MarginReport,
+  market: Market,
   policy: Policy,
 ): string[] {
   if (report.status === 'UNPRICED') return [...report.unpriced];
   if (leavesFreely(asset, account, policy)) return [];
   const liabilities = staleLiabilities(report);
   if (liabilities.length > 0) return [...new Set(liabilities)].sort();
-  const counted = withoutProfit(report, account.collateralMode, policy);
-  if (quantity.gt(covered(asset, balance, counted, report, account.collateralMode, policy))) return [];
-  const missing = counted.filter((each) => each.stale && (each.asset === asset || !each.value.isZero()));
+  const counted = withoutProfit(report, account.collateralMode, market, policy);
+  const most = covered(asset, counted, demandsOf(report, policy), report, account.collateralMode, policy);
+  if (quantity.gt(most)) return [];
+  const missing = counted.filter(
+    (each) => each.stale && (each.asset === asset || !each.initialCollateralValue.isZero()),
+  );
   return missing.map((each) => each.asset).sort();
 }
 
 /**
- * How much of the quantity lies beyond the least that still counts `needed`: the curve read backwards. `needed` is
- * above 0 and at most what the quantity counts, so that some segment with a ratio above 0 reaches it.
+ * How much of the equity lies beyond the least that still makes up `needed`: the pieces read backwards. Rounded down at 18
+ * digits; below 0 where some lacks. 0 where no equity makes it up, since what is beyond a cap counts nothing.
  */
-function beyond(needed: Decimal, quantity: Decimal, price: Decimal, table: CollateralTable): Decimal {
-  const unit = unitValue(price, table);
-  for (const segment of collateralCurve(table).segments) {
-    const { cap, slope, intercept } = segment;
-    if (slope.isZero() || (cap !== null && valueAt(segment, cap).times(unit).lt(needed))) continue;
-    // A coin moves the collateral by ratio x price, whatever the unit of the tiers is.
-    const perCoin = slope.times(price);
-    const kept = needed.minus(intercept.times(unit));
-    return quotientDown(quantity.times(perCoin).minus(kept), perCoin);
+function beyond(needed: Decimal, equity: Decimal, price: Decimal, pieces: readonly RealPiece[]): Decimal {
+  for (const [index, piece] of pieces.entries()) {
+    const end = pieces[index + 1]?.from ?? null;
+    // A coin moves what is made up by slope x price.
+    const perCoin = piece.slope.times(price);
+    if (perCoin.isZero() || (end !== null && valueAt(piece, end).lt(needed))) continue;
+    return quotientDown(equity.times(perCoin).minus(needed).plus(piece.intercept), perCoin);
   }
   return ZERO;
 }

@@ -146,22 +146,6 @@ function throughTiers(quantity: Decimal, price: Decimal, table: CollateralTable)
   return parts;
 }
 
-/**
- * What a quantity counts when something is to be opened or taken out, in the venue's unit, exact (rules: 3); negative:
- * owed, and in full.
- */
-export function initialValueOf(
-  asset: string,
-  quantity: Decimal,
-  price: Decimal,
-  mode: CollateralMode,
-  policy: Policy,
-): Decimal {
-  if (quantity.lt(ZERO)) return quantity.times(price);
-  const table = collateralTableOf(asset, mode, policy);
-  return table === null ? ZERO : valueThrough(quantity, price, initialTable(table));
-}
-
 /** What a positive quantity counts by a table, in the venue's unit, exact. */
 function valueThrough(quantity: Decimal, price: Decimal, table: CollateralTable): Decimal {
   const amount = countedAmount(quantity, price, table);

@@ -51,11 +51,11 @@ describe('unrealised PnL', () => {
     expect(toPlain(report.walletValue)).toBe('1000');
   });
 
-  it('lets no profit leave, and of the asset at most what its loss leaves', () => {
+  it('lets no profit leave, and the balance beside a loss that others cover', () => {
     const rich = account({ USDT: '1000', USDC: '100000' }, [long]);
     const most = (mark: string): string =>
       toPlain(maxTransferable('USDT', rich, market({ BTCUSDT: mark, USDC: '1' }), rules('AS_EQUITY')));
-    expect([most('60400'), most('59600'), most('58000')]).toEqual(['1000', '600', '0']);
+    expect([most('60400'), most('59600'), most('58000')]).toEqual(['1000', '1000', '1000']);
   });
 });
 

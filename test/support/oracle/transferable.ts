@@ -1,6 +1,6 @@
 /**
  * Rules 8 by their definition: the largest whole number of units of the 18th digit that may be taken away, found by
- * halving, where each trial adds the collateral up again.
+ * halving, where each trial adds collateral, debts and what must stay up again.
  */
 import { takesMark, weighed } from './orders.js';
 import type { Portfolio, PortfolioAsset } from './portfolio.js';
@@ -10,6 +10,7 @@ import {
   least,
   minus,
   most,
+  negative,
   order,
   plainText,
   plus,
@@ -27,9 +28,11 @@ import {
   countsAsEquity,
   equityPnl,
   rateOf,
+  requiredOfDebt,
   settlementOf,
   tableInMode,
   stateOf,
+  type State,
 } from './state.js';
 
 export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rational {
@@ -44,51 +47,64 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
     return owes || status === 'LIQUIDATION' ? zero : quantity;
   }
   if (hasStaleLiability(portfolio)) return zero;
-  const staying = mustStay(portfolio);
-  if (isStale(asset, portfolio) && sign(staying) > 0) return zero;
 
-  // What is positive and stale counts 0. Without the holding, with its price: others may be priced as it.
-  // Rules 17: where PnL counts as equity, each asset counts with its own loss, and without its gain.
-  const left = (of: PortfolioAsset): Rational => plus(rational(of.quantity), least(zero, equityPnl(of, portfolio)));
-  const counting = portfolio.assets.map((held) =>
-    held === asset || (isStale(held, portfolio) && sign(left(held)) > 0)
-      ? { ...held, quantity: '0' }
-      : { ...held, quantity: plainText(left(held), 150) ?? '0' },
-  );
-  const rules = { ...portfolio.rules, asEquity: false };
-  const rest = stateOf({ ...portfolio, rules, assets: counting });
-  const pnl = countsAsEquity(portfolio) ? zero : rest.pnl;
-  const others = minus(plus(rest.initialCollateral, least(zero, pnl)), staying);
-  const available = most(zero, left(asset));
-  const price = isStale(asset, portfolio) ? null : asQuoted.index(asset, portfolio);
-  const table = tableInMode(asset, portfolio);
-  const covers = (units: bigint): boolean => {
-    const rest = minus(available, fromUnits(units));
-    const debt = price === null ? zero : times(least(zero, left(asset)), price);
-    const counted = price === null || table === null ? zero : countedValue(rest, price, atFirst(table));
-    return order(plus(plus(others, counted), debt), zero) >= 0;
+  // Rules 8 and 17: where PnL counts as equity, an asset counts balance - x + min(0, PnL settled in it).
+  const loss = (of: PortfolioAsset): Rational => least(zero, equityPnl(of, portfolio));
+  const left = (of: PortfolioAsset): Rational => plus(rational(of.quantity), loss(of));
+  // What does not change with x: all that is not in the asset. It keeps its price: others may be priced as it.
+  const withoutOwn = (isCounted: (of: PortfolioAsset) => boolean): State => {
+    const assets = portfolio.assets.map((held) => ({
+      ...held,
+      quantity: held !== asset && isCounted(held) ? (plainText(left(held), 150) ?? 'not finite') : '0',
+    }));
+    return stateOf({ ...portfolio, rules: { ...portfolio.rules, asEquity: false }, assets });
   };
-  if (!covers(0n)) return zero;
+  // What is positive and stale counts 0.
+  const rest = withoutOwn((held) => !isStale(held, portfolio) || sign(left(held)) < 0);
+  const pnl = countsAsEquity(portfolio) ? zero : least(zero, rest.pnl);
+
+  const price = asQuoted.index(asset, portfolio);
+  const table = tableInMode(asset, portfolio);
+  const isOwnStale = isStale(asset, portfolio);
+  const isEnoughWithout = (units: bigint): boolean => {
+    const own = plus(minus(quantity, fromUnits(units)), loss(asset));
+    const owed = most(zero, negative(own));
+    const needs =
+      price === null ? { initial: zero, maintenance: zero } : requiredOfDebt(owed, price, symbol, portfolio);
+    const staying = mustStay(plus(rest.initialMargin, needs.initial), plus(rest.maintenanceMargin, needs.maintenance));
+    if (isOwnStale && sign(staying) > 0) return false;
+    const isCounted = price !== null && table !== null && !isOwnStale;
+    const counted = isCounted ? countedValue(most(zero, own), price, atFirst(table)) : zero;
+    const debt = price === null ? zero : times(owed, price);
+    const all = total([rest.initialCollateral, pnl, counted, negative(debt)]);
+    return order(all, staying) >= 0;
+  };
+  /** The initial margin, a part of the notionals of cross positions, or a multiple of maintenance: the largest. */
+  const mustStay = (initial: Rational, maintenance: Rational): Rational => {
+    const [rate, multiple] = portfolio.rules.transferFloor ?? ['0', '0'];
+    return [times(crossNotional(portfolio), rational(rate)), times(maintenance, rational(multiple))].reduce(
+      most,
+      initial,
+    );
+  };
+  if (!isEnoughWithout(0n)) return zero;
   let may = 0n;
-  let mayNot = floorUnits(available) + 1n;
+  let mayNot = floorUnits(quantity) + 1n;
   while (mayNot - may > 1n) {
     const half = (may + mayNot) / 2n;
-    if (covers(half)) may = half;
+    if (isEnoughWithout(half)) may = half;
     else mayNot = half;
   }
   return fromUnits(may);
 }
 
-/** The initial margin, a part of the notionals of cross positions, or a multiple of maintenance: the largest. */
-function mustStay(portfolio: Portfolio): Rational {
-  const [rate, multiple] = portfolio.rules.transferFloor ?? ['0', '0'];
-  const { initialMargin, maintenanceMargin } = stateOf(portfolio);
+function crossNotional(portfolio: Portfolio): Rational {
   const crossed = portfolio.positions.filter(({ isolated }) => !isolated);
-  const notionals = crossed.map(({ instrument, size }) =>
-    times(times(rational(size), asQuoted.mark(instrument, portfolio) ?? zero), rateOf(instrument, portfolio) ?? zero),
+  return total(
+    crossed.map(({ instrument, size }) =>
+      times(times(rational(size), asQuoted.mark(instrument, portfolio) ?? zero), rateOf(instrument, portfolio) ?? zero),
+    ),
   );
-  const floors = [times(total(notionals), rational(rate)), times(maintenanceMargin, rational(multiple))];
-  return floors.reduce(most, initialMargin);
 }
 
 /** A debt, a cross position or what orders require has a stale price: a mark, or that of a settlement asset. */
