@@ -50,7 +50,8 @@ const minChangeArg = Arg('minChange', () => DecimalScalar, {
   defaultValue: MIN_CHANGE,
   description:
     'How far a margin ratio must have moved since the last state, from 0 on; 0: after whatever is different in the ' +
-    'account, its policy, or its wallet value, margin balance, initial collateral and maintenance margin; null: 0.001.',
+    'account, its policy, its wallet value, its initial collateral and margin, or the margin balance and maintenance ' +
+    'margin of it or of an isolated position; null: 0.001.',
 });
 
 interface WatchArgs {

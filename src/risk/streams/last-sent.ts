@@ -54,39 +54,52 @@ export class LastSent {
 class LastSentUnit {
   private status: MarginStatus | null = null;
   marginRatio: Decimal | null = null;
+  private marginBalance = ZERO;
+  private maintenanceMargin = ZERO;
 
   constructor(readonly name: string) {}
 
-  keep({ status, marginRatio }: UnitState): void {
+  keep({ status, marginRatio, marginBalance, maintenanceMargin }: UnitState): void {
     this.status = status;
     this.marginRatio = marginRatio;
+    this.marginBalance = marginBalance;
+    this.maintenanceMargin = maintenanceMargin;
   }
 
-  hasMoved({ status, marginRatio }: UnitState, minChange: Decimal): boolean {
+  hasMoved(unitState: UnitState, minChange: Decimal): boolean {
+    const { status, marginRatio } = unitState;
     if (status !== this.status) return true;
+    // Amounts may move under the same ratio, and where there is none.
+    if (minChange.isZero() && this.hasOtherAmounts(unitState)) return true;
     // The status says why there is no ratio: nothing is required, the balance is not positive, or a price is missing.
     if (marginRatio === null || this.marginRatio === null) return marginRatio !== this.marginRatio;
     const change = marginRatio.minus(this.marginRatio).abs();
     return !change.isZero() && change.gte(minChange);
   }
+
+  private hasOtherAmounts({ marginBalance, maintenanceMargin }: UnitState): boolean {
+    return !this.marginBalance.eq(marginBalance) || !this.maintenanceMargin.eq(maintenanceMargin);
+  }
 }
 
-/** The values that determine the rest of a state: if they are equal, the account was merely evaluated again. */
+/**
+ * The values that with the amounts of all units determine the rest of a state: if they are equal, the account was merely
+ * evaluated again.
+ */
 class Basis {
   private version = 0;
   private policy: Policy | null = null;
   private walletValue = ZERO;
-  private marginBalance = ZERO;
   private initialCollateral = ZERO;
-  private maintenanceMargin = ZERO;
+  /** Orders move it alone. */
+  private initialMargin = ZERO;
 
   keep({ account, policy, report }: MarginState): void {
     this.version = account.version;
     this.policy = policy;
     this.walletValue = report.walletValue;
-    this.marginBalance = report.marginBalance;
     this.initialCollateral = report.initialCollateralValue;
-    this.maintenanceMargin = report.maintenanceMargin;
+    this.initialMargin = report.initialMargin;
   }
 
   differsFrom({ account, policy, report }: MarginState): boolean {
@@ -94,9 +107,8 @@ class Basis {
       this.version !== account.version ||
       this.policy !== policy ||
       !this.walletValue.eq(report.walletValue) ||
-      !this.marginBalance.eq(report.marginBalance) ||
       !this.initialCollateral.eq(report.initialCollateralValue) ||
-      !this.maintenanceMargin.eq(report.maintenanceMargin)
+      !this.initialMargin.eq(report.initialMargin)
     );
   }
 }
