@@ -26,7 +26,7 @@
 import type { AccountColumns } from './account-columns.js';
 import { ORDER_AMOUNTS } from './order-columns.js';
 import { MAINTENANCE_STRIDE, differenceBelow } from './curve-rows.js';
-import { ORDERS_LOSE, ORDERS_MAINTAIN, ORDERS_WEIGH } from './rule-columns.js';
+import { ORDERS_LOSE, ORDERS_MAINTAIN } from './rule-columns.js';
 import { REQUIRES, UNKNOWN } from './unit-flags.js';
 
 type OrderColumns = Pick<AccountColumns, 'orders' | 'rules'>;
@@ -70,8 +70,8 @@ export function addOrders(
     const notional = size === 0 ? 0 : isUnpriced ? (amounts[place + 3] as number) : size * mark;
     const loses = isUnpriced && (asks & ORDERS_LOSE) !== 0;
     const isWorthless = Number.isNaN(rate);
-    // Whether a loss is possible is not looked at: this only wakes.
-    if (loses || (isWorthless && (asks & ORDERS_WEIGH) !== 0)) known |= UNKNOWN;
+    // Whatever is asked of orders, they take the price of the settlement asset.
+    if (loses || isWorthless) known |= UNKNOWN;
     const addsNothing = adds === 0 && reduces < 2 * notional * SURELY_BELOW;
     if (!loses && !isWorthless && (asks & ORDERS_MAINTAIN) !== 0 && !Number.isNaN(notional) && !addsNothing) {
       known |= REQUIRES;

@@ -20,8 +20,8 @@ interface RuleSet {
   readonly instruments: Map<string, number>;
 }
 
-/** Orders are weighed; they count for maintenance margin; what they would lose takes a mark price. */
-export const ORDERS_WEIGH = 1;
+/** Orders are weighed for initial margin; for maintenance margin; what they would lose takes a mark price. */
+const ORDERS_WEIGH = 1;
 export const ORDERS_MAINTAIN = 2;
 export const ORDERS_LOSE = 4;
 
@@ -215,6 +215,8 @@ export class RuleColumns {
   }
 
   private settlementPriceOf(instrument: string, policy: Policy): number {
+    // Orders in it are then unpriced, as they are exactly; a position is so by its mark.
+    if (!policy.instruments.has(instrument)) return this.prices.never;
     return this.prices.ofAsset(pricedBy(settlementAssetOf(instrument, policy), policy), policy.unit);
   }
 

@@ -215,12 +215,15 @@ function resting(
   };
 }
 
-/** Orders in some instruments, with and without a position. */
+/** Orders in some instruments, with and without a position; and under each policy, those that ask one thing alone too. */
 function withOrders(tape: Tape, drawn: Portfolio): Portfolio {
   const openOrders = tape.pick<readonly [boolean, boolean, boolean]>(
-    ...([[false, false, false], [true, false, false], [true, true, false], [true, true, true], [false, true, false], [true, false, true], [true, true, false]] as const), // prettier-ignore
+    ...([[false, false, false], [true, false, false], [true, true, false], [true, true, true], [false, true, false], [true, false, true], [true, true, false], [false, false, true]] as const), // prettier-ignore
   );
-  const orders = drawn.instruments.flatMap((of) => {
+  const bases = drawn.assets.map(({ symbol }) => symbol);
+  const alone = tape.once(3) ? [instrument(tape, drawn.instruments.length, bases, drawn.rules.progressive)] : [];
+  const instruments = [...drawn.instruments, ...alone];
+  const orders = instruments.flatMap((of) => {
     if (!tape.once(2)) return [];
     const sides = drawn.hedge ? [true, false] : [null];
     return sides.flatMap((long) => {
@@ -231,7 +234,7 @@ function withOrders(tape: Tape, drawn: Portfolio): Portfolio {
       return [resting(tape, of, held, long)];
     });
   });
-  return { ...drawn, orders, rules: { ...drawn.rules, openOrders } };
+  return { ...drawn, instruments, orders, rules: { ...drawn.rules, openOrders } };
 }
 
 function count(tape: Tape): number {
@@ -316,9 +319,7 @@ function withLiabilities(tape: Tape, portfolio: Portfolio): Portfolio {
       const initial = plainText(times(rational(rate), rational(tape.pick('2', '1.25', '3'))), 20) as string;
       return {
         floor,
-        cap:
-          levels[index + 1] ??
-          (tape.once(2) ? (plainText(plus(rational(floor), rational('777')), 18)) : null),
+        cap: levels[index + 1] ?? (tape.once(2) ? plainText(plus(rational(floor), rational('777')), 18) : null),
         initial,
         maintenance: rate,
       };
