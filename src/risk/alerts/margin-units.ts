@@ -1,7 +1,7 @@
 /** The margin units of an account: the cross account, and every isolated position. Each has an alert machine. */
 import { positionKey } from '../../ledger/records.js';
 import { isolatedMarginBalance, type MarginReport } from '../../margin/state/assess.js';
-import { ZERO, type Decimal } from '../../margin/decimal.js';
+import { ONE, ZERO, type Decimal } from '../../margin/decimal.js';
 import type { PositionSide } from '../../margin/model.js';
 import type { UnitAmounts } from '../columns/quiet-range.js';
 
@@ -9,6 +9,8 @@ export interface UnitState extends UnitAmounts {
   /** As in `alert_states.level`: "" or "BTCUSDT/LONG". */
   readonly name: string;
   readonly marginRatio: Decimal | null;
+  /** What one of its amounts is worth in the venue's unit: those of an isolated position are in its settlement asset. */
+  readonly rate: Decimal;
 }
 
 /** The name of the cross unit. */
@@ -20,7 +22,7 @@ export type UnitStates = readonly [cross: UnitState, ...isolated: UnitState[]];
 export function unitStatesOf(report: MarginReport): UnitStates {
   const { status, marginRatio, marginBalance, maintenanceMargin } = report;
   const unitStates: [UnitState, ...UnitState[]] = [
-    { name: CROSS, status, marginRatio, marginBalance, maintenanceMargin },
+    { name: CROSS, status, marginRatio, marginBalance, maintenanceMargin, rate: ONE },
   ];
   for (const position of report.positions) {
     if (position.marginMode === 'CROSS') continue;
@@ -31,6 +33,8 @@ export function unitStatesOf(report: MarginReport): UnitStates {
       // Without a price it counts 0, as in the cross account.
       marginBalance: isolatedMarginBalance(position),
       maintenanceMargin: position.maintenanceMargin ?? ZERO,
+      // Without a price it is UNPRICED, and compared with nothing.
+      rate: position.settlementPrice?.price ?? ONE,
     });
   }
   return unitStates;
@@ -38,7 +42,7 @@ export function unitStatesOf(report: MarginReport): UnitStates {
 
 /** The state of an isolated position that is closed. */
 export function closedUnit(name: string): UnitState {
-  return { name, status: 'NO_EXPOSURE', marginRatio: null, marginBalance: ZERO, maintenanceMargin: ZERO };
+  return { name, status: 'NO_EXPOSURE', marginRatio: null, marginBalance: ZERO, maintenanceMargin: ZERO, rate: ONE };
 }
 
 /** The name of the unit of an isolated position; nulls: of the cross account. */

@@ -3,6 +3,7 @@ import { ZERO, decimal } from '../../margin/decimal.js';
 import type { UnitState } from '../alerts/margin-units.js';
 
 type Amounts = Pick<UnitState, 'marginBalance' | 'maintenanceMargin'>;
+type Worth = Pick<UnitState, 'rate'>;
 
 /** An account is concerned if a ratio rises by more than this factor. */
 const RISE = decimal('1.05');
@@ -36,12 +37,12 @@ export function hasRisen(before: Amounts, after: Amounts): boolean {
   return left.gt(before.maintenanceMargin.times(after.marginBalance).times(RISE));
 }
 
-/** Which of two states has the higher ratio; among infinite ones, the lower balance. */
-export function compareRatios(a: Amounts, b: Amounts): number {
+/** Which of two states has the higher ratio; among infinite ones, the lower balance in the venue's unit. */
+export function compareRatios(a: Amounts & Worth, b: Amounts & Worth): number {
   const [infiniteA, infiniteB] = [a, b].map(({ marginBalance }) => !marginBalance.gt(ZERO));
   if (infiniteA === true || infiniteB === true) {
     if (infiniteA !== infiniteB) return infiniteA === true ? 1 : -1;
-    return b.marginBalance.cmp(a.marginBalance);
+    return b.marginBalance.times(b.rate).cmp(a.marginBalance.times(a.rate));
   }
   return a.maintenanceMargin.times(b.marginBalance).cmp(b.maintenanceMargin.times(a.marginBalance));
 }

@@ -355,5 +355,6 @@ export function isAbove(unit: KnownUnit, than: KnownUnit, times: Decimal): boole
 
 /** Of two units without a positive balance, the one with the lower balance. */
 export function isDeeper(unit: KnownUnit, than: KnownUnit): boolean {
-  return unit.marginBalance.lte(0) && than.marginBalance.lte(0) && unit.marginBalance.lt(than.marginBalance);
+  const [own, other] = [unit, than].map(({ marginBalance, rate }) => marginBalance.times(rate)) as [Decimal, Decimal];
+  return own.lte(0) && other.lte(0) && own.lt(other);
 }
