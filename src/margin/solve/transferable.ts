@@ -70,7 +70,7 @@ export function checkTransferOut(
   return refuseAmount('INSUFFICIENT_MARGIN', `The rest would not cover ${needed}.`, quantity, most);
 }
 
-/** One of the amounts of which the largest must stay, in the venue's unit, exact (rules: 8 and 21). */
+/** One of the amounts of which the largest must stay, in the venue's unit, exact (rules: 8). */
 interface Demand {
   /** What positions and orders ask for. */
   readonly still: Decimal;
