@@ -219,9 +219,10 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   PRICE_UNAVAILABLE: 'A fresh price is needed, and there is none.',
   REVERSAL_IMPOSSIBLE: 'A recorded fact stands in the way of taking a fill back; the message names it.',
   RATIO_OUT_OF_RANGE: 'A ratio must be from 0 to 1.',
-  POLICY_INVALID: 'Parameters of a policy contradict each other; the message names them.',
+  POLICY_INVALID: 'Parameters of a policy contradict each other, or maintenance tiers; the message names them.',
   TIERS_INVALID:
-    'Tiers must be contiguous from 0, without a gap or an overlap, and at most 50. Initial tiers count nowhere more.',
+    'Tiers must be contiguous from 0, without a gap or an overlap, and at most 50. Initial tiers count nowhere more. ' +
+    'Maintenance rates fall nowhere where the method is FLAT and open orders count for maintenance margin.',
   GUARD_RAIL: 'A guard rail of the policy stands against the change, which `force` would pass.',
   EFFECTIVE_IN_THE_PAST: 'What is past stays as it was: a change takes effect now or later.',
   EFFECTIVE_TOO_FAR: 'A change takes effect at most 400 days ahead.',

@@ -1,26 +1,34 @@
 /** The instruments of a venue's file: their assets, and the versions of their maintenance tiers. */
 import { maintenanceAmounts } from '../../margin/curve.js';
 import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
-import type { MaintenanceMethod, MaintenanceTier } from '../../margin/model.js';
-import { maintenanceTierProblems, type MaintenanceTierDraft } from '../versions/tiers.js';
+import type { MaintenanceMethod, MaintenanceTier, Policy } from '../../margin/model.js';
+import { inForce } from '../versions/rule-version.js';
+import { maintenanceTierProblems, problemOfFallingRates, type MaintenanceTierDraft } from '../versions/tiers.js';
 import type { JsonValue } from './reference-json.js';
-import type { InstrumentData } from './reference-model.js';
+import type { InstrumentData, Version } from './reference-model.js';
 import { VERSION_FIELDS, inOrder, member, readVersion, refuseProblems, type KnownCodes } from './reference-parts.js';
+
+type DatedPolicy = Version & Pick<Policy, 'maintenanceMethod' | 'openOrders'>;
+/** Of the venue's file. */
+type PoliciesInOrder = readonly [DatedPolicy, ...DatedPolicy[]];
 
 export function readInstrument(
   file: JsonValue,
   known: KnownCodes,
   parities: readonly Parity[],
-  methodAt: (at: Date) => MaintenanceMethod,
+  policies: PoliciesInOrder,
 ): InstrumentData {
   const field = file.record(['symbol', 'baseAsset', 'quoteAsset', 'maxLeverage', 'maintenance'], ['settlementAsset']);
   const maxLeverage = field('maxLeverage').decimalWithin(1, null);
   const schedules = inOrder(field('maintenance').list(), (value) => {
     const version = value.record([...VERSION_FIELDS, 'tiers']);
     const dated = readVersion(version);
-    return { ...dated, tiers: readMaintenanceTiers(version('tiers'), methodAt(dated.effectiveFrom), maxLeverage) };
+    const { maintenanceMethod } = holding(policies, dated.effectiveFrom);
+    return { ...dated, tiers: readMaintenanceTiers(version('tiers'), maintenanceMethod, maxLeverage) };
   });
-  if (schedules.length === 0) throw field('maintenance').refuse('expected at least one version of tiers');
+  const [first, ...others] = schedules;
+  if (first === undefined) throw field('maintenance').refuse('expected at least one version of tiers');
+  refuseFallingRates(field('maintenance'), [first, ...others], policies);
   return {
     symbol: readSymbol(field('symbol'), known),
     ...readAssets(field, known, parities),
@@ -28,6 +36,26 @@ export function readInstrument(
     schedules,
   };
 }
+
+/** Of versions in order; before its instant the first one holds, as in the rulebook. */
+function holding<T extends Version>(versions: readonly [T, ...T[]], at: Date): T {
+  return inForce(versions, at) ?? versions[0];
+}
+
+/** Tiers and policies are versions apart: whichever of them hold together must not contradict each other. */
+function refuseFallingRates(
+  file: JsonValue,
+  schedules: readonly [Schedule, ...Schedule[]],
+  policies: PoliciesInOrder,
+): void {
+  for (const { effectiveFrom: at } of [...schedules, ...policies]) {
+    const schedule = holding(schedules, at);
+    const problem = problemOfFallingRates(schedule.tiers, holding(policies, at));
+    if (problem !== null) throw (file.list()[schedule.version - 1] ?? file).refuse(problem.message);
+  }
+}
+
+type Schedule = InstrumentData['schedules'][number];
 
 /** Prices are named by their symbol alone in simulations and in lists of what is stale or unpriced. */
 function readSymbol(file: JsonValue, known: KnownCodes): string {

@@ -1,13 +1,7 @@
 /** One venue's file: its policies, instruments and collateral ratios. Versions are counted in the order of the file. */
 import { flatRatio } from '../../margin/curve.js';
 import type { Decimal } from '../../margin/decimal.js';
-import {
-  COMMON_UNIT,
-  type CollateralTier,
-  type LiabilityTable,
-  type LiabilityTier,
-  type MaintenanceMethod,
-} from '../../margin/model.js';
+import { COMMON_UNIT, type CollateralTier, type LiabilityTable, type LiabilityTier } from '../../margin/model.js';
 import {
   POLICY_PARAMETERS,
   contradictionIn,
@@ -15,7 +9,6 @@ import {
   type NamedParameter,
 } from '../versions/policy-parameters.js';
 import { ratioKey } from '../versions/ratio-version.js';
-import { inForce } from '../versions/rule-version.js';
 import type { JsonValue } from './reference-json.js';
 import type { PolicyData, RatioData, VenueData } from './reference-model.js';
 import { collateralTierProblems, liabilityTierProblems, problemOfInitialTiers } from '../versions/tiers.js';
@@ -50,13 +43,11 @@ export function readVenue(file: JsonValue, known: KnownCodes): VenueData {
   if (pricedAs !== null) throw field('unit').refuse(`${unit} is priced as ${pricedAs}, and the price of a unit is 1`);
   const parities = readParities(field('atPar'), known);
   const policies = inOrder(field('policies').list(), (value) => readPolicy(value, known));
-  const [first] = policies;
+  const [first, ...others] = policies;
   if (first === undefined) throw field('policies').refuse('expected at least one policy');
-  // Before its first instant the first policy holds, as in the rulebook.
-  const methodAt = (at: Date): MaintenanceMethod => (inForce(policies, at) ?? first).maintenanceMethod;
   const instruments = field('instruments')
     .list()
-    .map((value) => readInstrument(value, known, parities, methodAt));
+    .map((value) => readInstrument(value, known, parities, [first, ...others]));
   requireDistinct(
     field('instruments'),
     instruments.map(({ symbol }) => symbol),

@@ -9,7 +9,8 @@ import { MAINTENANCE_TIERS, instrumentKey, type MaintenanceVersion } from './pol
 import { invalid, problemOfVenueCode } from './problems.js';
 import { outOfHalfOrDouble } from './rate-step.js';
 import type { InstrumentRecord } from './rule-records.js';
-import { maintenanceTierProblems, type MaintenanceTierDraft } from './tiers.js';
+import { fromThenOn, type VersionRecord } from './rule-version.js';
+import { maintenanceTierProblems, problemOfFallingRates, type MaintenanceTierDraft } from './tiers.js';
 import type { Breach, KnownRules, VersionedRule } from './versioned-rule.js';
 
 export interface TiersDraft {
@@ -51,6 +52,8 @@ export const maintenanceTiers: VersionedRule<MaintenanceVersion, TiersDraft> = {
     return refusals.length > 0 ? { refusals } : { venue, key: instrumentKey(venue, symbol) };
   },
   next: (draft, _followed, head, known) => {
+    const refusal = problemOfRates(draft.tiers, head, known);
+    if (refusal !== null) return { refusal };
     const method = known.policyVersion(head.venue, head.effectiveFrom).maintenanceMethod;
     const amounts = maintenanceAmounts(method, draft.tiers);
     const tiers = draft.tiers.map((tier, index) => ({
@@ -131,6 +134,20 @@ function problemsOfTiers(tiers: readonly MaintenanceTierDraft[], { symbol, maxLe
     problems.push(refuse('TIERS_INVALID', message, [...place, String(index), 'maxLeverage']));
   });
   return problems;
+}
+
+/** Under the policy of now, and under those that are scheduled. */
+function problemOfRates(
+  tiers: readonly MaintenanceTierDraft[],
+  { venue, createdAt }: VersionRecord,
+  known: KnownRules,
+): Refusal | null {
+  for (const policy of fromThenOn(known.policyVersions(venue), createdAt)) {
+    const problem = problemOfFallingRates(tiers, policy);
+    if (problem === null) continue;
+    return refuse('TIERS_INVALID', problem.message, ['tiers', String(problem.tier), 'maintenanceRate']);
+  }
+  return null;
 }
 
 interface Meeting {

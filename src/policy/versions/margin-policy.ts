@@ -17,7 +17,8 @@ import { insertPolicyVersion, readPolicyVersions } from './policy-store.js';
 import { MARGIN_POLICY, type GuardRails, type PolicyVersion } from './policy-version.js';
 import { invalid, problemOfAsset, problemOfVenueCode } from './problems.js';
 import { outOfHalfOrDouble } from './rate-step.js';
-import type { VersionRecord } from './rule-version.js';
+import { fromThenOn, type VersionRecord } from './rule-version.js';
+import { problemOfFallingRates } from './tiers.js';
 import type { Breach, KnownRules, VersionedRule } from './versioned-rule.js';
 
 /** Fields that are undefined stay as they are. */
@@ -59,13 +60,13 @@ export const marginPolicy: VersionedRule<PolicyVersion, PolicyDraft> = {
     });
     return checked(draft.venue, [...problems, ...problemsOfThresholds(draft.autoExchange ?? [], known)], known);
   },
-  next: (draft, followed, head) => {
+  next: (draft, followed, head, known) => {
     const before = existing(followed, head);
     const asked = parametersBy(({ name }) => draft[name] ?? before[name]);
     const { autoExchange } = draft;
     const thresholds = autoExchange === undefined ? before.autoExchange : inOrder(autoExchange);
     const next: PolicyVersion = { ...before, ...asked, autoExchange: thresholds, ...head };
-    const refusal = contradictionIn(next);
+    const refusal = contradictionIn(next) ?? contradictionWithTiers(draft, next, known);
     return refusal === null ? next : { refusal };
   },
 
@@ -123,6 +124,23 @@ function checked(
 function existing(followed: PolicyVersion | null, { venue }: VersionRecord): PolicyVersion {
   if (followed === null) throw new Error(`The venue ${venue} has no policy.`);
   return followed;
+}
+
+/** With the maintenance tiers of now, and with those that are scheduled. */
+function contradictionWithTiers(
+  { maintenanceMethod }: PolicyDraft,
+  next: PolicyVersion,
+  known: KnownRules,
+): Refusal | null {
+  for (const symbol of known.instruments.get(next.venue)?.keys() ?? []) {
+    for (const { tiers } of fromThenOn(known.maintenanceVersions(next.venue, symbol), next.createdAt)) {
+      const problem = problemOfFallingRates(tiers, next);
+      if (problem === null) continue;
+      const field = maintenanceMethod === undefined ? 'openOrders' : 'maintenanceMethod';
+      return refuse('POLICY_INVALID', `${symbol}: ${problem.message}`, [field]);
+    }
+  }
+  return null;
 }
 
 /** Parameters that move farther than the policy's step. */

@@ -297,7 +297,9 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
     type: OPEN_ORDERS,
     code: 'INVALID_INPUT',
     description: 'What resting orders require beside the positions.',
-    draft: 'What resting orders require beside the positions; NONE each: nothing.',
+    draft:
+      'What resting orders require beside the positions; NONE each: nothing. Not for maintenance margin where the method ' +
+      'is FLAT and the rates of an instrument fall from tier to tier.',
     stepOf: null,
     isStricter: (before, after) =>
       (['initial', 'maintenance', 'openLoss'] as const).some(

@@ -50,6 +50,12 @@ export function inEffect<T extends Dated>(versions: readonly T[], at: Date): T[]
     .sort((a, b) => (precedes(a, b) ? -1 : 1));
 }
 
+/** The versions that can hold at the instant or after it, whichever of those that are scheduled are cancelled. */
+export function fromThenOn<T extends Dated>(versions: readonly T[], at: Date): T[] {
+  const now = inForce(versions, at);
+  return versions.filter((version) => version === now || (version.effectiveFrom > at && version.cancelledAt == null));
+}
+
 /** The version that takes effect last: the one in force, unless others are scheduled. Null where none stands. */
 export function latest<T extends Dated>(versions: readonly T[]): T | null {
   return inForce(versions, END_OF_TIME);

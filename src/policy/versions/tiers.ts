@@ -4,7 +4,7 @@
  */
 import { ONE, ZERO, decimal, toPlain, type Decimal } from '../../margin/decimal.js';
 import { collateralCurve, pieceAt } from '../../margin/curve.js';
-import type { CollateralTable, CollateralTier, LiabilityTier, MaintenanceTier } from '../../margin/model.js';
+import type { CollateralTable, CollateralTier, LiabilityTier, MaintenanceTier, Policy } from '../../margin/model.js';
 
 /** Tiers of one list. It suffices for every published table and bounds the work that one row can cause. */
 export const MAX_TIERS = 50;
@@ -61,6 +61,26 @@ export function maintenanceTierProblems(tiers: readonly MaintenanceTierDraft[]):
     }
   });
   return problems;
+}
+
+/**
+ * Where orders would lower a maintenance margin (rules: 20): a FLAT one falls with its rate at a floor, and orders count as
+ * if they were filled beyond it. Null: nowhere, or they do not count.
+ */
+export function problemOfFallingRates(
+  tiers: readonly Pick<MaintenanceTier, 'maintenanceRate'>[],
+  { maintenanceMethod, openOrders }: Pick<Policy, 'maintenanceMethod' | 'openOrders'>,
+): { readonly tier: number; readonly message: string } | null {
+  if (maintenanceMethod !== 'FLAT' || openOrders.maintenance !== 'WORST_SIDE') return null;
+  for (const [tier, { maintenanceRate }] of tiers.entries()) {
+    const before = tiers[tier - 1]?.maintenanceRate ?? ZERO;
+    if (maintenanceRate.gte(before)) continue;
+    const message =
+      `The maintenance rate of tier ${tier + 1} must be at least ${toPlain(before)}, that of tier ${tier}, and is ${toPlain(maintenanceRate)}: ` +
+      'where the method is FLAT and open orders count for maintenance margin, orders would lower it.';
+    return { tier, message };
+  }
+  return null;
 }
 
 /** Contiguous from 0, rates of 0 or more; above a last cap the last tier goes on (rules: 18). */

@@ -5,7 +5,7 @@
 import type { Decimal } from '../../margin/decimal.js';
 import type { PolicyCode, Refusal } from './refusal.js';
 import type { Database, Transaction } from '../../platform/database/database.js';
-import type { GuardRails, PolicyVersion } from './policy-version.js';
+import type { GuardRails, MaintenanceVersion, PolicyVersion } from './policy-version.js';
 import type { AssetRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
 import type { VersionRecord } from './rule-version.js';
 
@@ -69,8 +69,13 @@ export interface VersionFilter {
 export interface KnownRules {
   readonly venues: ReadonlyMap<string, VenueRecord>;
   readonly assets: ReadonlyMap<string, AssetRecord>;
+  /** By venue, then by symbol. */
+  readonly instruments: ReadonlyMap<string, ReadonlyMap<string, InstrumentRecord>>;
   instrument(venue: string, symbol: string): InstrumentRecord | null;
   policyVersion(venue: string, at: Date): PolicyVersion;
+  /** All versions, oldest first; so those of tiers. */
+  policyVersions(venue: string): readonly PolicyVersion[];
+  maintenanceVersions(venue: string, symbol: string): readonly MaintenanceVersion[];
 }
 
 /** One guard rail that a change breaks. */

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { readAccount } from '../../support/calls/account-reader.js';
-import { auditLog, codesOf, govern } from '../../support/calls/admin-calls.js';
+import { auditLog, codesOf, govern, type AdminOutcome } from '../../support/calls/admin-calls.js';
 import { unchanged } from '../../support/calls/fingerprint.js';
 import {
   fill,
@@ -44,6 +44,10 @@ async function tiersOf(
   const [found] = (await admin.ask<Found>(query, { venue, symbols: [symbol], at })).instruments;
   if (found === undefined) throw new Error(`There is no ${symbol}.`);
   return found;
+}
+
+function errorsOf({ errors }: AdminOutcome): string[][] {
+  return errors.map(({ code, field }) => [code, (field ?? []).join('.')]);
 }
 
 describe('maintenance tiers', () => {
@@ -94,6 +98,37 @@ describe('maintenance tiers', () => {
         errors: [],
       });
     }
+  });
+
+  it('do not fall where the method is FLAT and orders count for maintenance margin, now or later', async () => {
+    const policy = async (choice: object): Promise<string[][]> => {
+      const { venues } = await admin.ask<{ venues: { code: string; policy: { version: number } }[] }>(
+        '{ venues { code policy { version } } }',
+      );
+      const expectedVersion = venues.find(({ code }) => code === 'ASCENDEX')?.policy.version;
+      const input = { venue: 'ASCENDEX', expectedVersion, force: true, ...choice };
+      return errorsOf(await govern(admin, 'changeMarginPolicy', input));
+    };
+    const change = async (...rates: string[]): Promise<string[][]> => {
+      const { tiersVersion: expectedVersion } = await tiersOf('ASCENDEX', 'ETH-PERP');
+      const rows = rates.map((rate, index) => tier(`${1000 * index}`, rates[index + 1] ? `${1000 * index + 1000}` : null, rate)); // prettier-ignore
+      const input = { venue: 'ASCENDEX', instrument: 'ETH-PERP', tiers: rows, expectedVersion, force: true };
+      return errorsOf(await govern(admin, 'changeMaintenanceTiers', input));
+    };
+    const orders = (maintenance: string): object => ({
+      openOrders: { initial: 'WORST_SIDE', maintenance, openLoss: 'NONE' },
+    });
+    expect(await change('0.02', '0.01')).toEqual([]);
+    expect(await policy(orders('WORST_SIDE'))).toEqual([['POLICY_INVALID', 'input.openOrders']]);
+    expect(await policy({ ...orders('WORST_SIDE'), maintenanceMethod: 'PROGRESSIVE' })).toEqual([]);
+    expect(await policy({ maintenanceMethod: 'FLAT' })).toEqual([['POLICY_INVALID', 'input.maintenanceMethod']]);
+    expect(await change('0.01', '0.02')).toEqual([]);
+    expect(await policy({ maintenanceMethod: 'FLAT', effectiveFrom: later(HOUR) })).toEqual([]);
+    expect(await change('0.01', '0.02', '0.015')).toEqual([['TIERS_INVALID', 'input.tiers.2.maintenanceRate']]);
+    now += HOUR;
+    expect(await change('0.01', '0.02', '0.015')).toEqual([['TIERS_INVALID', 'input.tiers.2.maintenanceRate']]);
+    expect(await policy(orders('NONE'))).toEqual([]);
+    expect(await change('0.01', '0.02', '0.015')).toEqual([]);
   });
 
   it('are refused where it is not clear of which instrument', async () => {

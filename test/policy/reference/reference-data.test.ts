@@ -130,7 +130,29 @@ describe('a further folder', () => {
   const low = { ...TIER, cap: '100' };
   const high = { ...TIER, floor: '100', rate: '0.02' };
 
+  const falling = [{ ...TIER, cap: '100000', rate: '0.02' }, { ...TIER, floor: '100000' }]; // prettier-ignore
+  const flat = { ...POLICY, maintenanceMethod: 'FLAT' };
+  const weighs = { ...flat, openOrders: { initial: 'NONE', maintenance: 'WORST_SIDE', openLoss: 'NONE' } };
+  const dated = [{ ...DATED, tiers: falling }, { ...MAINTENANCE, effectiveFrom: '2025-03-01T00:00:00Z' }]; // prettier-ignore
+
+  it('may let maintenance rates fall while orders do not count for them', async () => {
+    const after = { ...weighs, effectiveFrom: '2025-03-01T00:00:00Z' };
+    const file = { ...instrument({ maintenance: dated }), policies: [flat, after] };
+    const own = venueOf(await readReferenceData([SEED, await folderOf({ 'venues/OWN.json': file })]), 'OWN');
+    expect(own.instruments[0]?.schedules.map(({ tiers: read }) => read.length)).toEqual([2, 1]);
+  });
+
   it.each<[what: string, file: unknown, message: string]>([
+    [
+      'orders that would lower a maintenance margin',
+      { ...tiers(...falling), policies: [weighs] },
+      'OWN.json, at instruments[0].maintenance[0]: The maintenance rate of tier 2 must be at least 0.02',
+    ],
+    [
+      'orders that would lower a maintenance margin later',
+      { ...instrument({ maintenance: dated }), policies: [flat, { ...weighs, ...LATER }] },
+      'at instruments[0].maintenance[0]: The maintenance rate of tier 2 must be at least 0.02',
+    ],
     ['a broken file', '{', 'OWN.json: is not JSON'],
     ['a list for an object', [], 'OWN.json: expected an object, found []'],
     ['a field too many', { ...VENUE, fee: '1' }, 'OWN.json, at fee: there is no such field'],

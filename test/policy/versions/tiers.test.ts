@@ -1,7 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../../src/margin/decimal.js';
-import { MAX_TIERS, collateralTierProblems, maintenanceTierProblems } from '../../../src/policy/versions/tiers.js';
+import {
+  MAX_TIERS,
+  collateralTierProblems,
+  maintenanceTierProblems,
+  problemOfFallingRates,
+} from '../../../src/policy/versions/tiers.js';
 
 type Row = readonly [floor: string, cap: string | null, rate: string, leverage?: string];
 
@@ -54,6 +59,28 @@ describe('collateral tiers', () => {
       'The floor of tier 2 must be 10, where tier 1 ends, and is 12.',
       'The ratio of tier 1 must be from 0 to 1, and is 2.',
     ]);
+  });
+});
+
+describe('maintenance rates that fall from tier to tier', () => {
+  const rising = maintenance(['0', '10', '0.01'], ['10', '20', '0.01'], ['20', null, '0.02']);
+  const falling = maintenance(['0', '10', '0.01'], ['10', '100000', '0.02'], ['100000', null, '0.01']);
+  const under = (maintenanceMethod: 'FLAT' | 'PROGRESSIVE', weight: 'WORST_SIDE' | 'NONE') =>
+    ({ maintenanceMethod, openOrders: { initial: 'WORST_SIDE', maintenance: weight, openLoss: 'INITIAL' } }) as const;
+
+  it('go with no FLAT method under which orders count', () => {
+    expect(problemOfFallingRates(falling, under('FLAT', 'WORST_SIDE'))).toEqual({
+      tier: 2,
+      message: expect.stringMatching(
+        /^The maintenance rate of tier 3 must be at least 0\.02, that of tier 2, and is 0\.01/,
+      ),
+    });
+    expect(problemOfFallingRates(rising, under('FLAT', 'WORST_SIDE'))).toBeNull();
+  });
+
+  it('go with any other policy', () => {
+    expect(problemOfFallingRates(falling, under('FLAT', 'NONE'))).toBeNull();
+    expect(problemOfFallingRates(falling, under('PROGRESSIVE', 'WORST_SIDE'))).toBeNull();
   });
 });
 
