@@ -115,7 +115,7 @@ export class AccountSettingsResolver {
   @Cost(TRANSACTION)
   @Mutation(() => SetLeveragePayload, {
     description:
-      "Traders, on their own accounts; services, on any. Up and down to `InstrumentSetting.maxLeverage`. With a cross position: " +
+      'Traders, on their own accounts; services, on any. Up and down to `InstrumentSetting.maxLeverage`. With a cross position: ' +
       'allowed when initial collateral + PnL covers the new total initial margin, or when that does not rise. Isolated: moves ' +
       'no margin; allowed when margin + min(0, unrealised PnL) covers the new initial margin.',
   })

@@ -190,7 +190,9 @@ class Booking<F extends ReportedEvent, L> {
     this.known = new Map(time.before);
   }
 
-  take(events: readonly F[]): Pick<ReportedEventsResult<F>, 'recorded' | 'alreadyKnown' | 'refusals' | 'warnings' | 'standing'> {
+  take(
+    events: readonly F[],
+  ): Pick<ReportedEventsResult<F>, 'recorded' | 'alreadyKnown' | 'refusals' | 'warnings' | 'standing'> {
     const { list } = this.kind;
     const inList = (index: number, refusal: Refusal): Refusal =>
       within(list === null ? [] : [list, String(index)], refusal);

@@ -128,7 +128,9 @@ export function postFill(
     locked.post(change.asset, change.quantity, { ...origin, kind: change.kind, reportedAt: at });
   }
   bookAutoExchange(locked, origin, parts, now);
-  const warnings = effect.positions.some((position) => !position.size.isZero()) ? unaccepted(fill, locked, parts, now) : [];
+  const warnings = effect.positions.some((position) => !position.size.isZero())
+    ? unaccepted(fill, locked, parts, now)
+    : [];
   if (openOrders != null && !takeOrders(locked, fill, openOrders)) {
     warnings.push(ordersOutdated(['openOrders', 'sequence']));
   }

@@ -349,7 +349,8 @@ export function contradictionIn(
   }
   if (pnlCounts === 'AS_EQUITY' && parameters.autoExchange.length > 0) {
     // A debt that a profit covers would be bought with assets that count more than the profit then does.
-    const message = 'Expected no thresholds of auto-exchange where PnL counts as equity: it would lower margin balances.';
+    const message =
+      'Expected no thresholds of auto-exchange where PnL counts as equity: it would lower margin balances.';
     return refuse('POLICY_INVALID', message, ['pnlCounts']);
   }
   const problem = problemOfLiabilities(liabilities, liquidationRatio);
