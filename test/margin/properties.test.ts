@@ -100,7 +100,8 @@ describe('a margin state', () => {
       }),
       RUNS,
     );
-    expect(accepted).toBeGreaterThan(RUNS.numRuns / 10);
+    // Some are, in any draw: orders and debts leave about one in nine.
+    expect(accepted).toBeGreaterThan(RUNS.numRuns / 30);
   });
 
   it('has a maintenance margin that joins at every floor of progressive tiers', () => {
