@@ -48,9 +48,9 @@ const FAULTS: readonly Fault[] = [
     sql: `DELETE FROM risk_alerts WHERE seq = ${MIDDLE}`,
   },
   {
-    what: 'a withdrawal a thousand times as large',
+    what: 'a withdrawal of a million more',
     check: 'withdrawals',
-    sql: `UPDATE ledger_entries SET quantity = quantity * 1000
+    sql: `UPDATE ledger_entries SET quantity = quantity - 1000000
       WHERE seq = (SELECT max(seq) FROM ledger_entries WHERE kind = 'WITHDRAWAL')`,
   },
   {
