@@ -85,8 +85,8 @@ export function worstNotional(notional: Decimal, { adds, reduces }: OrderSides):
 
 /**
  * What the orders require beyond the position alone (rules: 20). Initial: worst side / min(leverage, the maximum of its
- * tier), never below that of the position alone, nor below maintenance margin / liquidation ratio. Open losses are added
- * where the policy says so. Leverage is the position's, else that of the orders.
+ * tier), never below that of the position alone, nor below maintenance margin / liquidation ratio; beside an isolated
+ * position what lies beyond it is never below its own. Open losses are added where the policy says so. Leverage is the position's, else that of the orders.
  *
  * Without a mark price an isolated position concerns only itself: its cost stands for its notional. What the orders
  * beside a cross one require is then not known, nor what their open loss is.
@@ -137,10 +137,18 @@ export function assessOpenOrders(
   }
   if (policy.openOrders.maintenance === 'WORST_SIDE') {
     maintenanceMargin = valueAt(piece, worst);
-    initialMargin = max(initialMargin, leastBalance(maintenanceMargin, policy));
   }
-  const initialExcess = initialMargin.minus(alone.initialMargin).plus(loss);
-  return report(initialExcess, maintenanceMargin.minus(alone.maintenanceMargin), takesMark);
+  const maintenanceExcess = maintenanceMargin.minus(alone.maintenanceMargin);
+  let initialExcess = initialMargin.minus(alone.initialMargin);
+  if (policy.openOrders.maintenance === 'WORST_SIDE') {
+    // Beside an isolated position, whose margin is its own, the cross account bears the excess alone.
+    const isApart = position?.marginMode === 'ISOLATED';
+    const least = isApart
+      ? leastBalance(maintenanceExcess, policy)
+      : leastBalance(maintenanceMargin, policy).minus(alone.initialMargin);
+    initialExcess = max(initialExcess, least);
+  }
+  return report(initialExcess.plus(loss), maintenanceExcess, takesMark);
 }
 
 const NOTHING: Requirement = { initialMargin: ZERO, maintenanceMargin: ZERO };

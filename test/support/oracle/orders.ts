@@ -75,8 +75,11 @@ export function neededByOrders(orders: PortfolioOrders, portfolio: Portfolio, pr
     if (rule.initial) whole = most(whole, ceil18(over(worst, leverage)));
     if (rule.maintenance) {
       const limit = liquidationAt(portfolio);
-      whole = most(whole, order(limit, one) === 0 ? kept : ceil18(over(kept, limit)));
+      const borne = (amount: Rational): Rational => (order(limit, one) === 0 ? amount : ceil18(over(amount, limit)));
       maintenance = minus(kept, own.maintenance);
+      // The cross account bears a cross position with its orders, and of an isolated one the orders alone.
+      const floor = position?.isolated === true ? plus(own.initial, borne(maintenance)) : borne(kept);
+      whole = most(whole, floor);
     }
     initial = minus(whole, own.initial);
   }
