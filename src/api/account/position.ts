@@ -1,5 +1,6 @@
 import { Arg, Ctx, FieldResolver, ID, ObjectType, Resolver, Root } from 'type-graphql';
 
+import type { PositionRef } from '../../ledger/ledger-checks.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { maxRemovableMargin } from '../../margin/change/isolated.js';
@@ -7,7 +8,7 @@ import { Account } from './account.js';
 import { marginOf } from './read-account.js';
 import type { Context } from '../execution/context.js';
 import { Cost } from '../types/cost.js';
-import { globalId } from '../types/global-id.js';
+import { globalId, parseGlobalId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
 import { PositionFields, positionFieldsResolver, positionsIn, type AccountPosition } from './position-fields.js';
 import { DecimalScalar } from '../types/scalars.js';
@@ -68,4 +69,14 @@ export class AccountPositionsResolver {
 /** The open positions of an account that is known to exist. */
 export async function positionsOf(accountId: string, context: Context): Promise<AccountPosition[]> {
   return positionsIn(await marginOf(accountId, context));
+}
+
+/** The position that a global id names. Any other id gives a position that no account has. */
+export function positionRef(id: string): PositionRef {
+  const parsed = parseGlobalId(id);
+  const [accountId = '', instrument = '', side = ''] = parsed?.local ?? [];
+  if (parsed?.type !== 'Position' || parsed.local.length !== 3 || (side !== 'LONG' && side !== 'SHORT')) {
+    return { accountId: '', instrument: '', side: 'LONG' };
+  }
+  return { accountId, instrument, side };
 }

@@ -14,7 +14,7 @@ import type { Context } from '../execution/context.js';
 import { localId } from '../types/global-id.js';
 import { LedgerEntry } from './history.js';
 import { requestOf } from '../execution/idempotent-request.js';
-import { positionRef } from './position-ref.js';
+import { positionRef } from './position.js';
 import { Position, positionsOf, type AccountPosition } from './position.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { DecimalScalar } from '../types/scalars.js';

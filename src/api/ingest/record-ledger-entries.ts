@@ -12,7 +12,7 @@ import type { Context } from '../execution/context.js';
 import { LedgerKind } from '../types/enums.js';
 import { localId } from '../types/global-id.js';
 import { MAX_BATCH, boundedList } from '../types/lists.js';
-import { positionRef } from '../account/position-ref.js';
+import { positionRef } from '../account/position.js';
 import { UserError } from '../types/refusals.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 import { RecordedBatch, countsOf } from './recorded-batch.js';

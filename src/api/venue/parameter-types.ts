@@ -1,7 +1,8 @@
 /** The types of the schema for the parameters of a policy, made from the table of parameters. */
 import { Field, InputType, ObjectType } from 'type-graphql';
 
-import { POLICY_PARAMETERS, type NamedParameter, type RecordShape } from '../../policy/versions/policy-parameters.js';
+import type { RecordShape } from '../../policy/versions/parameter-values.js';
+import { POLICY_PARAMETERS, type NamedParameter } from '../../policy/versions/policy-parameters.js';
 import * as enums from '../types/enums.js';
 import { DecimalScalar } from '../types/scalars.js';
 

@@ -244,19 +244,13 @@ export function worstStatus(report: MarginReport): MarginStatus {
 }
 
 /** What covers the initial margin of the cross account: initial collateral and PnL, in the unit, exact (rules: 5). */
-export function initialMarginBalance({
-  initialCollateralValue,
-  pnlBeside,
-}: Pick<MarginReport, 'initialCollateralValue' | 'pnlBeside'>): Decimal {
-  return initialCollateralValue.plus(pnlBeside);
+export function initialMarginBalance(report: Pick<MarginReport, 'initialCollateralValue' | 'pnlBeside'>): Decimal {
+  return report.initialCollateralValue.plus(report.pnlBeside);
 }
 
 /** What an isolated position stands by, in its settlement asset, exact (rules: 6). While unpriced its PnL counts 0. */
-export function isolatedMarginBalance({
-  isolatedMargin,
-  unrealizedPnl,
-}: Pick<PositionReport, 'isolatedMargin' | 'unrealizedPnl'>): Decimal {
-  return isolatedMargin.plus(unrealizedPnl ?? ZERO);
+export function isolatedMarginBalance(position: Pick<PositionReport, 'isolatedMargin' | 'unrealizedPnl'>): Decimal {
+  return position.isolatedMargin.plus(position.unrealizedPnl ?? ZERO);
 }
 
 /** One position by itself; status and ratio are an isolated position's own (rules: 6), and set by the account for cross. */

@@ -7,7 +7,7 @@ import type { Refusal } from './refusal.js';
 import { insertMaintenanceVersion, readMaintenanceVersions } from './policy-store.js';
 import { MAINTENANCE_TIERS, instrumentKey, type MaintenanceVersion } from './policy-version.js';
 import { invalid, problemOfVenueCode } from './problems.js';
-import { outOfHalfOrDouble } from './rate-step.js';
+import { outOfHalfOrDouble } from './versioned-rule.js';
 import type { InstrumentRecord } from './rule-records.js';
 import { fromThenOn, type VersionRecord } from './rule-version.js';
 import { maintenanceTierProblems, problemOfFallingRates, type MaintenanceTierDraft } from './tiers.js';

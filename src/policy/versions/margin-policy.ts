@@ -16,7 +16,7 @@ import {
 import { insertPolicyVersion, readPolicyVersions } from './policy-store.js';
 import { MARGIN_POLICY, type GuardRails, type PolicyVersion } from './policy-version.js';
 import { invalid, problemOfAsset, problemOfVenueCode } from './problems.js';
-import { outOfHalfOrDouble } from './rate-step.js';
+import { outOfHalfOrDouble } from './versioned-rule.js';
 import { fromThenOn, type VersionRecord } from './rule-version.js';
 import { problemOfFallingRates } from './tiers.js';
 import type { Breach, KnownRules, VersionedRule } from './versioned-rule.js';

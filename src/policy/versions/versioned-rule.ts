@@ -2,7 +2,7 @@
  * The parts that differ between kinds of rules. The rest is shared. policy/changes has preview, impact, guard rails,
  * `force`, schedule, cancellation, audit and history. policy/rulebook has the versions in force at any instant.
  */
-import type { Decimal } from '../../margin/decimal.js';
+import { decimal, toPlain, type Decimal } from '../../margin/decimal.js';
 import type { PolicyCode, Refusal } from './refusal.js';
 import type { Database, Transaction } from '../../platform/database/database.js';
 import type { GuardRails, MaintenanceVersion, PolicyVersion } from './policy-version.js';
@@ -87,4 +87,21 @@ export interface Breach {
   /** The required and the available quantity, if there is one. */
   readonly required?: Decimal;
   readonly available?: Decimal;
+}
+
+const HALF: Decimal = decimal('0.5');
+const DOUBLE: Decimal = decimal(2);
+
+/**
+ * A maintenance or interest rate may move to between half and double its value without `force`.
+ *
+ * @param name of the rate, in a clause
+ * @param field in which it was changed
+ */
+export function outOfHalfOrDouble(name: string, field: string | null, before: Decimal, after: Decimal): Breach[] {
+  const [lowest, highest] = [before.times(HALF), before.times(DOUBLE)];
+  if (after.gte(lowest) && after.lte(highest)) return [];
+  const bound = after.lt(lowest) ? lowest : highest;
+  const message = `${name} goes from ${toPlain(before)} to ${toPlain(after)}, beyond ${after.lt(lowest) ? 'half' : 'double'}`;
+  return [{ message, field, required: after, available: bound }];
 }

@@ -13,11 +13,11 @@ import { AccountTexts, textOf, type AccountText } from '../../ledger/account-tex
 import {
   accountState,
   holdingsOf,
-  problemOfRow,
   UnreadableAccountError,
   type AccountRecord,
   type Holdings,
 } from '../../ledger/records.js';
+import { problemOfRow } from '../../ledger/row-problems.js';
 import type { AccountState, Policy } from '../../margin/model.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
 import type { Database } from '../../platform/database/database.js';
