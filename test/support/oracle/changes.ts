@@ -149,14 +149,14 @@ export function restingRefusal(placed: PortfolioOrders, portfolio: Portfolio): s
   return order(stateOf(after).initialMargin, stateOf(portfolio).initialMargin) <= 0 ? null : acceptedState(after);
 }
 
-/** Rules 16: whether the orders where something is placed could do more than close a position. */
+/** Rules 16: whether the orders in the direction of what is placed could now do more than close a position. */
 function couldOpen(placed: PortfolioOrders, after: Portfolio): boolean {
   const all = after.orders?.find(({ instrument, long }) => instrument === placed.instrument && long === placed.long);
-  const [buys, sells] = [rational(all?.buySize ?? '0'), rational(all?.sellSize ?? '0')];
-  if (placed.long !== null) return sign(placed.long ? buys : sells) > 0;
+  const isBuy = sign(rational(placed.buySize)) > 0;
+  if (placed.long !== null) return placed.long === isBuy;
   const held = positionBeside(placed, after);
-  const size = rational(held?.size ?? '0');
-  return order(buys, held?.long === false ? size : zero) > 0 || order(sells, held?.long === true ? size : zero) > 0;
+  const closes = rational(held !== undefined && held.long !== isBuy ? held.size : '0');
+  return order(rational((isBuy ? all?.buySize : all?.sellSize) ?? '0'), closes) > 0;
 }
 
 /** The portfolio with what is placed added to the orders of its instrument and side. */
