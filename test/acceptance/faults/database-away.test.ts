@@ -148,9 +148,7 @@ withServer('away during a request (with TEST_DATABASE_URL)', () => {
     expect(text).not.toMatch(/prisma|postgres|127\.0\.0\.1|ECONN/i);
     expect((await health('/livez'))[0]).toBe(200);
     // What is in memory is answered still.
-    expect(await admin.ask('{ venues { code } }')).toEqual({
-      venues: [{ code: 'ASCENDEX' }, { code: 'ASTER' }, { code: 'BITGET' }],
-    });
+    expect((await admin.ask<{ venues: object[] }>('{ venues { code } }')).venues).toHaveLength(9);
 
     await proxy.restore();
     await recovered();
