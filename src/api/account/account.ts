@@ -15,7 +15,7 @@ import {
 
 import { countAccounts, openAccount } from '../../ledger/accounts.js';
 import type { AccountRecord } from '../../ledger/records.js';
-import { worstStatus } from '../../margin/state/assess.js';
+import { worstStatus } from '../../margin/state/status.js';
 import type { MarginStatus as MarginStatusCode } from '../../margin/model.js';
 import { idsOfStatus, isConfinedQuery } from '../../risk/engine/risk-order.js';
 import { ANY_ROLE, Access, confinedTo, viewerOf } from '../types/access.js';

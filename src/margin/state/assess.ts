@@ -17,7 +17,7 @@ import { equityPnl, isPnlEquity, withPnl } from './equity.js';
 import { requiredByOrders, type OpenOrdersReport } from './open-orders.js';
 import { requirement, type Requirement } from './requirement.js';
 import { inUnit, settlementPriceOf } from './settlement.js';
-import { healthFactor, isWorse, marginRatio, statusOf, statusOfLowerBound } from './status.js';
+import { healthFactor, marginRatio, statusOf, statusOfLowerBound } from './status.js';
 
 /** The state of one account. Amounts in the venue's unit; exact unless a line says how it is rounded. */
 export interface MarginReport {
@@ -149,8 +149,7 @@ function assessBalances(
   policy: Policy,
 ): BalanceSums {
   let [walletValue, collateralValue, initialCollateralValue] = [ZERO, ZERO, ZERO];
-  let [initialMargin, maintenanceMargin] = [ZERO, ZERO];
-  let [unknown, lowerBound] = [false, false];
+  let [initialMargin, maintenanceMargin, unknown, lowerBound] = [ZERO, ZERO, false, false];
   const [unpriced, stale]: [string[], string[]] = [[], []];
   const collateral: CollateralContribution[] = [];
   for (const balance of withPnl(balances, pnl)) {
@@ -168,12 +167,22 @@ function assessBalances(
     walletValue = walletValue.plus(contribution.value);
     collateralValue = collateralValue.plus(contribution.collateralValue);
     initialCollateralValue = initialCollateralValue.plus(contribution.initialCollateralValue);
+    if (!contribution.equity.isNegative()) continue;
     initialMargin = initialMargin.plus(contribution.initialMargin);
     maintenanceMargin = maintenanceMargin.plus(contribution.maintenanceMargin);
   }
+  // Field by field, as in `assessPosition`.
   return {
-    ...{ collateral, walletValue, collateralValue, initialCollateralValue, initialMargin, maintenanceMargin },
-    ...{ unknown, lowerBound, unpriced, stale },
+    collateral,
+    walletValue,
+    collateralValue,
+    initialCollateralValue,
+    initialMargin,
+    maintenanceMargin,
+    unknown,
+    lowerBound,
+    unpriced,
+    stale,
   };
 }
 
@@ -234,13 +243,6 @@ export function staleSymbolsOf({
 }: PositionReport): string[] {
   const isIndexStale = marginMode === 'CROSS' && settlementPrice?.stale === true;
   return [...(isMarkStale ? [instrument] : []), ...(isIndexStale ? [settlementAsset] : [])];
-}
-
-/** The worst of the cross state and of every isolated position (rules: 5 and 6). */
-export function worstStatus(report: MarginReport): MarginStatus {
-  let worst = report.status;
-  for (const position of report.positions) if (isWorse(position.status, worst)) worst = position.status;
-  return worst;
 }
 
 /** What covers the initial margin of the cross account: initial collateral and PnL, in the unit, exact (rules: 5). */

@@ -64,3 +64,13 @@ export function marginRatio(marginBalance: Decimal, maintenanceMargin: Decimal):
 export function healthFactor(marginBalance: Decimal, maintenanceMargin: Decimal): Decimal | null {
   return maintenanceMargin.isZero() ? null : quotientDown(marginBalance, maintenanceMargin);
 }
+
+/** The worst of the cross state and of every isolated position (rules: 5 and 6). */
+export function worstStatus(report: {
+  readonly status: MarginStatus;
+  readonly positions: readonly { readonly status: MarginStatus }[];
+}): MarginStatus {
+  let worst = report.status;
+  for (const position of report.positions) if (isWorse(position.status, worst)) worst = position.status;
+  return worst;
+}

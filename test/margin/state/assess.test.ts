@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { assessMargin, worstStatus, type MarginReport } from '../../../src/margin/state/assess.js';
+import { assessMargin, type MarginReport } from '../../../src/margin/state/assess.js';
+import { worstStatus } from '../../../src/margin/state/status.js';
 import { checkTrade } from '../../../src/margin/change/acceptance.js';
 import { decimal, toPlain, type Decimal } from '../../../src/margin/decimal.js';
 import type { AccountState, CollateralTable, Market } from '../../../src/margin/model.js';

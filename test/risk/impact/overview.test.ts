@@ -14,7 +14,8 @@ import {
   type OpenOrders,
   type PriceState,
 } from '../../../src/margin/model.js';
-import { assessMargin, worstStatus } from '../../../src/margin/state/assess.js';
+import { assessMargin } from '../../../src/margin/state/assess.js';
+import { worstStatus } from '../../../src/margin/state/status.js';
 import type { PriceSnapshot } from '../../../src/market/price-snapshot.js';
 import { createLogger } from '../../../src/platform/log.js';
 import { Slice } from '../../../src/platform/yielding.js';
