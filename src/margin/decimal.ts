@@ -30,8 +30,10 @@ export class Decimal {
     readonly places: number,
   ) {}
 
-  /** Exact. */
+  /** Exact. Sums begin at ZERO, and most of what is added to one is it: neither makes another decimal. */
   plus(other: Operand): Decimal {
+    if (other === ZERO) return this;
+    if (this === ZERO && typeof other === 'object') return other;
     const { units, places } = read(other);
     const gap = this.places - places;
     if (gap === 0) return new Decimal(this.units + units, places);

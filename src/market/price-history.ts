@@ -3,9 +3,9 @@
  * newest row up to that batch. Its key finds the row, however many batches there are.
  */
 import { decimal } from '../margin/decimal.js';
-import { COMMON_UNIT } from '../margin/model.js';
 import type { Database } from '../platform/database/database.js';
 import { Prisma } from '../platform/prisma/client.js';
+import { INDEX_SYMBOL } from './price-store.js';
 import { snapshotOf, type PriceSnapshot } from './price-snapshot.js';
 import { indexKey, type BatchPrice, type PricedSymbols } from './quote.js';
 
@@ -56,7 +56,7 @@ async function readPriceBatch(
     FROM kept LEFT JOIN LATERAL (
       SELECT known.symbol, price::text AS price, priced_at AS "pricedAt", stale
       FROM (
-        SELECT 'index/' || asset_symbol || CASE unit WHEN ${COMMON_UNIT} THEN '' ELSE '/' || unit END AS symbol
+        SELECT ${INDEX_SYMBOL} AS symbol
         FROM index_prices
         UNION ALL SELECT 'mark/' || venue_code || '/' || instrument FROM mark_prices
       ) AS known CROSS JOIN LATERAL (

@@ -9,6 +9,9 @@ import { indexKey, type IndexQuote, type MarkPrice, type NewerPrices } from './q
 /** Key of the advisory lock. A transaction that stores a price batch holds the lock to its end. */
 const PRICE_BATCHES_LOCK = 0x70_72_69_63_65_73n;
 
+/** As `indexKey` has it, of a row with `asset_symbol` and `unit`. */
+export const INDEX_SYMBOL = Prisma.sql`'index/' || asset_symbol || CASE unit WHEN ${COMMON_UNIT} THEN '' ELSE '/' || unit END`;
+
 /** No other process stores a batch until the transaction ends. Reads after the lock therefore see the newest prices. */
 export async function lockPriceBatches(tx: Transaction): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${PRICE_BATCHES_LOCK})`;
@@ -118,7 +121,7 @@ export async function readNewer(db: Database | Transaction, after: bigint): Prom
     SELECT 'INDEX', '', asset_symbol, unit, '', row.price::text, row.at, change.at, false, stale, row.round
     FROM index_prices AS row
     JOIN price_changes AS change ON change.round = row.round
-      AND symbol = 'index/' || asset_symbol || CASE unit WHEN ${COMMON_UNIT} THEN '' ELSE '/' || unit END
+      AND symbol = ${INDEX_SYMBOL}
     WHERE row.round > ${after}
     UNION ALL
     SELECT 'MARK', venue_code, instrument, '', source, row.price::text, row.at, change.at, dated_ahead, stale, row.round
@@ -171,7 +174,7 @@ export async function recordFirstPriceBatch(db: Database, at: number): Promise<v
     indexes AS (UPDATE index_prices SET round = round.seq FROM round),
     marks AS (UPDATE mark_prices SET round = round.seq FROM round)
     INSERT INTO price_changes (symbol, round, at, price, priced_at, stale)
-    SELECT 'index/' || asset_symbol, round.seq, round.at, price, row.at, true FROM round, index_prices AS row
+    SELECT ${INDEX_SYMBOL}, round.seq, round.at, price, row.at, true FROM round, index_prices AS row
     UNION ALL
     SELECT 'mark/' || venue_code || '/' || instrument, round.seq, round.at, price, row.at, false
     FROM round, mark_prices AS row`;

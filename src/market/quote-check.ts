@@ -3,7 +3,7 @@ import { ZERO, decimal, type Decimal } from '../margin/decimal.js';
 import { COMMON_UNIT } from '../margin/model.js';
 import { refuse } from '../margin/refusal.js';
 import { isAhead } from './staleness.js';
-import type { IndexQuote, MarkQuote, PricedSymbols } from './quote.js';
+import { unitsOf, type IndexQuote, type MarkQuote, type PricedSymbols } from './quote.js';
 import type { Refusal } from './refusal.js';
 
 /** Either `asset`, or `venue` with `instrument`. */
@@ -70,7 +70,8 @@ function problemOfSource(source: string): Refusal | null {
 }
 
 function problemOfUnit(unit: string, { venues }: PricedSymbols): Refusal | null {
-  const units = new Set([COMMON_UNIT, ...[...venues.values()].map((venue) => venue.unit)]);
+  if (unit === COMMON_UNIT) return null;
+  const units = unitsOf(venues);
   if (units.has(unit)) return null;
   const known = [...units].sort().join(', ');
   return refuse('INVALID_INPUT', `Expected the unit of a venue (${known}), got ${JSON.stringify(unit)}.`, ['unit']);

@@ -99,6 +99,11 @@ export function indexKey(asset: string, unit: string): string {
   return unit === COMMON_UNIT ? asset : `${asset}/${unit}`;
 }
 
+/** The units that prices may be in: the common one, and those of the venues. */
+export function unitsOf(venues: PricedSymbols['venues']): ReadonlySet<string> {
+  return new Set([COMMON_UNIT, ...[...venues.values()].map(({ unit }) => unit)]);
+}
+
 /** Codes hold no NUL: no two pairs share a key. */
 export function markKey(venue: string, instrument: string): string {
   return `${venue}\0${instrument}`;

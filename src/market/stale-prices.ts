@@ -1,7 +1,6 @@
 /** The prices that are stale now, of all that there are. */
-import { COMMON_UNIT } from '../margin/model.js';
 import type { PriceBoard } from './price-board.js';
-import { indexKey, type PricedSymbols } from './quote.js';
+import { indexKey, unitsOf, type PricedSymbols } from './quote.js';
 import type { StaleReason } from './staleness.js';
 
 export interface StalePrice {
@@ -16,9 +15,8 @@ export function stalePrices(
   { assets, venues, instruments }: PricedSymbols,
   now: number,
 ): StalePrice[] {
-  const units = new Set([COMMON_UNIT, ...[...venues.values()].map(({ unit }) => unit)]);
   const priced = [...assets].filter(([, { pricedAs }]) => pricedAs === null).map(([asset]) => asset);
-  const indexes = [...units].flatMap((unit) =>
+  const indexes = [...unitsOf(venues)].flatMap((unit) =>
     priced.map((asset) => [`index/${indexKey(asset, unit)}`, board.indexDetail(asset, now, unit)] as const),
   );
   const marks = [...instruments].flatMap(([venue, own]) =>

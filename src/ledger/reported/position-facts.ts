@@ -1,5 +1,5 @@
 /** The recorded facts of an account's positions in one instrument, in the order of recording (rules: 25). */
-import type { PositionFact, PositionHistory } from '../../margin/change/replay.js';
+import type { PositionFact, PositionHistory } from '../../margin/change/reverse-fill.js';
 import { ZERO, decimal, type Decimal } from '../../margin/decimal.js';
 import type { MarginMode, PositionSide, PositionState, TradeSide } from '../../margin/model.js';
 import type { Transaction } from '../../platform/database/database.js';

@@ -1,5 +1,5 @@
 /** Reversals: a fill, or both sides of a trade, taken back once (rules: 25). */
-import { reverseFill, type ReversalEffect } from '../../margin/change/replay.js';
+import { reverseFill, type ReversalEffect } from '../../margin/change/reverse-fill.js';
 import { ZERO } from '../../margin/decimal.js';
 import type { PositionState } from '../../margin/model.js';
 import { refuse, within } from '../../margin/refusal.js';

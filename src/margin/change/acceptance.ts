@@ -83,11 +83,10 @@ export function checkOrders(before: AccountState, after: AccountState, market: M
 function openedByOrders(before: AccountState, after: AccountState): string[] {
   const placed = after.openOrders.filter((orders) => !before.openOrders.includes(orders));
   const opens = (orders: OpenOrders): boolean => {
-    const position = after.positions.find((held) => areBeside(orders, held));
-    const side = position?.side ?? orders.side ?? 'LONG';
-    const { adds, reduces } = orderSizes(orders, side);
+    const position = after.positions.find((held) => areBeside(orders, held)) ?? null;
+    const { adds, reduces } = orderSizes(orders, position);
     const rested = before.openOrders.find((each) => each.instrument === orders.instrument && each.side === orders.side);
-    const former = rested === undefined ? { adds: ZERO, reduces: ZERO } : orderSizes(rested, side);
+    const former = rested === undefined ? { adds: ZERO, reduces: ZERO } : orderSizes(rested, position);
     return adds.gt(former.adds) || reduces.gt(max(former.reduces, position?.size ?? ZERO));
   };
   return placed.filter(opens).map(({ instrument }) => instrument);

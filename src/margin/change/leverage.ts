@@ -30,9 +30,9 @@ export function maxLeverage(rules: InstrumentRules, account: AccountState, marke
   for (const position of positions) notional = max(notional, notionalOf(position));
   for (const orders of weighsOrders(policy) ? account.openOrders : []) {
     if (orders.instrument !== rules.symbol) continue;
-    const position = positions.find((held) => areBeside(orders, held));
-    const sides = orderSides(orders, position?.side ?? orders.side ?? 'LONG');
-    notional = max(notional, worstNotional(position === undefined ? ZERO : notionalOf(position), sides));
+    const position = positions.find((held) => areBeside(orders, held)) ?? null;
+    const sides = orderSides(orders, position);
+    notional = max(notional, worstNotional(position === null ? ZERO : notionalOf(position), sides));
   }
   return min(rules.maxLeverage, pieceAt(rules.tiers, notional).maxLeverage);
 }

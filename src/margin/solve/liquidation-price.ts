@@ -146,14 +146,14 @@ function addRequirement(
   policy: Policy,
   rate: Decimal,
 ): void {
-  const { instrument, side, notional } = position;
+  const { instrument, notional } = position;
   const tiers = policy.instruments.get(instrument)?.tiers;
   if (notional === null || tiers === undefined) return;
   const [curve, weight] = [maintenanceCurve(tiers, policy), policy.liquidationRatio.denominator.times(rate).negated()];
   const count = policy.openOrders.maintenance === 'WORST_SIDE';
   const orders = count ? openOrders.find((each) => areBeside(each, position)) : undefined;
   if (orders === undefined) line.addCurve(curve, notional, weight);
-  else line.addWorstSide(curve, notional, orderSides(orders, side), weight);
+  else line.addWorstSide(curve, notional, orderSides(orders, position), weight);
 }
 
 /**

@@ -2,21 +2,13 @@
  * The margin state of an account (rules: 3 to 6). Queries, simulations, alerts, previews and margin-at all call
  * `assessMargin`, so that there is one number and never two.
  */
-import { assessBalance, countsUnpricedAbove, type CollateralContribution } from './collateral.js';
+import { assessBalance, countsUnpricedAbove, indexPrice, type CollateralContribution } from './collateral.js';
 import { ZERO, max, quotientDown, type Decimal } from '../decimal.js';
-import {
-  UNIT_PRICE,
-  type AccountState,
-  type Market,
-  type MarginStatus,
-  type Policy,
-  type PositionState,
-  type PriceState,
-} from '../model.js';
+import type { AccountState, Market, MarginStatus, Policy, PositionState, PriceState } from '../model.js';
 import { equityPnl, isPnlEquity, withPnl } from './equity.js';
 import { requiredByOrders, type OpenOrdersReport } from './open-orders.js';
 import { requirement, type Requirement } from './requirement.js';
-import { inUnit, settlementPriceOf } from './settlement.js';
+import { inUnit } from './settlement.js';
 import { healthFactor, marginRatio, statusOf, statusOfLowerBound } from './status.js';
 
 /** The state of one account. Amounts in the venue's unit; exact unless a line says how it is rounded. */
@@ -100,6 +92,11 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
   const status = unknown ? 'UNPRICED' : held.lowerBound ? statusOfLowerBound(priced) : priced;
   const known = status !== 'UNPRICED';
   const ratio = known ? marginRatio(marginBalance, maintenanceMargin) : null;
+  for (const position of crossed.positions) {
+    if (position.marginMode === 'ISOLATED') continue;
+    position.status = status;
+    position.marginRatio = ratio;
+  }
   return {
     status,
     walletValue: held.walletValue,
@@ -116,9 +113,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     marginRatio: ratio,
     healthFactor: known ? healthFactor(marginBalance, maintenanceMargin) : null,
     collateral: held.collateral,
-    positions: crossed.positions.map((position) =>
-      position.marginMode === 'CROSS' ? { ...position, status, marginRatio: ratio } : position,
-    ),
+    positions: crossed.positions,
     openOrders: orders.openOrders,
     unpriced: inOrder(held.unpriced, crossed.unpriced, orders.unpriced),
     stale: inOrder(held.stale, crossed.stale, orders.stale),
@@ -167,7 +162,6 @@ function assessBalances(
     walletValue = walletValue.plus(contribution.value);
     collateralValue = collateralValue.plus(contribution.collateralValue);
     initialCollateralValue = initialCollateralValue.plus(contribution.initialCollateralValue);
-    if (!contribution.equity.isNegative()) continue;
     initialMargin = initialMargin.plus(contribution.initialMargin);
     maintenanceMargin = maintenanceMargin.plus(contribution.maintenanceMargin);
   }
@@ -186,9 +180,14 @@ function assessBalances(
   };
 }
 
+/** Status and ratio of a cross position are the account's, and set once these are known. */
+type OpenReport = Omit<PositionReport, 'status' | 'marginRatio'> & {
+  -readonly [K in 'status' | 'marginRatio']: PositionReport[K];
+};
+
 /** What positions add up to; isolated ones are only listed. */
 interface PositionSums {
-  readonly positions: readonly PositionReport[];
+  readonly positions: readonly OpenReport[];
   readonly unrealizedPnl: Decimal;
   readonly initialMargin: Decimal;
   readonly maintenanceMargin: Decimal;
@@ -202,7 +201,7 @@ function assessPositions(account: AccountState, market: Market, policy: Policy):
   let [unrealizedPnl, initialMargin, maintenanceMargin] = [ZERO, ZERO, ZERO];
   let unknown = false;
   const [unpriced, stale]: [string[], string[]] = [[], []];
-  const positions: PositionReport[] = [];
+  const positions: OpenReport[] = [];
   for (const position of account.positions) {
     const report = assessPosition(position, market, policy);
     positions.push(report);
@@ -224,8 +223,8 @@ function assessPositions(account: AccountState, market: Market, policy: Policy):
 }
 
 /** Distinct, by code point. */
-function inOrder(...lists: readonly (readonly string[])[]): readonly string[] {
-  const all = lists.flat();
+function inOrder(first: readonly string[], ...others: readonly (readonly string[])[]): readonly string[] {
+  const all = first.concat(...others);
   return all.length < 2 ? all : [...new Set(all)].sort();
 }
 
@@ -255,12 +254,13 @@ export function isolatedMarginBalance(position: Pick<PositionReport, 'isolatedMa
   return position.isolatedMargin.plus(position.unrealizedPnl ?? ZERO);
 }
 
-/** One position by itself; status and ratio are an isolated position's own (rules: 6), and set by the account for cross. */
-function assessPosition(position: PositionState, market: Market, policy: Policy): PositionReport {
+/** One position by itself; status and ratio are an isolated position's own (rules: 6). */
+function assessPosition(position: PositionState, market: Market, policy: Policy): OpenReport {
   const { instrument, side, size, cost, leverage, marginMode, isolatedMargin } = position;
   const mark = market.mark(instrument);
   const rules = policy.instruments.get(instrument);
-  const settlementPrice = rules === undefined ? UNIT_PRICE : settlementPriceOf(instrument, market, policy);
+  const settlementAsset = rules === undefined ? policy.unit : rules.settlementAsset;
+  const settlementPrice = indexPrice(settlementAsset, market, policy);
   let notional: Decimal | null = null;
   let unrealizedPnl: Decimal | null = null;
   let needed: Requirement | null = null;
@@ -285,7 +285,7 @@ function assessPosition(position: PositionState, market: Market, policy: Policy)
     leverage,
     marginMode,
     isolatedMargin,
-    settlementAsset: rules === undefined ? policy.unit : rules.settlementAsset,
+    settlementAsset,
     settlementPrice,
     entryPrice: quotientDown(cost, size),
     markPrice: mark === null ? null : mark.price,

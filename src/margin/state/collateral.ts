@@ -103,7 +103,7 @@ export function assessBalance(
   pnl: Decimal = ZERO,
 ): CollateralContribution {
   const { asset, quantity } = balance;
-  const equity = pnl === ZERO ? quantity : quantity.plus(pnl);
+  const equity = quantity.plus(pnl);
   const price = indexPrice(asset, market, policy);
   const isOwed = equity.lt(ZERO);
   const table = price === null || isOwed ? null : collateralTableOf(asset, mode, policy);

@@ -1,10 +1,8 @@
 /** What debts must be backed with (rules: 18; source: 003, and the rates of borrowing that venues publish). */
 import { liabilityCurve, pieceAt, unitValue, valueAt } from '../curve.js';
-import { ZERO, type Decimal } from '../decimal.js';
+import type { Decimal } from '../decimal.js';
 import type { Policy } from '../model.js';
-import type { Requirement } from './requirement.js';
-
-const NOTHING: Requirement = { initialMargin: ZERO, maintenanceMargin: ZERO };
+import { NOTHING_REQUIRED, type Requirement } from './requirement.js';
 
 /**
  * What a debt requires: the amount owed through the tiers of its asset, progressively, in the venue's unit, exact
@@ -14,8 +12,8 @@ const NOTHING: Requirement = { initialMargin: ZERO, maintenanceMargin: ZERO };
  * @param price the index of the asset, in the venue's unit
  */
 export function requirementOfDebt(asset: string, owed: Decimal, price: Decimal, policy: Policy): Requirement {
-  const curve = liabilityCurve(asset, policy);
-  if (curve === null || owed.isZero()) return NOTHING;
+  const curve = owed.isZero() ? null : liabilityCurve(asset, policy);
+  if (curve === null) return NOTHING_REQUIRED;
   const amount = curve.tierUnit === 'QUANTITY' ? owed : owed.times(price);
   const unit = unitValue(price, curve);
   return {

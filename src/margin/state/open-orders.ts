@@ -5,8 +5,9 @@
 import { maintenanceCurve, pieceAt, valueAt } from '../curve.js';
 import { ZERO, max, min, quotientUp, type Decimal } from '../decimal.js';
 import type { InstrumentRules, MarginMode, Market, OpenOrders, Policy, PositionSide, PriceState } from '../model.js';
-import { inUnit, settlementAssetOf, settlementPriceOf } from './settlement.js';
-import { leastBalance, requirement, type Requirement } from './requirement.js';
+import { indexPrice } from './collateral.js';
+import { inUnit, settlementAssetOf } from './settlement.js';
+import { NOTHING_REQUIRED, leastBalance, requirement, type Requirement } from './requirement.js';
 
 /** What the orders of an instrument require beyond its position, and the orders themselves. Amounts in its quote asset. */
 export interface OpenOrdersReport extends OpenOrders {
@@ -39,6 +40,10 @@ export interface OrderSides {
   readonly reduces: Decimal;
 }
 
+interface HasSide {
+  readonly side: PositionSide;
+}
+
 /** The orders of an account in one instrument, in hedge mode on one side. */
 type OrdersOf = Pick<OpenOrders, 'instrument' | 'side'>;
 
@@ -48,29 +53,35 @@ export function weighsOrders({ openOrders }: Pick<Policy, 'openOrders'>): boolea
 }
 
 /** Whether these are the orders beside this position: of its instrument, and in hedge mode of its side. */
-export function areBeside(
-  orders: OrdersOf,
-  position: { readonly instrument: string; readonly side: PositionSide },
-): boolean {
+export function areBeside(orders: OrdersOf, position: HasSide & { readonly instrument: string }): boolean {
   return orders.instrument === position.instrument && (orders.side === null || orders.side === position.side);
 }
 
-/**
- * The notionals of orders as a position of this side sees them. In hedge mode an order against its side closes it and
- * opens nothing, so that it counts 0.
- */
-export function orderSides({ side: of, buyNotional, sellNotional }: OpenOrders, side: PositionSide): OrderSides {
-  return sidesOf(buyNotional, sellNotional, of, side);
+/** The notionals of orders as the position beside them sees them; null: there is none. */
+export function orderSides(orders: OpenOrders, position: HasSide | null): OrderSides {
+  return sidesOf(orders.side, position, orders.buyNotional, orders.sellNotional, ZERO);
 }
 
 /** The same of their sizes, in the base asset. */
-export function orderSizes({ side: of, buySize, sellSize }: OpenOrders, side: PositionSide): OrderSides {
-  return sidesOf(buySize, sellSize, of, side);
+export function orderSizes(orders: OpenOrders, position: HasSide | null): OrderSides {
+  return sidesOf(orders.side, position, orders.buySize, orders.sellSize, ZERO);
 }
 
-function sidesOf(buys: Decimal, sells: Decimal, of: PositionSide | null, side: PositionSide): OrderSides {
-  const [adds, against] = side === 'LONG' ? [buys, sells] : [sells, buys];
-  return { adds, reduces: of === null ? against : ZERO };
+/**
+ * In hedge mode an order against its side closes it and opens nothing, so that it counts nothing. Without a position
+ * either side may be taken for the one that they add to: of both the worse one counts.
+ *
+ * @param of the side of the orders in hedge mode; null: one-way mode
+ */
+export function sidesOf<T>(
+  of: PositionSide | null,
+  position: HasSide | null,
+  buys: T,
+  sells: T,
+  nothing: T,
+): { readonly adds: T; readonly reduces: T } {
+  const [adds, against] = (position?.side ?? of ?? 'LONG') === 'LONG' ? [buys, sells] : [sells, buys];
+  return { adds, reduces: of === null ? against : nothing };
 }
 
 /**
@@ -99,59 +110,69 @@ export function assessOpenOrders(
   market: Market,
   policy: Policy,
 ): OpenOrdersReport {
-  const isOpening = opens(orders);
-  const weighs = isOpening && weighsOrders(policy);
-  const losing = isOpening && policy.openOrders.openLoss === 'INITIAL';
-  const settlementPrice = settlementPriceOf(orders.instrument, market, policy);
-  const report = (
-    initialMargin: Decimal | null,
-    maintenanceMargin: Decimal | null,
-    takesMark = false,
-  ): OpenOrdersReport => ({
-    ...orders,
-    ...{ initialMargin, maintenanceMargin, settlementPrice },
-    settlementAsset: settlementAssetOf(orders.instrument, policy),
-    staleSymbols: [
-      ...(takesMark && mark?.stale === true ? [orders.instrument] : []),
-      ...((weighs || losing) && settlementPrice?.stale === true ? [settlementAssetOf(orders.instrument, policy)] : []),
-    ],
-  });
+  const losing = policy.openOrders.openLoss === 'INITIAL';
+  const isAsked = opens(orders) && (losing || weighsOrders(policy));
+  const settlementAsset = settlementAssetOf(orders.instrument, policy);
+  const settlementPrice = indexPrice(settlementAsset, market, policy);
   const mark = market.mark(orders.instrument);
-  if (!weighs && !losing) return report(ZERO, ZERO);
-  const notional = position === null ? ZERO : notionalOf(position);
-  const rules = policy.instruments.get(orders.instrument);
-  if (rules === undefined || settlementPrice === null || notional === null || (losing && mark === null)) {
-    return report(null, null);
+  let needed: Requirement | null = NOTHING_REQUIRED;
+  const staleSymbols: string[] = [];
+  if (isAsked) {
+    needed = settlementPrice === null ? null : excessOf(orders, position, mark, policy);
+    const takesMark = needed !== null && (losing || position !== null);
+    if (takesMark && mark?.stale === true) staleSymbols.push(orders.instrument);
+    if (settlementPrice?.stale === true) staleSymbols.push(settlementAsset);
   }
-  const loss = losing && mark !== null ? openLoss(orders, mark.price) : ZERO;
-  const takesMark = losing || position !== null;
-  if (!weighs) return report(loss, ZERO, takesMark);
-
-  const leverage = position?.leverage ?? orders.leverage;
-  const alone = position === null ? NOTHING : requirementAlone(position, notional, rules, policy);
-  const worst = worstNotional(notional, orderSides(orders, position?.side ?? orders.side ?? 'LONG'));
-  const piece = pieceAt(maintenanceCurve(rules.tiers, policy), worst);
-  let { initialMargin, maintenanceMargin } = alone;
-  if (policy.openOrders.initial === 'WORST_SIDE') {
-    initialMargin = max(initialMargin, quotientUp(worst, min(leverage, piece.maxLeverage)));
-  }
-  if (policy.openOrders.maintenance === 'WORST_SIDE') {
-    maintenanceMargin = valueAt(piece, worst);
-  }
-  const maintenanceExcess = maintenanceMargin.minus(alone.maintenanceMargin);
-  let initialExcess = initialMargin.minus(alone.initialMargin);
-  if (policy.openOrders.maintenance === 'WORST_SIDE') {
-    // Beside an isolated position, whose margin is its own, the cross account bears the excess alone.
-    const isApart = position?.marginMode === 'ISOLATED';
-    const least = isApart
-      ? leastBalance(maintenanceExcess, policy)
-      : leastBalance(maintenanceMargin, policy).minus(alone.initialMargin);
-    initialExcess = max(initialExcess, least);
-  }
-  return report(initialExcess.plus(loss), maintenanceExcess, takesMark);
+  // Field by field, as in `assessMargin`: a spread takes several times as long as all the rest.
+  return {
+    instrument: orders.instrument,
+    side: orders.side,
+    buySize: orders.buySize,
+    sellSize: orders.sellSize,
+    buyNotional: orders.buyNotional,
+    sellNotional: orders.sellNotional,
+    leverage: orders.leverage,
+    initialMargin: needed === null ? null : needed.initialMargin,
+    maintenanceMargin: needed === null ? null : needed.maintenanceMargin,
+    settlementAsset,
+    settlementPrice,
+    staleSymbols,
+  };
 }
 
-const NOTHING: Requirement = { initialMargin: ZERO, maintenanceMargin: ZERO };
+/** What orders that open something require beyond the position; null: it takes what is not known. */
+function excessOf(
+  orders: OpenOrders,
+  position: AssessedPosition | null,
+  mark: PriceState | null,
+  policy: Policy,
+): Requirement | null {
+  const losing = policy.openOrders.openLoss === 'INITIAL';
+  const rules = policy.instruments.get(orders.instrument);
+  const notional = position === null ? ZERO : notionalOf(position);
+  if (rules === undefined || notional === null || (losing && mark === null)) return null;
+  const loss = losing && mark !== null ? lossAtOnce(orders, mark.price) : ZERO;
+  if (!weighsOrders(policy)) return { initialMargin: loss, maintenanceMargin: ZERO };
+
+  const leverage = position?.leverage ?? orders.leverage;
+  const alone = position === null ? NOTHING_REQUIRED : requirementAlone(position, notional, rules, policy);
+  const worst = worstNotional(notional, orderSides(orders, position));
+  const piece = pieceAt(maintenanceCurve(rules.tiers, policy), worst);
+  let [initialMargin, maintenanceMargin] = [ZERO, ZERO];
+  if (policy.openOrders.initial === 'WORST_SIDE') {
+    const least = quotientUp(worst, min(leverage, piece.maxLeverage));
+    initialMargin = max(initialMargin, least.minus(alone.initialMargin));
+  }
+  if (policy.openOrders.maintenance === 'WORST_SIDE') {
+    const whole = valueAt(piece, worst);
+    maintenanceMargin = whole.minus(alone.maintenanceMargin);
+    // Beside an isolated position, whose margin is its own, the cross account bears the excess alone.
+    const isApart = position?.marginMode === 'ISOLATED';
+    const least = leastBalance(isApart ? maintenanceMargin : whole, policy);
+    initialMargin = max(initialMargin, isApart ? least : least.minus(alone.initialMargin));
+  }
+  return { initialMargin: initialMargin.plus(loss), maintenanceMargin };
+}
 
 function requirementAlone(
   { leverage, initialMargin, maintenanceMargin }: AssessedPosition,
@@ -173,7 +194,7 @@ function opens({ side, buySize, sellSize }: OpenOrders): boolean {
 }
 
 /** What the orders would lose at once if they were filled at their limits: buys above the mark, sells below it. */
-function openLoss({ side, buySize, sellSize, buyNotional, sellNotional }: OpenOrders, mark: Decimal): Decimal {
+function lossAtOnce({ side, buySize, sellSize, buyNotional, sellNotional }: OpenOrders, mark: Decimal): Decimal {
   const ofBuys = side === 'SHORT' ? ZERO : max(ZERO, buyNotional.minus(buySize.times(mark)));
   const ofSells = side === 'LONG' ? ZERO : max(ZERO, sellSize.times(mark).minus(sellNotional));
   return ofBuys.plus(ofSells);
@@ -193,7 +214,7 @@ export interface OrderRequirement {
   readonly stale: readonly string[];
 }
 
-const NO_ORDERS: OrderRequirement = { openOrders: [], ...NOTHING, unpriced: [], stale: [] };
+const NO_ORDERS: OrderRequirement = { openOrders: [], ...NOTHING_REQUIRED, unpriced: [], stale: [] };
 
 export function requiredByOrders(
   orders: readonly OpenOrders[],
@@ -202,7 +223,7 @@ export function requiredByOrders(
   policy: Policy,
 ): OrderRequirement {
   if (orders.length === 0) return NO_ORDERS;
-  let { initialMargin, maintenanceMargin } = NOTHING;
+  let { initialMargin, maintenanceMargin } = NOTHING_REQUIRED;
   const unpriced: string[] = [];
   const stale: string[] = [];
   const openOrders = orders.map((each) => {

@@ -2,7 +2,7 @@
  * What a position must be backed with (rules: 4; sources: 002 and 004).
  */
 import { maintenanceCurve, pieceAt, valueAt } from '../curve.js';
-import { max, min, quotientUp, type Decimal } from '../decimal.js';
+import { ZERO, max, min, quotientUp, type Decimal } from '../decimal.js';
 import type { InstrumentRules, Policy } from '../model.js';
 
 export interface Requirement {
@@ -11,6 +11,8 @@ export interface Requirement {
   /** In the quote asset, exact; with the policy's liquidation fee. */
   readonly maintenanceMargin: Decimal;
 }
+
+export const NOTHING_REQUIRED: Requirement = { initialMargin: ZERO, maintenanceMargin: ZERO };
 
 /**
  * Initial margin = notional / min(leverage, the tier's maximum), rounded up at 18 digits, and never below maintenance

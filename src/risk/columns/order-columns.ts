@@ -1,5 +1,6 @@
 /** Resting orders of cross units, in columns: what the prefilter needs where a policy weighs them (rules: 20). */
 import type { OrdersText, PositionText } from '../../ledger/account-text.js';
+import { areBeside, sidesOf } from '../../margin/state/open-orders.js';
 import { ItemColumns } from './columns.js';
 import { grown } from './growth.js';
 
@@ -64,19 +65,16 @@ export class OrderColumns extends ItemColumns {
   }
 }
 
-/** In hedge mode an order against its side opens nothing. */
+/** As `opens` of margin/state/open-orders.ts, on what is still text. */
 function opens([, side, buySize, sellSize]: OrdersText): boolean {
   return (side !== 'SHORT' && buySize !== '0') || (side !== 'LONG' && sellSize !== '0');
 }
 
 function amountsOf(orders: OrdersText, positions: readonly PositionText[]): number[] {
   const [instrument, side, , , buyNotional, sellNotional] = orders;
-  const beside = positions.find(
-    ([symbol, positionSide]) => symbol === instrument && (side === null || side === positionSide),
-  );
-  const [buys, sells] = [Number(buyNotional), Number(sellNotional)];
-  const [adds, against] = (beside?.[1] ?? side ?? 'LONG') === 'LONG' ? [buys, sells] : [sells, buys];
-  const reduces = side === null ? against : 0;
+  const beside = positions.find(([symbol, of]) => areBeside({ instrument, side }, { instrument: symbol, side: of }));
+  const position = beside === undefined ? null : { side: beside[1] };
+  const { adds, reduces } = sidesOf(side, position, Number(buyNotional), Number(sellNotional), 0);
   if (beside === undefined) return [0, adds, reduces, NaN];
   const [, , size, cost, , marginMode] = beside;
   return [Number(size), adds, reduces, marginMode === 'ISOLATED' ? Number(cost) : NaN];

@@ -29,8 +29,10 @@ export interface AccountImpact {
 /**
  * The change *touches* a margin unit (the cross account, or one isolated position) where a rule that it changes is
  * applied: a positive balance of an asset whose ratio changes, in multi-asset mode; a position under changed tiers, fee
- * or method; a debt under a changed `debtMarginRate`; under changed thresholds or equality, a position, or a debt for
- * which margin is required. No other unit changes its status or its ratio.
+ * or method; a debt under changed tables of liabilities or a changed `debtMarginRate`; orders that require something under
+ * changed order rules, tiers, fee or method; under changed thresholds or equality, a position, orders that require
+ * something, or a debt for which margin is required. Where PnL counts as equity, a cross position is part of what its
+ * settlement asset counts or owes; where it begins or ceases to, each is. No other unit changes its status or its ratio.
  */
 export interface Impact {
   readonly asOf: Date;
@@ -42,8 +44,8 @@ export interface Impact {
   readonly collateralValueBefore: Decimal;
   readonly collateralValueAfter: Decimal;
   /**
-   * Maintenance margin of positions under changed tiers, fee or method, and of debts under a changed rate, in the venue's unit. 0
-   * if none of these changes. Items without a price are left out.
+   * Maintenance margin of positions under changed tiers, fee or method, of debts under changed rates, and of orders under
+   * changed tiers or order rules, in the venue's unit; of debts by balances alone. 0 if none of these changes. Items without a price are left out.
    */
   readonly maintenanceMarginBefore: Decimal;
   readonly maintenanceMarginAfter: Decimal;

@@ -5,7 +5,7 @@
  */
 import { ZERO, quotientDown, type Decimal } from '../../margin/decimal.js';
 import { WHOLE, type Fraction } from '../../margin/fraction.js';
-import type { Policy, PositionState } from '../../margin/model.js';
+import type { Market, Policy, PositionState } from '../../margin/model.js';
 import { assessMargin } from '../../margin/state/assess.js';
 import { settlementPriceOf } from '../../margin/state/settlement.js';
 import type { PriceSnapshot } from '../../market/price-snapshot.js';
@@ -59,6 +59,7 @@ export class ShortfallTotal {
   /** Of the venue. */
   private liquidationRatio: Fraction = WHOLE;
   private readonly columns: Columns;
+  private market: Market | null = null;
   /** The item that is being added. */
   private cross = 0;
   private place = 0;
@@ -93,7 +94,7 @@ export class ShortfallTotal {
       this.addHoldings(cross);
       this.addPositions(cross);
     } else if (status === null || status === 'LIQUIDATION') {
-      const report = assessMargin(this.known.stateAt(cross), this.snapshot.marketOf(venue), policy);
+      const report = assessMargin(this.known.stateAt(cross), this.marketOf(venue), policy);
       if (report.status !== 'LIQUIDATION') return;
       this.required = this.required.plus(report.maintenanceMargin);
       this.balance = this.balance.plus(report.marginBalance);
@@ -172,10 +173,15 @@ export class ShortfallTotal {
     return thresholds;
   }
 
+  /** One for all accounts: it looks each price up once. */
+  private marketOf(venue: string): Market {
+    return (this.market ??= this.snapshot.marketOf(venue));
+  }
+
   private beginHolding(cross: number, row: number): HoldingSums {
     const { venue, policy } = this.known.ruleSetAt(cross);
     const { asset, mode } = this.known.columns.rules.assetAt(this.known.columns.ruleSetOf(cross), row);
-    const market = this.snapshot.marketOf(venue);
+    const market = this.marketOf(venue);
     const counted = new CollateralTotal(asset, mode, market, policy);
     const sums = { counted, owed: new DebtTotal(asset, market, policy) };
     this.holdings[row] = sums;
@@ -185,7 +191,7 @@ export class ShortfallTotal {
   private beginPosition(cross: number, row: number): PositionSums {
     const { venue, policy } = this.known.ruleSetAt(cross);
     const instrument = this.known.columns.rules.instrumentAt(this.known.columns.ruleSetOf(cross), row);
-    const market = this.snapshot.marketOf(venue);
+    const market = this.marketOf(venue);
     const maintenance = new MaintenanceTotal(instrument, market, policy);
     const mark = market.mark(instrument)?.price ?? ZERO;
     const rate = settlementPriceOf(instrument, market, policy)?.price ?? ZERO;

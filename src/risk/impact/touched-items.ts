@@ -39,12 +39,14 @@ export class TouchedItems {
     private readonly market: Market,
     private readonly policies: Pair<Policy>,
   ) {
-    this.difference = differenceOf(...policies);
-    const { assets, instruments, statuses, debtMargin, debtsRequire } = this.difference;
+    const difference = differenceOf(...policies);
+    this.difference = difference;
+    const { assets, instruments, statuses, debtMargin, debtsRequire } = difference;
     this.areDebts = debtMargin || (statuses && debtsRequire);
     this.areHoldings = assets.size > 0 || this.areDebts;
     this.arePositions = instruments.size > 0 || statuses;
-    this.orders = new OrderTotal(market, policies, (instrument) => this.areOrdersTouched(instrument));
+    const areTouched = (instrument: string): boolean => difference.orders || difference.instruments.has(instrument);
+    this.orders = new OrderTotal(market, policies, areTouched);
   }
 
   /** Whether a margin unit is touched; with `adds`, its touched items are added to the totals. */
@@ -129,15 +131,14 @@ export class TouchedItems {
 
   /** Where PnL counts as equity, a cross position is part of what its settlement asset counts, or owes. */
   private isEquityTouched(unit: number): boolean {
-    const { equities, pnlCounts, assets } = this.difference;
+    const { equities, pnlCounts } = this.difference;
     const { units, positions, rules } = this.accounts.columns;
     const open = units.halves[unit * UNIT_HALVES + POSITIONS] as number;
     if (!equities || units.isMultiAsset[unit] !== 1 || open === 0) return false;
     if (pnlCounts || this.areDebts) return true;
     const first = units.words[unit * UNIT_WORDS + FIRST_POSITION] as number;
-    return Array.from({ length: open }, (_, index) => rules.settlementRow[positions.row[first + index] as number]).some(
-      (row) => assets.has(rules.assetAt(this.ruleSet, row as number).asset),
-    );
+    const rows = Array.from({ length: open }, (_, index) => positions.row[first + index] as number);
+    return rows.some((row) => this.collateralAt(rules.settlementRow[row] as number) !== null);
   }
 
   private takeOrders(unit: number, adds: boolean): boolean {
@@ -148,15 +149,11 @@ export class TouchedItems {
     let isTouched = orders || statuses;
     let hasAmounts = false;
     items.forEachRow(first - 1, (row) => {
-      hasAmounts ||= this.areOrdersTouched(this.instrumentOf(row));
+      hasAmounts ||= orders || this.maintenanceAt(row) !== null;
     });
     isTouched ||= hasAmounts;
     if (adds && hasAmounts) this.orders.add(this.accounts.stateAt(unit));
     return isTouched;
-  }
-
-  private areOrdersTouched(instrument: string): boolean {
-    return this.difference.orders || this.difference.instruments.has(instrument);
   }
 
   private collateralAt(row: number): Pair<CollateralTotal> | null {

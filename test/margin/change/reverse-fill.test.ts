@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { withBalanceChanges, withPositions } from '../../../src/margin/state/account.js';
 import { decimal, toPlain } from '../../../src/margin/decimal.js';
 import { applyFill, type Fill } from '../../../src/margin/change/fill.js';
-import { reverseFill, type PositionFact, type ReversalEffect } from '../../../src/margin/change/replay.js';
+import { reverseFill, type PositionFact, type ReversalEffect } from '../../../src/margin/change/reverse-fill.js';
 import type { AccountState, MarginMode, PositionMode, PositionSide, TradeSide } from '../../../src/margin/model.js';
 import { account, position } from '../../support/oracle/margin-builders.js';
 
