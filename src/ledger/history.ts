@@ -1,7 +1,7 @@
 /** Fills and ledger entries of accounts, newest first, read for many accounts at a time. */
 import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide, TradeSide } from '../margin/model.js';
-import type { Database } from '../platform/database/database.js';
+import type { Database, Transaction } from '../platform/database/database.js';
 import {
   FillKind,
   LedgerKind,
@@ -41,9 +41,19 @@ export interface FillRecord {
   readonly feeAsset: string;
   readonly kind: FillKind;
   readonly realizedPnl: Decimal;
+  /** The version of the account that it made; null: recorded before fills named it. */
+  readonly version: number | null;
   readonly at: Date;
   readonly recordedAt: Date;
 }
+
+/** A fill by itself, or both sides of a trade. */
+export type FillOrTrade = 'fill' | 'trade';
+
+export const PARTS_OF: Readonly<Record<FillOrTrade, readonly TradePart[]>> = {
+  fill: ['NONE'],
+  trade: ['BUYER', 'SELLER'],
+};
 
 /** One page of an account's history. */
 export interface HistoryPage {
@@ -141,6 +151,17 @@ export async function readLedgerEntries(db: Database, seqs: readonly bigint[]): 
 
 export async function readFills(db: Database, seqs: readonly bigint[]): Promise<FillRecord[]> {
   return (await db.fill.findMany({ where: { seq: { in: [...seqs] }, ...KNOWN_FILLS } })).map(fillRecord);
+}
+
+/** The fill, or both of the trade, the buyer's first; empty: the venue has recorded none under the id. */
+export async function findFills(
+  db: Database | Transaction,
+  venue: string,
+  what: FillOrTrade,
+  fillId: string,
+): Promise<FillRecord[]> {
+  const where = { ...KNOWN_FILLS, venueCode: venue, fillId, tradePart: { in: [...PARTS_OF[what]] } };
+  return (await db.fill.findMany({ where, orderBy: { tradePart: 'asc' } })).map(fillRecord);
 }
 
 /** What takes a fill back, and what it takes back itself, by number; null: nothing. */

@@ -70,7 +70,11 @@ export function haveOrders(locked: LockedAccount, place: OrdersPlace): boolean {
   return known !== undefined && isResting(known);
 }
 
-function sideOf({ positionSide }: OrdersPlace, { account }: LockedAccount): PositionSide | null {
+/** The position side counts only in hedge mode. */
+export function sideOf(
+  { positionSide }: Pick<OrdersPlace, 'positionSide'>,
+  { account }: LockedAccount,
+): PositionSide | null {
   return account.positionMode === 'HEDGE' ? positionSide : null;
 }
 

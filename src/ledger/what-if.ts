@@ -111,29 +111,30 @@ function problemOf(changes: SimulatedChanges): Refusal | null {
       ({ instrument, quantity }) =>
         problemOfSymbol(instrument, ['instrument']) ?? problemOfChange(quantity, ['quantity']),
     ) ??
-    firstProblem(
-      'orders',
-      orders,
-      ({ instrument, size, price }) =>
-        problemOfSymbol(instrument, ['instrument']) ??
-        problemOfSize(size, 'size', ['size']) ??
-        (price === null ? null : problemOfPrice(price, ['price'])),
-    ) ??
+    firstProblem('orders', orders, problemOfOrder) ??
     firstProblem(
       'trades',
       trades,
-      ({ instrument, size, price, fee, feeAsset }) =>
-        problemOfSymbol(instrument, ['instrument']) ??
-        problemOfSize(size, 'size', ['size']) ??
-        (price === null ? null : problemOfPrice(price, ['price'])) ??
-        problemOfFee(fee, ['fee']) ??
-        problemOfSymbol(feeAsset ?? '', ['feeAsset']),
+      ({ fee, feeAsset, ...order }) =>
+        problemOfOrder(order) ?? problemOfFee(fee, ['fee']) ?? problemOfSymbol(feeAsset ?? '', ['feeAsset']),
     ) ??
     firstProblem(
       'prices',
       prices,
       ({ symbol, price }) => problemOfSymbol(symbol, ['symbol']) ?? problemOfPrice(price, ['price']),
     )
+  );
+}
+
+function problemOfOrder({
+  instrument,
+  size,
+  price,
+}: Pick<SimulatedChanges['orders'][number], 'instrument' | 'size' | 'price'>): Refusal | null {
+  return (
+    problemOfSymbol(instrument, ['instrument']) ??
+    problemOfSize(size, 'size', ['size']) ??
+    (price === null ? null : problemOfPrice(price, ['price']))
   );
 }
 

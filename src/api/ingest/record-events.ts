@@ -1,23 +1,24 @@
 /** Mutations by which the venue's own systems report prices, fills and transfers. */
 import { Arg, Ctx, Field, FieldResolver, ID, InputType, Int, Mutation, ObjectType, Resolver, Root } from 'type-graphql';
 
-import { recordFills, type FillsResult } from '../../ledger/reported/fills.js';
+import type { ReportedEventsResult } from '../../ledger/reported/events.js';
+import { recordFills, type NewFill } from '../../ledger/reported/fills.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import { recordTransfers } from '../../ledger/reported/transfers.js';
-import { ZERO, type Decimal } from '../../margin/decimal.js';
+import type { Decimal } from '../../margin/decimal.js';
 import { Access } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import { changedAccounts } from '../account/changed-accounts.js';
 import type { Context } from '../execution/context.js';
-import { FillKind, PositionSide, TradeSide } from '../types/enums.js';
+import { TradeSide } from '../types/enums.js';
 import { localId } from '../types/global-id.js';
 import { MAX_BATCH, boundedList } from '../types/lists.js';
 import { Position, positionsOf, type AccountPosition } from '../account/position.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
-import { OrderAmountsInput } from './order-amounts.js';
-import { RecordedBatch, countsOf } from './recorded-batch.js';
+import { FillTermsInput, termsOf } from './fill-terms.js';
+import { RecordedBatch, WarnedBatch, countsOf } from './recorded-batch.js';
 
 @InputType({
   description: 'What one source says of one price: either of an `asset`, or of an `instrument` of a `venue`.',
@@ -79,17 +80,10 @@ export class PublishPricesPayload {
   errors!: readonly UserError[];
 }
 
-export const FEE_ASSET =
-  'Symbol of the asset that the fee is in. In another one than the settlement asset its balance pays the fee, also where an isolated ' +
-  'position is closed; a rebate in it is refused while it would count and never had a price. Null: the settlement asset.';
-
 @InputType({ description: 'A trade of the matching engine.' })
-export class FillInput {
+export class FillInput extends FillTermsInput {
   @Field(() => ID, { description: "The venue's id of the fill; unique at the venue for ever." })
   fillId!: string;
-
-  @Field(() => ID, { description: 'The account that traded.' })
-  accountId!: string;
 
   @Field(() => String, { description: "Symbol of an instrument of the account's venue." })
   instrument!: string;
@@ -97,43 +91,11 @@ export class FillInput {
   @Field(() => TradeSide, { description: 'The direction.' })
   side!: 'BUY' | 'SELL';
 
-  @Field(() => PositionSide, {
-    nullable: true,
-    description: 'Which side of a hedged account, required there; ignored in one-way mode.',
-  })
-  positionSide?: 'LONG' | 'SHORT' | null;
-
   @Field(() => DecimalScalar, { description: 'In the base asset; above 0, at most 1e15.' })
   size!: Decimal;
 
   @Field(() => DecimalScalar, { description: 'In the quote asset; above 0, at most 1e12.' })
   price!: Decimal;
-
-  @Field(() => DecimalScalar, {
-    nullable: true,
-    defaultValue: ZERO,
-    description: 'In units of `feeAsset`, at most 1e15 either way; positive: paid, negative: a rebate. Null: 0.',
-  })
-  fee!: Decimal | null;
-
-  @Field(() => String, { nullable: true, description: FEE_ASSET })
-  feeAsset?: string | null;
-
-  @Field(() => FillKind, {
-    nullable: true,
-    defaultValue: 'TRADE',
-    description: 'What it was at the venue; each kind is booked alike. Null: TRADE.',
-  })
-  kind!: keyof typeof FillKind | null;
-
-  @Field(() => OrderAmountsInput, {
-    nullable: true,
-    description:
-      'What rests in the instrument after the fill, in hedge mode on its side; taken with the fill, as by ' +
-      '`reportOpenOrders`. Required where the policy counts open orders for maintenance margin and some are known there: ' +
-      'the filled order would count twice. It is no part of the content under the `fillId`. Null: not said.',
-  })
-  openOrders?: OrderAmountsInput | null;
 
   @Field(() => DateTimeScalar, { description: 'When it happened at the venue; at most a minute ahead of this server.' })
   at!: Date;
@@ -146,25 +108,18 @@ export class RecordFillsInput {
 }
 
 @ObjectType({ description: 'What became of a batch of fills.', simpleResolvers: true })
-export class RecordFillsPayload extends RecordedBatch {
+export class RecordFillsPayload extends WarnedBatch {
   @Field(() => [Position], {
     description: 'The open positions in the instruments of the fills that were taken or known.',
   })
   positions!: readonly AccountPosition[];
-
-  @Field(() => [UserError], {
-    description:
-      'What is to be said of fills that are recorded now, each with its path: ORDERS_OUTDATED, its `openOrders` are not taken, since ' +
-      'a later report is known; SETTLEMENT_NOT_ACCEPTED, what it opens is settled in an asset that does not count in the account.',
-  })
-  warnings!: readonly UserError[];
 
   @Field(() => [UserError], { description: 'One for each fill that was refused, with its path.' })
   errors!: readonly UserError[];
 }
 
 /** Positions are computed only for those who ask for them. */
-type RecordedFills = Omit<RecordFillsPayload, 'positions'> & { readonly recordedFills: FillsResult };
+type RecordedFills = Omit<RecordFillsPayload, 'positions'> & { readonly recordedFills: ReportedEventsResult<NewFill> };
 
 @Resolver(() => RecordFillsPayload)
 export class RecordFillsPayloadResolver {
@@ -257,12 +212,7 @@ export class RecordEventsResolver {
   ): Promise<RecordedFills> {
     const fills = boundedList('fills', input.fills, MAX_BATCH).map((fill) => ({
       ...fill,
-      accountId: localId('Account', fill.accountId),
-      positionSide: fill.positionSide ?? null,
-      fee: fill.fee ?? ZERO,
-      feeAsset: fill.feeAsset ?? null,
-      kind: fill.kind ?? 'TRADE',
-      openOrders: fill.openOrders ?? null,
+      ...termsOf(fill),
     }));
     const recorded = await recordFills(context, fills, context.now);
     return { ...countsOf(recorded), warnings: userErrors(recorded.warnings), recordedFills: recorded };

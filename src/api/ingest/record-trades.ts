@@ -3,57 +3,20 @@ import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from '
 
 import type { AccountRecord } from '../../ledger/records.js';
 import { recordTrades } from '../../ledger/reported/trades.js';
-import type { FillTerms } from '../../ledger/reported/fill-booking.js';
-import { ZERO, type Decimal } from '../../margin/decimal.js';
+import type { Decimal } from '../../margin/decimal.js';
 import { Access } from '../types/access.js';
 import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import { changedAccounts } from '../account/changed-accounts.js';
 import type { Context } from '../execution/context.js';
-import { FillKind, PositionSide } from '../types/enums.js';
-import { localId } from '../types/global-id.js';
 import { MAX_BATCH, boundedList } from '../types/lists.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
-import { OrderAmountsInput } from './order-amounts.js';
-import { FEE_ASSET } from './record-events.js';
-import { RecordedBatch, countsOf } from './recorded-batch.js';
+import { FillTermsInput, termsOf } from './fill-terms.js';
+import { WarnedBatch, countsOf } from './recorded-batch.js';
 
 @InputType({ description: 'One side of a trade.' })
-export class TradePartyInput {
-  @Field(() => ID, { description: 'The account that traded.' })
-  accountId!: string;
-
-  @Field(() => PositionSide, {
-    nullable: true,
-    description: 'Which side of a hedged account, required there; ignored in one-way mode.',
-  })
-  positionSide?: 'LONG' | 'SHORT' | null;
-
-  @Field(() => DecimalScalar, {
-    nullable: true,
-    defaultValue: ZERO,
-    description: 'In units of `feeAsset`, at most 1e15 either way; positive: paid, negative: a rebate. Null: 0.',
-  })
-  fee!: Decimal | null;
-
-  @Field(() => String, { nullable: true, description: FEE_ASSET })
-  feeAsset?: string | null;
-
-  @Field(() => OrderAmountsInput, {
-    nullable: true,
-    description:
-      'What rests in the instrument of this side after the trade, as `openOrders` of a fill. Null: not reported.',
-  })
-  openOrders?: OrderAmountsInput | null;
-
-  @Field(() => FillKind, {
-    nullable: true,
-    defaultValue: 'TRADE',
-    description: 'What it was for this side at the venue; each kind is booked alike. Null: TRADE.',
-  })
-  kind!: keyof typeof FillKind | null;
-}
+export class TradePartyInput extends FillTermsInput {}
 
 @InputType({ description: 'A trade of two accounts of a venue, in one of its instruments.' })
 export class TradeInput {
@@ -90,16 +53,9 @@ export class RecordTradesInput {
 }
 
 @ObjectType({ description: 'What became of a batch of trades.', simpleResolvers: true })
-export class RecordTradesPayload extends RecordedBatch {
+export class RecordTradesPayload extends WarnedBatch {
   @Field(() => [Account], { description: 'The accounts that changed now.' })
   accounts!: readonly AccountRecord[];
-
-  @Field(() => [UserError], {
-    description:
-      'What is to be said of sides of trades that are recorded now, each with the path of the side: ORDERS_OUTDATED, its `openOrders` are not taken, since ' +
-      'a later report is known; SETTLEMENT_NOT_ACCEPTED, what it opens is settled in an asset that does not count in the account.',
-  })
-  warnings!: readonly UserError[];
 
   @Field(() => [UserError], {
     description:
@@ -132,15 +88,4 @@ export class RecordTradesResolver {
     const accounts = await changedAccounts(result.changed, context, result.holdings);
     return { ...countsOf(result), accounts, warnings: userErrors(result.warnings) };
   }
-}
-
-function termsOf(party: TradePartyInput): FillTerms {
-  return {
-    accountId: localId('Account', party.accountId),
-    positionSide: party.positionSide ?? null,
-    fee: party.fee ?? ZERO,
-    feeAsset: party.feeAsset ?? null,
-    openOrders: party.openOrders ?? null,
-    kind: party.kind ?? 'TRADE',
-  };
 }

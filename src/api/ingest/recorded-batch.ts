@@ -2,7 +2,7 @@
 import { Field, Int, ObjectType } from 'type-graphql';
 
 import type { BatchResult } from '../../ledger/ledger-checks.js';
-import { userErrors, type UserError } from '../types/refusals.js';
+import { UserError, userErrors } from '../types/refusals.js';
 
 @ObjectType()
 export abstract class RecordedBatch {
@@ -11,6 +11,18 @@ export abstract class RecordedBatch {
 
   @Field(() => Int, { description: 'How many were recorded before, with the same content.' })
   alreadyKnown!: number;
+}
+
+/** Of facts that are taken, and may be at odds with the rules. */
+@ObjectType()
+export abstract class WarnedBatch extends RecordedBatch {
+  @Field(() => [UserError], {
+    description:
+      'What is to be said of what is recorded now, each with its path; of what was recorded before there is none. ' +
+      'ORDERS_OUTDATED: its `openOrders` were not taken, since a later report is known; nothing is to be done. ' +
+      'SETTLEMENT_NOT_ACCEPTED: it leaves a position open that is settled in an asset which does not count in the account.',
+  })
+  warnings!: readonly UserError[];
 }
 
 export function countsOf({ recorded, alreadyKnown, refusals }: BatchResult): RecordedBatch & { errors: UserError[] } {

@@ -1,9 +1,8 @@
 /** The mutation by which the venue takes a fill or a trade back. */
 import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from 'type-graphql';
 
-import type { FillRecord } from '../../ledger/history.js';
+import { findFills, type FillRecord } from '../../ledger/history.js';
 import { recordReversal } from '../../ledger/reported/reversals.js';
-import { findFills } from '../../ledger/reported/stored-fills.js';
 import { refuse } from '../../margin/refusal.js';
 import { Access } from '../types/access.js';
 import { Cost, TRANSACTION } from '../types/cost.js';
@@ -84,10 +83,8 @@ export class ReverseFillResolver {
       return { reversals: [], alreadyKnown: false, errors: userErrors(result.refusals) };
     }
     await changedAccounts(result.changed, context, result.holdings);
-    const stored = await findFills(context.db, venue, what, reversalId);
-    const reversals = await Promise.all(stored.map(({ seq }) => context.loaders.fill.load(seq)));
     return {
-      reversals: reversals.flatMap((fill) => fill ?? []),
+      reversals: await findFills(context.db, venue, what, reversalId),
       alreadyKnown: result.alreadyKnown > 0,
       errors: [],
     };

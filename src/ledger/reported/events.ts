@@ -6,7 +6,7 @@ import { refuse, within } from '../../margin/refusal.js';
 import { problemOfInstant } from '../../market/quote-check.js';
 import { isUnavailable, NotRecordedError } from '../../platform/database/database-errors.js';
 import { transact, type Transaction } from '../../platform/database/database.js';
-import { Group } from '../../platform/database/groups.js';
+import { Group, WHOLE_GROUP } from '../../platform/database/groups.js';
 import type { Wait } from '../../platform/database/wait.js';
 import { isUuid } from '../../platform/ids.js';
 import type { Lanes } from '../../platform/lanes.js';
@@ -55,6 +55,7 @@ export class ReportedEvents<F extends ReportedEvent, L = LockedAccount> {
 
   /**
    * @param kindOf called once a try, when the accounts are locked; it may take the locks that come after them
+   * @param isAlone each batch has a transaction of its own
    */
   constructor(
     private readonly accounts: EventAccounts<F, L>,
@@ -67,13 +68,17 @@ export class ReportedEvents<F extends ReportedEvent, L = LockedAccount> {
         readonly lockedAccounts: ReadonlyMap<string, LockedAccount>;
       },
     ) => ReportedEventKind<F, L> | Promise<ReportedEventKind<F, L>>,
+    private readonly options: { readonly isAlone: boolean } = { isAlone: false },
   ) {}
 
   /** Records each event once, in the order of the list. A refused event is not stored: its id may come again. */
   async record(parts: ReportingParts, events: readonly F[], now: Date): Promise<ReportedEventsResult<F>> {
     const ids = [...new Set(events.flatMap((event) => this.accounts.idsOf(event)).filter(isUuid))];
     return inLanes(parts, ids, null, (wait) =>
-      this.groupOf(parts.lanes).add({ parts, events, ids, now, wait }, events.length),
+      this.groupOf(parts.lanes).add(
+        { parts, events, ids, now, wait },
+        this.options.isAlone ? WHOLE_GROUP : events.length,
+      ),
     );
   }
 

@@ -3,14 +3,22 @@ import { notAccepted } from '../../margin/change/acceptance.js';
 import { checkFee } from '../../margin/change/fee.js';
 import { applyFill, feeAssetOf, type FillEffect } from '../../margin/change/fill.js';
 import type { Decimal } from '../../margin/decimal.js';
-import { COMMON_UNIT, type Policy, type PositionSide, type TradeSide } from '../../margin/model.js';
+import type { Policy, PositionSide, TradeSide } from '../../margin/model.js';
 import { refuse, within } from '../../margin/refusal.js';
 import type { FillKind } from '../../platform/prisma/enums.js';
+import type { InstrumentRecord } from '../../policy/rulebook/rulebook.js';
 import { bookAutoExchange } from '../auto-exchange.js';
-import { instrumentNotFound, problemOfAsset, problemOfFee, type LedgerParts, type Refusal } from '../ledger-checks.js';
+import { problemOfAsset, problemOfFee, type LedgerParts, type Refusal } from '../ledger-checks.js';
 import type { LockedAccount, NumberedFill } from '../locked-accounts.js';
 import { rulesOf } from '../margin-state.js';
-import { haveOrders, ordersOutdated, problemOfOrders, takeOrders, type ReportedOrders } from '../open-orders.js';
+import {
+  haveOrders,
+  ordersOutdated,
+  problemOfOrders,
+  sideOf,
+  takeOrders,
+  type ReportedOrders,
+} from '../open-orders.js';
 import { settingOf } from '../records.js';
 import type { NewFillRow } from './fill-rows.js';
 
@@ -58,20 +66,20 @@ export function contentOfTerms(
   parts: Pick<LedgerParts, 'rulebook'>,
 ): string[] {
   const { accountId, fee, kind } = terms;
-  const feeAsset = feeAssetOf({ ...terms, settlementAsset: settlementOf(instrument, locked, parts) });
-  return [accountId, positionSideOf(terms, locked) ?? '', fee.toFixed(), feeAsset, kind];
+  const { settlementAsset } = instrumentOf(instrument, locked, parts);
+  const feeAsset = feeAssetOf({ ...terms, settlementAsset });
+  return [accountId, sideOf(terms, locked) ?? '', fee.toFixed(), feeAsset, kind];
 }
 
-function settlementOf(symbol: string, { account }: LockedAccount, { rulebook }: Pick<LedgerParts, 'rulebook'>): string {
-  return rulebook.instrument(account.venue, symbol)?.settlementAsset ?? COMMON_UNIT;
-}
-
-/** The position side counts only in hedge mode. */
-export function positionSideOf(
-  { positionSide }: Pick<FillTerms, 'positionSide'>,
+/** `problemOf` of a kind has found it. */
+function instrumentOf(
+  symbol: string,
   { account }: LockedAccount,
-): PositionSide | null {
-  return account.positionMode === 'HEDGE' ? positionSide : null;
+  { rulebook }: Pick<LedgerParts, 'rulebook'>,
+): InstrumentRecord {
+  const instrument = rulebook.instrument(account.venue, symbol);
+  if (instrument === null) throw new Error(`${account.venue} has no instrument ${symbol}.`);
+  return instrument;
 }
 
 /** What the fill does to the account, before anything is posted, or why it is refused. */
@@ -81,8 +89,7 @@ export function effectOf(
   parts: LedgerParts,
   now: Date,
 ): FillEffect | { readonly refusal: Refusal } {
-  const instrument = parts.rulebook.instrument(locked.account.venue, fill.instrument);
-  if (instrument === null) return { refusal: instrumentNotFound(['instrument']) };
+  const instrument = instrumentOf(fill.instrument, locked, parts);
   const state = locked.state(parts.rulebook);
   const { market, policy } = rulesOf(locked.account, parts, now);
   const settled = { ...fill, settlementAsset: instrument.settlementAsset };
@@ -136,8 +143,8 @@ export function postFill(
   }
   const row = {
     ...{ numbered, fillId, part, locked, instrument, side, size, price, fee, kind, at },
-    positionSide: positionSideOf(fill, locked),
-    feeAsset: feeAssetOf({ ...fill, settlementAsset: settlementOf(instrument, locked, parts) }),
+    positionSide: sideOf(fill, locked),
+    feeAsset: feeAssetOf({ ...fill, settlementAsset: instrumentOf(instrument, locked, parts).settlementAsset }),
     realizedPnl: effect.realizedPnl,
   };
   return { row, warnings };
@@ -145,6 +152,7 @@ export function postFill(
 
 /** A fill is a fact, also where nothing may be opened (rules: 16). */
 function unaccepted({ instrument }: AccountFill, { account }: LockedAccount, parts: LedgerParts, now: Date): Refusal[] {
-  const refusal = notAccepted([instrument], account, rulesOf(account, parts, now).policy);
+  const policy = parts.rulebook.policy(account.venue, account.chain, now);
+  const refusal = notAccepted([instrument], account, policy);
   return refusal === null ? [] : [within(['instrument'], refusal)];
 }

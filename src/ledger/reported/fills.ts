@@ -6,14 +6,13 @@ import type { Transaction } from '../../platform/database/database.js';
 import {
   instrumentNotFound,
   problemOfSize,
-  type BatchResult,
   type LedgerParts,
   type Refusal,
   type ReportingParts,
 } from '../ledger-checks.js';
 import type { LockedAccount } from '../locked-accounts.js';
 import { ONE_ACCOUNT, type KnownEvent, type ReportedEventKind } from './event-kind.js';
-import { ReportedEvents } from './events.js';
+import { ReportedEvents, type ReportedEventsResult } from './events.js';
 import {
   contentOfTerms,
   effectOf,
@@ -28,18 +27,17 @@ export interface NewFill extends AccountFill {
   readonly fillId: string;
 }
 
-export interface FillsResult extends BatchResult {
-  /** Fills recorded now or before. */
-  readonly standing: readonly NewFill[];
-}
-
 const FILLS = new ReportedEvents<NewFill>(ONE_ACCOUNT, (parts, now) => fillKind(parts, now));
 
 /**
  * Records each fill once, in the order of the list. Margin is not checked: a fill has happened. A debt past its
  * threshold after a fill and its fee is exchanged before the next fill.
  */
-export async function recordFills(parts: ReportingParts, fills: readonly NewFill[], now: Date): Promise<FillsResult> {
+export async function recordFills(
+  parts: ReportingParts,
+  fills: readonly NewFill[],
+  now: Date,
+): Promise<ReportedEventsResult<NewFill>> {
   return FILLS.record(parts, fills, now);
 }
 

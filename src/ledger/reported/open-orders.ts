@@ -4,6 +4,7 @@
  */
 import type { PositionMode } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
+import { uuidv7 } from '../../platform/ids.js';
 import { instrumentNotFound, type BatchResult, type Refusal, type ReportingParts } from '../ledger-checks.js';
 import { ordersOutdated, problemOfOrders, takeOrders, type OrdersPlace, type ReportedOrders } from '../open-orders.js';
 import { ONE_ACCOUNT, type ReportedEventKind } from './event-kind.js';
@@ -19,8 +20,6 @@ interface Report extends NewOpenOrders {
   readonly at: Date;
 }
 
-let reports = 0;
-
 const REPORTS = new ReportedEvents<Report>(ONE_ACCOUNT, (parts) => reportKind(parts));
 
 /** Takes each report whose sequence is new, in the order of the list. Each of the others is a warning, and changes nothing. */
@@ -29,7 +28,7 @@ export async function reportOpenOrders(
   list: readonly NewOpenOrders[],
   now: Date,
 ): Promise<BatchResult> {
-  const events = list.map((each): Report => ({ ...each, id: `${++reports}`, at: now }));
+  const events = list.map((each): Report => ({ ...each, id: uuidv7(), at: now }));
   const result = await REPORTS.record(parts, events, now);
   return { ...result, recorded: result.recorded - result.warnings.length };
 }

@@ -55,7 +55,7 @@ interface SettingRow {
 }
 
 /**
- * The facts since the fill, with the positions in front of them; a text: why they cannot be told. What is not of a fill
+ * The facts since the fill, with the positions in front of them; a text: why nobody knows them. What is not of a fill
  * follows from the versions of the positions: only fills change a size, and what changes the margin beside them moved it.
  */
 export async function readHistory(

@@ -1,22 +1,26 @@
 /** Reversals: a fill, or both sides of a trade, taken back once (rules: 25). */
-import { reverseFill, type ReversalEffect } from '../../margin/change/reverse-fill.js';
-import { ZERO } from '../../margin/decimal.js';
-import type { PositionState } from '../../margin/model.js';
+import {
+  changedPositions,
+  impossible,
+  reverseFill,
+  type PositionAmounts,
+  type ReversalEffect,
+} from '../../margin/change/reverse-fill.js';
+import { ZERO, type Decimal } from '../../margin/decimal.js';
 import { refuse, within } from '../../margin/refusal.js';
 import { columnOf } from '../../platform/database/columns.js';
 import type { Transaction } from '../../platform/database/database.js';
 import type { LedgerKind } from '../../platform/prisma/enums.js';
 import type { Rulebook } from '../../policy/rulebook/rulebook.js';
 import { bookAutoExchange } from '../auto-exchange.js';
+import { PARTS_OF, findFills, type FillOrTrade, type FillRecord } from '../history.js';
 import { accountNotFound, problemOfId, type LedgerParts, type Refusal, type ReportingParts } from '../ledger-checks.js';
 import type { LockedAccount, NumberedFill } from '../locked-accounts.js';
 import { problemOfCredit } from '../margin-state.js';
-import type { PositionRecord } from '../records.js';
 import type { EventAccounts, KnownEvent, ReportedEventKind } from './event-kind.js';
 import { ReportedEvents, type ReportedEventsResult } from './events.js';
 import { insertFills, type NewFillRow } from './fill-rows.js';
 import { readHistory } from './position-facts.js';
-import { PARTS_OF, findFills, type FillOrTrade, type StoredFill } from './stored-fills.js';
 
 export interface ReversalRequest {
   /** An id of a fill of its own. */
@@ -30,10 +34,10 @@ export interface ReversalRequest {
 
 interface NewReversal extends ReversalRequest {
   /** The fill, or both sides of the trade. */
-  readonly fills: readonly StoredFill[];
+  readonly fills: readonly FillRecord[];
 }
 
-/** What a fill's account and its positions have been through, or why they cannot be told. */
+/** What a fill's account and its positions have been through, or why nobody knows. */
 type Known = Awaited<ReturnType<typeof readHistory>>;
 
 const FIELD_OF = { fill: ['fillId'], trade: ['tradeId'] } as const;
@@ -55,14 +59,19 @@ const REVERSALS: Readonly<Record<FillOrTrade, ReversalEvents>> = {
   trade: reversalsOf('trade'),
 };
 
+/** Each reads and takes again thousands of facts: no other account waits for it in the same transaction. */
 function reversalsOf(what: FillOrTrade): ReversalEvents {
-  return new ReportedEvents(ITS_ACCOUNTS, async (parts, now, { tx, events }) => {
-    const histories = new Map<bigint, Known>();
-    for (const fill of events.flatMap(({ fills }) => fills)) {
-      histories.set(fill.seq, await readKnown(tx, fill, parts.rulebook));
-    }
-    return reversalKind(parts, now, { what, histories });
-  });
+  return new ReportedEvents<NewReversal, readonly LockedAccount[]>(
+    ITS_ACCOUNTS,
+    async (parts, now, { tx, events }) => {
+      const histories = new Map<bigint, Known>();
+      for (const fill of events.flatMap(({ fills }) => fills)) {
+        histories.set(fill.seq, await readKnown(tx, fill, parts.rulebook));
+      }
+      return reversalKind(parts, now, { what, histories });
+    },
+    { isAlone: true },
+  );
 }
 
 /**
@@ -82,13 +91,13 @@ export async function recordReversal(
     : refuse('VENUE_NOT_FOUND', 'There is no such venue.', ['venue']);
   if (problem !== null) return { ...nothing, refusals: [problem] };
   const fills = await findFills(parts.db, venue, what, id);
-  if (fills.length > 0) return REVERSALS[what].record(parts, [{ ...request, fills }], now);
+  if (fills.length === PARTS_OF[what].length) return REVERSALS[what].record(parts, [{ ...request, fills }], now);
   const refusal = refuse('FILL_NOT_FOUND', `${venue} has recorded no such ${what}.`, FIELD_OF[what]);
   return { ...nothing, refusals: [refusal] };
 }
 
 /** Facts in the way that no replay shows come first: they are looked for in the ledger. */
-async function readKnown(tx: Transaction, fill: StoredFill, rulebook: Rulebook): Promise<Known> {
+async function readKnown(tx: Transaction, fill: FillRecord, rulebook: Rulebook): Promise<Known> {
   if (fill.kind === 'REVERSAL') return 'it is a reversal itself';
   const obstacle = await readObstacle(tx, fill);
   if (obstacle !== null) return obstacle;
@@ -97,7 +106,7 @@ async function readKnown(tx: Transaction, fill: StoredFill, rulebook: Rulebook):
 }
 
 /** A reversal of the fill, or what the insurance fund or an exchange has booked since; null: neither. */
-async function readObstacle(tx: Transaction, fill: StoredFill): Promise<string | null> {
+async function readObstacle(tx: Transaction, fill: FillRecord): Promise<string | null> {
   const [reversal] = await tx.$queryRaw<{ id: string }[]>`
     SELECT fill_id AS id FROM reversals JOIN fills ON seq = reversal_seq WHERE reversed_seq = ${fill.seq}`;
   if (reversal !== undefined) return `it was reversed by ${reversal.id}`;
@@ -107,7 +116,7 @@ async function readObstacle(tx: Transaction, fill: StoredFill): Promise<string |
     WHERE account_id = ${fill.accountId}::uuid AND at >= ${fill.recordedAt}::timestamptz
       AND (fill_seq IS NULL OR fill_seq >= ${fill.seq})
       AND (kind = 'AUTO_EXCHANGE' OR kind = 'INSURANCE' AND COALESCE(instrument, ${fill.instrument}) = ${fill.instrument})
-    ORDER BY seq LIMIT 1`;
+    ORDER BY at, seq LIMIT 1`;
   if (entry === undefined) return null;
   return entry.kind === 'INSURANCE'
     ? `the insurance fund paid for ${entry.reference}`
@@ -156,17 +165,13 @@ function reversalKind(
 }
 
 /** Of a trade the message names the side. */
-function ofFill({ what }: NewReversal, { part }: StoredFill, refusal: Refusal): Refusal {
-  const message = part === 'NONE' ? refusal.message : `Of the ${part.toLowerCase()}: ${refusal.message}`;
+function ofFill({ what }: NewReversal, { tradePart }: FillRecord, refusal: Refusal): Refusal {
+  const message = tradePart === 'NONE' ? refusal.message : `Of the ${tradePart.toLowerCase()}: ${refusal.message}`;
   return within(FIELD_OF[what], { ...refusal, message });
 }
 
-function impossible(obstacle: string): { readonly refusal: Refusal } {
-  return { refusal: refuse('REVERSAL_IMPOSSIBLE', `The fill cannot be reversed: ${obstacle}.`) };
-}
-
 function effectOf(
-  fill: StoredFill,
+  fill: FillRecord,
   locked: LockedAccount,
   known: Known,
   parts: LedgerParts,
@@ -175,40 +180,35 @@ function effectOf(
   if (typeof known === 'string') return impossible(known);
   const effect = reverseFill(known);
   if (effect.refusal !== null) return effect;
-  const positions = [...locked.positions.values()].filter(({ instrument }) => instrument === fill.instrument);
-  if (!areSame(effect.present, positions)) return impossible('its position is not what the recorded facts come to');
+  // Positions of size 0 are kept, and count for nothing.
+  const held = [...locked.positions.values()].filter(
+    ({ instrument, size }) => instrument === fill.instrument && !size.isZero(),
+  );
+  if (changedPositions<PositionAmounts>(held, effect.present).length > 0) {
+    return impossible('its position is not what the recorded facts come to');
+  }
+  const credits = new Map<string, Decimal>();
   for (const { asset, quantity } of effect.changes) {
-    const credit = quantity.isNegative() ? null : problemOfCredit(asset, quantity, locked, parts, now);
+    credits.set(asset, (credits.get(asset) ?? ZERO).plus(quantity));
+  }
+  for (const [asset, quantity] of credits) {
+    const credit = quantity.gt(ZERO) ? problemOfCredit(asset, quantity, locked, parts, now) : null;
     if (credit !== null) return { refusal: credit };
   }
   return effect;
 }
 
-/** Positions of size 0 are kept, and count for nothing. */
-function areSame(present: readonly PositionState[], held: readonly PositionRecord[]): boolean {
-  const open = held.filter(({ size }) => !size.isZero());
-  return (
-    open.length === present.length &&
-    open.every(({ side, size, cost, isolatedMargin }) =>
-      present.some(
-        (each) =>
-          each.side === side && each.size.eq(size) && each.cost.eq(cost) && each.isolatedMargin.eq(isolatedMargin),
-      ),
-    )
-  );
-}
-
 /** The reversal is a fill of the same size in the opposite direction, with what the positions come to without the other. */
 function postReversal(
   { reversalId, at }: NewReversal,
-  fill: StoredFill,
+  fill: FillRecord,
   effect: ReversalEffect,
   locked: LockedAccount,
   parts: LedgerParts,
   now: Date,
 ): NewFillRow {
   const numbered: NumberedFill = { seq: null };
-  const { part, instrument, positionSide, size, price, fee, feeAsset } = fill;
+  const { tradePart: part, instrument, positionSide, size, price, fee, feeAsset } = fill;
   const origin = { reference: reversalId, instrument, fill: numbered };
   for (const { side, size: left, cost, isolatedMargin } of effect.positions) {
     locked.setPosition({ instrument, side, size: left, cost, isolatedMargin });

@@ -22,7 +22,7 @@ import { staleLiabilities } from '../solve/transferable.js';
 export function checkInitialMargin(after: MarginReport): Refusal | null {
   if (after.status === 'UNPRICED') {
     const symbols = after.unpriced.join(', ');
-    return refuse('PRICE_UNAVAILABLE', `What the account is worth cannot be told without a price of ${symbols}.`);
+    return refuse('PRICE_UNAVAILABLE', `What the account is worth is not known without a price of ${symbols}.`);
   }
   const balance = initialMarginBalance(after);
   if (balance.gte(after.initialMargin)) return null;
@@ -117,7 +117,7 @@ function firstRefusal(isolated: readonly PositionReport[]): Refusal | null {
     const { instrument, initialMargin } = position;
     const covered = coverOfIsolated(position);
     if (covered === null || initialMargin === null) {
-      return refuse('PRICE_UNAVAILABLE', `${instrument} lacks a price, so its initial margin cannot be told.`);
+      return refuse('PRICE_UNAVAILABLE', `${instrument} lacks a price, so its initial margin is not known.`);
     }
     if (covered.lt(initialMargin)) return isolatedNotCovered(initialMargin, covered);
   }

@@ -69,13 +69,14 @@ export function reverseFill({
   return {
     refusal: null,
     present: recorded.positions,
-    positions: changed(recorded.positions, without.positions),
+    positions: changedPositions(recorded.positions, without.positions),
     changes,
     realizedPnl: sum(changes.filter(({ kind }) => kind === 'REALIZED_PNL').map(({ quantity }) => quantity)),
   };
 }
 
-function impossible(obstacle: string): { readonly refusal: Refusal } {
+/** Why a fill cannot be reversed, in a clause. */
+export function impossible(obstacle: string): { readonly refusal: Refusal } {
   return { refusal: refuse('REVERSAL_IMPOSSIBLE', `The fill cannot be reversed: ${obstacle}.`) };
 }
 
@@ -159,9 +160,15 @@ function difference(run: readonly BalanceChange[], other: readonly BalanceChange
   return [...totals.values()].filter(({ quantity }) => !quantity.isZero());
 }
 
-/** The positions of a run that are not those of another one; closed where the run has none. */
-function changed(present: readonly PositionState[], without: readonly PositionState[]): PositionState[] {
-  const sideIn = (positions: readonly PositionState[], side: PositionSide): PositionState | undefined =>
+/** A position, as far as facts change it. */
+export type PositionAmounts = Pick<PositionState, 'side' | 'size' | 'cost' | 'isolatedMargin'>;
+
+/** The positions of one instrument that are not those of another time; closed where that has none. */
+export function changedPositions<T extends PositionAmounts>(
+  present: readonly T[],
+  without: readonly T[],
+): T[] {
+  const sideIn = (positions: readonly T[], side: PositionSide): T | undefined =>
     positions.find((position) => position.side === side);
   const sides = new Set([...present, ...without].map(({ side }) => side));
   return [...sides].flatMap((side) => {

@@ -12,7 +12,10 @@ export interface GroupBounds {
   readonly groups: number;
 }
 
-const BOUNDS: GroupBounds = { items: 1_000, waitMs: 20, groups: 3 };
+/** Items of a write that shares its group with no other. */
+export const WHOLE_GROUP = 1_000;
+
+const BOUNDS: GroupBounds = { items: WHOLE_GROUP, waitMs: 20, groups: 3 };
 
 /**
  * Commits all, and answers each in its place: with a promise, where a write goes on alone when the group has ended. What

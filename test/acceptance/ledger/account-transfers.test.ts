@@ -18,12 +18,11 @@ import {
   type AccountTransferred,
 } from '../../support/calls/venue-system.js';
 import type { Api } from '../../support/services/api.js';
-import { startTestApp, type TestApp } from '../../support/services/app.js';
-import { SERVER_URL, createTestDatabase, type TestDatabase } from '../../support/services/database.js';
+import { startTestApps, type TestApp } from '../../support/services/app.js';
+import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
 
 let database: TestDatabase;
-/** Two servers on PostgreSQL; a PGlite folder has one. */
-let apps: TestApp[];
+let apps: [TestApp, ...TestApp[]];
 let services: Api[];
 let app: TestApp;
 let service: Api;
@@ -31,10 +30,9 @@ let alice: Api;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  apps = [];
-  for (let each = 0; each < (SERVER_URL === null ? 1 : 2); each++) apps.push(await startTestApp({ database }));
+  apps = await startTestApps({ database });
   services = await Promise.all(apps.map((each) => each.as('venue', 'SERVICE')));
-  [app, service] = [apps[0] as TestApp, services[0] as Api];
+  [app, service] = [apps[0], services[0] as Api];
   alice = await app.as('alice', 'TRADER');
   await publishPrices(service, { BTC: '60000', 'BITGET/BTCUSDT': '60000' });
 });

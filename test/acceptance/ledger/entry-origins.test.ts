@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { openIsolated } from '../../support/calls/isolated-account.js';
 import { readAccount } from '../../support/calls/account-reader.js';
 import { unchanged } from '../../support/calls/fingerprint.js';
 import { uuidOf } from '../../support/calls/global-ids.js';
@@ -57,10 +58,7 @@ async function originsOf(id: string, last: number): Promise<string[]> {
 
 /** At 10x in isolated margin. */
 async function isolated(): Promise<{ id: string; positionId: string; opened: string }> {
-  const id = await openHolding(service, { USDT: '5000' }, { venue: 'ASCENDEX' });
-  const setting = { accountId: id, instrument: 'BTC-PERP' };
-  await call(alice, 'setMarginMode', { ...setting, marginMode: 'ISOLATED' });
-  await call(alice, 'setLeverage', { ...setting, leverage: '10' });
+  const id = await openIsolated(service);
   const opened = randomUUID();
   await recordFills(service, fill(id, 'BTC-PERP', 'BUY', '1', '10000', { fillId: opened }));
   const { positions } = await readAccount<{ positions: { id: string }[] }>(alice, id, 'positions { id }');

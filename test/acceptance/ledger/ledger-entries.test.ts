@@ -1,6 +1,7 @@
 /** Other entries that the venue reports: each taken once, on the balance or on isolated margin. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { openIsolated } from '../../support/calls/isolated-account.js';
 import { readAccount } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
@@ -15,14 +16,7 @@ import {
   wrongBalances,
   type Outcome,
 } from '../../support/calls/trader-calls.js';
-import {
-  fill,
-  openAccount,
-  publishPrices,
-  recordFills,
-  recordTransfers,
-  transfer,
-} from '../../support/calls/venue-system.js';
+import { fill, openAccount, publishPrices, recordFills } from '../../support/calls/venue-system.js';
 
 let app: TestApp;
 let service: Api;
@@ -48,12 +42,8 @@ function entry(accountId: string, kind: string, quantity: string, more: object =
 const record = (...entries: object[]): Promise<Outcome> => call(service, 'recordLedgerEntries', { entries });
 
 async function isolated(): Promise<{ id: string; positionId: string }> {
-  const id = await openAccount(service, { venue: 'ASCENDEX' });
   await publishPrices(service, { 'ASCENDEX/BTC-PERP': '10000' });
-  await recordTransfers(service, transfer(id, 'USDT', '5000'));
-  const setting = { accountId: id, instrument: 'BTC-PERP' };
-  await call(alice, 'setMarginMode', { ...setting, marginMode: 'ISOLATED' });
-  await call(alice, 'setLeverage', { ...setting, leverage: '10' });
+  const id = await openIsolated(service);
   await recordFills(service, fill(id, 'BTC-PERP', 'BUY', '1', '10000'));
   const { positions } = await readAccount<{ positions: { id: string }[] }>(alice, id, 'positions { id }');
   return { id, positionId: positions[0]?.id ?? '' };

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { openIsolated } from '../../support/calls/isolated-account.js';
 import { readAccount } from '../../support/calls/account-reader.js';
 import { unchanged } from '../../support/calls/fingerprint.js';
 import { uuidOf } from '../../support/calls/global-ids.js';
@@ -21,12 +22,11 @@ import {
   type Reversed,
 } from '../../support/calls/venue-system.js';
 import type { Api } from '../../support/services/api.js';
-import { startTestApp, type TestApp } from '../../support/services/app.js';
-import { SERVER_URL, createTestDatabase, type TestDatabase } from '../../support/services/database.js';
+import { startTestApps, type TestApp } from '../../support/services/app.js';
+import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
 
 let database: TestDatabase;
-/** Two servers on PostgreSQL; a PGlite folder has one. */
-let apps: TestApp[];
+let apps: [TestApp, ...TestApp[]];
 let services: Api[];
 let app: TestApp;
 let service: Api;
@@ -36,10 +36,9 @@ let pruned = '';
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  apps = [];
-  for (let each = 0; each < (SERVER_URL === null ? 1 : 2); each++) apps.push(await startTestApp({ database }));
+  apps = await startTestApps({ database });
   services = await Promise.all(apps.map((each) => each.as('venue', 'SERVICE')));
-  [app, service] = [apps[0] as TestApp, services[0] as Api];
+  [app, service] = [apps[0], services[0] as Api];
   alice = await app.as('alice', 'TRADER');
   await publishPrices(service, { BTC: '10', 'BITGET/BTCUSDT': '10', 'ASTER/BTCUSDT': '10', 'ASCENDEX/BTC-PERP': '10' });
 });
@@ -64,14 +63,7 @@ async function venueOf(id: string): Promise<string> {
   return (await readAccount<{ venue: { code: string } }>(service, id, 'venue { code }')).venue.code;
 }
 
-/** A position of BTC-PERP would be isolated, at 10x. */
-async function isolated(balances: Record<string, string> = { USDT: '5000' }): Promise<string> {
-  const id = await openHolding(service, balances, { venue: 'ASCENDEX' });
-  const setting = { accountId: id, instrument: 'BTC-PERP' };
-  await call(alice, 'setMarginMode', { ...setting, marginMode: 'ISOLATED' });
-  await call(alice, 'setLeverage', { ...setting, leverage: '10' });
-  return id;
-}
+const isolated = (balances?: Record<string, string>): Promise<string> => openIsolated(service, balances);
 
 async function positionsOf(id: string): Promise<string[]> {
   const { positions } = await readAccount<{
@@ -219,6 +211,36 @@ describe('a reversal', () => {
     await reverseFill(service, { fillId: closed });
     await reverseFill(service, { fillId: third });
     expect(await stateOf(id)).toEqual(before);
+  });
+});
+
+describe('where the settlement asset never had a price, a reversal', () => {
+  const at = (): string => new Date().toISOString();
+  /** A fee of 10 or 20 USD1 on a buy at 100, closed at another price: both are owed, or made up for each other. */
+  async function closed(fee: string, price: string): Promise<{ id: string; opened: string }> {
+    const id = await openHolding(service, { USDT: '20000' }, { venue: 'ASTER', chain: 'ETHEREUM' });
+    const opened = randomUUID();
+    const open = fill(id, 'ETHUSD1', 'BUY', '1', '100', { fillId: opened, fee });
+    const { errors } = await recordFills(service, open, fill(id, 'ETHUSD1', 'SELL', '1', price));
+    expect(errors).toEqual([]);
+    return { id, opened };
+  }
+
+  it('may not leave some of it, though no entry alone would', async () => {
+    const { id, opened } = await closed('10', '95');
+    const entry = { entryId: randomUUID(), accountId: id, asset: 'USD1', quantity: '4', kind: 'ADJUSTMENT', at: at() };
+    expect((await call(service, 'recordLedgerEntries', { entries: [entry] })).errors).toEqual([]);
+    expect(await balancesOf(service, id)).toMatchObject({ USD1: '-11' });
+    // 10 of the fee and 5 of the loss.
+    const { errors } = await reverseFill(service, { venue: 'ASTER', fillId: opened });
+    expect(errors).toMatchObject([{ code: 'PRICE_UNAVAILABLE' }]);
+    expect(await balancesOf(service, id)).toMatchObject({ USD1: '-11' });
+  });
+
+  it('may pay the one entry with the other', async () => {
+    const { id, opened } = await closed('20', '120');
+    expect((await reverseFill(service, { venue: 'ASTER', fillId: opened })).errors).toEqual([]);
+    expect(await balancesOf(service, id)).toEqual({ USDT: '20000' });
   });
 });
 

@@ -22,15 +22,14 @@ import {
   type TradeChoice,
 } from '../../support/calls/venue-system.js';
 import type { Api } from '../../support/services/api.js';
-import { startTestApp, type TestApp } from '../../support/services/app.js';
-import { SERVER_URL, createTestDatabase, type TestDatabase } from '../../support/services/database.js';
+import { startTestApps, type TestApp } from '../../support/services/app.js';
+import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
 
 /** More of them for a long run: PROPERTY_RUNS=200. */
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 6);
 
 let database: TestDatabase;
-/** Two servers on PostgreSQL; a PGlite folder has one. */
-let apps: TestApp[];
+let apps: [TestApp, ...TestApp[]];
 let services: Api[];
 let app: TestApp;
 let service: Api;
@@ -38,10 +37,9 @@ let alice: Api;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  apps = [];
-  for (let each = 0; each < (SERVER_URL === null ? 1 : 2); each++) apps.push(await startTestApp({ database }));
+  apps = await startTestApps({ database });
   services = await Promise.all(apps.map((each) => each.as('venue', 'SERVICE')));
-  [app, service] = [apps[0] as TestApp, services[0] as Api];
+  [app, service] = [apps[0], services[0] as Api];
   alice = await app.as('alice', 'TRADER');
   await publishPrices(service, { BTC: '60000', 'BITGET/BTCUSDT': '60000', 'BITGET/ETHUSDT': '3000' });
 });

@@ -1,6 +1,7 @@
 /** Isolated positions in the ledger: set aside, settled, adjusted, and never beyond their margin (rules: 6). */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { openIsolated } from '../../support/calls/isolated-account.js';
 import { readAccount, LIQUIDATION, configure } from '../../support/calls/account-reader.js';
 import type { Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
@@ -36,15 +37,6 @@ beforeAll(async () => {
 
 afterAll(() => app.close());
 
-async function isolatedAccount(): Promise<string> {
-  const opened = await openAccount(service, { venue: 'ASCENDEX' });
-  await recordTransfers(service, transfer(opened, 'USDT', '5000'));
-  const setting = { accountId: opened, instrument: 'BTC-PERP' };
-  expect((await call(alice, 'setMarginMode', { ...setting, marginMode: 'ISOLATED' })).errors).toEqual([]);
-  expect((await call(alice, 'setLeverage', { ...setting, leverage: '10' })).errors).toEqual([]);
-  return opened;
-}
-
 /** 1@10,000 and 1@11,000 at 10x: 1,000 + 1,100 are set aside. */
 async function openPosition(): Promise<void> {
   await recordFills(
@@ -63,7 +55,7 @@ async function positionId(account: string): Promise<string> {
 }
 
 beforeEach(async () => {
-  id = await isolatedAccount();
+  id = await openIsolated(service);
   await publishPrices(service, { 'ASCENDEX/BTC-PERP': '10000', 'ASCENDEX/ETH-PERP': '1000' });
 });
 

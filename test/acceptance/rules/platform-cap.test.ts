@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Api } from '../../support/services/api.js';
-import { startTestApp, type TestApp } from '../../support/services/app.js';
-import { SERVER_URL, createTestDatabase, type TestDatabase } from '../../support/services/database.js';
+import { startTestApps, type TestApp } from '../../support/services/app.js';
+import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
 import { DATED, POLICY } from '../../support/calls/own-venue.js';
 import { balancesOf, call, refusal, refusals } from '../../support/calls/trader-calls.js';
 import {
@@ -28,7 +28,7 @@ const VENUES = ['CAP1', 'CAP2', 'CAP3', 'CAP4', 'CAP5', 'CAP6', 'CAP7'];
 let folder: string;
 let database: TestDatabase;
 /** Two processes on PostgreSQL; a PGlite folder has one. */
-let apps: TestApp[];
+let apps: [TestApp, ...TestApp[]];
 let services: Api[];
 let service: Api;
 let alice: Api;
@@ -46,14 +46,11 @@ beforeAll(async () => {
     await writeFile(join(folder, 'venues', `${code}.json`), JSON.stringify(venue));
   }
   database = await createTestDatabase();
-  apps = [];
-  for (let each = 0; each < (SERVER_URL === null ? 1 : 2); each++) {
-    apps.push(await startTestApp({ database, env: { REFERENCE_DATA: folder } }));
-  }
+  apps = await startTestApps({ database, env: { REFERENCE_DATA: folder } });
   services = await Promise.all(apps.map((app) => app.as('venue', 'SERVICE')));
   service = services[0] as Api;
   await publishPrices(service, { BTC: '60000' });
-  alice = await (apps[0] as TestApp).as('alice', 'TRADER');
+  alice = await apps[0].as('alice', 'TRADER');
 });
 
 afterAll(async () => {

@@ -120,7 +120,7 @@ describe('leverage (rules: 7)', () => {
     expect(unpriced).toBeNull();
   });
 
-  it('cannot be told without the mark of a position', () => {
+  it('is not known without the mark of a position', () => {
     expect(check(account({ USDT: '1' }, [held({ size: '1', entry: '1' })]), '10', market({}))?.code).toBe(
       'PRICE_UNAVAILABLE',
     );

@@ -4,7 +4,7 @@ import type * as config from '../../../src/config.js';
 import type { Role } from '../../../src/platform/tokens.js';
 import type * as log from '../../../src/platform/log.js';
 import { TEST_SECRET, apiFor, apiWith, type Api } from './api.js';
-import { createTestDatabase, type TestDatabase } from './database.js';
+import { SERVER_URL, createTestDatabase, type TestDatabase } from './database.js';
 
 export interface TestApp {
   readonly url: string;
@@ -42,6 +42,14 @@ async function importServer(): Promise<
     ['src/app.js', 'src/config.js', 'src/platform/log.js'].map((path) => importBuilt(path)),
   )) as [typeof app, typeof config, typeof log];
   return { startApp, readConfig, createLogger };
+}
+
+/** Servers on one database: two on PostgreSQL, and one on a PGlite folder, which has no more. */
+export async function startTestApps(
+  options: TestAppOptions & { readonly database: TestDatabase },
+): Promise<[TestApp, ...TestApp[]]> {
+  const first = await startTestApp(options);
+  return SERVER_URL === null ? [first] : [first, await startTestApp(options)];
 }
 
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
