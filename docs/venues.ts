@@ -92,7 +92,13 @@ export async function venuesPaper(): Promise<string> {
   const codes = sorted.map(({ code }) => `[${code}](../prisma/reference/venues/${code}.json)`);
   const table = [row('rule', ...codes), row('---', ...codes.map(() => '---')), ...lines, ''].join('\n');
   const sources = sorted.map((venue) => `### ${venue.code}\n\n${sourcesOf(venue).join('\n')}\n`);
-  const made = [HEAD, `## What they state\n\n${table}`, LIMITS, '## Where the numbers come from\n', ...sources];
+  const made = [
+    HEAD,
+    `## What they state\n\n${table}\n\nRatios and tiers stand in the files that are linked above.`,
+    LIMITS,
+    '## Where the numbers come from\n',
+    ...sources,
+  ];
   return made.join('\n');
 }
 

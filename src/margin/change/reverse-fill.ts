@@ -164,10 +164,7 @@ function difference(run: readonly BalanceChange[], other: readonly BalanceChange
 export type PositionAmounts = Pick<PositionState, 'side' | 'size' | 'cost' | 'isolatedMargin'>;
 
 /** The positions of one instrument that are not those of another time; closed where that has none. */
-export function changedPositions<T extends PositionAmounts>(
-  present: readonly T[],
-  without: readonly T[],
-): T[] {
+export function changedPositions<T extends PositionAmounts>(present: readonly T[], without: readonly T[]): T[] {
   const sideIn = (positions: readonly T[], side: PositionSide): T | undefined =>
     positions.find((position) => position.side === side);
   const sides = new Set([...present, ...without].map(({ side }) => side));
