@@ -41,6 +41,8 @@ import { ReverseFillResolver } from './ingest/reverse-fill.js';
 import { RecordLedgerEntriesResolver } from './ingest/record-ledger-entries.js';
 import { AlertsPageResolver } from './risk/alert-page.js';
 import { RiskAlertResolver } from './risk/risk-alert.js';
+import { AcknowledgeAlertsResolver } from './risk/acknowledge-alerts.js';
+import { AlertTextResolver } from './risk/alert-text.js';
 import { AccountAlertsResolver, RiskAlertStreamResolver, RiskAlertsResolver } from './risk/risk-alerts.js';
 import { RiskOverviewResolver } from './risk/risk-overview.js';
 import { RuleVersionResolver } from './venue/rule-version.js';
@@ -59,6 +61,8 @@ const ROOTS: Record<string, string> = {
 const RESOLVERS = [
   AccountAlertRulesResolver,
   AccountAlertsResolver,
+  AcknowledgeAlertsResolver,
+  AlertTextResolver,
   AccountBalancesResolver,
   AccountConnectionResolver,
   AccountHistoryResolver,

@@ -3,6 +3,14 @@ import { decimal, type Decimal } from '../margin/decimal.js';
 import type { PositionSide, TradeSide } from '../margin/model.js';
 import type { Database, Transaction } from '../platform/database/database.js';
 import {
+  rangeInSql,
+  readPages,
+  timesInSql,
+  type SequenceRange,
+  type TimeRange,
+} from '../platform/database/sequence-pages.js';
+import { Prisma } from '../platform/prisma/client.js';
+import {
   FillKind,
   LedgerKind,
   TradePart,
@@ -55,85 +63,94 @@ export const PARTS_OF: Readonly<Record<FillOrTrade, readonly TradePart[]>> = {
   trade: ['BUYER', 'SELLER'],
 };
 
-/** One page of an account's history. */
-export interface HistoryPage {
+/** Which rows of an account's history; null: all. */
+export interface HistoryFilter extends TimeRange {
+  /** Of ledger entries only. */
+  readonly asset: string | null;
+  readonly instrument: string | null;
+  readonly kinds: readonly string[] | null;
+}
+
+/** One page of an account's history, newest first. */
+export interface HistoryPage extends SequenceRange {
   readonly accountId: string;
-  /** Number of the last row seen; null: from the newest on. */
-  readonly before: bigint | null;
-  readonly limit: number;
-  /** Only this asset, or this instrument; null: all. */
-  readonly only: string | null;
+  readonly filter: HistoryFilter;
 }
 
-/** The pages, each newest first; two statements, however many pages. */
+/** The pages, each newest first; two statements, however many pages, or three where some are read from the oldest on. */
 export async function readLedgerPages(db: Database, pages: readonly HistoryPage[]): Promise<LedgerEntryRecord[][]> {
-  const rows = await db.$queryRaw<{ page: number; seq: bigint }[]>`
-    SELECT page.number AS page, row.seq
-    FROM jsonb_to_recordset(${asked(pages)}::jsonb)
-      AS page(number int, account_id uuid, before bigint, most int, only_of text)
-    CROSS JOIN LATERAL (
-      SELECT seq FROM ledger_entries
-      WHERE account_id = page.account_id AND (page.only_of IS NULL OR asset_symbol = page.only_of)
-        AND (page.before IS NULL OR seq < page.before)
-      ORDER BY seq DESC LIMIT page.most
-    ) AS row`;
-  return sorted(
-    pages,
-    rows,
-    await readLedgerEntries(
-      db,
-      rows.map(({ seq }) => seq),
-    ),
+  const found = await readPages(pages, (some, order) =>
+    findRows(db, some, order, {
+      table: Prisma.sql`ledger_entries`,
+      at: Prisma.sql`at`,
+      matches: Prisma.sql`page.asset IS NULL OR asset_symbol = page.asset`,
+    }),
   );
+  return recordsOf(found, (seqs) => readLedgerEntries(db, seqs));
 }
 
-/** The pages, each newest first; two statements, however many pages. */
+/** The pages, each newest first; statements as those of the ledger. */
 export async function readFillPages(db: Database, pages: readonly HistoryPage[]): Promise<FillRecord[][]> {
-  const rows = await db.$queryRaw<{ page: number; seq: bigint }[]>`
+  const found = await readPages(pages, (some, order) =>
+    findRows(db, some, order, { table: Prisma.sql`fills`, at: Prisma.sql`recorded_at`, matches: Prisma.sql`TRUE` }),
+  );
+  return recordsOf(found, (seqs) => readFills(db, seqs));
+}
+
+interface PageRow {
+  readonly page: number;
+  readonly seq: bigint;
+}
+
+/**
+ * An account's rows are recorded in order, but for what its servers' clocks differ. So its first row more than a minute
+ * outside of the times that are asked for bounds the numbers, and an index finds it.
+ */
+async function findRows(
+  db: Database,
+  pages: readonly (HistoryPage & { readonly number: number })[],
+  order: Prisma.Sql,
+  { table, at, matches }: { readonly table: Prisma.Sql; readonly at: Prisma.Sql; readonly matches: Prisma.Sql },
+): Promise<PageRow[]> {
+  const asked = JSON.stringify(
+    pages.map((page) => {
+      const { asset, instrument, kinds, ...times } = page.filter;
+      const { number, accountId } = page;
+      return { number, of: accountId, asset, instrument, kinds, ...timesInSql(times), ...rangeInSql(page) };
+    }),
+  );
+  return db.$queryRaw<PageRow[]>`
     SELECT page.number AS page, row.seq
-    FROM jsonb_to_recordset(${asked(pages)}::jsonb)
-      AS page(number int, account_id uuid, before bigint, most int, only_of text)
+    FROM jsonb_to_recordset(${asked}::jsonb)
+      AS page(number int, "of" uuid, below bigint, above bigint, most int, since timestamptz, until timestamptz,
+        asset text, instrument text, kinds text[])
     CROSS JOIN LATERAL (
-      SELECT seq FROM fills
-      WHERE account_id = page.account_id AND (page.only_of IS NULL OR instrument = page.only_of)
-        AND (page.before IS NULL OR seq < page.before)
-      ORDER BY seq DESC LIMIT page.most
+      SELECT
+        GREATEST(page.above, (
+          SELECT seq FROM ${table} WHERE account_id = page.of AND ${at} < page.since - interval '1 minute'
+          ORDER BY ${at} DESC LIMIT 1)) AS above,
+        LEAST(page.below, (
+          SELECT seq FROM ${table} WHERE account_id = page.of AND ${at} > page.until + interval '1 minute'
+          ORDER BY ${at} LIMIT 1)) AS below
+    ) AS bounds
+    CROSS JOIN LATERAL (
+      SELECT seq FROM ${table}
+      WHERE account_id = page.of AND seq > bounds.above AND seq < bounds.below
+        AND ${at} >= page.since AND ${at} < page.until AND (${matches})
+        AND (page.instrument IS NULL OR instrument = page.instrument)
+        AND (page.kinds IS NULL OR kind::text = ANY(page.kinds))
+      ORDER BY seq ${order} LIMIT page.most
     ) AS row`;
-  return sorted(
-    pages,
-    rows,
-    await readFills(
-      db,
-      rows.map(({ seq }) => seq),
-    ),
-  );
 }
 
-function asked(pages: readonly HistoryPage[]): string {
-  return JSON.stringify(
-    pages.map(({ accountId, before, limit, only }, number) => ({
-      number,
-      account_id: accountId,
-      before: before === null ? null : String(before),
-      most: limit,
-      only_of: only,
-    })),
-  );
-}
-
-/** The records of each page, newest first. */
-function sorted<T extends { readonly seq: bigint }>(
-  pages: readonly HistoryPage[],
-  rows: readonly { readonly page: number; readonly seq: bigint }[],
-  records: readonly T[],
-): T[][] {
+/** The records of each page, in its order. */
+async function recordsOf<T extends { readonly seq: bigint }>(
+  pages: readonly (readonly PageRow[])[],
+  read: (seqs: readonly bigint[]) => Promise<readonly T[]>,
+): Promise<T[][]> {
+  const records = await read(pages.flatMap((rows) => rows.map(({ seq }) => seq)));
   const bySeq = new Map(records.map((record) => [record.seq, record]));
-  const found = pages.map((): T[] => []);
-  for (const { page, seq } of rows) {
-    const record = bySeq.get(seq);
-    if (record !== undefined) found[page]?.push(record);
-  }
-  return found.map((page) => page.sort((a, b) => (a.seq > b.seq ? -1 : 1)));
+  return pages.map((rows) => rows.map(({ seq }) => bySeq.get(seq)).filter((record) => record !== undefined));
 }
 
 /** Rows of a newer release with a kind or side that this one does not know are left out: Prisma would fail for all. */

@@ -13,7 +13,7 @@ import { Asset } from '../venue/asset.js';
 import type { Context } from '../execution/context.js';
 import { Cost } from '../types/cost.js';
 import { LiquidationPrice } from './liquidation-price.js';
-import { badUserInput, type ApiError } from '../types/api-error.js';
+import { unknownAsset } from '../types/api-error.js';
 import { DecimalScalar } from '../types/scalars.js';
 
 @ObjectType({ description: 'What an account holds or owes of one asset.', simpleResolvers: true })
@@ -83,11 +83,4 @@ export class AccountBalancesResolver {
     await yieldIfBusy();
     return maxTransferable(asset, holds, market, policy);
   }
-}
-
-/** Longest part of an unknown symbol that is repeated. */
-const MAX_SHOWN = 100;
-
-function unknownAsset(symbol: string): ApiError {
-  return badUserInput(`There is no asset ${JSON.stringify(symbol.slice(0, MAX_SHOWN))}.`);
 }

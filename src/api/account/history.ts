@@ -1,6 +1,7 @@
-import { Arg, Ctx, Field, FieldResolver, ID, Int, ObjectType, Resolver, Root } from 'type-graphql';
+import type DataLoader from 'dataloader';
+import { Args, ArgsType, Ctx, Field, FieldResolver, ID, ObjectType, Resolver, Root } from 'type-graphql';
 
-import type { FillRecord, LedgerEntryRecord } from '../../ledger/history.js';
+import type { FillRecord, HistoryPage, LedgerEntryRecord } from '../../ledger/history.js';
 import type { AccountRecord } from '../../ledger/records.js';
 import type { Decimal } from '../../margin/decimal.js';
 import { Account } from './account.js';
@@ -8,18 +9,11 @@ import { recordOf } from './read-account.js';
 import { Asset } from '../venue/asset.js';
 import type { Context } from '../execution/context.js';
 import { FillKind, LedgerKind, PositionSide, TradeSide } from '../types/enums.js';
-import { badUserInput } from '../types/api-error.js';
+import { unknownAsset, unknownInstrument } from '../types/api-error.js';
 import { sequenceId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
-import {
-  AFTER_DESCRIPTION,
-  FIRST_DESCRIPTION,
-  PAGE_DEFAULT,
-  connectionOf,
-  pageOf,
-  sequenceOf,
-  type Page,
-} from '../types/pagination.js';
+import { ONLY_KINDS, TimedPageArgs, kindsOf, timesOf } from '../types/page-filters.js';
+import { connectionOf, pageFrom, sequenceRange, type Page } from '../types/pagination.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 import { Instrument } from '../venue/venue.js';
 
@@ -203,57 +197,72 @@ export class FillResolver {
   }
 }
 
+const ONLY_INSTRUMENT = "Only of this instrument of the account's venue; null: of all. Unknown: BAD_USER_INPUT.";
+
+@ArgsType()
+class LedgerArgs extends TimedPageArgs {
+  @Field(() => String, { nullable: true, description: 'Only of this asset; null: of all. Unknown: BAD_USER_INPUT.' })
+  readonly asset?: string | null;
+
+  @Field(() => String, { nullable: true, description: ONLY_INSTRUMENT })
+  readonly instrument?: string | null;
+
+  @Field(() => [LedgerKind], { nullable: true, description: ONLY_KINDS })
+  readonly kinds?: readonly string[] | null;
+}
+
+@ArgsType()
+class FillArgs extends TimedPageArgs {
+  @Field(() => String, { nullable: true, description: ONLY_INSTRUMENT })
+  readonly instrument?: string | null;
+
+  @Field(() => [FillKind], { nullable: true, description: ONLY_KINDS })
+  readonly kinds?: readonly string[] | null;
+}
+
 @Resolver(() => Account)
 export class AccountHistoryResolver {
-  @FieldResolver(() => Entries.Connection, { description: 'Every change of its balances, newest first.' })
+  @FieldResolver(() => Entries.Connection, {
+    description:
+      'Every change of its balances, newest first. Those of kinds DEPOSIT, WITHDRAWAL and TRANSFER are its transfers.',
+  })
   ledger(
     @Root() account: AccountRecord,
-    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
-    first: number | null,
-    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
-    @Arg('asset', () => String, { nullable: true, description: 'Only of this asset; null: of all.' })
-    asset: string | null | undefined,
-    @Ctx() { loaders, seal }: Context,
+    @Args(() => LedgerArgs) args: LedgerArgs,
+    @Ctx() context: Context,
   ): Promise<Page<LedgerEntryRecord>> {
-    refuseNul(asset);
-    return pageOf({
-      seal,
-      list: 'ledger',
-      first,
-      after,
-      cursorOf: ({ seq }) => [String(seq)],
-      read: (cursor, limit) =>
-        loaders.ledgerPage.load({ accountId: account.id, before: sequenceOf(cursor), limit, only: asset ?? null }),
-    });
+    return historyPage(context, { list: 'ledger', account, args }, context.loaders.ledgerPage);
   }
 
   @FieldResolver(() => Fills.Connection, { description: 'Its trades and their reversals, newest first.' })
   fills(
     @Root() account: AccountRecord,
-    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
-    first: number | null,
-    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
-    @Arg('instrument', () => String, { nullable: true, description: 'Only in this instrument; null: in all.' })
-    instrument: string | null | undefined,
-    @Ctx() { loaders, seal }: Context,
+    @Args(() => FillArgs) args: FillArgs,
+    @Ctx() context: Context,
   ): Promise<Page<FillRecord>> {
-    refuseNul(instrument);
-    return pageOf({
-      seal,
-      list: 'fills',
-      first,
-      after,
-      cursorOf: ({ seq }) => [String(seq)],
-      read: (cursor, limit) =>
-        loaders.fillPage.load({ accountId: account.id, before: sequenceOf(cursor), limit, only: instrument ?? null }),
-    });
+    return historyPage(context, { list: 'fills', account, args }, context.loaders.fillPage);
   }
+}
+
+/** The page that the arguments ask for; a symbol that the venue lacks is BAD_USER_INPUT. */
+async function historyPage<T extends LedgerEntryRecord | FillRecord>(
+  { seal, rulebook }: Context,
+  { list, account, args }: { readonly list: string; readonly account: AccountRecord; readonly args: LedgerArgs },
+  pages: DataLoader<HistoryPage, T[]>,
+): Promise<Page<T>> {
+  const { asset = null, instrument = null, kinds } = args;
+  if (asset !== null && !rulebook.assets.has(asset)) throw unknownAsset(asset);
+  if (instrument !== null && rulebook.instrument(account.venue, instrument) === null) {
+    throw unknownInstrument(account.venue, instrument);
+  }
+  const filter = { asset, instrument, kinds: kindsOf(kinds), ...timesOf(args) };
+  return pageFrom({
+    ...{ seal, list, args },
+    cursorOf: ({ seq }: T) => [String(seq)],
+    read: (range) => pages.load({ accountId: account.id, filter, ...sequenceRange(range) }),
+  });
 }
 
 async function fillOf(seq: bigint | null, { loaders }: Context): Promise<FillRecord | null> {
   return seq === null ? null : loaders.fill.load(seq);
-}
-
-function refuseNul(filter: string | null | undefined): void {
-  if (filter?.includes('\0')) throw badUserInput('A filter cannot contain NUL.');
 }

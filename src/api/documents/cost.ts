@@ -256,12 +256,12 @@ function isLeaf(field: Field): boolean {
 
 /** The number of items that the field answers, by its arguments. */
 function sizeOf(parent: string, field: Field): number | ((args: CostArguments) => number) {
-  // The connection has been multiplied by `first` already.
+  // The connection has been multiplied by its page already.
   if (parent.endsWith('Connection')) return 1;
   const first = field.args.find(({ name }) => name === 'first');
   if (first !== undefined) {
     return (args) => {
-      const asked: unknown = args['first'] ?? first.defaultValue;
+      const asked: unknown = args['last'] ?? args['first'] ?? first.defaultValue;
       // The field itself refuses more items than a page may hold, with a better message.
       return typeof asked === 'number' ? Math.min(Math.max(asked, 1), MAX_LIST) : PLAIN_LIST;
     };

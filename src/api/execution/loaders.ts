@@ -21,6 +21,7 @@ import { platformUsed } from '../../ledger/platform-caps.js';
 import type { Holdings } from '../../ledger/records.js';
 import { decimal, type Decimal } from '../../margin/decimal.js';
 import {
+  countUnacknowledged,
   readAlertPages,
   readAlerts,
   readLastAlert,
@@ -47,6 +48,8 @@ export interface Loaders {
   readonly reversal: DataLoader<bigint, FillReversal>;
   readonly alertPage: DataLoader<AlertPage, AlertRecord[]>;
   readonly alert: DataLoader<bigint, AlertRecord | null>;
+  /** How many of an account's alerts nobody has acknowledged. */
+  readonly unacknowledged: DataLoader<string, number>;
   /** The number of the last alert, read once. */
   readonly lastAlert: () => Promise<bigint>;
   /** By account id. */
@@ -104,6 +107,7 @@ export function createLoaders(parts: LoaderParts, now: Date): Loaders {
       const found = new Map((await readAlerts(db, seqs)).map((alert) => [alert.seq, alert]));
       return seqs.map((seq) => found.get(seq) ?? null);
     }),
+    unacknowledged: new DataLoader((accountIds) => countUnacknowledged(db, accountIds)),
     lastAlert: () => (lastAlert ??= readLastAlert(db)),
     alertRules: new DataLoader(async (accountIds) => {
       const found = await readAlertRulesOf(db, accountIds);

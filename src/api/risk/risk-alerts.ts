@@ -1,14 +1,13 @@
-/** Reads, streams and acknowledges alerts. */
+/** Reads and streams alerts. */
 import {
   Arg,
+  Args,
+  ArgsType,
   Ctx,
   Field,
   FieldResolver,
   ID,
-  InputType,
   Int,
-  Mutation,
-  ObjectType,
   Query,
   Resolver,
   Root,
@@ -16,45 +15,31 @@ import {
 } from 'type-graphql';
 
 import { readAccounts, type AccountRecord } from '../../ledger/records.js';
-import { acknowledgeAlert, findAlerts, type AlertRecord } from '../../risk/alerts/alert-records.js';
+import { MAX_ACKNOWLEDGED, findAlerts } from '../../risk/alerts/alert-records.js';
 import type { CursorProblem } from '../../risk/alerts/alert-feed.js';
 import type { SentAlert } from '../../risk/alerts/alert-stream.js';
 import { isUuid } from '../../platform/ids.js';
 import { ANY_ROLE, Access, confinedTo, maySee, viewerOf, watchesNothing } from '../types/access.js';
-import { ANSWER_ONLY, Cost, TRANSACTION } from '../types/cost.js';
+import { ANSWER_ONLY, Cost } from '../types/cost.js';
 import { Account } from '../account/account.js';
 import type { Context } from '../execution/context.js';
-import { RiskAlertKind } from '../types/enums.js';
 import { ApiError, badUserInput } from '../types/api-error.js';
-import { localId, sequenceOfId } from '../types/global-id.js';
+import { localId } from '../types/global-id.js';
 import { MAX_LIST } from '../types/lists.js';
-import { AFTER_DESCRIPTION, FIRST_DESCRIPTION, PAGE_DEFAULT } from '../types/pagination.js';
-import { UserError, userErrors } from '../types/refusals.js';
 import { readAlertCursor, writeAlertCursor } from './alert-cursor.js';
-import { alertPage, type AlertsPage } from './alert-page.js';
+import { AlertArgs, alertPage, type AlertsPage } from './alert-page.js';
 import { Alerts, RiskAlert } from './risk-alert.js';
 
-@InputType({ description: 'An alert that was seen.' })
-export class AcknowledgeRiskAlertInput {
-  @Field(() => ID, {
-    description: "An alert of one of the trader's own accounts; any other is answered as if it did not exist.",
-  })
-  id!: string;
-}
-
-@ObjectType({ description: 'What became of an acknowledgement.', simpleResolvers: true })
-export class AcknowledgeRiskAlertPayload {
-  @Field(() => RiskAlert, { nullable: true, description: 'The alert as it is now; null when it was refused.' })
-  alert!: AlertRecord | null;
-
-  @Field(() => [UserError], { description: 'Why it was refused; empty when it is acknowledged.' })
-  errors!: readonly UserError[];
-}
-
-const ACCOUNT_IDS =
+export const ACCOUNT_IDS =
   `Only of these accounts, from 1 to ${MAX_LIST}; those that the viewer may not see are passed over. Null: of all that ` +
   'the viewer may see.';
 const WATCHED_IDS = `${ACCOUNT_IDS} If the viewer may see none of them, the subscription is refused with BAD_USER_INPUT.`;
+
+@ArgsType()
+class RootAlertArgs extends AlertArgs {
+  @Field(() => [ID], { nullable: true, description: ACCOUNT_IDS })
+  readonly accountIds?: readonly string[] | null;
+}
 
 @Resolver()
 export class RiskAlertsResolver {
@@ -65,42 +50,13 @@ export class RiskAlertsResolver {
       'Stored alerts, newest first. Any role; of the accounts that the viewer may see: traders their own, admins and ' +
       'services all.',
   })
-  riskAlerts(
-    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
-    first: number | null,
-    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
-    @Arg('accountIds', () => [ID], { nullable: true, description: ACCOUNT_IDS })
-    accountIds: string[] | null | undefined,
-    @Arg('kinds', () => [RiskAlertKind], {
-      nullable: true,
-      description: 'Only of these kinds, at least one; null: of all.',
-    })
-    kinds: (keyof typeof RiskAlertKind)[] | null | undefined,
-    @Ctx() context: Context,
-  ): Promise<AlertsPage> {
-    if (kinds?.length === 0) throw badUserInput('Expected at least one kind in `kinds`, or null for all.');
+  riskAlerts(@Args(() => RootAlertArgs) args: RootAlertArgs, @Ctx() context: Context): Promise<AlertsPage> {
+    const { accountIds } = args;
     const filter = {
       owner: confinedTo(viewerOf(context)),
       accountIds: accountIds == null ? null : localAccountIds(accountIds),
-      kinds: kinds == null ? null : [...new Set(kinds)],
     };
-    return alertPage(context, first, after, (before, limit) => findAlerts(context.db, filter, before, limit));
-  }
-
-  @Access('TRADER')
-  @Cost(TRANSACTION)
-  @Mutation(() => AcknowledgeRiskAlertPayload, {
-    description: 'Traders, on their own accounts. Says that an alert was seen; again: it keeps its first instant.',
-  })
-  async acknowledgeRiskAlert(
-    @Arg('input', () => AcknowledgeRiskAlertInput, { description: 'Which alert.' }) input: AcknowledgeRiskAlertInput,
-    @Ctx() context: Context,
-  ): Promise<AcknowledgeRiskAlertPayload> {
-    const seq = sequenceOfId(context.seal, 'RiskAlert', input.id);
-    const refusal = await acknowledgeAlert(context.db, { seq, owner: viewerOf(context).subject }, context.now);
-    if (seq === null || refusal !== null) return { alert: null, errors: userErrors(refusal === null ? [] : [refusal]) };
-    // Drops what the request's loader read before the mutation.
-    return { alert: await context.loaders.alert.clear(seq).load(seq), errors: [] };
+    return alertPage(context, args, (choice, range) => findAlerts(context.db, filter, choice, range));
   }
 }
 
@@ -170,7 +126,8 @@ const PROBLEMS: Record<CursorProblem, () => ApiError> = {
     ),
 };
 
-function localAccountIds(ids: readonly string[]): string[] {
+/** The ids of accounts that the viewer names; what is no id of an account is left out. */
+export function localAccountIds(ids: readonly string[]): string[] {
   if (ids.length < 1 || ids.length > MAX_LIST) {
     throw badUserInput(`Expected 1 to ${MAX_LIST} ids in \`accountIds\`, or null for all; got ${ids.length}.`);
   }
@@ -182,13 +139,19 @@ export class AccountAlertsResolver {
   @FieldResolver(() => Alerts.Connection, { description: 'Its alerts, newest first.' })
   alerts(
     @Root() account: AccountRecord,
-    @Arg('first', () => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
-    first: number | null,
-    @Arg('after', () => String, { nullable: true, description: AFTER_DESCRIPTION }) after: string | null | undefined,
+    @Args(() => AlertArgs) args: AlertArgs,
     @Ctx() context: Context,
   ): Promise<AlertsPage> {
-    return alertPage(context, first, after, (before, limit) =>
-      context.loaders.alertPage.load({ accountId: account.id, before, limit }),
+    return alertPage(context, args, (choice, range) =>
+      context.loaders.alertPage.load({ accountId: account.id, choice, ...range }),
     );
+  }
+
+  @Cost(20)
+  @FieldResolver(() => Int, {
+    description: `Its alerts that nobody has acknowledged, from 0 on; ${MAX_ACKNOWLEDGED} stands for that many or more.`,
+  })
+  unacknowledgedAlerts(@Root() account: AccountRecord, @Ctx() { loaders }: Context): Promise<number> {
+    return loaders.unacknowledged.load(account.id);
   }
 }

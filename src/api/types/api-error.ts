@@ -38,3 +38,14 @@ export class ApiError extends GraphQLError {
 export function badUserInput(message: string): ApiError {
   return new ApiError('BAD_USER_INPUT', message);
 }
+
+/** Longest part of an unknown symbol that is repeated. */
+const MAX_SHOWN = 100;
+
+export function unknownAsset(symbol: string): ApiError {
+  return badUserInput(`There is no asset ${JSON.stringify(symbol.slice(0, MAX_SHOWN))}.`);
+}
+
+export function unknownInstrument(venue: string, symbol: string): ApiError {
+  return badUserInput(`${venue} has no instrument ${JSON.stringify(symbol.slice(0, MAX_SHOWN))}.`);
+}

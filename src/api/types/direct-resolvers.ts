@@ -98,6 +98,9 @@ function readOf(parameter: Parameter, { inputTypes }: Storage): Read | null {
       if (validateFn !== undefined || inputTypes.some(({ target }) => target === type)) return null;
       return (_source, args: Readonly<Record<string, unknown>>) => args[name];
     }
+    // All arguments at once, in a class of fields alone.
+    case 'args':
+      return parameter.validateFn === undefined ? (_source, args: unknown) => args : null;
     default:
       return null;
   }

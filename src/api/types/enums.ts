@@ -45,6 +45,7 @@ export const MarginChangeCause = enumOf([
 export const OrderWeight = enumOf(['WORST_SIDE', 'NONE']);
 export const OpenLoss = enumOf(['INITIAL', 'NONE']);
 export const StaleReason = enumOf(STALE_REASONS);
+export const AlertSeverity = enumOf(['INFO', 'WARNING', 'CRITICAL']);
 export const NoLiquidationPrice = enumOf(['NO_EXPOSURE', 'NOT_REACHABLE', 'UNPRICED', 'ALREADY_LIQUIDATABLE']);
 export const NoMarginAsOf = enumOf(['BEFORE_OPENING', 'IN_THE_FUTURE', 'PRICES_NOT_KEPT']);
 export const ErrorCode = enumOf([...MARGIN_CODES, ...MARKET_CODES, ...POLICY_CODES, ...LEDGER_CODES, ...ALERT_CODES]);
@@ -181,6 +182,12 @@ register(FillKind, 'FillKind', 'What a fill was at the venue. More may come.', {
   ADL: 'Made by the venue to deleverage the account, as the other side of a liquidation.',
   SETTLEMENT: 'Made by the venue to close positions of an instrument that ends.',
   REVERSAL: 'Takes another fill back, in the direction opposite to it.',
+});
+register(AlertSeverity, 'AlertSeverity', 'How grave an alert is.', {
+  INFO: 'To be known: what got better, and interest that was booked.',
+  WARNING:
+    'To be looked at soon: a warning, a rule that fired, a price that is missing, an exchange, a ratio that will change.',
+  CRITICAL: 'To be acted on at once: a margin call, or liquidation.',
 });
 register(RiskAlertKind, 'RiskAlertKind', 'What an alert is about.', {
   STATUS_CHANGED: 'The status of the cross account or of an isolated position has changed.',

@@ -1,6 +1,7 @@
-/** Relay connections: cursors, bounds on `first`, and the types of a connection. */
-import { Field, ObjectType, type ClassType } from 'type-graphql';
+/** Relay connections: cursors, bounds on pages, and the types of a connection. */
+import { ArgsType, Field, Int, ObjectType, type ClassType } from 'type-graphql';
 
+import type { SequenceRange } from '../../platform/database/sequence-pages.js';
 import { badUserInput } from './api-error.js';
 import { MAX_LIST } from './lists.js';
 import type { Seal } from './seal.js';
@@ -35,37 +36,101 @@ export interface Page<T> {
   readonly pageInfo: PageInfo;
 }
 
-interface PageRequest<T, C> {
+/** Arguments of a list that is read from either end. */
+@ArgsType()
+export class PageArgs {
+  @Field(() => Int, { nullable: true, defaultValue: PAGE_DEFAULT, description: FIRST_DESCRIPTION })
+  readonly first?: number | null;
+
+  @Field(() => String, { nullable: true, description: AFTER_DESCRIPTION })
+  readonly after?: string | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      `The last ones instead of the first, in the same order: how many at most, from 1 to ${MAX_LIST}; anything else is ` +
+      'BAD_USER_INPUT. `first` is of no effect beside it. Null: the first ones.',
+  })
+  readonly last?: number | null;
+
+  @Field(() => String, { nullable: true, description: 'A cursor of another page: the page ends before it.' })
+  readonly before?: string | null;
+}
+
+/** The part of a list that a page is taken from, and from which end. */
+export interface PageRange<C> {
+  /** Only what comes after this in the list, and before that; null: unbounded. */
+  readonly after: C | null;
+  readonly before: C | null;
+  readonly limit: number;
+  /** The last items are wanted. They may be read in either order. */
+  readonly isFromEnd: boolean;
+}
+
+interface ListRequest<T, C> {
   readonly seal: Seal;
   /** Names the list; a cursor leads on in its own list only. */
   readonly list: string;
+  readonly cursorOf: (item: T) => C;
+}
+
+interface PageRequest<T, C> extends ListRequest<T, C> {
   /** Null: `PAGE_DEFAULT`. */
   readonly first: number | null;
   readonly after: string | null | undefined;
-  readonly cursorOf: (item: T) => C;
   /** Up to `limit` items after the cursor. */
   readonly read: (after: C | null, limit: number) => Promise<readonly T[]> | readonly T[];
 }
 
 /** A page of a list whose cursors are tuples of texts; a cursor that this list did not give out is BAD_USER_INPUT. */
 export async function pageOf<T, C extends readonly string[]>(request: PageRequest<T, C>): Promise<Page<T>> {
-  const { seal, list, after, cursorOf, read } = request;
-  const first = request.first ?? PAGE_DEFAULT;
-  if (first < 1 || first > MAX_LIST) throw badUserInput(`Expected \`first\` from 1 to ${MAX_LIST}, got ${first}.`);
+  const { first, after, read } = request;
+  return pageFrom({
+    ...request,
+    args: { first, after: after ?? null },
+    read: (range: PageRange<C>) => read(range.after, range.limit),
+  });
+}
+
+/**
+ * A page from either end of a list.
+ *
+ * @param request.read up to `limit` items of the range, in the order of the list
+ */
+export async function pageFrom<T, C extends readonly string[]>({
+  seal,
+  list,
+  args: { first, after, last, before },
+  cursorOf,
+  read,
+}: ListRequest<T, C> & {
+  readonly args: PageArgs;
+  readonly read: (range: PageRange<C>) => Promise<readonly T[]> | readonly T[];
+}): Promise<Page<T>> {
+  const isFromEnd = last != null;
+  const size = isFromEnd ? sizeOf('last', last) : sizeOf('first', first ?? PAGE_DEFAULT);
   const start = after == null ? null : (openCursor(seal, list, after) as unknown as C);
-  // One item more than requested shows whether there is a next page.
-  const items = await read(start, first + 1);
-  const edges = items.slice(0, first).map((node) => ({ cursor: sealCursor(seal, list, cursorOf(node)), node }));
+  const end = before == null ? null : (openCursor(seal, list, before) as unknown as C);
+  // One item more than requested shows whether there is another page.
+  const items = await read({ after: start, before: end, limit: size + 1, isFromEnd });
+  const hasMore = items.length > size;
+  const shown = isFromEnd ? items.slice(-size) : items.slice(0, size);
+  const edges = shown.map((node) => ({ cursor: sealCursor(seal, list, cursorOf(node)), node }));
   return {
     edges,
     nodes: edges.map((edge) => edge.node),
     pageInfo: {
-      hasNextPage: items.length > first,
-      hasPreviousPage: start !== null,
+      hasNextPage: end !== null || (hasMore && !isFromEnd),
+      hasPreviousPage: start !== null || (hasMore && isFromEnd),
       startCursor: edges.at(0)?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },
   };
+}
+
+function sizeOf(name: string, asked: number): number {
+  if (asked >= 1 && asked <= MAX_LIST) return asked;
+  throw badUserInput(`Expected \`${name}\` from 1 to ${MAX_LIST}, got ${asked}.`);
 }
 
 export function sealCursor(seal: Seal, list: string, parts: readonly string[]): string {
@@ -77,6 +142,11 @@ export function openCursor(seal: Seal, list: string, cursor: string): readonly s
   if (text === null) throw badUserInput('Expected a cursor that an earlier page of this list gave out.');
   // What opens was sealed by `sealCursor`.
   return JSON.parse(text) as readonly string[];
+}
+
+/** A page of a list with the newest first, whose cursors are numbers of a sequence. */
+export function sequenceRange({ after, before, limit, isFromEnd }: PageRange<readonly string[]>): SequenceRange {
+  return { below: sequenceOf(after), above: sequenceOf(before), limit, isOldest: isFromEnd };
 }
 
 /** A cursor that is one number of a sequence. */

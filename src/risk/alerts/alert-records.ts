@@ -3,6 +3,14 @@ import { decimal, type Decimal } from '../../margin/decimal.js';
 import type { MarginStatus, PositionSide } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
 import type { Database } from '../../platform/database/database.js';
+import {
+  orderInSql,
+  rangeInSql,
+  readPages,
+  timesInSql,
+  type SequenceRange,
+  type TimeRange,
+} from '../../platform/database/sequence-pages.js';
 import { Prisma } from '../../platform/prisma/client.js';
 import type { RiskAlertKind } from '../../platform/prisma/enums.js';
 import type { Refusal } from './refusal.js';
@@ -39,13 +47,20 @@ export interface AlertFilter {
   readonly accountIds: readonly string[] | null;
 }
 
-/** One page of an account's alerts. */
-export interface AlertPage {
-  readonly accountId: string;
-  /** Alerts with lower numbers. */
-  readonly before: bigint;
-  readonly limit: number;
+/** Which stored alerts; null: all. */
+export interface AlertChoice extends TimeRange {
+  readonly kinds: readonly RiskAlertKind[] | null;
+  readonly isAcknowledged: boolean | null;
 }
+
+/** One page of an account's alerts, newest first. */
+export interface AlertPage extends SequenceRange {
+  readonly accountId: string;
+  readonly choice: AlertChoice;
+}
+
+/** Alerts that one acknowledgement or count covers at most. */
+export const MAX_ACKNOWLEDGED = 10_000;
 
 interface AlertRow extends Omit<AlertRecord, 'marginRatio' | 'marginBalance' | 'maintenanceMargin' | 'entries'> {
   readonly marginRatio: string | null;
@@ -85,15 +100,25 @@ export async function readAlertsAfter(
   return select(db, filter, Prisma.sql`seq > ${after} AND seq <= ${through}`, Prisma.sql`ASC`, limit);
 }
 
-/** Up to `limit` alerts below `before`, newest first. Kinds null: of all. */
+/** The alerts of the range, newest first. */
 export async function findAlerts(
   db: Database,
-  filter: AlertFilter & { readonly kinds: readonly RiskAlertKind[] | null },
-  before: bigint,
-  limit: number,
+  filter: AlertFilter,
+  choice: AlertChoice,
+  range: SequenceRange,
 ): Promise<AlertRecord[]> {
-  const ofKinds = filter.kinds === null ? Prisma.empty : Prisma.sql`AND kind::text = ANY(${[...filter.kinds]}::text[])`;
-  return select(db, filter, Prisma.sql`seq < ${before} ${ofKinds}`, Prisma.sql`DESC`, limit);
+  const { below, above, most } = rangeInSql(range);
+  const condition = Prisma.sql`seq < ${below}::bigint AND seq > ${above}::bigint AND ${chosen(choice)}`;
+  const found = await select(db, filter, condition, orderInSql(range.isOldest), Number(most));
+  return range.isOldest ? found.reverse() : found;
+}
+
+function chosen({ kinds, isAcknowledged, ...times }: AlertChoice): Prisma.Sql {
+  const { since, until } = timesInSql(times);
+  return Prisma.sql`
+    at >= ${since}::timestamptz AND at < ${until}::timestamptz
+    AND (${kinds === null} OR kind::text = ANY(${[...(kinds ?? [])]}::text[]))
+    AND (${isAcknowledged === null} OR (acknowledged_at IS NOT NULL) = ${isAcknowledged ?? false})`;
 }
 
 async function select(
@@ -121,27 +146,45 @@ async function select(
   return rows.map(alertRecord);
 }
 
-/** Each page newest first; one statement for all pages. */
+/** Each page newest first; a statement for all pages, or two where some are read from the oldest on. */
 export async function readAlertPages(db: Database, pages: readonly AlertPage[]): Promise<AlertRecord[][]> {
-  const asked = JSON.stringify(
-    pages.map(({ accountId, before, limit }, number) => ({
-      number,
-      of: accountId,
-      before: String(before),
-      most: limit,
-    })),
-  );
-  const rows = await db.$queryRaw<(AlertRow & { readonly page: number })[]>`
-    SELECT page.number AS page, ${COLUMNS}
-    FROM jsonb_to_recordset(${asked}::jsonb) AS page(number int, "of" uuid, before bigint, most int)
-    JOIN accounts AS account ON account.id = page.of
+  const found = await readPages(pages, (some, order) => {
+    const asked = JSON.stringify(
+      some.map((page) => {
+        const { kinds, isAcknowledged, ...times } = page.choice;
+        const { number, accountId } = page;
+        return { number, of: accountId, kinds, seen: isAcknowledged, ...timesInSql(times), ...rangeInSql(page) };
+      }),
+    );
+    return db.$queryRaw<(AlertRow & { readonly page: number })[]>`
+      SELECT page.number AS page, ${COLUMNS}
+      FROM jsonb_to_recordset(${asked}::jsonb)
+        AS page(number int, "of" uuid, below bigint, above bigint, most int, since timestamptz, until timestamptz,
+          kinds text[], seen boolean)
+      JOIN accounts AS account ON account.id = page.of
+      CROSS JOIN LATERAL (
+        SELECT * FROM risk_alerts
+        WHERE account_id = page.of AND seq < page.below AND seq > page.above AND at >= page.since AND at < page.until
+          AND (page.kinds IS NULL OR kind::text = ANY(page.kinds))
+          AND (page.seen IS NULL OR (acknowledged_at IS NOT NULL) = page.seen)
+        ORDER BY seq ${order} LIMIT page.most
+      ) AS alert`;
+  });
+  return found.map((rows) => rows.map(({ page: _page, ...row }) => alertRecord(row)));
+}
+
+/** Alerts of each account that nobody has acknowledged, at most `MAX_ACKNOWLEDGED` of each, in the order asked. */
+export async function countUnacknowledged(db: Database, accountIds: readonly string[]): Promise<number[]> {
+  const rows = await db.$queryRaw<{ id: string; count: number }[]>`
+    SELECT asked.id::text AS id, alerts.count::int AS count
+    FROM unnest(${[...accountIds]}::uuid[]) AS asked (id)
     CROSS JOIN LATERAL (
-      SELECT * FROM risk_alerts WHERE account_id = page.of AND seq < page.before ORDER BY seq DESC LIMIT page.most
-    ) AS alert
-    ORDER BY seq DESC`;
-  const found = pages.map((): AlertRecord[] => []);
-  for (const { page, ...row } of rows) found[page]?.push(alertRecord(row));
-  return found;
+      SELECT count(*) AS count FROM (
+        SELECT 1 FROM risk_alerts WHERE account_id = asked.id AND acknowledged_at IS NULL LIMIT ${MAX_ACKNOWLEDGED}
+      ) AS unseen
+    ) AS alerts`;
+  const counts = new Map(rows.map(({ id, count }) => [id, count]));
+  return accountIds.map((id) => counts.get(id) ?? 0);
 }
 
 export async function readAlerts(db: Database, seqs: readonly bigint[]): Promise<AlertRecord[]> {
@@ -164,6 +207,32 @@ export async function acknowledgeAlert(
           UPDATE risk_alerts SET acknowledged_at = COALESCE(acknowledged_at, ${now})
           FROM accounts WHERE accounts.id = account_id AND owner = ${owner} AND seq = ${seq}`;
   return found === 1 ? null : refuse('ALERT_NOT_FOUND', 'There is no such alert.', ['id']);
+}
+
+/**
+ * Acknowledges the owner's alerts up to a number, the newest first, at most `MAX_ACKNOWLEDGED`.
+ *
+ * @param accountIds null: of all accounts of the owner
+ * @returns how many were not acknowledged before
+ */
+export async function acknowledgeThrough(
+  db: Database,
+  { owner, accountIds, through }: AlertFilter & { readonly owner: string; readonly through: bigint },
+  now: Date,
+): Promise<number> {
+  const named = accountIds === null ? Prisma.sql`TRUE` : Prisma.sql`account.id = ANY(${[...accountIds]}::uuid[])`;
+  return db.$executeRaw`
+    UPDATE risk_alerts SET acknowledged_at = ${now} FROM (
+      SELECT alert.seq FROM accounts AS account
+      CROSS JOIN LATERAL (
+        SELECT seq FROM risk_alerts
+        WHERE account_id = account.id AND acknowledged_at IS NULL AND seq <= ${through}
+        ORDER BY seq DESC LIMIT ${MAX_ACKNOWLEDGED}
+      ) AS alert
+      WHERE account.owner = ${owner} AND ${named}
+      ORDER BY alert.seq DESC LIMIT ${MAX_ACKNOWLEDGED}
+    ) AS unseen
+    WHERE risk_alerts.seq = unseen.seq AND acknowledged_at IS NULL`;
 }
 
 function alertRecord(row: AlertRow): AlertRecord {

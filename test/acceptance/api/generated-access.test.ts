@@ -21,6 +21,7 @@ import {
 import { govern, newestVersion } from '../../support/calls/admin-calls.js';
 import { apiWith, type Api } from '../../support/services/api.js';
 import { startTestApp, type TestApp } from '../../support/services/app.js';
+import { alertCursorOf } from '../../support/calls/sealed.js';
 import { fingerprint } from '../../support/calls/fingerprint.js';
 import {
   argumentsOfType,
@@ -268,7 +269,8 @@ describe('an id', () => {
         'input.trades.seller.accountId': JSON.stringify(bobs),
       },
     };
-    const values = { ...realOf(root), ...ownIds(), ...sides, ...others, [path]: JSON.stringify(id) };
+    const through = JSON.stringify(alertCursorOf(app, 1_000n));
+    const values = { ...realOf(root), through, ...ownIds(), ...sides, ...others, [path]: JSON.stringify(id) };
     return operationOf(schema, root, values, root.operation === OperationTypeNode.MUTATION ? 'near' : 'everything');
   };
   const isForTraders = ({ root }: Asked): boolean => callersOf(root).includes('TRADER');
@@ -318,6 +320,8 @@ describe('an id', () => {
   // Last, because she does change her account.
   it.each(cases)('is found by those whose it is: %s (%s)', async (_key, kind, each) => {
     const owner = isForTraders(each) ? alice : service;
+    // Each acknowledgement finds something to do.
+    await app.app.services.db.riskAlert.updateMany({ data: { acknowledgedAt: null } });
     const withHers = kind === 'Position' && !isForTraders(each) ? { accountId: JSON.stringify(ids.Account) } : {};
     const nothing = await answerTo(owner, each.root, call(each, nobodys(ids[kind]), withHers));
     expect(await answerTo(owner, each.root, call(each, ids[kind], withHers))).not.toBe(nothing);

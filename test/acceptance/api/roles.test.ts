@@ -75,6 +75,7 @@ const MUTATIONS = mutationsOf({
   recordLedgerEntries: `entries: [{entryId: "x", accountId: "x", asset: "x", quantity: "1", kind: FUNDING, at: "${AT}"}]`,
   reverseFill: `reversalId: "x", venue: "x", fillId: "x", at: "${AT}"`,
   acknowledgeRiskAlert: 'id: "x"',
+  acknowledgeRiskAlerts: 'through: "x"',
   adjustPositionMargin: 'positionId: "x", quantity: "1", idempotencyKey: "x"',
   removeAlertRule: 'id: "x"',
   setAlertRule: 'accountId: "x", marginRatio: "1"',

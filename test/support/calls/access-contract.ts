@@ -35,7 +35,9 @@ export const CALLERS: Readonly<Record<string, readonly Role[]>> = {
     ].map((name) => [name, ['SERVICE']]),
   ),
   ...Object.fromEntries(
-    [...['acknowledgeRiskAlert', 'removeAlertRule', 'setAlertRule', 'withdraw']].map((name) => [name, ['TRADER']]),
+    [...['acknowledgeRiskAlert', 'acknowledgeRiskAlerts', 'removeAlertRule', 'setAlertRule', 'withdraw']].map(
+      (name) => [name, ['TRADER']],
+    ),
   ),
   // Of any account, where a service asks: the venue's engine owns them.
   ...Object.fromEntries(
@@ -53,6 +55,7 @@ export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   // Of the venue's making: external-ids.test.ts asks for hers.
   'account.externalId': null,
   'acknowledgeRiskAlert.input.id': 'RiskAlert',
+  'acknowledgeRiskAlerts.input.accountIds': 'Account',
   'adjustPositionMargin.input.positionId': 'Position',
   // For admins, who may see all.
   'auditLog.subject': null,

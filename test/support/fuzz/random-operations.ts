@@ -77,6 +77,8 @@ const TYPE_OF_IDS: Readonly<Record<string, string>> = {
   positionId: 'Position',
   subject: 'CollateralRatio',
   after: 'cursor',
+  before: 'cursor',
+  through: 'cursor',
   'account.id': 'Account',
   'acknowledgeRiskAlert.id': 'RiskAlert',
   'removeAlertRule.id': 'AlertRule',
