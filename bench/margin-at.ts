@@ -1,7 +1,7 @@
 /**
  * How long `marginAt` takes for an account with 10,000 fills, next to `margin` now of the same account, both by the
- * loaders that the API calls; and whether it grows with what other accounts have done. In turns in one process, so that
- * one machine judges both.
+ * loaders that the API calls; and a chart of 200 such points next to one. Also whether they grow with what other accounts
+ * have done. In turns in one process, so that one machine judges all.
  *
  *   npm run build && node dist/bench/margin-at.js
  *
@@ -36,6 +36,9 @@ const AT_ONCE = 100_000;
 const OTHER_ACCOUNTS = 1_000;
 const ROUNDS = 300;
 const TURNS = 300;
+/** Points of a chart, and charts that are drawn. */
+const POINTS = 200;
+const CHARTS = 20;
 const START = Date.parse('2026-01-01T00:00:00Z');
 const SECOND = 1_000;
 const END = START + FILLS * SECOND;
@@ -115,6 +118,8 @@ interface Row {
   readonly others: number;
   readonly now: number;
   readonly then: number;
+  /** A chart: the states at regular instants. */
+  readonly chart: number;
 }
 
 /** Medians, in milliseconds; the two alternate. */
@@ -140,19 +145,41 @@ async function measure(parts: LedgerParts, account: AccountRecord, others: numbe
     now.push(between - started);
     then.push(ended - between);
   }
-  return { others, now: median(now), then: median(then) };
+  return { others, now: median(now), then: median(then), chart: median(await drawCharts(parts, account)) };
+}
+
+async function drawCharts(parts: LedgerParts, account: AccountRecord): Promise<number[]> {
+  const times: number[] = [];
+  for (let turn = 0; turn < CHARTS + 2; turn++) {
+    const { marginAt } = loadersOf(parts);
+    const started = performance.now();
+    const points = await Promise.all(
+      Array.from({ length: POINTS }, (_, place) =>
+        marginAt.load({
+          account,
+          at: new Date(START + SECOND + Math.floor(((END - START - SECOND) * place) / POINTS)),
+        }),
+      ),
+    );
+    if (turn >= 2) times.push(performance.now() - started);
+    if (points.some(({ margin }) => margin === null)) throw new Error('A point of the chart has no state.');
+  }
+  return times;
 }
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-/** Only the last column compares across rows: the machine may have had other work meanwhile. */
+/** Only the last columns compare across rows: the machine may have had other work meanwhile. */
 function print(rows: readonly Row[]): void {
-  console.log('| fills of others | margin, ms | marginAt, ms | marginAt / margin |');
-  console.log('| ---: | ---: | ---: | ---: |');
-  for (const { others, now, then } of rows) {
-    console.log(`| ${others} | ${now.toFixed(2)} | ${then.toFixed(2)} | ${(then / now).toFixed(2)} |`);
+  console.log(
+    `| fills of others | margin, ms | marginAt, ms | chart of ${POINTS}, ms | marginAt / margin | chart / marginAt |`,
+  );
+  console.log('| ---: | ---: | ---: | ---: | ---: | ---: |');
+  for (const { others, now, then, chart } of rows) {
+    const times = [now, then, chart].map((time) => time.toFixed(2)).join(' | ');
+    console.log(`| ${others} | ${times} | ${(then / now).toFixed(2)} | ${(chart / then).toFixed(1)} |`);
   }
 }
 

@@ -20,7 +20,7 @@ const ALLOWED: Record<string, readonly string[]> = {
 
 /** The rooms of a floor from the top down; those of one line stand beside each other, and nouns may know one another. */
 const ROOMS: Record<string, readonly (readonly string[])[]> = {
-  api: [['server'], ['account', 'venue', 'risk', 'admin', 'ingest'], ['execution'], ['documents'], ['types']],
+  api: [['server'], ['account', 'past', 'venue', 'risk', 'admin', 'ingest'], ['execution'], ['documents'], ['types']],
   risk: [['engine'], ['streams', 'impact'], ['alerts'], ['columns']],
   ledger: [['reported'], ['']],
   policy: [['changes'], ['reference'], ['rulebook'], ['versions']],

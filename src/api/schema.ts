@@ -22,7 +22,8 @@ import { InstrumentSettingsResolver } from './account/instrument-setting.js';
 import { AccountInterestResolver, InterestEstimateResolver } from './account/interest-estimate.js';
 import { LIMITS } from './execution/limits.js';
 import { limitsInWords } from './execution/limits-in-words.js';
-import { MarginAsOfResolver } from './account/margin-at.js';
+import { EquityHistoryResolver } from './past/equity-history.js';
+import { MarginAsOfResolver } from './past/margin-at.js';
 import { MarginRatioChangedResolver } from './risk/margin-ratio-changed.js';
 import { CollateralContributionResolver } from './account/margin-summary.js';
 import { WithdrawalsResolver } from './account/withdrawals.js';
@@ -88,6 +89,7 @@ const RESOLVERS = [
   InstrumentSettingsResolver,
   InterestEstimateResolver,
   LedgerEntryResolver,
+  EquityHistoryResolver,
   MarginAsOfResolver,
   MarginRatioChangedResolver,
   WithdrawalsResolver,

@@ -2,9 +2,8 @@
  * Accounts as they were (rules: 12). The state follows the instant of recording: the version in force, the balances by
  * the ledger, the rules and prices of that instant. Then comes the same assessment as now.
  */
-import { pricesAt, type PastPrices } from '../market/price-history.js';
-import type { PriceSnapshot } from '../market/price-snapshot.js';
-import type { Database, Transaction } from '../platform/database/database.js';
+import { pricesAt } from '../market/price-history.js';
+import type { Transaction } from '../platform/database/database.js';
 import { yieldIfBusy } from '../platform/yielding.js';
 import { readRowsAt } from './account-rows.js';
 import type { LedgerParts } from './ledger-checks.js';
@@ -28,7 +27,7 @@ export interface MarginAt {
 
 /**
  * The margin states, in the order of the input. One statement reads all accounts; prices are read once for each
- * instant.
+ * instant, some instants at a time.
  *
  * @param now instant of the question; later ones are refused
  */
@@ -43,7 +42,8 @@ export async function marginsAt(
   );
   const arePriced = (held: Holdings): boolean => needsPrices(held, rulebook.venues.get(held.account.venue)?.unit);
   const priced = [...holdings].filter(([, held]) => arePriced(held)).map(([{ at }]) => at.getTime());
-  const prices = await readPrices(db, new Set(priced), { maxAge: board.maxAge, venues: rulebook.venues });
+  const terms = { maxAge: board.maxAge, venues: rulebook.venues };
+  const prices = await pricesAt(db, [...new Set(priced)], terms);
   const margins = new Map<PastAccount, MarginState>();
   // By instant, so that the rulebook assembles the rules of each only once.
   for (const [past, held] of [...holdings].sort(([a], [b]) => a.at.getTime() - b.at.getTime())) {
@@ -75,22 +75,6 @@ function needsPrices({ balances, positions, openOrders }: Holdings, unit: string
 }
 
 const NO_PRICES: Markets = { marketOf: () => ({ index: () => null, mark: () => null }) };
-
-/** By instant; those without kept prices are left out. */
-async function readPrices(
-  db: Database,
-  instants: ReadonlySet<number>,
-  terms: PastPrices,
-): Promise<Map<number, PriceSnapshot>> {
-  const found = new Map<number, PriceSnapshot>();
-  await Promise.all(
-    [...instants].map(async (instant) => {
-      const snapshot = await pricesAt(db, new Date(instant), terms);
-      if (snapshot !== null) found.set(instant, snapshot);
-    }),
-  );
-  return found;
-}
 
 interface PastHoldings {
   readonly holdings: ReadonlyMap<PastAccount, Holdings>;

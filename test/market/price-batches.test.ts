@@ -4,9 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { decimal } from '../../src/margin/decimal.js';
-import { pricesAt } from '../../src/market/price-history.js';
 import type { Prices } from '../../src/market/prices.js';
-import { breaking, shown, storedPrices } from './price-database.js';
+import { breaking, pricesThen, shown, storedPrices } from './price-database.js';
 import { MAX_AGE, NOON, priceWorld, quote, type PriceWorld } from './price-world.js';
 
 let world: PriceWorld;
@@ -90,7 +89,7 @@ describe('a round', () => {
     const dated = await world.db().priceRound.findMany({ orderBy: { seq: 'asc' } });
     expect(dated.map(({ at }) => at.getTime() - NOON)).toEqual([0, 2_000, 2_000, 2_000, 2_001]);
     const was = async (instant: number): Promise<string | undefined> =>
-      (await pricesAt(world.db(), new Date(instant), { maxAge: MAX_AGE, venues: new Map() }))
+      (await pricesThen(world.db(), new Date(instant), { maxAge: MAX_AGE, venues: new Map() }))
         ?.marketOf('BITGET')
         .index('BTC')
         ?.price.toString();
@@ -148,9 +147,9 @@ describe('a failure', () => {
     await expect(prices.publish([quote('BTC', 'A', 104, 1)])).rejects.toThrow('no answer');
     const during = prices.snapshot();
     expect(shown(during, ['BTC'], [])).toEqual(['BTC 100']);
-    expect(shown(await pricesAt(world.db(), during.asOf, { maxAge: MAX_AGE, venues: new Map() }), ['BTC'], [])).toEqual(
-      ['BTC 100'],
-    );
+    expect(
+      shown(await pricesThen(world.db(), during.asOf, { maxAge: MAX_AGE, venues: new Map() }), ['BTC'], []),
+    ).toEqual(['BTC 100']);
     await next(prices);
     expect(await world.rounds()).toHaveLength(count);
     expect(heard).toHaveLength(count);

@@ -1,5 +1,6 @@
 import { toPlain } from '../../src/margin/decimal.js';
 import type { Market } from '../../src/margin/model.js';
+import { pricesAt, type PastPrices } from '../../src/market/price-history.js';
 import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
 import { readNewer } from '../../src/market/price-store.js';
 import type { Database } from '../../src/platform/database/database.js';
@@ -61,4 +62,9 @@ export function shown(
     ...assets.map((asset) => line(asset, market.index(asset))),
     ...instruments.map((instrument) => line(instrument, market.mark(instrument))),
   ];
+}
+
+/** The prices of one instant; null: none are kept. */
+export async function pricesThen(db: Database, at: Date, terms: PastPrices): Promise<PriceSnapshot | null> {
+  return (await pricesAt(db, [at.getTime()], terms)).get(at.getTime()) ?? null;
 }

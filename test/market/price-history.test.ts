@@ -3,14 +3,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import { thinPrices } from '../../src/jobs/price-thinning.js';
 import { decimal } from '../../src/margin/decimal.js';
-import { pricesAt, pricesOfBatch } from '../../src/market/price-history.js';
+import { pricesOfBatch } from '../../src/market/price-history.js';
 import type { PriceSnapshot } from '../../src/market/price-snapshot.js';
 import { Prices, type QuoteInput } from '../../src/market/prices.js';
 import type { Database } from '../../src/platform/database/database.js';
 import { createLogger } from '../../src/platform/log.js';
 import { Rulebook } from '../../src/policy/rulebook/rulebook.js';
 import { openTestDatabase, withoutGuards } from '../support/services/database.js';
-import { forgetPrices, shown } from './price-database.js';
+import { forgetPrices, pricesThen, shown } from './price-database.js';
 
 const log = createLogger('silent');
 
@@ -59,7 +59,7 @@ function of(snapshot: PriceSnapshot | null): string[] {
 }
 
 async function asOf(at: number): Promise<string[]> {
-  return of(await pricesAt(db, new Date(at), PAST));
+  return of(await pricesThen(db, new Date(at), PAST));
 }
 
 /** Whole numbers below a bound, always the same. */
@@ -104,7 +104,7 @@ describe('the prices of an instant', () => {
     expect(new Set(taken.map(({ snapshot }) => snapshot.seq)).size).toBeGreaterThan(30);
     expect(taken.some(({ lines }) => lines.some((line) => line.endsWith('stale')))).toBe(true);
     for (const { snapshot, lines } of taken) {
-      const then = await pricesAt(db, snapshot.asOf, PAST);
+      const then = await pricesThen(db, snapshot.asOf, PAST);
       expect([then?.seq, of(then)]).toEqual([snapshot.seq, lines]);
     }
     const ofRounds = new Map(taken.map(({ snapshot }) => [snapshot.seq, snapshot]));

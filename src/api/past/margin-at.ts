@@ -1,11 +1,11 @@
 import { Arg, Ctx, Field, FieldResolver, ObjectType, Resolver, Root } from 'type-graphql';
 
 import type { AccountRecord } from '../../ledger/records.js';
-import { Account } from './account.js';
+import { Account } from '../account/account.js';
 import type { Context } from '../execution/context.js';
 import { Cost } from '../types/cost.js';
 import { NoMarginAsOf } from '../types/enums.js';
-import { MarginSummary, marginSummary } from './margin-summary.js';
+import { MarginSummary, marginSummary } from '../account/margin-summary.js';
 import { DateTimeScalar } from '../types/scalars.js';
 
 @ObjectType({
