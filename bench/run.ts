@@ -10,6 +10,7 @@ const BENCHMARKS: readonly (readonly string[])[] = [
   ['assess.js'],
   ['liquidation.js'],
   ['prefilter.js'],
+  ['adl.js'],
   ['live.js'],
   ['crash.js'],
   ['subscribers.js'],

@@ -23,7 +23,7 @@ import { openLeadership } from './cluster/leadership.js';
 import { openSharedEvents, type SharedEvents } from './cluster/shared-events.js';
 import type { Config } from './config.js';
 import { openDemo } from './demo/demo.js';
-import { followAccounts, followPrices, openAccountFollower } from './following.js';
+import { followAccounts, followPrices, openAccountFollower, rankPositions } from './following.js';
 import { runLeaderJobs } from './jobs/leader-jobs.js';
 import { RuleClock } from './jobs/rule-clock.js';
 import { Prices } from './market/prices.js';
@@ -112,6 +112,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     followPrices(frame, live);
     await loading;
     if (accounts !== null) followAccounts(frame, live, accounts, histories);
+    rankPositions(frame, live);
     // By now the channel is up: other servers read at once what they would find within a second.
     if (hasNews) services.bus.emit('reference');
     const leading = await lead(frame, live, ruleClock, { histories, accounts });

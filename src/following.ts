@@ -1,8 +1,12 @@
-/** What this process follows of others by the database, at a pace; notices by Redis only make it sooner. */
+/**
+ * What this process follows of others by the database, at a pace; notices by Redis only make it sooner. And what each one
+ * makes of all accounts at the same instants.
+ */
 import type { Services } from './api/execution/context.js';
 import type { Histories } from './cluster/histories.js';
 import type { Config } from './config.js';
 import type { Closers } from './platform/closers.js';
+import { AdlClock } from './jobs/adl-clock.js';
 import { degraded, type Problems } from './platform/problems.js';
 import { refreshRules, reloadRules } from './policy/rulebook/rule-events.js';
 import { AccountFollower } from './risk/engine/account-follower.js';
@@ -77,4 +81,10 @@ export async function openAccountFollower(
   closers.add(() => follower.idle());
   await follower.begin();
   return follower;
+}
+
+/** Call when all accounts are read. */
+export function rankPositions({ closers }: Frame, services: Services): void {
+  const adlClock = new AdlClock(services);
+  closers.add(() => adlClock.close());
 }

@@ -1,4 +1,4 @@
-import { Arg, Ctx, FieldResolver, ID, ObjectType, Resolver, Root } from 'type-graphql';
+import { Arg, Ctx, FieldResolver, ID, Int, ObjectType, Resolver, Root } from 'type-graphql';
 
 import type { PositionRef } from '../../ledger/ledger-checks.js';
 import type { AccountRecord } from '../../ledger/records.js';
@@ -49,6 +49,20 @@ export class PositionResolver {
   })
   maxRemovableMargin(@Root() position: AccountPosition): Decimal | null {
     return maxRemovableMargin(position);
+  }
+
+  @FieldResolver(() => Int, {
+    nullable: true,
+    description:
+      'Place in the queue of auto-deleveraging, from 0 to 4; 4 is the fifth that would be reduced first. It is floor(5 x ' +
+      'positions with a smaller score / all positions) of the same instrument and side at the venue. The score is max(0, ' +
+      "unrealizedPnl) / max(1, the account's `walletValue`) x `marginRatio`, in the venue's unit; 0 without a profit, a " +
+      'price or a ratio. It is computed from floats at each full half minute of UTC, stands until the next one, and is an ' +
+      'estimate: no push is sent for it. Null for a position that was not open at the last one, and for up to 30 seconds ' +
+      'after a server has started.',
+  })
+  adlQuantile(@Root() { account, instrument, side }: AccountPosition, @Ctx() { loop }: Context): number | null {
+    return loop.accounts.adlRanks.quantileOf(account.id, account.venue, instrument, side);
   }
 }
 

@@ -30,6 +30,8 @@ import type { QuietRange } from './quiet-range.js';
 import { digitsOf } from './exact-sum.js';
 import type { RuleColumns } from './rule-columns.js';
 
+/** Of a position's text. */
+const ISOLATED_MARGIN = 6;
 /** In place of a status: not known. */
 const NOT_ASSESSED = MARGIN_STATUSES.length;
 
@@ -256,6 +258,7 @@ export class AccountColumns {
     units.words[unit * UNIT_WORDS + FIRST_POSITION] = firstPosition;
     units.halves.set([heldAssets, open.length, ruleSet, NOT_ASSESSED], unit * UNIT_HALVES + HOLDINGS);
     units.account[unit] = cross;
+    units.isolatedMargin[unit] = unit === cross ? 0 : Number(open[0]?.[ISOLATED_MARGIN] ?? 0);
     units.isMultiAsset[unit] = unit === cross && mode === 'MULTI_ASSET' ? 1 : 0;
     this.wake(unit);
     this.hold(unit);

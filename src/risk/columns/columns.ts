@@ -44,6 +44,8 @@ export class UnitColumns {
   account = new Uint32Array(0);
   /** The first item of its orders plus 1; 0: none that can open anything, or an isolated unit. */
   orders = new Uint32Array(0);
+  /** Of an isolated unit: what is set aside for it, in the settlement asset; of a cross unit 0. */
+  isolatedMargin = new Float64Array(0);
   /** 1: the cross unit of an account in multi-asset mode. */
   isMultiAsset = new Uint8Array(0);
   /** Of a cross unit: the version of the account. */
@@ -72,8 +74,8 @@ export class UnitColumns {
   }
 
   get bytes(): number {
-    const { words, quietRanges, account, orders, isMultiAsset, version, next } = this;
-    const columns = [words, quietRanges, account, orders, isMultiAsset, version, next];
+    const { words, quietRanges, account, orders, isolatedMargin, isMultiAsset, version, next } = this;
+    const columns = [words, quietRanges, account, orders, isolatedMargin, isMultiAsset, version, next];
     return columns.reduce((bytes, column) => bytes + column.byteLength, 0);
   }
 
@@ -81,6 +83,7 @@ export class UnitColumns {
     this.account = grown(this.account, this.end + 1);
     const { length } = this.account;
     this.orders = grown(this.orders, length);
+    this.isolatedMargin = grown(this.isolatedMargin, length);
     this.isMultiAsset = grown(this.isMultiAsset, length);
     this.version = grown(this.version, length);
     this.next = grown(this.next, length);

@@ -1,4 +1,4 @@
-type Column = Float64Array | Uint32Array | Int32Array | Uint16Array | Uint8Array;
+type Column = Float64Array | Float32Array | Uint32Array | Int32Array | Uint16Array | Uint8Array;
 
 /** Columns grow by an eighth: little stays empty, and each number is copied about eight times in all. */
 const SHARE = 8;

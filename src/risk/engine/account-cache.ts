@@ -30,6 +30,7 @@ import type { KnownAccounts, RuleSet } from '../columns/known-accounts.js';
 import { PackedAccounts } from '../columns/packed-accounts.js';
 import { PriceColumn } from '../columns/price-column.js';
 import { RuleColumns } from '../columns/rule-columns.js';
+import { AdlRanks } from '../impact/adl-ranks.js';
 import { Overviews } from '../impact/overview.js';
 import type { SetAside } from './set-aside.js';
 
@@ -59,6 +60,7 @@ export class AccountCache implements KnownAccounts {
   readonly columns = new AccountColumns(new RuleColumns(this.prices));
   readonly ruleSets: RuleSet[] = [];
   readonly overviews = new Overviews(this);
+  readonly adlRanks = new AdlRanks(this.columns);
   private readonly exact = new PackedAccounts();
   private readonly texts: AccountTexts;
 
@@ -76,7 +78,7 @@ export class AccountCache implements KnownAccounts {
 
   /** Memory that all accounts take. */
   get bytes(): number {
-    return this.columns.bytes + this.exact.bytes;
+    return this.columns.bytes + this.exact.bytes + this.adlRanks.bytes;
   }
 
   /** Reads every account that is missing here or older; `onPage` is called with the number read so far. */
@@ -272,7 +274,10 @@ export class AccountCache implements KnownAccounts {
 
   private drop(id: string): void {
     const [cross] = this.columns.unitsOf(id);
-    if (cross !== undefined) this.exact.delete(cross);
+    if (cross !== undefined) {
+      this.exact.delete(cross);
+      this.adlRanks.forget(cross);
+    }
     this.columns.remove(id);
   }
 
