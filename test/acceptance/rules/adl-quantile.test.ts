@@ -87,7 +87,7 @@ it('is null at first, then the fifth of each position, at every server the same'
 
 it('ranks isolated positions by their own margin, and simulated ones not at all', async () => {
   await publishPrices(service, { 'ASCENDEX/BTC-PERP': '20000' }, { at: new Date(now).toISOString() });
-  const [near, far] = [await openIsolated(service), await openIsolated(service)];
+  const [near, far] = [await openIsolated(service), await openIsolated(service, { USDT: '50000' })];
   await recordFills(
     service,
     fill(near, 'BTC-PERP', 'BUY', '0.1', '19900'),
