@@ -144,7 +144,7 @@ export class AdlRanks {
       const sizes = (groups[group] ??= { all: 0, positive: 0, first: 0, end: 0 });
       sizes.all += 1;
       // A float of seven digits may be 0 where the exact one is not.
-      if ((scores[item]) > 0) sizes.positive += 1;
+      if (scores[item] > 0) sizes.positive += 1;
     };
     // Accounts that come later wait for the next computation.
     const end = starts.length - 1;
