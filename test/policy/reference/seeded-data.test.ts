@@ -99,7 +99,7 @@ describe('the seeded reference data', () => {
       ['ASTER', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0', [], exchanged],
       ['ASTER', 2, '2026-04-09T10:00:00.000Z', 'PROGRESSIVE', false, false, '0', interest, exchanged],
       ['BINANCE_MULTI_ASSETS', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0', [], converted],
-      ['BINANCE_PM', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0', [], []],
+      ['BINANCE_PM', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', true, false, '0', [], []],
       ['BITGET', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0.0006', [], []],
       ['BYBIT_UTA', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0.00055', [], []],
       ['DYDX', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, true, '0', [], []],
