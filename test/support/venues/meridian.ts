@@ -2,11 +2,8 @@
  * Reference data of a test's own: two venues, a chain and assets that nothing else names. Between them they state every
  * rule that a file can state (rules: 3 to 11, 16 to 18, 20).
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
-const DATED = { effectiveFrom: '2025-01-01T00:00:00Z', source: 'a test', reason: 'a test' };
+import { DATED } from '../calls/own-venue.js';
+import { folderOf } from './folder.js';
 
 const CHAINS = [{ code: 'MERIDIAN_CHAIN', name: 'Meridian Chain' }];
 
@@ -132,12 +129,6 @@ const PARALLEL = {
 };
 
 /** A folder for REFERENCE_DATA with all of it. */
-export async function meridianFolder(): Promise<{ path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'plimsoll-reference-'));
-  await mkdir(join(path, 'venues'));
-  await writeFile(join(path, 'chains.json'), JSON.stringify(CHAINS));
-  await writeFile(join(path, 'assets.json'), JSON.stringify(ASSETS));
-  for (const venue of [MERIDIAN, PARALLEL])
-    await writeFile(join(path, 'venues', `${venue.code}.json`), JSON.stringify(venue));
-  return { path, remove: () => rm(path, { recursive: true }) };
+export function meridianFolder(): Promise<{ path: string; remove(): Promise<void> }> {
+  return folderOf({ chains: CHAINS, assets: ASSETS, venues: [MERIDIAN, PARALLEL] });
 }
