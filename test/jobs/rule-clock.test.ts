@@ -109,11 +109,11 @@ describe('a version that was scheduled', () => {
 
   it('announces a policy as well', async () => {
     start();
-    await changePolicy(here, { venue: 'BITGET', debtMarginRate: decimal('0.01') }, inMs(3_000));
-    expect(here.policies).toEqual(['BITGET']);
+    await changePolicy(here, { venue: 'ASCENDEX', debtMarginRate: decimal('0.01') }, inMs(3_000));
+    expect(here.policies).toEqual(['ASCENDEX']);
     await until(() => here.policies.length === 2);
     await sleep(50);
-    expect(here.policies).toEqual(['BITGET', 'BITGET']);
+    expect(here.policies).toEqual(['ASCENDEX', 'ASCENDEX']);
   });
 });
 
@@ -176,7 +176,7 @@ describe('the record', () => {
 
   it('is made of every rule, for policies as for ratios', async () => {
     start().setTerm(term().term);
-    const { id } = await changePolicy(here, { venue: 'BITGET', debtMarginRate: decimal('0.02') }, inMs(1_500));
+    const { id } = await changePolicy(here, { venue: 'ASCENDEX', debtMarginRate: decimal('0.02') }, inMs(1_500));
     const recorded = async (): Promise<Date | null> => {
       return (await db.marginPolicy.findUniqueOrThrow({ where: { id } })).appliedAt;
     };

@@ -211,7 +211,7 @@ describe('a margin policy', () => {
       { asset: 'USDT', balance: '-5000' },
       { asset: 'ETH', balance: '-0.5' },
     ];
-    const { policy } = await change('changeMarginPolicy', { venue: 'BITGET', autoExchange, force: true });
+    const { policy } = await change('changeMarginPolicy', { venue: 'DYDX', autoExchange, force: true });
     expect(policy).toMatchObject({
       autoExchange: {
         thresholds: [
@@ -220,10 +220,10 @@ describe('a margin policy', () => {
         ],
       },
     });
-    expect((await change('changeMarginPolicy', { venue: 'BITGET', autoExchange: null })).policy).toMatchObject({
+    expect((await change('changeMarginPolicy', { venue: 'DYDX', autoExchange: null })).policy).toMatchObject({
       autoExchange: { thresholds: [{ balance: '-0.5' }, { balance: '-5000' }] },
     });
-    const none = await change('changeMarginPolicy', { venue: 'BITGET', autoExchange: [] });
+    const none = await change('changeMarginPolicy', { venue: 'DYDX', autoExchange: [] });
     expect(none.policy?.['autoExchange']).toBeNull();
   });
 
@@ -290,8 +290,8 @@ describe('a margin policy', () => {
 
   it('lets one of two admins win, and makes one version of a key that is sent twice at the same moment', async () => {
     const second = await app.as('second', 'ADMIN');
-    const expectedVersion = await newest('BITGET');
-    const input = { venue: 'BITGET', debtMarginRate: '0.01', force: true, expectedVersion };
+    const expectedVersion = await newest('DYDX');
+    const input = { venue: 'DYDX', debtMarginRate: '0.01', force: true, expectedVersion };
     const outcomes = await Promise.all([admin, second].map((api) => govern(api, 'changeMarginPolicy', input)));
     expect(outcomes.map(codesOf).sort()).toEqual([[], ['VERSION_CONFLICT']]);
     expect(outcomes.flatMap(({ errors }) => errors)[0]?.message).toContain(
@@ -301,7 +301,7 @@ describe('a margin policy', () => {
     const keyed = { ...input, expectedVersion: expectedVersion + 1, idempotencyKey: randomUUID() };
     const same = await Promise.all([1, 2, 3, 4].map(() => govern(admin, 'changeMarginPolicy', keyed)));
     expect(same).toEqual(same.map(() => same[0]));
-    expect(await newest('BITGET')).toBe(expectedVersion + 2);
+    expect(await newest('DYDX')).toBe(expectedVersion + 2);
     const other = await unchanged(app, () => govern(admin, 'changeMarginPolicy', { ...keyed, debtMarginRate: '0.02' }));
     expect(codesOf(other)).toEqual(['IDEMPOTENCY_KEY_REUSED']);
   });
@@ -368,5 +368,5 @@ it('keeps all of it in the audit', async () => {
   const { nodes } = await auditLog(admin);
   const of = (action: string) => nodes.find((entry) => entry.action === action && entry.done);
   expect(of('changeInterestRate')).toMatchObject({ subjectKey: 'ASTER/USD1', actor: 'root', reason: 'test' });
-  expect(of('changeMarginPolicy')?.subjectKey).toBe('BITGET');
+  expect(of('changeMarginPolicy')?.subjectKey).toBe('DYDX');
 });

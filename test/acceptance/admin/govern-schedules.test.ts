@@ -47,8 +47,8 @@ const KINDS: readonly (readonly [string, Kind])[] = [
   [
     'a policy',
     {
-      ...{ mutation: 'changeMarginPolicy', type: 'MarginPolicy', about: 'BITGET' },
-      input: (debtMarginRate) => ({ venue: 'BITGET', debtMarginRate }),
+      ...{ mutation: 'changeMarginPolicy', type: 'MarginPolicy', about: 'ASCENDEX' },
+      input: (debtMarginRate) => ({ venue: 'ASCENDEX', debtMarginRate }),
     },
   ],
   [

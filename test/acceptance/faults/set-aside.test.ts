@@ -148,7 +148,11 @@ describe('an account that cannot be read', () => {
       { change: { marginPolicy: draft } },
     );
     expect(previewRuleChange).toEqual({ setAside: 2 });
-    const input = { ...draft, expectedVersion: 1, effectiveFrom: new Date(Date.now() + 49 * 3_600_000).toISOString() };
+    const { venues } = await admin.ask<{ venues: { code: string; policy: { version: number } }[] }>(
+      '{ venues { code policy { version } } }',
+    );
+    const expectedVersion = venues.find(({ code }) => code === draft.venue)?.policy.version;
+    const input = { ...draft, expectedVersion, effectiveFrom: new Date(Date.now() + 49 * 3_600_000).toISOString() };
     expect((await govern(admin, 'changeMarginPolicy', input)).errors).toMatchObject([
       { code: 'GUARD_RAIL', message: expect.stringContaining('2 accounts of the venue cannot be read') },
     ]);

@@ -117,8 +117,8 @@ it('lets other assets go entirely in single-asset mode while no USDT is owed (00
 });
 
 it('lets nothing go in single-asset mode while anything is owed, or the account is in LIQUIDATION', async () => {
-  const id = await openAccount(service, { collateralMode: 'SINGLE_ASSET' });
-  await publishPrices(service, { BTC: '60000', USD1: '1', 'BITGET/ETHUSDT': '2500' });
+  const id = await openAccount(service, { venue: 'ASCENDEX', collateralMode: 'SINGLE_ASSET' });
+  await publishPrices(service, { BTC: '60000', USD1: '1', 'ASCENDEX/BTC-PERP': '2500' });
   await recordTransfers(service, transfer(id, 'USDT', '1000'), transfer(id, 'BTC', '1'));
   const most = (): Promise<object> => readAccount(alice, id, 'status maxTransferable(asset: "BTC")');
   expect(await most()).toEqual({ status: 'NO_EXPOSURE', maxTransferable: '1' });
@@ -132,7 +132,7 @@ it('lets nothing go in single-asset mode while anything is owed, or the account 
   await book('4999.9');
   expect(await most()).toEqual({ status: 'NO_EXPOSURE', maxTransferable: '0' });
   await book('0.1');
-  await recordFills(service, fill(id, 'ETHUSDT', 'BUY', '10', '2700'));
+  await recordFills(service, fill(id, 'BTC-PERP', 'BUY', '10', '2700'));
   // 1,000 and a loss of 2,000.
   expect(await most()).toEqual({ status: 'LIQUIDATION', maxTransferable: '0' });
   const refused = await call(alice, 'withdraw', { accountId: id, asset: 'BTC', quantity: '1' });

@@ -115,7 +115,7 @@ describe('what is to come', () => {
     expect(here.rulebook.nextChange(new Date(now))).toBeNull();
     const first = await changeLista(here, '0.3', new Date(now + HOUR));
     await changeLista(here, '0.4', new Date(now + 2 * HOUR));
-    await changePolicy(here, { venue: 'BITGET', debtMarginRate: decimal('0.01') }, new Date(now + 90 * 60_000));
+    await changePolicy(here, { venue: 'ASCENDEX', debtMarginRate: decimal('0.01') }, new Date(now + 90 * 60_000));
     const next = (after: number): number | undefined => here.rulebook.nextChange(new Date(after))?.getTime();
     expect([now, now + HOUR - 1].map(next)).toEqual([now + HOUR, now + HOUR]);
     expect([now + HOUR, now + 1.5 * HOUR].map(next)).toEqual([now + 1.5 * HOUR, now + 2 * HOUR]);
@@ -124,7 +124,7 @@ describe('what is to come', () => {
     expect(next(now)).toBe(now + 1.5 * HOUR);
     const scheduled = (venue?: string) => here.rulebook.scheduled(new Date(now), venue).map(({ kind }) => kind);
     expect(scheduled()).toEqual(['MarginPolicy', 'CollateralRatio']);
-    expect(scheduled('BITGET')).toEqual(['MarginPolicy']);
+    expect(scheduled('ASCENDEX')).toEqual(['MarginPolicy']);
   });
 });
 
