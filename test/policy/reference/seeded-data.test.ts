@@ -101,6 +101,7 @@ describe('the seeded reference data', () => {
       ['BINANCE_MULTI_ASSETS', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0', [], converted],
       ['BINANCE_PM', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', true, false, '0', [], []],
       ['BITGET', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0.0006', [], []],
+      ['BITGET', 2, '2026-06-25T00:00:00.000Z', 'PROGRESSIVE', false, false, '0.0006', [], []],
       ['BYBIT_UTA', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, false, '0.00055', [], []],
       ['DYDX', 1, '2025-01-01T00:00:00.000Z', 'PROGRESSIVE', false, true, '0', [], []],
       ['HYPERLIQUID', 1, '2025-06-01T00:00:00.000Z', 'PROGRESSIVE', false, true, '0', [], []],
@@ -137,6 +138,7 @@ describe('the seeded reference data', () => {
     expect(stated).toEqual([
       'BINANCE_MULTI_ASSETS, open loss',
       'BINANCE_PM, 1 / 1.05, 1.2 x, AS_EQUITY, 1 of debts, open loss',
+      'BITGET, AS_EQUITY, 3 of debts',
       'BYBIT_UTA, 2 of debts',
       'HYPERLIQUID, 0.1 of notional',
       'OKX_MULTI, AS_EQUITY, 2 of debts',
