@@ -68,4 +68,6 @@ export const PARAMETERS: Omit<Policy, 'assets' | 'collateralRatios' | 'instrumen
   openOrders: { initial: 'NONE', maintenance: 'NONE', openLoss: 'NONE' },
   interest: [],
   autoExchange: [],
+  exchangeOrder: 'PRO_RATA',
+  exchangeRates: [],
 };

@@ -62,7 +62,7 @@ export async function writeAccounts(
     ),
     alerted AS (
       SELECT account_id, seq, 'AUTO_EXCHANGED' AS kind, reference AS event
-      FROM written WHERE kind = 'AUTO_EXCHANGE'
+      FROM written WHERE kind IN ('AUTO_EXCHANGE', 'EXCHANGE_COST')
       UNION ALL
       SELECT account_id, seq, 'INTEREST_STARTED', ''
       FROM written JOIN entry USING (account_id, asset_symbol, kind, reference) WHERE kind = 'INTEREST' AND is_first_hour

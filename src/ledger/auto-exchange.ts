@@ -16,7 +16,7 @@ export function bookAutoExchange(
   now: Date,
 ): void {
   const { market, policy } = rulesOf(locked.account, parts, now);
-  for (const { asset, quantity } of autoExchange(locked.state(parts.rulebook), market, policy)) {
-    locked.post(asset, quantity, { ...origin, kind: 'AUTO_EXCHANGE', reportedAt: null });
+  for (const { asset, quantity, kind } of autoExchange(locked.state(parts.rulebook), market, policy)) {
+    locked.post(asset, quantity, { ...origin, kind, reportedAt: null });
   }
 }

@@ -3,7 +3,15 @@
  * requires as maintenance margin (rules: 4). State, solvers, columns and guard rails all read tiers through here.
  */
 import { ONE, ZERO, min, type Decimal } from './decimal.js';
-import type { CollateralTable, CollateralTier, MaintenanceMethod, MaintenanceTier, Policy, TierUnit } from './model.js';
+import type {
+  CollateralTable,
+  CollateralTier,
+  ExchangeTier,
+  MaintenanceMethod,
+  MaintenanceTier,
+  Policy,
+  TierUnit,
+} from './model.js';
 
 /** A straight piece: y = slope x amount + intercept for floor <= amount < cap. Exact. */
 export interface Segment {
@@ -109,6 +117,13 @@ export function countsAbove({ tierUnit, tiers, userCap }: Omit<CollateralTable, 
   if (first === undefined) return null;
   const from = tierUnit === 'QUANTITY' ? first.floor : ZERO;
   return userCap === null || userCap.gt(from) ? from : null;
+}
+
+// --- What an exchange credits (rules: 11) ---
+
+/** Value credited by the value sold, both in the venue's unit, without jumps; slopes are rates above 0, at most 1. */
+export function creditCurve(tiers: readonly ExchangeTier[]): readonly Segment[] {
+  return withoutJumps(tiers.map(({ floor, cap, rate }) => ({ floor, cap, slope: rate })));
 }
 
 // --- Maintenance margin (rules: 4) ---

@@ -16,6 +16,8 @@ export type TierUnit = 'QUOTE_VALUE' | 'QUANTITY';
 export type MaintenanceMethod = 'PROGRESSIVE' | 'FLAT';
 /** IN_FULL: beside the collateral. AS_EQUITY: with the balance of its settlement asset, through the tiers (rules: 17). */
 export type PnlCounts = 'IN_FULL' | 'AS_EQUITY';
+/** PRO_RATA: the same part of every asset is sold. HIGHEST_RATIO_FIRST: one asset after the other (rules: 11). */
+export type ExchangeOrder = 'PRO_RATA' | 'HIGHEST_RATIO_FIRST';
 
 /** From calm to lost: a later status is worse (rules: 5). */
 export const MARGIN_STATUSES = ['NO_EXPOSURE', 'HEALTHY', 'WARNING', 'MARGIN_CALL', 'LIQUIDATION', 'UNPRICED'] as const;
@@ -116,6 +118,9 @@ export interface Policy {
   readonly openOrders: OpenOrderRules;
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
+  readonly exchangeOrder: ExchangeOrder;
+  /** At most one an asset; what has none is credited in full. */
+  readonly exchangeRates: readonly ExchangeRate[];
   readonly assets: ReadonlyMap<string, AssetRules>;
   /** By asset. An asset without one counts nothing, the unit in full (rules: 3). */
   readonly collateralRatios: ReadonlyMap<string, CollateralTable>;
@@ -171,6 +176,22 @@ export interface AutoExchangeThreshold {
   readonly asset: string;
   /** Negative: below this balance other assets are converted. */
   readonly balance: Decimal;
+}
+
+/** What a debt is credited for an asset that is sold, progressively by the value that one exchange sells of it (rules: 11). */
+export interface ExchangeRate {
+  /** That is sold. */
+  readonly asset: string;
+  readonly tiers: readonly ExchangeTier[];
+}
+
+/** Tiers are contiguous from 0; above the last cap the last tier goes on. Floor and cap are in the venue's unit. */
+export interface ExchangeTier {
+  readonly floor: Decimal;
+  /** Null: without end. */
+  readonly cap: Decimal | null;
+  /** Above 0 and at most 1; at least any ratio of the asset. */
+  readonly rate: Decimal;
 }
 
 export interface AssetRules {

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { assessMargin, type MarginReport } from '../../src/margin/state/assess.js';
+import { autoExchange } from '../../src/margin/change/auto-exchange.js';
 import { checkLeverage } from '../../src/margin/change/leverage.js';
 import { checkCredit } from '../../src/margin/change/unpriced.js';
 import { decimal, toPlain } from '../../src/margin/decimal.js';
@@ -16,6 +17,7 @@ import {
   restingRefusal,
   shocked,
 } from '../support/oracle/changes.js';
+import { exchangeOf, withExchange } from '../support/oracle/exchange.js';
 import type { Portfolio, PortfolioPosition } from '../support/oracle/portfolio.js';
 import { toMargin } from '../support/oracle/portfolio-to-margin.js';
 import { randomPortfolio } from '../support/oracle/random-portfolio.js';
@@ -67,6 +69,20 @@ describe(`changes against the oracle, ${RUNS} portfolios`, () => {
       if (report === undefined) throw new Error('no answer to a shock');
       expectSame(report, shocked(symbol, shock, portfolio));
     });
+  });
+
+  it('agree on what is exchanged for debts', () => {
+    const seen = { PRO_RATA: 0, HIGHEST_RATIO_FIRST: 0, costs: 0 };
+    sameForAll((drawn, pick) => {
+      const portfolio = withExchange(drawn, pick, false);
+      const { account, market, policy } = toMargin(portfolio);
+      const booked = autoExchange(account, market, policy);
+      const expected = exchangeOf(portfolio).map(({ asset, kind, quantity }) => [kind, asset, plainText(quantity, 18)]);
+      expect(booked.map(({ asset, kind, quantity }) => [kind, asset, toPlain(quantity)])).toEqual(expected);
+      if (booked.length > 0) seen[policy.exchangeOrder] += 1;
+      if (booked.some(({ kind }) => kind === 'EXCHANGE_COST')) seen.costs += 1;
+    });
+    expect(Math.min(...Object.values(seen))).toBeGreaterThan(RUNS / 20);
   });
 
   it('agree on what may be credited', () => {

@@ -33,6 +33,8 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
     'open_orders',
     'pnl_counts',
     'liabilities',
+    'exchange_order',
+    'exchange_rates',
   ],
   collateral_ratios: ['initial_tiers'],
   account_versions: ['written_by'],

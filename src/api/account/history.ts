@@ -144,7 +144,7 @@ export class LedgerEntryResolver {
     @Ctx() context: Context,
   ): Promise<FillRecord | null> {
     // An exchange that a reversal led to is no part of it.
-    if (fillSeq === null || kind === 'AUTO_EXCHANGE') return null;
+    if (fillSeq === null || kind === 'AUTO_EXCHANGE' || kind === 'EXCHANGE_COST') return null;
     return fillOf((await context.loaders.reversal.load(fillSeq)).reverses, context);
   }
 }

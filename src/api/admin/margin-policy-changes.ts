@@ -44,6 +44,34 @@ export class AutoExchangeThresholdInput {
   balance!: Decimal;
 }
 
+@InputType({ description: 'What is credited for the value sold between floor and cap.' })
+export class ExchangeTierInput {
+  @Field(() => DecimalScalar, {
+    description: "Of the value that one exchange sells, in the venue's unit; the first is 0.",
+  })
+  floor!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description: "In the venue's unit, and the floor of the next tier. Null: without end; only in the last tier.",
+  })
+  cap?: Decimal | null;
+
+  @Field(() => DecimalScalar, { description: 'Above 0, at most 1, and at least any ratio of the asset at the venue.' })
+  rate!: Decimal;
+}
+
+@InputType({ description: 'What an automatic exchange shall credit for one asset.' })
+export class ExchangeRateInput {
+  @Field(() => String, { description: 'The symbol of the asset that is sold.' })
+  asset!: string;
+
+  @Field(() => [ExchangeTierInput], {
+    description: 'All of them: contiguous from 0, from 1 to 50. Above a last cap the last tier goes on.',
+  })
+  tiers!: ExchangeTierInput[];
+}
+
 /** The parameters of a draft, as they are stated. One that is omitted or null stays. */
 type Edits = { readonly [K in keyof PolicyParameters]?: unknown };
 
@@ -57,6 +85,12 @@ class MarginPolicyDraft {
     description: 'All thresholds, one an asset, at most 50; empty: nothing is converted.',
   })
   autoExchange?: AutoExchangeThresholdInput[] | null;
+
+  @Field(() => [ExchangeRateInput], {
+    nullable: true,
+    description: 'All rates, one an asset, at most 50; empty: everything is credited at its value.',
+  })
+  exchangeRates?: ExchangeRateInput[] | null;
 }
 
 for (const parameter of POLICY_PARAMETERS) {
@@ -87,7 +121,12 @@ function policyDraftOf(input: MarginPolicyDraft & Edits): PolicyDraft {
     const stated = input[name] ?? undefined;
     return [name, stated === undefined ? undefined : type.fromStated(stated)] as const;
   });
-  return { ...Object.fromEntries(edits), venue: input.venue, autoExchange: input.autoExchange ?? undefined };
+  const exchangeRates = input.exchangeRates?.map(({ asset, tiers }) => ({
+    asset,
+    tiers: tiers.map(({ floor, cap, rate }) => ({ floor, cap: cap ?? null, rate })),
+  }));
+  const autoExchange = input.autoExchange ?? undefined;
+  return { ...Object.fromEntries(edits), venue: input.venue, autoExchange, exchangeRates };
 }
 
 @Resolver()

@@ -20,6 +20,7 @@ export const {
   TierUnit,
   MaintenanceMethod,
   PnlCounts,
+  ExchangeOrder,
   LedgerKind,
   FillKind,
   RiskAlertKind,
@@ -95,6 +96,12 @@ register(MaintenanceMethod, 'MaintenanceMethod', 'How maintenance margin follows
   PROGRESSIVE: 'Notional x rate less the amount of the tier: continuous where tiers meet.',
   FLAT: 'Notional x rate of the tier that holds the whole notional: it jumps where tiers meet.',
 });
+register(ExchangeOrder, 'ExchangeOrder', 'Which assets an automatic exchange sells for a debt.', {
+  PRO_RATA: 'The same part of each that can be sold.',
+  HIGHEST_RATIO_FIRST:
+    'One after the other, each in full until the debt is covered: the one that counts most of its value first, of several ' +
+    'the first by symbol.',
+});
 register(OrderWeight, 'OrderWeight', 'How resting orders are weighed for a requirement.', {
   WORST_SIDE:
     'By the largest position that they could lead to: all orders in its direction filled, or all against it. What that ' +
@@ -168,13 +175,15 @@ register(LedgerKind, 'LedgerKind', 'Why a balance has changed.', {
   FEE: 'Fee of a fill; positive: a rebate.',
   FUNDING: 'Funding of a position.',
   INTEREST: 'Interest on a debt.',
-  AUTO_EXCHANGE: 'One side of an automatic exchange that covers a debt.',
+  AUTO_EXCHANGE: 'One side of an automatic exchange that covers a debt. What is sold is without its cost.',
   MARGIN_ADJUSTMENT: 'Between the balance and the margin set aside for an isolated position.',
   LIQUIDATION_FEE: 'Fee of a liquidation.',
   INSURANCE: 'What the insurance fund paid for an isolated position whose margin did not cover its loss.',
   EARN: 'To or from an earn product.',
   ADJUSTMENT: 'A correction by the venue.',
   TRANSFER: 'From or to another account of the venue; over both the sum is 0.',
+  EXCHANGE_COST:
+    'What an automatic exchange cost, negative, in the asset that was sold: the part of it for which no debt was credited.',
 });
 register(FillKind, 'FillKind', 'What a fill was at the venue. More may come.', {
   TRADE: 'A trade of the account’s own order.',
@@ -225,8 +234,10 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   SETTLEMENT_NOT_ACCEPTED: 'The instrument is settled in an asset that does not count as collateral of this account.',
   PRICE_UNAVAILABLE: 'A fresh price is needed, and there is none.',
   REVERSAL_IMPOSSIBLE: 'A recorded fact stands in the way of taking a fill back; the message names it.',
-  RATIO_OUT_OF_RANGE: 'A ratio must be from 0 to 1.',
-  POLICY_INVALID: 'Parameters of a policy contradict each other, or maintenance tiers; the message names them.',
+  RATIO_OUT_OF_RANGE:
+    'A ratio must be from 0 to 1 and at most the exchange rate of its asset; an exchange rate above 0 and at most 1.',
+  POLICY_INVALID:
+    'Parameters of a policy contradict each other, maintenance tiers or collateral ratios; the message names them.',
   TIERS_INVALID:
     'Tiers must be contiguous from 0, without a gap or an overlap, and at most 50. Initial tiers count nowhere more. ' +
     'Maintenance rates fall nowhere where the method is FLAT and open orders count for maintenance margin.',

@@ -76,6 +76,36 @@ export class AutoExchangeRule {
 }
 
 @ObjectType({
+  description: 'A piece of the value that one exchange sells, and what is credited.',
+  simpleResolvers: true,
+})
+export class ExchangeTier {
+  @Field(() => DecimalScalar, { description: "Of the value sold, in the venue's unit; included." })
+  floor!: Decimal;
+
+  @Field(() => DecimalScalar, {
+    nullable: true,
+    description: "In the venue's unit; not included. Null: without end. Above the last cap the last tier goes on.",
+  })
+  cap!: Decimal | null;
+
+  @Field(() => DecimalScalar, { description: 'Part of this piece that the debt is credited; above 0, at most 1.' })
+  rate!: Decimal;
+}
+
+@ObjectType({
+  description: 'What an automatic exchange credits for one asset, progressively by the value sold of it.',
+  simpleResolvers: true,
+})
+export class ExchangeRate {
+  @Field(() => Asset, { description: 'The asset that is sold.' })
+  asset!: unknown;
+
+  @Field(() => [ExchangeTier], { description: 'Contiguous from 0.' })
+  tiers!: readonly ExchangeTier[];
+}
+
+@ObjectType({
   description:
     'What a change of a rule needs `force` for; beside these, a lower tier of a ratio that counts less than a higher one, ' +
     'a unit that counts less than 0.99, a maintenance or interest rate beyond half or double, and a policy, interest rate or ' +
@@ -145,6 +175,13 @@ export class MarginPolicyResolver {
     return {
       thresholds: policy.autoExchange.map((rule) => ({ ...rule, asset: rulebook.assets.get(rule.asset) })),
     };
+  }
+
+  @FieldResolver(() => [ExchangeRate], {
+    description: 'What an automatic exchange credits, by asset. What is not listed is credited at its value.',
+  })
+  exchangeRates(@Root() policy: PolicyVersion, @Ctx() { rulebook }: Context): ExchangeRate[] {
+    return policy.exchangeRates.map((rate) => ({ ...rate, asset: rulebook.assets.get(rate.asset) }));
   }
 
   @FieldResolver(() => GuardRails, { description: 'What a change of a rule has to keep to.' })

@@ -7,6 +7,7 @@ import type { AccountState, BalanceState, PositionState } from '../model.js';
 
 export type BalanceChangeKind =
   | 'AUTO_EXCHANGE'
+  | 'EXCHANGE_COST'
   | 'FEE'
   | 'FUNDING'
   | 'INSURANCE'

@@ -2,11 +2,18 @@
 import { maintenanceAmounts } from '../../margin/curve.js';
 import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
 import type { MaintenanceMethod, MaintenanceTier, Policy } from '../../margin/model.js';
-import { inForce } from '../versions/rule-version.js';
 import { maintenanceTierProblems, problemOfFallingRates, type MaintenanceTierDraft } from '../versions/tiers.js';
 import type { JsonValue } from './reference-json.js';
 import type { InstrumentData, Version } from './reference-model.js';
-import { VERSION_FIELDS, inOrder, member, readVersion, refuseProblems, type KnownCodes } from './reference-parts.js';
+import {
+  VERSION_FIELDS,
+  holding,
+  inOrder,
+  member,
+  readVersion,
+  refuseProblems,
+  type KnownCodes,
+} from './reference-parts.js';
 
 type DatedPolicy = Version & Pick<Policy, 'maintenanceMethod' | 'openOrders'>;
 /** Of the venue's file. */
@@ -35,11 +42,6 @@ export function readInstrument(
     maxLeverage,
     schedules,
   };
-}
-
-/** Of versions in order; before its instant the first one holds, as in the rulebook. */
-function holding<T extends Version>(versions: readonly [T, ...T[]], at: Date): T {
-  return inForce(versions, at) ?? versions[0];
 }
 
 /** Tiers and policies are versions apart: whichever of them hold together must not contradict each other. */

@@ -69,6 +69,10 @@ export class JsonValue {
     return typeof this.value === 'object' && this.value !== null && !Array.isArray(this.value);
   }
 
+  get isText(): boolean {
+    return typeof this.value === 'string';
+  }
+
   text(): string {
     if (typeof this.value !== 'string' || this.value.trim() === '') throw this.unexpected('a text');
     return this.value;

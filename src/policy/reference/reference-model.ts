@@ -4,6 +4,7 @@ import type {
   AssetRules,
   AutoExchangeThreshold,
   CollateralTier,
+  ExchangeRate,
   InterestRule,
   LiabilityTable,
   MaintenanceTier,
@@ -53,6 +54,7 @@ export interface PolicyData extends Version, PolicyParameters, GuardRails {
   readonly liabilities: readonly LiabilityTable[];
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
+  readonly exchangeRates: readonly ExchangeRate[];
 }
 
 export interface InstrumentData {

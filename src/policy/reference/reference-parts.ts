@@ -1,5 +1,6 @@
 /** What the parts of a venue's file share: versions in order, names that must be known, problems of tiers. */
 import type { AssetRules } from '../../margin/model.js';
+import { inForce } from '../versions/rule-version.js';
 import type { TierProblem } from '../versions/tiers.js';
 import type { JsonValue } from './reference-json.js';
 import type { Version } from './reference-model.js';
@@ -32,6 +33,11 @@ export function inOrder<T extends Omit<Version, 'version'>>(
     versions.push(next);
   }
   return versions;
+}
+
+/** Of versions in order; before its instant the first one holds, as in the rulebook. */
+export function holding<T extends Version>(versions: readonly [T, ...T[]], at: Date): T {
+  return inForce(versions, at) ?? versions[0];
 }
 
 export function requireLater(file: JsonValue, before: Version | undefined, next: Omit<Version, 'version'>): void {

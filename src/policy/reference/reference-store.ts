@@ -7,8 +7,8 @@ import { readDatabaseClock } from '../../platform/clock.js';
 import { transact, type Database, type Transaction } from '../../platform/database/database.js';
 import { uuidv7 } from '../../platform/ids.js';
 import { readReferenceMark } from '../rulebook/reference-rows.js';
-import { liabilitiesRow } from '../versions/liabilities.js';
 import { parameterRow } from '../versions/policy-parameters.js';
+import { tablesRow } from '../versions/policy-tables.js';
 import { initialTiersRow } from '../versions/ratio-store.js';
 import { ReferenceDataError } from './reference-json.js';
 import type { AssetData, InstrumentData, ReferenceData, VenueData } from './reference-model.js';
@@ -86,10 +86,11 @@ async function storePolicies(tx: Transaction, venues: readonly VenueData[], crea
     policies.filter((policy) => isNew(code, policy)).map((policy) => ({ venueCode: code, ...policy })),
   );
   await tx.marginPolicy.createMany({
-    data: added.map(({ interest: _, autoExchange: __, liabilities, ...policy }) => ({
+    data: added.map(({ interest: _, autoExchange: __, liabilities, exchangeRates, ...policy }) => ({
       ...policy,
       ...parameterRow(policy),
-      liabilities: liabilitiesRow(liabilities),
+      liabilities: tablesRow(liabilities),
+      exchangeRates: tablesRow(exchangeRates),
       id: uuidv7(),
       createdAt,
       guardMaxStep: toPlain(policy.guardMaxStep),

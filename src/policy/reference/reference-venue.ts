@@ -1,7 +1,14 @@
 /** One venue's file: its policies, instruments and collateral ratios. Versions are counted in the order of the file. */
-import { flatRatio } from '../../margin/curve.js';
-import type { Decimal } from '../../margin/decimal.js';
-import { COMMON_UNIT, type CollateralTier, type LiabilityTable, type LiabilityTier } from '../../margin/model.js';
+import { AT_PAR, flatRatio } from '../../margin/curve.js';
+import { ZERO, toPlain, type Decimal } from '../../margin/decimal.js';
+import {
+  COMMON_UNIT,
+  type CollateralTier,
+  type ExchangeRate,
+  type ExchangeTier,
+  type LiabilityTable,
+  type LiabilityTier,
+} from '../../margin/model.js';
 import {
   POLICY_PARAMETERS,
   contradictionIn,
@@ -11,10 +18,18 @@ import {
 import { ratioKey } from '../versions/ratio-version.js';
 import type { JsonValue } from './reference-json.js';
 import type { PolicyData, RatioData, VenueData } from './reference-model.js';
-import { collateralTierProblems, liabilityTierProblems, problemOfInitialTiers } from '../versions/tiers.js';
+import { inForce } from '../versions/rule-version.js';
+import {
+  collateralTierProblems,
+  exchangeTierProblems,
+  liabilityTierProblems,
+  problemOfInitialTiers,
+  rateBelowRatio,
+} from '../versions/tiers.js';
 import { readInstrument, readParities } from './reference-instrument.js';
 import {
   VERSION_FIELDS,
+  holding,
   inOrder,
   knownAsset,
   member,
@@ -52,7 +67,8 @@ export function readVenue(file: JsonValue, known: KnownCodes): VenueData {
     field('instruments'),
     instruments.map(({ symbol }) => symbol),
   );
-  const tables = field('collateralRatios').list();
+  const ratios = readRatios(field('collateralRatios').list(), code, chains, known);
+  refuseLowRates(field('policies'), [first, ...others], ratios, unit, chains);
   return {
     code,
     name: field('name').text(),
@@ -61,7 +77,7 @@ export function readVenue(file: JsonValue, known: KnownCodes): VenueData {
     singleAsset: asset('singleAsset', unit),
     policies,
     instruments,
-    ratios: readRatios(tables, code, chains, known),
+    ratios,
   };
 }
 
@@ -70,7 +86,10 @@ function readPolicy(file: JsonValue, known: KnownCodes): Omit<PolicyData, 'versi
     POLICY_PARAMETERS.filter(({ absent }) => (absent !== undefined) === isOptional).map(({ name }) => name),
   );
   const others = ['guardRails', 'interest', 'autoExchange'];
-  const field = file.record([...VERSION_FIELDS, ...(required ?? []), ...others], [...(optional ?? []), 'liabilities']);
+  const field = file.record(
+    [...VERSION_FIELDS, ...(required ?? []), ...others],
+    [...(optional ?? []), ...['liabilities', 'exchangeRates']],
+  );
   const guard = field('guardRails').record(['maxStep', 'minNoticeHours']);
   const parameters = parametersBy((parameter) => readParameter(field(parameter.name), parameter));
   const liabilities = readLiabilities(field('liabilities'), known);
@@ -99,7 +118,52 @@ function readPolicy(file: JsonValue, known: KnownCodes): Omit<PolicyData, 'versi
         };
       }),
     autoExchange,
+    exchangeRates: readExchangeRates(field('exchangeRates'), known),
   };
+}
+
+/** By asset: one rate, or tiers. */
+function readExchangeRates(file: JsonValue, known: KnownCodes): ExchangeRate[] {
+  if (file.isAbsent) return [];
+  return file.entries().map(([asset, value]) => {
+    const rows = value.isText ? [value] : value.list();
+    const tiers = rows.map((row): ExchangeTier => {
+      if (value.isText) return { floor: ZERO, cap: null, rate: value.decimal() };
+      const tier = row.record(['floor', 'cap', 'rate']);
+      const cap = tier('cap').isNull ? null : tier('cap').decimal();
+      return { floor: tier('floor').decimal(), cap, rate: tier('rate').decimal() };
+    });
+    refuseProblems(value, exchangeTierProblems(tiers));
+    return { asset: knownAsset(asset, value, known), tiers };
+  });
+}
+
+/**
+ * Policies and ratios are versions apart: a rate of an exchange must lie below no ratio of its asset that holds with it
+ * (rules: 11). The unit counts in full where the tables leave it out.
+ */
+function refuseLowRates(
+  file: JsonValue,
+  policies: readonly [PolicyData, ...PolicyData[]],
+  ratios: readonly RatioData[],
+  unit: string,
+  chains: readonly string[],
+): void {
+  if (policies.every(({ exchangeRates }) => exchangeRates.length === 0)) return;
+  for (const { effectiveFrom: at } of [...policies, ...ratios]) {
+    const policy = holding(policies, at);
+    for (const { asset, tiers } of policy.exchangeRates) {
+      for (const chain of chains.length === 0 ? [null] : chains) {
+        const own = ratios.filter((ratio) => ratio.asset === asset && ratio.chain === chain);
+        const table = inForce(own, at) ?? (asset === unit ? AT_PAR : null);
+        const found = table === null ? null : rateBelowRatio(tiers, table.tiers);
+        if (found === null) continue;
+        const [rate, ratio] = [found.rate, found.ratio].map(toPlain);
+        const message = `the exchange rate ${rate} of ${asset} is below its ratio ${ratio}, which would lower margin balances`;
+        throw (file.list()[policy.version - 1] ?? file).refuse(message);
+      }
+    }
+  }
 }
 
 function readLiabilities(file: JsonValue, known: KnownCodes): LiabilityTable[] {

@@ -1,11 +1,15 @@
 /** The collateral ratio of an asset on one chain of one venue, as a rule that admins change (rules: 3). */
 import { countsAbove } from '../../margin/curve.js';
-import { max, type Decimal } from '../../margin/decimal.js';
+import { max, toPlain, type Decimal } from '../../margin/decimal.js';
 import type { CollateralTable, Policy } from '../../margin/model.js';
+import { refuse } from '../../margin/refusal.js';
 import { problemsOfDraft, ratioFieldOf, rulesOfDraft, type RatioDraft } from './ratio-draft.js';
 import { isCut, ratioBreaches } from './ratio-guard-rails.js';
 import { announceRatioVersion, insertRatioVersion, readRatioVersions } from './ratio-store.js';
+import type { Refusal } from './refusal.js';
 import { COLLATERAL_RATIO, ratioKey, type RatioVersion } from './ratio-version.js';
+import { fromThenOn, type VersionRecord } from './rule-version.js';
+import { rateBelowRatio } from './tiers.js';
 import type { KnownRules, VersionedRule } from './versioned-rule.js';
 
 export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
@@ -32,9 +36,11 @@ export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
     const { venue, chain, asset } = draft;
     return refusals.length > 0 ? { refusals } : { venue, key: ratioKey(venue, chain, asset) };
   },
-  next: (draft, followed, head) => {
+  next: (draft, followed, head, known) => {
     const drafted = rulesOfDraft(draft, followed);
     if ('refusal' in drafted) return drafted;
+    const refusal = contradictionWithRates(draft, drafted.rules, head, known);
+    if (refusal !== null) return { refusal };
     const { venue, chain, asset } = draft;
     return { ...drafted.rules, ...head, chain, ratioKey: ratioKey(venue, chain, asset) };
   },
@@ -49,6 +55,28 @@ export const collateralRatio: VersionedRule<RatioVersion, RatioDraft> = {
   breaches: (followed, next, rails, draft, known) =>
     ratioBreaches(followed, next, rails, draft === null ? null : ratioFieldOf(draft), unitOf(next, known)),
 };
+
+/** With the exchange rates of now, and with those that are scheduled: an exchange must lower no margin balance (rules: 11). */
+function contradictionWithRates(
+  draft: RatioDraft,
+  { asset, tiers }: Pick<CollateralTable, 'tiers'> & { readonly asset: string },
+  { venue, createdAt }: VersionRecord,
+  known: KnownRules,
+): Refusal | null {
+  // Tiers that are kept were held against the rates when they were made, and the rates against them.
+  if (draft.ratio === undefined && draft.tiers === undefined) return null;
+  for (const { exchangeRates } of fromThenOn(known.policyVersions(venue), createdAt)) {
+    const rates = exchangeRates.find((each) => each.asset === asset);
+    const found = rates === undefined ? null : rateBelowRatio(rates.tiers, tiers);
+    if (found === null) continue;
+    const message =
+      `The ratio of tier ${found.ratioTier + 1} must be at most ${toPlain(found.rate)}, the exchange rate of ${asset} by the ` +
+      `policy, and is ${toPlain(found.ratio)}: an exchange would lower margin balances.`;
+    const field = draft.ratio === undefined ? ['tiers', `${found.ratioTier}`, 'ratio'] : ['ratio'];
+    return refuse('RATIO_OUT_OF_RANGE', message, field);
+  }
+  return null;
+}
 
 function unitOf({ venue }: RatioVersion, { venues }: KnownRules): string {
   const record = venues.get(venue);

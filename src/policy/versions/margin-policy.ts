@@ -3,7 +3,8 @@
  * makes a new version of the whole policy, with the values of the last one where the draft names none.
  */
 import { ZERO, toPlain } from '../../margin/decimal.js';
-import type { AutoExchangeThreshold, InterestRule } from '../../margin/model.js';
+import { AT_PAR } from '../../margin/curve.js';
+import type { AutoExchangeThreshold, CollateralTier, ExchangeRate, InterestRule } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
 import type { Refusal } from './refusal.js';
 import {
@@ -14,11 +15,12 @@ import {
   type PolicyParameters,
 } from './policy-parameters.js';
 import { insertPolicyVersion, readPolicyVersions } from './policy-store.js';
+import { isDearer } from './policy-tables.js';
 import { MARGIN_POLICY, type GuardRails, type PolicyVersion } from './policy-version.js';
 import { invalid, problemOfAsset, problemOfVenueCode } from './problems.js';
 import { outOfHalfOrDouble } from './versioned-rule.js';
-import { fromThenOn, type VersionRecord } from './rule-version.js';
-import { problemOfFallingRates } from './tiers.js';
+import { fromThenOn, inForce, type VersionRecord } from './rule-version.js';
+import { exchangeTierProblems, problemOfFallingRates, rateBelowRatio } from './tiers.js';
 import type { Breach, KnownRules, VersionedRule } from './versioned-rule.js';
 
 /** Fields that are undefined stay as they are. */
@@ -26,6 +28,8 @@ export type PolicyDraft = { readonly [K in ParameterName]?: PolicyParameters[K] 
   readonly venue: string;
   /** All of them; empty: nothing is exchanged. */
   readonly autoExchange?: readonly AutoExchangeThreshold[] | undefined;
+  /** All of them; empty: everything is credited in full. */
+  readonly exchangeRates?: readonly ExchangeRate[] | undefined;
 };
 
 /** The rate and the free threshold of one asset; a rate of 0 ends its interest. */
@@ -35,6 +39,7 @@ export interface InterestDraft extends InterestRule {
 
 /** The same maximum as for tiers, which is more than any venue has. */
 const MAX_THRESHOLDS = 50;
+const MAX_EXCHANGE_RATES = 50;
 
 export const marginPolicy: VersionedRule<PolicyVersion, PolicyDraft> = {
   kind: MARGIN_POLICY,
@@ -58,31 +63,38 @@ export const marginPolicy: VersionedRule<PolicyVersion, PolicyDraft> = {
       const problem = value === undefined ? null : type.problem(value);
       return problem === null ? null : refuse(code, problem, [name]);
     });
-    return checked(draft.venue, [...problems, ...problemsOfThresholds(draft.autoExchange ?? [], known)], known);
+    problems.push(...problemsOfThresholds(draft.autoExchange ?? [], known));
+    problems.push(...problemsOfExchangeRates(draft.exchangeRates ?? [], known));
+    return checked(draft.venue, problems, known);
   },
   next: (draft, followed, head, known) => {
     const before = existing(followed, head);
     const asked = parametersBy(({ name }) => draft[name] ?? before[name]);
-    const { autoExchange } = draft;
-    const thresholds = autoExchange === undefined ? before.autoExchange : inOrder(autoExchange);
-    const next: PolicyVersion = { ...before, ...asked, autoExchange: thresholds, ...head };
-    const refusal = contradictionIn(next) ?? contradictionWithTiers(draft, next, known);
+    const autoExchange = draft.autoExchange === undefined ? before.autoExchange : inOrder(draft.autoExchange);
+    const exchangeRates = draft.exchangeRates === undefined ? before.exchangeRates : inOrder(draft.exchangeRates);
+    const next: PolicyVersion = { ...before, ...asked, autoExchange, exchangeRates, ...head };
+    const refusal =
+      contradictionIn(next) ??
+      contradictionWithTiers(draft, next, known) ??
+      contradictionWithRatios(draft, head, known);
     return refusal === null ? next : { refusal };
   },
 
   subjectOf: ({ venue }) => `Venue:${venue}`,
   facts: (policy) => {
-    const { version, effectiveFrom, liabilities, interest, autoExchange } = policy;
+    const { version, effectiveFrom, liabilities, interest, autoExchange, exchangeRates } = policy;
     const parameters = Object.fromEntries(POLICY_PARAMETERS.map(({ name }) => [name, policy[name]]));
     const required = liabilities.length === 0 ? {} : { liabilities };
-    return { version, effectiveFrom, ...parameters, ...required, interest, autoExchange };
+    const rates = exchangeRates.length === 0 ? {} : { exchangeRates };
+    return { version, effectiveFrom, ...parameters, ...required, interest, autoExchange, ...rates };
   },
 
   isStricter: (followed, next) =>
     followed !== null &&
     (POLICY_PARAMETERS.some((parameter) => parameter.isStricter(followed[parameter.name], next[parameter.name])) ||
       costsMore(followed.interest, next.interest) ||
-      exchangesMore(followed.autoExchange, next.autoExchange)),
+      exchangesMore(followed.autoExchange, next.autoExchange) ||
+      isDearer(followed.exchangeRates, next.exchangeRates)),
   breaches: (followed, next, rails) =>
     followed === null ? [] : [...steps(followed, next, rails), ...rateSteps(followed.interest, next.interest)],
 };
@@ -143,6 +155,43 @@ function contradictionWithTiers(
   return null;
 }
 
+/** With the ratios of now on every chain, and with those that are scheduled: an exchange must lower no margin balance. */
+function contradictionWithRatios(
+  { exchangeRates = [] }: PolicyDraft,
+  { venue, createdAt }: VersionRecord,
+  known: KnownRules,
+): Refusal | null {
+  for (const [index, { asset, tiers }] of exchangeRates.entries()) {
+    for (const { place, ratios } of ratiosThatCanHold(venue, asset, createdAt, known)) {
+      const found = rateBelowRatio(tiers, ratios);
+      if (found === null) continue;
+      const [tier, least] = [found.rateTier + 1, toPlain(found.ratio)];
+      const message =
+        `The exchange rate of tier ${tier} of ${asset} must be at least ${least}, a ratio of ${place}, and is ` +
+        `${toPlain(found.rate)}: an exchange would lower margin balances.`;
+      return refuse('POLICY_INVALID', message, ['exchangeRates', `${index}`, 'tiers', `${found.rateTier}`, 'rate']);
+    }
+  }
+  return null;
+}
+
+/** By place: "ASTER/BNB_CHAIN". The unit counts in full where a venue's table leaves it out (rules: 3). */
+function ratiosThatCanHold(
+  venue: string,
+  asset: string,
+  at: Date,
+  known: KnownRules,
+): { readonly place: string; readonly ratios: readonly CollateralTier[] }[] {
+  const record = known.venues.get(venue);
+  const chains = record === undefined || record.chains.length === 0 ? [null] : record.chains;
+  return chains.flatMap((chain) => {
+    const versions = known.ratioVersions(venue, chain, asset);
+    const isLeftOut = asset === record?.unit && inForce(versions, at) === null;
+    const tables = [...fromThenOn(versions, at), ...(isLeftOut ? [AT_PAR] : [])];
+    return tables.map(({ tiers }) => ({ place: chain === null ? venue : `${venue}/${chain}`, ratios: tiers }));
+  });
+}
+
 /** Parameters that move farther than the policy's step. */
 function steps(followed: PolicyVersion, next: PolicyVersion, { guardMaxStep }: GuardRails): Breach[] {
   return POLICY_PARAMETERS.flatMap(({ name, stepOf }) => {
@@ -188,6 +237,23 @@ function problemsOfThresholds(thresholds: readonly AutoExchangeThreshold[], know
     thresholds.findIndex((other) => other.asset === asset) < index
       ? invalid('Expected one threshold an asset.', [...place, String(index), 'asset'])
       : null,
+  ]);
+}
+
+function problemsOfExchangeRates(rates: readonly ExchangeRate[], known: KnownRules): (Refusal | null)[] {
+  const place = ['exchangeRates'];
+  if (rates.length > MAX_EXCHANGE_RATES) {
+    return [invalid(`Expected rates of at most ${MAX_EXCHANGE_RATES} assets, got ${rates.length}.`, place)];
+  }
+  return rates.flatMap(({ asset, tiers }, index) => [
+    problemOfAsset(known, asset, [...place, String(index), 'asset']),
+    rates.findIndex((other) => other.asset === asset) < index
+      ? invalid('Expected one rate an asset, of one tier or more.', [...place, String(index), 'asset'])
+      : null,
+    ...exchangeTierProblems(tiers).map(({ code, message, tier, field }) => {
+      const within = [tier, field].filter((part) => part !== null).map(String);
+      return refuse(code, message, [...place, String(index), 'tiers', ...within]);
+    }),
   ]);
 }
 

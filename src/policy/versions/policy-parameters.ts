@@ -4,9 +4,9 @@
  */
 import { ONE, ZERO, quotientUp, type Decimal } from '../../margin/decimal.js';
 import { type Fraction, WHOLE } from '../../margin/fraction.js';
-import type { MaintenanceMethod, PnlCounts, Policy } from '../../margin/model.js';
+import type { ExchangeOrder, MaintenanceMethod, PnlCounts, Policy } from '../../margin/model.js';
 import { refuse } from '../../margin/refusal.js';
-import { problemOfLiabilities } from './liabilities.js';
+import { problemOfLiabilities } from './policy-tables.js';
 import { FLAG, FRACTION, OPEN_ORDERS, PART, TRANSFER_FLOOR, choice, type ParameterType } from './parameter-values.js';
 import type { PolicyCode, Refusal } from './refusal.js';
 
@@ -22,6 +22,7 @@ export type PolicyParameters = Omit<
   | 'liabilities'
   | 'interest'
   | 'autoExchange'
+  | 'exchangeRates'
 >;
 export type ParameterName = keyof PolicyParameters;
 
@@ -58,7 +59,7 @@ const distanceOfFractions = (before: Fraction, after: Fraction): Decimal =>
   );
 
 const isHigher = (before: Decimal, after: Decimal): boolean => after.gt(before);
-/** A warning threshold requires nothing of an account, so a change needs no notice. */
+/** A warning threshold, or the order of an exchange, requires nothing of an account, so a change needs no notice. */
 const never = (): boolean => false;
 
 const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } = {
@@ -162,6 +163,15 @@ const TABLE: { readonly [K in ParameterName]: Parameter<PolicyParameters[K]> } =
         (name) => before[name] === 'NONE' && after[name] !== 'NONE',
       ),
     absent: { initial: 'NONE', maintenance: 'NONE', openLoss: 'NONE' },
+  },
+  exchangeOrder: {
+    type: choice<ExchangeOrder>('PRO_RATA', 'HIGHEST_RATIO_FIRST'),
+    code: 'INVALID_INPUT',
+    description: 'Which assets an automatic exchange sells.',
+    draft: 'Which assets an automatic exchange sells.',
+    stepOf: null,
+    isStricter: never,
+    absent: 'PRO_RATA',
   },
 };
 

@@ -1,8 +1,8 @@
 /** The versions of policies and of maintenance tiers in the database. */
 import { decimal, toPlain } from '../../margin/decimal.js';
 import type { Database, Transaction } from '../../platform/database/database.js';
-import { liabilitiesOfRow, liabilitiesRow } from './liabilities.js';
 import { parameterRow, parametersBy } from './policy-parameters.js';
+import { exchangeRatesOfRow, liabilitiesOfRow, tablesRow } from './policy-tables.js';
 import { MAINTENANCE_TIERS, MARGIN_POLICY, type MaintenanceVersion, type PolicyVersion } from './policy-version.js';
 import { headOf, headRow } from './version-rows.js';
 import type { VersionFilter } from './versioned-rule.js';
@@ -36,6 +36,7 @@ export async function readPolicyVersions(
       asset: rule.assetSymbol,
       balance: decimal(rule.balance.toFixed()),
     })),
+    exchangeRates: exchangeRatesOfRow(row.exchangeRates),
   }));
 }
 
@@ -47,7 +48,8 @@ export async function insertPolicyVersion(tx: Transaction, version: PolicyVersio
       ...parameterRow(version),
       guardMaxStep: toPlain(version.guardMaxStep),
       guardMinNoticeHours: version.guardMinNoticeHours,
-      liabilities: liabilitiesRow(version.liabilities),
+      liabilities: tablesRow(version.liabilities),
+      exchangeRates: tablesRow(version.exchangeRates),
       interest: {
         create: interest.map(({ asset, hourlyRate, freeThreshold }) => ({
           ...{ assetSymbol: asset, hourlyRate: toPlain(hourlyRate), freeThreshold: toPlain(freeThreshold) },

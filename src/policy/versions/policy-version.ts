@@ -1,6 +1,12 @@
 /** One version of a venue's policy, and of an instrument's maintenance tiers. */
 import type { Decimal } from '../../margin/decimal.js';
-import type { AutoExchangeThreshold, InterestRule, LiabilityTable, MaintenanceTier } from '../../margin/model.js';
+import type {
+  AutoExchangeThreshold,
+  ExchangeRate,
+  InterestRule,
+  LiabilityTable,
+  MaintenanceTier,
+} from '../../margin/model.js';
 import type { PolicyParameters } from './policy-parameters.js';
 import type { VersionRecord } from './rule-version.js';
 
@@ -21,6 +27,7 @@ export interface PolicyVersion extends VersionRecord, PolicyParameters, GuardRai
   readonly liabilities: readonly LiabilityTable[];
   readonly interest: readonly InterestRule[];
   readonly autoExchange: readonly AutoExchangeThreshold[];
+  readonly exchangeRates: readonly ExchangeRate[];
 }
 
 export interface MaintenanceVersion extends VersionRecord {

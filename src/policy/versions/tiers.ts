@@ -4,7 +4,14 @@
  */
 import { ONE, ZERO, decimal, toPlain, type Decimal } from '../../margin/decimal.js';
 import { collateralCurve, pieceAt } from '../../margin/curve.js';
-import type { CollateralTable, CollateralTier, LiabilityTier, MaintenanceTier, Policy } from '../../margin/model.js';
+import type {
+  CollateralTable,
+  CollateralTier,
+  ExchangeTier,
+  LiabilityTier,
+  MaintenanceTier,
+  Policy,
+} from '../../margin/model.js';
 
 /** Tiers of one list. It suffices for every published table and bounds the work that one row can cause. */
 export const MAX_TIERS = 50;
@@ -12,7 +19,7 @@ export const MAX_TIERS = 50;
 export interface TierProblem {
   /** Index in the list; null: the list as a whole. */
   readonly tier: number | null;
-  readonly field: 'floor' | 'cap' | 'ratio' | 'initialRate' | 'maintenanceRate' | 'maxLeverage' | null;
+  readonly field: 'floor' | 'cap' | 'ratio' | 'rate' | 'initialRate' | 'maintenanceRate' | 'maxLeverage' | null;
   readonly code: 'TIERS_INVALID' | 'RATIO_OUT_OF_RANGE';
   /** A sentence for people. */
   readonly message: string;
@@ -94,6 +101,40 @@ export function liabilityTierProblems(tiers: readonly LiabilityTier[]): TierProb
     }
   });
   return problems;
+}
+
+/** Contiguous from 0, rates above 0 and at most 1; above a last cap the last tier goes on (rules: 11). */
+export function exchangeTierProblems(tiers: readonly ExchangeTier[]): TierProblem[] {
+  const problems = ladderProblems(tiers);
+  tiers.forEach(({ rate }, tier) => {
+    if (rate.gt(ZERO) && rate.lte(ONE)) return;
+    const message = `The rate of tier ${tier + 1} must be above 0 and at most 1, and is ${toPlain(rate)}.`;
+    problems.push({ tier, field: 'rate', code: 'RATIO_OUT_OF_RANGE', message });
+  });
+  return problems;
+}
+
+/** A tier of a rate and one of a ratio, by their indexes, where an exchange could lower a margin balance. */
+export interface RateBelowRatio {
+  readonly rateTier: number;
+  readonly rate: Decimal;
+  readonly ratioTier: number;
+  readonly ratio: Decimal;
+}
+
+/** The lowest rate of an asset and its highest ratio, if that is above it (rules: 11); null: it is not. */
+export function rateBelowRatio(
+  rates: readonly ExchangeTier[],
+  ratios: readonly CollateralTier[],
+): RateBelowRatio | null {
+  let found: RateBelowRatio | null = null;
+  for (const [rateTier, { rate }] of rates.entries()) {
+    for (const [ratioTier, { ratio }] of ratios.entries()) {
+      if (rate.gte(ratio) || (found !== null && rate.gte(found.rate) && ratio.lte(found.ratio))) continue;
+      found = { rateTier, rate, ratioTier, ratio };
+    }
+  }
+  return found;
 }
 
 interface Rung {

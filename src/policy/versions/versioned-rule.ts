@@ -6,6 +6,7 @@ import { decimal, toPlain, type Decimal } from '../../margin/decimal.js';
 import type { PolicyCode, Refusal } from './refusal.js';
 import type { Database, Transaction } from '../../platform/database/database.js';
 import type { GuardRails, MaintenanceVersion, PolicyVersion } from './policy-version.js';
+import type { RatioVersion } from './ratio-version.js';
 import type { AssetRecord, InstrumentRecord, VenueRecord } from './rule-records.js';
 import type { VersionRecord } from './rule-version.js';
 
@@ -73,9 +74,10 @@ export interface KnownRules {
   readonly instruments: ReadonlyMap<string, ReadonlyMap<string, InstrumentRecord>>;
   instrument(venue: string, symbol: string): InstrumentRecord | null;
   policyVersion(venue: string, at: Date): PolicyVersion;
-  /** All versions, oldest first; so those of tiers. */
+  /** All versions, oldest first; so those of tiers and of ratios. */
   policyVersions(venue: string): readonly PolicyVersion[];
   maintenanceVersions(venue: string, symbol: string): readonly MaintenanceVersion[];
+  ratioVersions(venue: string, chain: string | null, asset: string): readonly RatioVersion[];
 }
 
 /** One guard rail that a change breaks. */

@@ -156,17 +156,23 @@ describe('against an isolated position', () => {
 });
 
 describe('bad input', () => {
-  it.each(['DEPOSIT', 'WITHDRAWAL', 'REALIZED_PNL', 'FEE', 'INTEREST', 'AUTO_EXCHANGE', 'MARGIN_ADJUSTMENT'])(
-    '%s is not the venue’s to book',
-    async (kind) => {
-      const id = await openAccount(service);
-      const before = await fingerprint(app.app.services.db);
-      const answer = await record(entry(id, kind, '1'));
-      expect(answer.recorded).toBe(0);
-      expect(refusals(answer)).toMatchObject([{ code: 'INVALID_INPUT', field: ['input', 'entries', '0', 'kind'] }]);
-      expect(await fingerprint(app.app.services.db)).toEqual(before);
-    },
-  );
+  it.each([
+    'DEPOSIT',
+    'WITHDRAWAL',
+    'REALIZED_PNL',
+    'FEE',
+    'INTEREST',
+    'AUTO_EXCHANGE',
+    'EXCHANGE_COST',
+    'MARGIN_ADJUSTMENT',
+  ])('%s is not the venue’s to book', async (kind) => {
+    const id = await openAccount(service);
+    const before = await fingerprint(app.app.services.db);
+    const answer = await record(entry(id, kind, '1'));
+    expect(answer.recorded).toBe(0);
+    expect(refusals(answer)).toMatchObject([{ code: 'INVALID_INPUT', field: ['input', 'entries', '0', 'kind'] }]);
+    expect(await fingerprint(app.app.services.db)).toEqual(before);
+  });
 
   it('is named by its path, and the rest is taken', async () => {
     const id = await openAccount(service);

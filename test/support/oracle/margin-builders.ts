@@ -191,6 +191,8 @@ export function policy(text: PolicyText = {}): Policy {
     openOrders: { initial: 'NONE', maintenance: 'NONE', openLoss: 'NONE' },
     interest: [],
     autoExchange: [],
+    exchangeOrder: 'PRO_RATA',
+    exchangeRates: [],
     ...rest,
     assets: new Map(Array.from(named, (symbol) => [symbol, { ...ORDINARY, ...assets[symbol] }])),
     collateralRatios: new Map(Object.entries(ratios)),

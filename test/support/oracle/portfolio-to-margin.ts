@@ -70,11 +70,22 @@ export function toMargin(portfolio: Portfolio): Arguments {
         openLoss: openLoss ? 'INITIAL' : 'NONE',
       },
       interest: [],
-      autoExchange: [],
+      autoExchange: Object.entries(rules.exchange?.thresholds ?? {}).map(([asset, balance]) => ({
+        ...{ asset, balance: decimal(balance) },
+      })),
+      exchangeOrder: rules.exchange?.highestFirst === true ? 'HIGHEST_RATIO_FIRST' : 'PRO_RATA',
+      exchangeRates: Object.entries(rules.exchange?.rates ?? {}).map(([asset, tiers]) => ({
+        asset,
+        tiers: tiers.map(({ floor, cap, rate }) => ({
+          floor: decimal(floor),
+          cap: optional(cap),
+          rate: decimal(rate),
+        })),
+      })),
       assets: new Map(
-        portfolio.assets.map(({ symbol, pricedAs, transferable }) => [
+        portfolio.assets.map(({ symbol, pricedAs, transferable, convertible = true }) => [
           symbol,
-          { pricedAs, transferable, convertible: true },
+          { pricedAs, transferable, convertible },
         ]),
       ),
       collateralRatios: new Map(

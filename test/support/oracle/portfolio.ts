@@ -21,6 +21,8 @@ export interface Portfolio {
     readonly debtMarginRate: string;
     /** By asset, null for all others; left out: none. */
     readonly liabilities?: readonly PortfolioLiability[];
+    /** Left out: nothing is exchanged. */
+    readonly exchange?: PortfolioExchange;
     readonly warningRatio: string;
     readonly marginCallRatio: string;
   };
@@ -42,6 +44,20 @@ export interface PortfolioLiability {
   }[];
 }
 
+export interface PortfolioExchange {
+  /** By symbol: the balance below which the asset's debt is covered. */
+  readonly thresholds: Readonly<Record<string, string>>;
+  /** By symbol: what is credited for the value sold. */
+  readonly rates: Readonly<Record<string, PortfolioExchangeTiers>>;
+  readonly highestFirst: boolean;
+}
+
+export type PortfolioExchangeTiers = readonly {
+  readonly floor: string;
+  readonly cap: string | null;
+  readonly rate: string;
+}[];
+
 export interface PortfolioAsset {
   readonly symbol: string;
   readonly quantity: string;
@@ -50,6 +66,8 @@ export interface PortfolioAsset {
   readonly pricedAs: string | null;
   readonly stale: boolean;
   readonly transferable: boolean;
+  /** Left out: it can be sold. */
+  readonly convertible?: boolean;
   /** Null: the venue's table does not have the asset. */
   readonly table: PortfolioTable | null;
 }
