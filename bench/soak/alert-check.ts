@@ -49,11 +49,12 @@ async function bookedAlerts(stored: Stored, counts: AlertCounts): Promise<string
        WHERE kind IN ('AUTO_EXCHANGED', 'INTEREST_STARTED')
      )
      SELECT (SELECT count(DISTINCT seq) FROM named) AS alerts, (SELECT count(*) FROM named) AS entries,
-       (SELECT count(*) FROM ledger_entries WHERE kind = 'AUTO_EXCHANGE' AND seq NOT IN (SELECT entry FROM named)) AS missing,
+       (SELECT count(*) FROM ledger_entries WHERE kind IN ('AUTO_EXCHANGE', 'EXCHANGE_COST') AND seq NOT IN (SELECT entry FROM named)) AS missing,
        (SELECT count(*) - count(DISTINCT entry) FROM named) AS twice,
        (SELECT count(*) FROM named LEFT JOIN ledger_entries AS booked ON booked.seq = entry
         WHERE booked.account_id IS DISTINCT FROM named.account_id
-          OR booked.kind::text <> CASE named.kind WHEN 'AUTO_EXCHANGED' THEN 'AUTO_EXCHANGE' ELSE 'INTEREST' END) AS foreign`,
+          OR CASE named.kind WHEN 'AUTO_EXCHANGED' THEN booked.kind NOT IN ('AUTO_EXCHANGE', 'EXCHANGE_COST')
+            ELSE booked.kind <> 'INTEREST' END) AS foreign`,
   );
   counts.alerts += Number(row?.alerts);
   return row?.missing === '0' && row.twice === '0' && row.foreign === '0'

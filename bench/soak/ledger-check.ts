@@ -27,6 +27,12 @@ const NONE = {
   'Interest that was booked twice': `
     SELECT account_id, asset_symbol, reference FROM ledger_entries
     WHERE kind = 'INTEREST' GROUP BY 1, 2, 3 HAVING count(*) > 1`,
+  'Costs of exchanges that are not their part of what was sold just before': `
+    SELECT seq FROM (
+      SELECT seq, kind, asset_symbol, quantity, lag(kind) OVER each AS kind_before, lag(quantity) OVER each AS before
+      FROM ledger_entries WINDOW each AS (PARTITION BY account_id, asset_symbol ORDER BY seq)) AS e
+    WHERE kind = 'EXCHANGE_COST' AND (kind_before IS DISTINCT FROM 'AUTO_EXCHANGE'
+      OR -quantity <> trunc(-(quantity + before) * CASE asset_symbol WHEN 'BTC' THEN 0.03 ELSE 0.08 END, 18))`,
   'Insurance that was taken from a client, or interest that was paid to one': `
     SELECT seq FROM ledger_entries WHERE kind = 'INSURANCE' AND quantity < 0 OR kind = 'INTEREST' AND quantity > 0`,
 } as const;
@@ -55,7 +61,7 @@ const BOOKED = `
   SELECT account_id, asset_symbol AS asset, sum(quantity) AS booked,
     CASE WHEN kind IN ('DEPOSIT', 'WITHDRAWAL') THEN 'TRANSFERS' ELSE kind::text END AS kind
   FROM ledger_entries
-  WHERE kind NOT IN ('AUTO_EXCHANGE', 'INTEREST', 'INSURANCE') AND reference NOT LIKE 'withdrawal:%' GROUP BY 1, 2, 4`;
+  WHERE kind NOT IN ('AUTO_EXCHANGE', 'EXCHANGE_COST', 'INTEREST', 'INSURANCE') AND reference NOT LIKE 'withdrawal:%' GROUP BY 1, 2, 4`;
 
 export async function checkLedger(
   stored: Stored,
@@ -84,7 +90,7 @@ type Asset = 'USDT' | 'BTC' | 'ETH';
 /** Past this, an exchange has made or lost money: of quantities with 18 digits, at prices of tens of thousands. */
 const ROUNDING = decimal('0.000000000001');
 
-/** What an exchange sold is worth what it bought, at prices that the venue sent about then. */
+/** What an exchange sold, without its cost, is worth what it bought, at prices that the venue sent about then. */
 async function exchanges(stored: Stored, facts: Facts, counts: { exchanges: number }): Promise<string[]> {
   const found = await stored.rows<{ id: string; reference: string; at: Date; entries: [Asset, string][] }>(
     `SELECT account_id AS id, reference, max(at) AS at, json_agg(json_build_array(asset_symbol, quantity::text)) AS entries

@@ -84,6 +84,12 @@ const FAULTS: readonly Fault[] = [
       WHERE seq = (SELECT max(seq) FROM ledger_entries WHERE kind = 'AUTO_EXCHANGE' AND asset_symbol = 'USDT')`,
   },
   {
+    what: 'an exchange that costs less',
+    check: 'ledger',
+    sql: `UPDATE ledger_entries SET quantity = quantity / 2
+      WHERE seq = (SELECT max(seq) FROM ledger_entries WHERE kind = 'EXCHANGE_COST')`,
+  },
+  {
     what: 'a transfer of another quantity',
     check: 'facts',
     sql: `UPDATE transfers SET quantity = quantity + 1 WHERE transfer_id = (SELECT min(transfer_id) FROM transfers)`,

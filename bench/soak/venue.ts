@@ -23,6 +23,8 @@ export function writeVenue(root: string): string {
     isolatedInMultiAsset: true,
     interest: { USDT: { hourlyRate: '0.0001', freeThreshold: '10' } },
     autoExchange: { USDT: '-2' },
+    exchangeOrder: 'HIGHEST_RATIO_FIRST',
+    exchangeRates: { BTC: '0.97', ETH: '0.92' },
   };
   const tiers = [{ floor: '0', cap: null, ratio: '0.95' }];
   const capped = { tierUnit: 'QUANTITY', userCap: '0.02', platformCap: '0.06', tiers };
