@@ -61,6 +61,21 @@ const ROWS: readonly Row[] = [
     'exchanged below (11)',
     ({ autoExchange }) => listed(autoExchange.map((rule) => `${toPlain(rule.balance)} ${rule.asset}`)),
   ],
+  [
+    'an exchange credits (11)',
+    ({ autoExchange, exchangeRates }) => {
+      if (autoExchange.length === 0) return 'none';
+      const rates = exchangeRates.map(({ asset, tiers }) => `${asset} ${ratesText(tiers)}`);
+      return rates.length === 0 ? 'all of the value' : `${listed(rates)}; else all`;
+    },
+  ],
+  [
+    'sold for debts (11)',
+    ({ autoExchange, exchangeOrder }) =>
+      autoExchange.length === 0
+        ? 'none'
+        : { PRO_RATA: 'pro rata', HIGHEST_RATIO_FIRST: 'highest ratio first' }[exchangeOrder],
+  ],
   ['PnL counts (17)', ({ pnlCounts }) => pnlCounts],
   [
     'debts require (18)',
@@ -109,6 +124,12 @@ function sourcesOf({ policies, instruments, ratios }: VenueData): string[] {
     ...ratios.map(({ chain, source }) => `ratios${chain === null ? '' : ` on ${chain}`}: ${source}`),
   ];
   return [...new Set(all)].map((text) => `- ${text.charAt(0).toUpperCase()}${text.slice(1)}`);
+}
+
+/** One rate, or the first and the last one of several tiers. */
+function ratesText(tiers: PolicyData['exchangeRates'][number]['tiers']): string {
+  const [first, last] = [tiers[0], tiers.at(-1)].map((tier) => (tier === undefined ? '' : toPlain(tier.rate)));
+  return tiers.length === 1 ? `${first}` : `${first} to ${last}, in ${tiers.length} tiers`;
 }
 
 function listed(texts: readonly string[]): string {

@@ -122,7 +122,7 @@ describe('the seeded reference data', () => {
 
   it('states early liquidation, floors, equity and liabilities where the venues have them', () => {
     const stated = data.venues.flatMap(({ code, policies }) =>
-      policies.flatMap(({ liquidationRatio, transferFloor, pnlCounts, liabilities, openOrders }) => {
+      policies.flatMap(({ liquidationRatio, transferFloor, pnlCounts, liabilities, openOrders, exchangeRates }) => {
         const { numerator, denominator, isOne } = liquidationRatio;
         const facts = [
           ...(isOne ? [] : [`${toPlain(numerator)} / ${toPlain(denominator)}`]),
@@ -130,13 +130,14 @@ describe('the seeded reference data', () => {
           ...(transferFloor.maintenanceMultiple.isZero() ? [] : [`${toPlain(transferFloor.maintenanceMultiple)} x`]),
           ...(pnlCounts === 'IN_FULL' ? [] : [pnlCounts]),
           ...(liabilities.length === 0 ? [] : [`${liabilities[0]?.tiers.length} of debts`]),
+          ...(exchangeRates.length === 0 ? [] : [`rates of ${exchangeRates.length} assets`]),
           ...(openOrders.openLoss === 'NONE' ? [] : ['open loss']),
         ];
         return facts.length === 0 ? [] : [[code, ...facts].join(', ')];
       }),
     );
     expect(stated).toEqual([
-      'BINANCE_MULTI_ASSETS, open loss',
+      'BINANCE_MULTI_ASSETS, rates of 5 assets, open loss',
       'BINANCE_PM, 1 / 1.05, 1.2 x, AS_EQUITY, 1 of debts, open loss',
       'BITGET, AS_EQUITY, 3 of debts',
       'BYBIT_UTA, 2 of debts',
