@@ -86,8 +86,14 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'an exchange that costs less',
     check: 'ledger',
-    sql: `UPDATE ledger_entries SET quantity = quantity / 2
-      WHERE seq = (SELECT max(seq) FROM ledger_entries WHERE kind = 'EXCHANGE_COST')`,
+    // What is sold stays the same.
+    sql: `WITH cost AS (SELECT * FROM ledger_entries WHERE kind = 'EXCHANGE_COST' ORDER BY seq DESC LIMIT 1),
+      sale AS (SELECT max(sold.seq) AS seq FROM ledger_entries AS sold JOIN cost USING (account_id, asset_symbol)
+        WHERE sold.kind = 'AUTO_EXCHANGE' AND sold.seq < cost.seq)
+      UPDATE ledger_entries
+      SET quantity = quantity + CASE kind WHEN 'EXCHANGE_COST' THEN 0.000000001 ELSE -0.000000001 END,
+        balance_after = balance_after - CASE kind WHEN 'EXCHANGE_COST' THEN 0 ELSE 0.000000001 END
+      WHERE seq IN (SELECT seq FROM cost UNION ALL SELECT seq FROM sale)`,
   },
   {
     what: 'a transfer of another quantity',
