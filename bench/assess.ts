@@ -37,6 +37,7 @@ const account: AccountState = {
     marginMode: 'CROSS',
     isolatedMargin: decimal(0),
   })),
+  switchedOff: [],
   openOrders: [],
 };
 const instruments = POSITIONS.map(([symbol]) => instrumentRules(symbol, 'BTC'));

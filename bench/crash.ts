@@ -109,6 +109,7 @@ function rowOf(number: number, after: AfterCrash): AccountRow {
     positionsOf(number),
     [],
     [],
+    [],
   ] as const;
   return [accountId(number), 1, 'BITGET', null, 'Bench', 'bench', now, now, held, null];
 }

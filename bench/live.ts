@@ -74,7 +74,7 @@ function rowOf(number: number): AccountRow {
     position('SOLUSDT', 'LONG', '300', '45000'),
   ];
   const place = [accountId(number), 1, 'BITGET', null] as const;
-  return [...place, 'Bench', 'bench', now, now, ['MULTI_ASSET', 'HEDGE', balances, positions, [], []], null];
+  return [...place, 'Bench', 'bench', now, now, ['MULTI_ASSET', 'HEDGE', balances, positions, [], [], []], null];
 }
 
 async function measure(count: number): Promise<void> {

@@ -74,6 +74,7 @@ export function accountInMemory(): AccountState {
   return {
     collateralMode: 'MULTI_ASSET',
     positionMode: 'HEDGE',
+    switchedOff: [],
     openOrders: [],
     balances: Object.entries(HELD).map(([asset, quantity]) => ({ asset, quantity: decimal(quantity) })),
     positions: OPEN.map(([instrument, side, size, cost]) => {

@@ -67,7 +67,14 @@ export function portfolio(): AccountState {
     };
   });
   const balances = [{ asset: 'USDT', quantity: text(10 ** (3 + 2 * random()), 6) }, ...held];
-  return { collateralMode: 'MULTI_ASSET', positionMode: 'ONE_WAY', balances, positions, openOrders: [] };
+  return {
+    collateralMode: 'MULTI_ASSET',
+    switchedOff: [],
+    positionMode: 'ONE_WAY',
+    balances,
+    positions,
+    openOrders: [],
+  };
 }
 
 /** The fifth asset: of one in a hundred at random, of one in a hundred in a row, of all others one that they lack. */

@@ -50,6 +50,7 @@ const OWNERS: Readonly<Record<string, Owner>> = {
   position_versions: LEDGER,
   instrument_settings: LEDGER,
   setting_versions: LEDGER,
+  switched_off_versions: LEDGER,
   open_orders: LEDGER,
   open_order_versions: LEDGER,
   fills: LEDGER,

@@ -130,6 +130,7 @@ const PRUNED_TABLES = [
   'account_versions',
   'position_versions',
   'setting_versions',
+  'switched_off_versions',
   'open_order_versions',
 ];
 

@@ -32,6 +32,8 @@ export type HeldRow = readonly [
   positions: readonly PositionRow[],
   settings: readonly (readonly [instrument: string, leverage: number, marginMode: MarginMode])[],
   openOrders: readonly OrdersRow[],
+  /** Asset symbols, by code point. */
+  switchedOff: readonly string[],
 ];
 
 export type PositionRow = readonly [
@@ -72,7 +74,7 @@ interface Held {
  */
 function rowOf({ balances, positions, settings, orders }: Held): Prisma.Sql {
   return Prisma.sql`
-    format('["%s",%s,%s,%s,%s,%s,%s,%s,["%s","%s",[%s],[%s],[%s],[%s]],%s]',
+    format('["%s",%s,%s,%s,%s,%s,%s,%s,["%s","%s",[%s],[%s],[%s],[%s],%s],%s]',
       account.id, account.version, to_json(account.venue_code), COALESCE(to_json(account.chain_code)::text, 'null'),
       to_json(account.name), to_json(account.owner), to_json(account.opened_at), to_json(account.changed_at),
       account.collateral_mode, account.position_mode,
@@ -88,6 +90,7 @@ function rowOf({ balances, positions, settings, orders }: Held): Prisma.Sql {
         SELECT format('[%s,"%s","%s","%s","%s","%s","%s"]', to_json(instrument), side, trim_scale(buy_size),
           trim_scale(sell_size), trim_scale(buy_notional), trim_scale(sell_notional), trim_scale(sequence))
         FROM (${orders}) AS resting), ','),
+      to_json(account.switched_off),
       COALESCE(to_json(account.external_id)::text, 'null'))`;
 }
 
@@ -254,7 +257,11 @@ export async function readRowsAt(
     ) AS was
     CROSS JOIN LATERAL (
       SELECT known.id, known.name, known.owner, known.venue_code, known.chain_code, known.opened_at,
-        known.external_id, was.version, was.at AS changed_at, was.collateral_mode, was.position_mode
+        known.external_id, was.version, was.at AS changed_at, was.collateral_mode, was.position_mode,
+        COALESCE((
+          SELECT switched_off FROM switched_off_versions
+          WHERE account_id = known.id AND version <= was.version ORDER BY version DESC LIMIT 1
+        ), '{}') AS switched_off
     ) AS account
     LEFT JOIN LATERAL (
       SELECT seq FROM ledger_entries

@@ -34,7 +34,7 @@ export type OrdersText = readonly [
   leverage: string,
 ];
 
-/** Zero balances and closed positions are left out, as is the list of orders where none rests. */
+/** Zero balances and closed positions are left out, as are the lists at the end where they and those after are empty. */
 export type AccountText = readonly [
   collateralMode: CollateralMode,
   positionMode: PositionMode,
@@ -42,10 +42,12 @@ export type AccountText = readonly [
   balances: readonly string[],
   positions: readonly PositionText[],
   orders?: readonly OrdersText[],
+  /** Asset symbols, by code point. */
+  switchedOff?: readonly string[],
 ];
 
 export function textOf(account: AccountState): AccountText {
-  const { collateralMode, positionMode, balances, positions, openOrders } = account;
+  const { collateralMode, switchedOff, positionMode, balances, positions, openOrders } = account;
   const held = balances.filter(({ quantity }) => !quantity.isZero());
   const open = positions.filter(({ size }) => !size.isZero());
   const text = [
@@ -57,7 +59,16 @@ export function textOf(account: AccountState): AccountText {
       return [instrument, side, plainSize, plainCost, toPlain(leverage), marginMode, toPlain(isolatedMargin)];
     }),
   ] as const;
-  return openOrders.length === 0 ? text : [...text, openOrders.map(ordersText)];
+  return withLists(text, openOrders.map(ordersText), switchedOff);
+}
+
+function withLists(
+  text: readonly [CollateralMode, PositionMode, readonly string[], readonly PositionText[]],
+  orders: readonly OrdersText[],
+  switchedOff: readonly string[],
+): AccountText {
+  if (switchedOff.length > 0) return [...text, orders, switchedOff];
+  return orders.length === 0 ? text : [...text, orders];
 }
 
 function ordersText(orders: OpenOrders): OrdersText {
@@ -67,7 +78,14 @@ function ordersText(orders: OpenOrders): OrdersText {
 }
 
 /** As the margin rules take it. */
-export function stateOf([collateralMode, positionMode, held, open, orders = []]: AccountText): AccountState {
+export function stateOf([
+  collateralMode,
+  positionMode,
+  held,
+  open,
+  orders = [],
+  switchedOff = [],
+]: AccountText): AccountState {
   const balances = [];
   for (let item = 0; item < held.length; item += 2) {
     balances.push({ asset: held[item] as string, quantity: decimal(held[item + 1] as string) });
@@ -96,7 +114,7 @@ export function stateOf([collateralMode, positionMode, held, open, orders = []]:
       };
     },
   );
-  return { collateralMode, positionMode, balances, positions, openOrders };
+  return { collateralMode, switchedOff, positionMode, balances, positions, openOrders };
 }
 
 /**
@@ -109,7 +127,10 @@ export class AccountTexts {
 
   constructor(private readonly rulebook: Rulebook) {}
 
-  of(venue: string, [collateralMode, positionMode, balances, positions, settings, orders]: HeldRow): AccountText {
+  of(
+    venue: string,
+    [collateralMode, positionMode, balances, positions, settings, orders, switchedOff]: HeldRow,
+  ): AccountText {
     const held: string[] = [];
     for (let item = 0; item < balances.length; item += 2) {
       if (balances[item + 1] !== '0') held.push(balances[item] as string, balances[item + 1] as string);
@@ -121,12 +142,11 @@ export class AccountTexts {
       open.push([instrument, side, size, cost, leverage, marginMode, isolatedMargin]);
     }
     const resting = orders.filter(([, , buySize, sellSize]) => buySize !== '0' || sellSize !== '0');
-    if (resting.length === 0) return [collateralMode, positionMode, held, open];
     const texts = resting.map(([instrument, side, buySize, sellSize, buyNotional, sellNotional]): OrdersText => {
       const [leverage] = this.settingIn(venue, instrument, settings);
       return [instrument, side === 'BOTH' ? null : side, buySize, sellSize, buyNotional, sellNotional, leverage];
     });
-    return [collateralMode, positionMode, held, open, texts];
+    return withLists([collateralMode, positionMode, held, open], texts, switchedOff);
   }
 
   private settingIn(venue: string, instrument: string, settings: HeldRow[4]): Setting {

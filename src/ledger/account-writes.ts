@@ -1,6 +1,6 @@
 /**
  * Writes what transactions change of locked accounts: one statement, however many accounts and tables, so that a write
- * waits for the database once. Settings and open orders, which fewer transactions change, are others.
+ * waits for the database once. Settings, switches and open orders, which fewer transactions change, are others.
  */
 import { toPlain } from '../margin/decimal.js';
 import { columnOf } from '../platform/database/columns.js';
@@ -23,6 +23,7 @@ export async function writeAccounts(
   const changed = [...lockedAccounts].filter((locked) => locked.isChanged);
   if (changed.length === 0) return [];
   await writeSettings(tx, changed);
+  await writeSwitches(tx, changed);
   await writeOpenOrders(tx, changed);
   // Entries in their order, because the sequence numbers an account's entries.
   await tx.$executeRaw`/* prepared */
@@ -142,6 +143,22 @@ function positionRows(changed: readonly LockedAccount[]): Prisma.Sql {
       ${columnOf(positions, ({ position }) => toPlain(position.cost))}::numeric[],
       ${columnOf(positions, ({ position }) => toPlain(position.isolatedMargin))}::numeric[]
     ) AS row (account_id, venue_code, version, instrument, side, size, cost, isolated_margin)`;
+}
+
+async function writeSwitches(tx: Transaction, changed: readonly LockedAccount[]): Promise<void> {
+  const switched = changed.filter(({ areSwitchesChanged }) => areSwitchesChanged);
+  if (switched.length === 0) return;
+  await tx.$executeRaw`
+    WITH changed AS (
+      SELECT id, version, ARRAY(SELECT jsonb_array_elements_text(list)) AS switched_off FROM unnest(
+        ${columnOf(switched, ({ account }) => account.id)}::uuid[],
+        ${columnOf(switched, ({ account }) => account.version + 1)}::int[],
+        ${columnOf(switched, ({ account }) => JSON.stringify(account.switchedOff))}::jsonb[]
+      ) AS row (id, version, list)
+    ), past AS (
+      INSERT INTO switched_off_versions (account_id, version, switched_off) SELECT id, version, switched_off FROM changed
+    )
+    UPDATE accounts SET switched_off = changed.switched_off FROM changed WHERE accounts.id = changed.id`;
 }
 
 async function writeSettings(tx: Transaction, changed: readonly LockedAccount[]): Promise<void> {

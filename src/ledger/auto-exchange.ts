@@ -5,7 +5,7 @@ import { rulesOf, type Markets } from './margin-state.js';
 
 /**
  * Exchanges other assets for debts past their thresholds (rules: 11), in the transaction of the cause, at fresh prices
- * only. Call after each single fill, fee, run of interest and change of mode.
+ * only. Call after each single fill, fee, run of interest and change of mode or switch.
  *
  * @param origin of the cause; the entries of the exchange have the same
  */

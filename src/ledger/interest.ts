@@ -116,7 +116,7 @@ export async function bookInterest(
       if (hour < (first.get(locked) ?? Infinity)) continue;
       const policy = policyOfHour(hour, locked.account, rulebook);
       const reference = referenceOf(hour);
-      const due = interestDue({ ...past.state(), positions: [], openOrders: [] }, policy);
+      const due = interestDue({ ...past.state(), switchedOff: [], positions: [], openOrders: [] }, policy);
       for (const { asset, quantity } of due) {
         const isFirstHour = paying.get(locked)?.has(asset) !== true;
         locked.post(asset, quantity, { kind: 'INTEREST', reference, reportedAt: null, isFirstHour });

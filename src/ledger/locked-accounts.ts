@@ -59,6 +59,7 @@ export class LockedAccount {
   readonly changedOpenOrders = new Map<string, OpenOrdersRecord>();
   private record: AccountRecord;
   private hasNewModes = false;
+  private hasNewSwitches = false;
 
   constructor(
     account: AccountRecord,
@@ -108,6 +109,16 @@ export class LockedAccount {
     this.hasNewModes = true;
   }
 
+  /** @param switchedOff by code point */
+  setSwitchedOff(switchedOff: readonly string[]): void {
+    this.record = { ...this.record, switchedOff };
+    this.hasNewSwitches = true;
+  }
+
+  get areSwitchesChanged(): boolean {
+    return this.hasNewSwitches;
+  }
+
   state(rulebook: Rulebook): AccountState {
     return accountState(this, rulebook);
   }
@@ -127,7 +138,7 @@ export class LockedAccount {
   get isChanged(): boolean {
     const { entries, changedPositions, changedSettings, changedOpenOrders } = this;
     const changed = changedPositions.size + changedSettings.size + changedOpenOrders.size;
-    return this.hasNewModes || entries.length > 0 || changed > 0;
+    return this.hasNewModes || this.hasNewSwitches || entries.length > 0 || changed > 0;
   }
 }
 

@@ -150,6 +150,14 @@ export async function pruneVersions(
             AND later.version > past.version AND later.version <= held.version
         ) LIMIT ${limit}
       ) RETURNING 1
+    ), switches AS (
+      DELETE FROM switched_off_versions WHERE (account_id, version) IN (
+        SELECT account_id, past.version FROM held JOIN switched_off_versions AS past ON account_id = id
+        WHERE EXISTS (
+          SELECT FROM switched_off_versions AS later
+          WHERE later.account_id = past.account_id AND later.version > past.version AND later.version <= held.version
+        ) LIMIT ${limit}
+      ) RETURNING 1
     ), orders AS (
       DELETE FROM open_order_versions WHERE (account_id, instrument, side, version) IN (
         SELECT account_id, instrument, side, past.version FROM held JOIN open_order_versions AS past ON account_id = id
@@ -161,6 +169,6 @@ export async function pruneVersions(
       ) RETURNING 1
     )
     SELECT ((SELECT count(*) FROM versions) + (SELECT count(*) FROM positions) + (SELECT count(*) FROM settings)
-      + (SELECT count(*) FROM orders))::int AS deleted, (SELECT id::text FROM page ORDER BY id DESC LIMIT 1) AS last`;
+      + (SELECT count(*) FROM switches) + (SELECT count(*) FROM orders))::int AS deleted, (SELECT id::text FROM page ORDER BY id DESC LIMIT 1) AS last`;
   return pruned;
 }

@@ -134,5 +134,5 @@ export function problemOfCredit(
 ): Refusal | null {
   const { market, policy } = rulesOf(account, parts, now);
   const after = (balances.get(asset) ?? ZERO).plus(quantity);
-  return checkCredit(asset, after, account.collateralMode, market, policy);
+  return checkCredit(asset, after, account, market, policy);
 }

@@ -9,7 +9,8 @@
  */
 import { withBalanceChanges } from '../margin/state/account.js';
 import { ZERO, decimal, max, type Decimal } from '../margin/decimal.js';
-import type { CollateralMode } from '../margin/model.js';
+import type { CollateralChoice } from '../margin/model.js';
+import { countingOf } from '../margin/state/collateral.js';
 import { checkPlatformCaps, platformUse } from '../margin/change/platform-cap.js';
 import type { Refusal } from '../margin/refusal.js';
 import type { Database, Transaction } from '../platform/database/database.js';
@@ -43,7 +44,7 @@ export function cappedByDeposits(
   return assets.flatMap((asset) => cappedRatios(rulebook, at, { asset })).filter((ratio) => keys.has(ratio.ratioKey));
 }
 
-/** Coins of all multi-asset accounts that count, for each version, in one statement. */
+/** Coins of all multi-asset accounts that have not switched the asset off, as far as they count, in one statement. */
 export async function platformUsed(
   db: Database | Transaction,
   versions: readonly RatioVersion[],
@@ -64,6 +65,7 @@ export async function platformUsed(
       AND accounts.chain_code IS NOT DISTINCT FROM ratio.chain AND accounts.collateral_mode = 'MULTI_ASSET'
     LEFT JOIN balances ON balances.account_id = accounts.id
       AND balances.asset_symbol = ratio.asset AND balances.quantity > 0
+      AND ratio.asset <> ALL (accounts.switched_off)
     GROUP BY ratio.id`;
   return new Map(rows.map((row) => [row.id, row.used]));
 }
@@ -127,8 +129,8 @@ export class CapRoom {
     if (found !== null) this.left.set(found.ratio.ratioKey, found.left.minus(moreInUse(locked, found.ratio, quantity)));
   }
 
-  /** Refuses the other mode if the account's balances do not fit under the caps; null: they fit. */
-  checkMode(locked: LockedAccount, collateralMode: CollateralMode, rulebook: Rulebook): Refusal | null {
+  /** Refuses another mode, or other switches, if the account's balances do not fit under the caps then; null: they fit. */
+  checkChoice(locked: LockedAccount, choice: Partial<CollateralChoice>, rulebook: Rulebook): Refusal | null {
     const before = locked.state(rulebook);
     const own = [...before.balances].flatMap(({ asset }) => {
       const found = this.find(locked, asset);
@@ -136,7 +138,7 @@ export class CapRoom {
     });
     return checkPlatformCaps(
       before,
-      { ...before, collateralMode },
+      { ...before, ...choice },
       new Map(own.map(({ asset, ratio }) => [asset, ratio])),
       new Map(own.map(({ asset, left }) => [asset, left])),
     );
@@ -152,7 +154,7 @@ export class CapRoom {
 
 /** By how many coins more the account would use the cap after a transfer that is not posted; negative: fewer. */
 function moreInUse({ account, balances }: LockedAccount, ratio: RatioVersion, quantity: Decimal): Decimal {
-  if (account.collateralMode === 'SINGLE_ASSET') return ZERO;
+  if (countingOf(ratio.asset, account) !== 'MULTI_ASSET') return ZERO;
   const held = balances.get(ratio.asset) ?? ZERO;
   return platformUse(held.plus(quantity), ratio).minus(platformUse(held, ratio));
 }

@@ -24,6 +24,8 @@ export interface AccountRecord {
   readonly chain: string | null;
   readonly collateralMode: CollateralMode;
   readonly positionMode: PositionMode;
+  /** Symbols of assets that count nothing, whatever their ratio; by code point. */
+  readonly switchedOff: readonly string[];
   readonly version: number;
   readonly openedAt: Date;
   /** Instant at which this version was recorded. */
@@ -98,7 +100,7 @@ export function isResting({ buySize, sellSize }: Pick<OpenOrdersRecord, 'buySize
  */
 export const ACCOUNT_COLUMNS = Prisma.sql`
   id::text AS id, name, owner, venue_code AS venue, chain_code AS chain, collateral_mode::text AS "collateralMode",
-  position_mode::text AS "positionMode", version, opened_at AS "openedAt", changed_at AS "changedAt",
+  position_mode::text AS "positionMode", switched_off AS "switchedOff", version, opened_at AS "openedAt", changed_at AS "changedAt",
   external_id AS "externalId"`;
 
 /** Unknown ids are left out. */
@@ -201,7 +203,7 @@ export function sortedHoldings({ account, balances, positions, settings, openOrd
 
 function recordOf(row: AccountRow): AccountRecord {
   const [id, version, venue, chain, name, owner, openedAt, changedAt, held, externalId] = row;
-  const [collateralMode, positionMode] = held;
+  const [collateralMode, positionMode, , , , , switchedOff] = held;
   // Field by field: V8 gives a spread object a shape of its own, which slows down every later read.
   return {
     id,
@@ -211,6 +213,7 @@ function recordOf(row: AccountRow): AccountRecord {
     chain,
     collateralMode,
     positionMode,
+    switchedOff,
     version,
     openedAt: new Date(openedAt),
     changedAt: new Date(changedAt),
@@ -243,6 +246,7 @@ export function accountState(holdings: Holdings, rulebook: Rulebook): AccountSta
   };
   return {
     collateralMode: account.collateralMode,
+    switchedOff: account.switchedOff,
     positionMode: account.positionMode,
     balances: [...holdings.balances].map(([asset, quantity]) => ({ asset, quantity })),
     positions: [...holdings.positions.values()]

@@ -11,7 +11,7 @@ export function problemOfRow([, , venue, chain, , , , , held]: AccountRow, ruleb
   if (chain === null ? known.chains.length > 0 : !known.chains.includes(chain)) {
     return `this server knows no accounts of ${venue} on ${chain ?? 'no chain'}`;
   }
-  const [collateralMode, positionMode, balances, positions, settings, orders] = held;
+  const [collateralMode, positionMode, balances, positions, settings, orders, switchedOff] = held;
   if (!isOf(enums.CollateralMode, collateralMode)) return `this server knows no collateral mode ${collateralMode}`;
   if (!isOf(enums.PositionMode, positionMode)) return `this server knows no position mode ${positionMode}`;
   for (let item = 0; item < balances.length; item += 2) {
@@ -19,6 +19,7 @@ export function problemOfRow([, , venue, chain, , , , , held]: AccountRow, ruleb
     if (!rulebook.assets.has(asset)) return `this server knows no asset ${asset}`;
     if (balances[item + 1] === NOT_A_NUMBER) return `its balance of ${asset} is no number`;
   }
+  for (const asset of switchedOff) if (!rulebook.assets.has(asset)) return `this server knows no asset ${asset}`;
   for (const [symbol, side, ...amounts] of positions) {
     const problem = problemOfInstrument(venue, symbol, amounts[0] !== '0', rulebook);
     if (problem !== null) return problem;

@@ -1,4 +1,5 @@
-/** Leverage and modes of an account, as its trader or the venue's engine sets them (rules: 6 and 7). */
+/** Leverage, modes and switches of an account, as its trader or the venue's engine sets them (rules: 6, 7 and 23). */
+import { checkCollateralAsset, switchedOffAfter } from '../margin/change/collateral-switch.js';
 import { checkLeverage } from '../margin/change/leverage.js';
 import { allowsIsolated, checkCollateralMode, checkMarginMode, checkPositionMode } from '../margin/change/modes.js';
 import type { Decimal } from '../margin/decimal.js';
@@ -87,12 +88,39 @@ export function setCollateralMode(
     const { market, policy } = rulesOf(locked.account, parts, now);
     const refusal =
       checkCollateralMode(collateralMode, locked.state(rulebook), market, policy) ??
-      (await CapRoom.lock(tx, capped)).checkMode(locked, collateralMode, rulebook);
+      (await CapRoom.lock(tx, capped)).checkChoice(locked, { collateralMode }, rulebook);
     if (refusal !== null) return within(['collateralMode'], refusal);
     locked.setModes({ collateralMode });
     if (!allowsIsolated(collateralMode, policy)) resetToCross(locked);
     bookAutoExchange(locked, { reference: `collateralMode:${collateralMode}` }, parts, now);
     await markInterest(tx, [locked], through);
+    return null;
+  });
+}
+
+/**
+ * Takes an asset out of the collateral of an account, or puts it back in (rules: 23). After the change, debts past their
+ * thresholds are exchanged.
+ */
+export function setCollateralAsset(
+  parts: LedgerParts,
+  own: CommandedAccount & { readonly asset: string; readonly counts: boolean },
+  now: Date,
+): Promise<readonly Refusal[]> {
+  const { rulebook } = parts;
+  const { asset, counts } = own;
+  return commandAccount(parts, own, now, async (locked, tx) => {
+    const { venue, chain, switchedOff: former } = locked.account;
+    const { market, policy } = rulesOf(locked.account, parts, now);
+    const refusal = checkCollateralAsset(asset, counts, locked.state(rulebook), market, policy);
+    if (refusal !== null) return within(['asset'], refusal);
+    const switchedOff = switchedOffAfter(former, asset, counts);
+    if (switchedOff.length === former.length) return null;
+    const capped = counts ? cappedRatios(rulebook, now, { venue, asset }).filter((ratio) => ratio.chain === chain) : [];
+    const reached = (await CapRoom.lock(tx, capped)).checkChoice(locked, { switchedOff }, rulebook);
+    if (reached !== null) return within(['asset'], reached);
+    locked.setSwitchedOff(switchedOff);
+    bookAutoExchange(locked, { reference: `collateralAsset:${asset}` }, parts, now);
     return null;
   });
 }

@@ -38,7 +38,9 @@ export async function whatIf(
   const problem = problemOf(changes);
   if (problem !== null) return { before, after: before, refusal: problem, stale: [] };
   const usesRoom =
-    changes.transfers.some(({ quantity }) => quantity.gt(ZERO)) || changes.collateralMode === 'MULTI_ASSET';
+    changes.transfers.some(({ quantity }) => quantity.gt(ZERO)) ||
+    changes.collateralAssets.some(({ counts }) => counts) ||
+    changes.collateralMode === 'MULTI_ASSET';
   const platformRoom = usesRoom ? await roomUnderCaps(db, rulebook, before) : new Map<string, Decimal>();
   const { holds, market, policy } = before;
   const steps = simulation(holds, changes, market, policy, { settings, platformRoom });
@@ -96,8 +98,9 @@ async function roomUnderCaps(
 
 /** The first value out of the bounds of the real change. */
 function problemOf(changes: SimulatedChanges): Refusal | null {
-  const { marginModes, leverages, transfers, margins, orders, trades, prices } = changes;
+  const { collateralAssets, marginModes, leverages, transfers, margins, orders, trades, prices } = changes;
   return (
+    firstProblem('collateralAssets', collateralAssets, ({ asset }) => problemOfSymbol(asset, ['asset'])) ??
     firstProblem('marginModes', marginModes, ({ instrument }) => problemOfSymbol(instrument, ['instrument'])) ??
     firstProblem('leverages', leverages, ({ instrument }) => problemOfSymbol(instrument, ['instrument'])) ??
     firstProblem(

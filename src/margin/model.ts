@@ -27,12 +27,20 @@ export type MarginStatus = (typeof MARGIN_STATUSES)[number];
 
 export interface AccountState {
   readonly collateralMode: CollateralMode;
+  /** Assets that the trader has taken out of the collateral, by symbol (rules: 23). */
+  readonly switchedOff: readonly string[];
   readonly positionMode: PositionMode;
   readonly balances: readonly BalanceState[];
   readonly positions: readonly PositionState[];
   /** What its resting orders would buy and sell: at most one an instrument, in hedge mode one a side. */
   readonly openOrders: readonly OpenOrders[];
 }
+
+/** What a trader chooses of how the collateral of an account counts. */
+export type CollateralChoice = Pick<AccountState, 'collateralMode' | 'switchedOff'>;
+
+/** How one asset of an account counts: as the collateral mode says, or not at all (rules: 3 and 23). */
+export type AssetCounting = CollateralMode | 'SWITCHED_OFF';
 
 export interface BalanceState {
   readonly asset: string;

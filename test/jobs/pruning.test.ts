@@ -79,7 +79,13 @@ it('says of an earlier instant that nothing is kept of it', async () => {
 });
 
 it('leaves the database guarded', async () => {
-  for (const table of ['account_versions', 'position_versions', 'setting_versions', 'open_order_versions']) {
+  for (const table of [
+    'account_versions',
+    'position_versions',
+    'setting_versions',
+    'switched_off_versions',
+    'open_order_versions',
+  ]) {
     await expect(app.app.services.db.$executeRawUnsafe(`DELETE FROM ${table}`)).rejects.toThrow('is append-only');
   }
 });

@@ -125,6 +125,8 @@ function questionOf(portfolio: Portfolio, pick: Pick): Question {
     quantities: [positive(), positive()],
     shocks: ['-1', '-0.5', '-0.123456789', '0.000000000000000001', '3'].map(decimal),
     changes: {
+      // Switches nothing in any former build.
+      collateralAssets: [],
       collateralMode: pick(null, null, 'SINGLE_ASSET', 'MULTI_ASSET'),
       marginModes: instruments.slice(0, 1).map((instrument) => ({ instrument, marginMode: pick('CROSS', 'ISOLATED') })),
       leverages: instruments.map((instrument) => ({

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 
 import { assessMargin, type MarginReport } from '../../src/margin/state/assess.js';
 import { autoExchange } from '../../src/margin/change/auto-exchange.js';
+import { checkCollateralAsset } from '../../src/margin/change/collateral-switch.js';
 import { checkLeverage } from '../../src/margin/change/leverage.js';
 import { checkCredit } from '../../src/margin/change/unpriced.js';
 import { decimal, toPlain } from '../../src/margin/decimal.js';
@@ -16,6 +17,7 @@ import {
   priceMoved,
   restingRefusal,
   shocked,
+  switchRefusal,
 } from '../support/oracle/changes.js';
 import { exchangeOf, withExchange } from '../support/oracle/exchange.js';
 import type { Portfolio, PortfolioPosition } from '../support/oracle/portfolio.js';
@@ -27,7 +29,16 @@ import { stateOf } from '../support/oracle/state.js';
 const RUNS = Number(process.env['ORACLE_RUNS'] ?? 400);
 const SEED = process.env['ORACLE_SEED'];
 const NOTHING: SimulatedChanges = {
-  ...{ collateralMode: null, marginModes: [], leverages: [], transfers: [], margins: [], orders: [], trades: [] },
+  ...{
+    collateralMode: null,
+    collateralAssets: [],
+    marginModes: [],
+    leverages: [],
+    transfers: [],
+    margins: [],
+    orders: [],
+    trades: [],
+  },
   prices: [],
 };
 
@@ -90,11 +101,28 @@ describe(`changes against the oracle, ${RUNS} portfolios`, () => {
       const { account, market, policy } = toMargin(portfolio);
       for (const asset of portfolio.assets) {
         const quantity = ['0.000000000000000001', '10', '100', '10000'][pick(4)] ?? '1';
-        const refusal = checkCredit(asset.symbol, decimal(quantity), account.collateralMode, market, policy);
+        const refusal = checkCredit(asset.symbol, decimal(quantity), account, market, policy);
         expect(refusal?.code ?? null).toBe(mayBeCredited(asset, quantity, portfolio) ? null : 'PRICE_UNAVAILABLE');
       }
       expect(assessMargin(account, market, policy).status).toBe(stateOf(portfolio).status);
     });
+  });
+
+  it('agree on assets that may be switched on and off', () => {
+    const seen: Record<string, number> = {};
+    sameForAll((portfolio, pick) => {
+      const { account, market, policy } = toMargin(portfolio);
+      for (const { symbol } of portfolio.assets.slice(0, 6)) {
+        const counts = pick(2) === 0;
+        const refusal = checkCollateralAsset(symbol, counts, account, market, policy);
+        const expected = switchRefusal(symbol, counts, portfolio);
+        expect(refusal?.code ?? null).toBe(expected);
+        const what = `${counts ? 'on' : 'off'} ${expected ?? 'accepted'}`;
+        seen[what] = (seen[what] ?? 0) + 1;
+      }
+    });
+    const whats = ['on accepted', 'off accepted', 'off SETTLEMENT_NOT_ACCEPTED', 'off INSUFFICIENT_MARGIN'];
+    expect(whats.filter((what) => (seen[what] ?? 0) < RUNS / 20)).toEqual([]);
   });
 
   it('agree on leverage that may be set', () => {

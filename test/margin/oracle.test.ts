@@ -128,7 +128,8 @@ describe(`the rules against the oracle, ${RUNS} portfolios`, () => {
             expect(checkTransferOut(symbol, leaves, account, market, policy)).toBeNull();
             const taken = { asset: symbol, quantity: leaves.negated(), kind: 'TRANSFER' } as const;
             const after = assessMargin(withBalanceChanges(account, [taken]), market, policy);
-            const isFree = !portfolio.multiAsset && symbol !== portfolio.single;
+            const isOff = account.switchedOff.includes(symbol);
+            const isFree = portfolio.multiAsset ? isOff : symbol !== portfolio.single;
             expect(isFree || initialMarginBalance(after).gte(after.initialMargin)).toBe(true);
           }
           expect(checkTransferOut(symbol, leaves.plus('1e-18'), account, market, policy)).not.toBeNull();
@@ -172,9 +173,13 @@ describe('what the random portfolios cover', () => {
         if (price.price !== null && toPlain(price.price) === toPlain(position.markPrice ?? decimal(0)))
           count('at the mark');
       }
-      for (const { asset, quantity } of account.balances) {
+      for (const { asset, quantity, equity, switchedOff } of report.collateral) {
+        if (switchedOff) count(equity.lt(0) ? 'owed, and switched off' : 'held, and switched off');
+        if (switchedOff && !equity.eq(quantity)) count('PnL settled in what is switched off, as equity');
         const most = maxTransferable(asset, account, market, policy);
         if (most.gt(0) && most.lt(quantity)) count('leaves in part');
+        if (most.gt(0) && switchedOff && report.maintenanceMargin.gt(0))
+          count('leaves, switched off, beside a position');
       }
     }
     const least: Record<string, number> = {
@@ -202,6 +207,10 @@ describe('what the random portfolios cover', () => {
       ALREADY_LIQUIDATABLE: 10,
       'at the mark': 1,
       'leaves in part': 20,
+      'held, and switched off': 50,
+      'owed, and switched off': 20,
+      'PnL settled in what is switched off, as equity': 5,
+      'leaves, switched off, beside a position': 10,
     };
     const missing = Object.entries(least).filter(([what, times]) => (seen[what] ?? 0) < times);
     expect({ missing, seen: missing.length === 0 ? {} : seen }).toEqual({ missing: [], seen: {} });

@@ -38,7 +38,7 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
   ],
   collateral_ratios: ['initial_tiers'],
   account_versions: ['written_by'],
-  accounts: ['external_id', 'opened_collateral_mode', 'opened_position_mode'],
+  accounts: ['external_id', 'opened_collateral_mode', 'opened_position_mode', 'switched_off'],
   fills: ['kind', 'fee_asset', 'trade_part', 'version'],
   index_prices: ['unit'],
   index_quotes: ['dated_ahead', 'unit'],

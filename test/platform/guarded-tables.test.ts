@@ -18,6 +18,7 @@ beforeAll(async () => {
   await run(`INSERT INTO open_orders
     SELECT account_id, venue_code, instrument, 'BOTH', 1, 0, 2, 0, 7 FROM positions LIMIT 1`);
   await run(`INSERT INTO open_order_versions SELECT account_id, instrument, side, 1, 1, 0, 2, 0, 7 FROM open_orders`);
+  await run(`INSERT INTO switched_off_versions SELECT id, 2, '{BTC}' FROM accounts LIMIT 1`);
   await run('INSERT INTO reversals SELECT min(seq), max(seq) FROM fills');
 });
 afterAll(async () => {
@@ -48,6 +49,7 @@ const APPEND_ONLY: readonly [table: string, column: string][] = [
   ['account_versions', 'version'],
   ['position_versions', 'version'],
   ['setting_versions', 'version'],
+  ['switched_off_versions', 'version'],
   ['open_order_versions', 'version'],
   ['collateral_ratios', 'effective_from'],
   ['collateral_tiers', 'ratio'],
@@ -164,6 +166,8 @@ describe('a number that nothing writes is refused', () => {
     ['position_versions', { version: -3 }],
     ['position_versions', { size: -1 }],
     ['setting_versions', { leverage: 0 }],
+    ['switched_off_versions', { version: 1 }],
+    ['switched_off_versions', { version: 3, switched_off: [null] }],
     ['open_order_versions', { version: 2, sell_notional: -1 }],
     ['fills', { size: 0 }],
     ['ledger_entries', { quantity: 0 }],
@@ -199,6 +203,7 @@ describe('what a version is of must be there', () => {
     ['account_versions', { account_id: nobody }],
     ['position_versions', { account_id: nobody }],
     ['setting_versions', { account_id: nobody }],
+    ['switched_off_versions', { account_id: nobody }],
     ['open_order_versions', { account_id: nobody }],
     ['collateral_tiers', { ratio_id: nobody }],
     ['collateral_ratios', { id: nobody, ratio_key: 'x', asset_symbol: 'NONE' }],

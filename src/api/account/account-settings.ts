@@ -3,7 +3,13 @@ import { Arg, Ctx, Field, ID, InputType, Mutation, ObjectType, Resolver } from '
 
 import type { CommandedAccount } from '../../ledger/owner-commands.js';
 import type { AccountRecord } from '../../ledger/records.js';
-import { setCollateralMode, setLeverage, setMarginMode, setPositionMode } from '../../ledger/settings.js';
+import {
+  setCollateralAsset,
+  setCollateralMode,
+  setLeverage,
+  setMarginMode,
+  setPositionMode,
+} from '../../ledger/settings.js';
 import type { Decimal } from '../../margin/decimal.js';
 import type { Refusal } from '../../ledger/ledger-checks.js';
 import { Access, commandsFor, viewerOf } from '../types/access.js';
@@ -65,6 +71,18 @@ export class SetCollateralModeInput {
   collateralMode!: keyof typeof CollateralMode;
 }
 
+@InputType({ description: 'Whether an asset counts as collateral of an account.' })
+export class SetCollateralAssetInput {
+  @Field(() => ID, { description: OWN_ACCOUNT })
+  accountId!: string;
+
+  @Field(() => String, { description: 'Symbol of the asset. None of it need be held.' })
+  asset!: string;
+
+  @Field(() => Boolean, { description: 'Whether it shall count; false: it is taken out of the collateral.' })
+  counts!: boolean;
+}
+
 const ACCOUNT_AFTER = 'The account after the change; null when it was refused.';
 const WHY_REFUSED = 'Why it was refused; empty when it holds as asked.';
 
@@ -97,6 +115,15 @@ export class SetPositionModePayload {
 
 @ObjectType({ description: 'What became of a collateral mode.', simpleResolvers: true })
 export class SetCollateralModePayload {
+  @Field(() => Account, { nullable: true, description: ACCOUNT_AFTER })
+  account!: AccountRecord | null;
+
+  @Field(() => [UserError], { description: WHY_REFUSED })
+  errors!: readonly UserError[];
+}
+
+@ObjectType({ description: 'What became of a switch of an asset.', simpleResolvers: true })
+export class SetCollateralAssetPayload {
   @Field(() => Account, { nullable: true, description: ACCOUNT_AFTER })
   account!: AccountRecord | null;
 
@@ -168,6 +195,24 @@ export class AccountSettingsResolver {
     @Ctx() context: Context,
   ): Promise<Payload> {
     return change(context, input, (own) => setCollateralMode(context, { ...input, ...own }, context.now));
+  }
+
+  @Access('TRADER', 'SERVICE')
+  @Cost(TRANSACTION)
+  @Mutation(() => SetCollateralAssetPayload, {
+    description:
+      'Traders, on their own accounts; services, on any. Takes an asset out of the collateral, or puts it back in; what ' +
+      'is set already passes. Out: what is held of it counts nothing, is never exchanged, uses no platform cap, and may ' +
+      "leave entirely while nothing is owed; a debt in it counts in full. Refused for the venue's `singleAsset` and for an " +
+      'asset in which a position or open orders are settled (SETTLEMENT_NOT_ACCEPTED), and when the rest would not cover ' +
+      'the initial margin. In: refused when a platform cap is reached, or while a balance of it never had a price. Debts ' +
+      'past their thresholds are exchanged after.',
+  })
+  setCollateralAsset(
+    @Arg('input', () => SetCollateralAssetInput, { description: 'The asset.' }) input: SetCollateralAssetInput,
+    @Ctx() context: Context,
+  ): Promise<Payload> {
+    return change(context, input, (own) => setCollateralAsset(context, { ...input, ...own }, context.now));
   }
 }
 

@@ -26,6 +26,13 @@ export class Balance {
     description: "In the venue's unit at index price, before any ratio. Null without a price.",
   })
   value!: Decimal | null;
+
+  @Field(() => Boolean, {
+    description:
+      'The asset is taken out of the collateral: what is held of it counts nothing, and is never exchanged; what is owed ' +
+      'counts in full. False in single-asset mode, where one asset counts and no other.',
+  })
+  switchedOff!: boolean;
 }
 
 /** A balance with the margin state that it is part of. */
@@ -62,6 +69,15 @@ export class AccountBalancesResolver {
     return held.map((contribution) => ({ ...contribution, state }));
   }
 
+  @FieldResolver(() => [Asset], {
+    description:
+      'Assets that are taken out of the collateral (`setCollateralAsset`), by symbol, whether or not any is held: what ' +
+      'is held counts nothing, what is owed counts in full. In single-asset mode they change nothing. Usually empty.',
+  })
+  switchedOffAssets(@Root() account: AccountRecord, @Ctx() { rulebook }: Context): unknown {
+    return account.switchedOff.map((symbol) => rulebook.assets.get(symbol));
+  }
+
   @Cost(20)
   @FieldResolver(() => DecimalScalar, {
     description:
@@ -69,8 +85,8 @@ export class AccountBalancesResolver {
       'the asset, rounded down; ' +
       'unrealised profit cannot leave. Balances with a stale price count 0. 0 when there is nothing, when the asset ' +
       'cannot leave, while a debt, a cross position or what open orders require is stale or without a price, and while ' +
-      'the asset itself is stale and something is required. In single-asset mode assets other than the one that counts ' +
-      'leave entirely while nothing is owed in any ' +
+      'the asset itself is stale and something is required. In single-asset mode assets other than the one that counts, ' +
+      'and in multi-asset mode those that are switched off, leave entirely while nothing is owed in any ' +
       'asset and the account is neither in LIQUIDATION nor UNPRICED. An unknown asset is BAD_USER_INPUT.',
   })
   async maxTransferable(

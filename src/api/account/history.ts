@@ -35,7 +35,7 @@ export class LedgerEntry {
   @Field(() => String, {
     description:
       "What it comes from: the venue's id of the fill, transfer or entry; of what this server books itself such as " +
-      '"interest:2026-04-09T11:00:00.000Z", "withdrawal:...", "position:BTCUSDT/LONG", "collateralMode:MULTI_ASSET". An ' +
+      '"interest:2026-04-09T11:00:00.000Z", "withdrawal:...", "position:BTCUSDT/LONG", "collateralMode:MULTI_ASSET", "collateralAsset:BTC". An ' +
       'automatic exchange carries the reference of what led to it.',
   })
   reference!: string;

@@ -67,6 +67,13 @@ export class CollateralContribution {
   })
   initialCollateralValue!: Decimal;
 
+  @Field(() => Boolean, {
+    description:
+      'The asset is taken out of the collateral, and so counts nothing where it is held; false in single-asset mode. In ' +
+      '`marginAt` as it was then.',
+  })
+  switchedOff!: boolean;
+
   @Field(() => [TierContribution], {
     description: 'The tiers that the balance reaches into; empty for a debt and for what does not count.',
   })
@@ -96,7 +103,8 @@ export class CollateralContributionResolver {
 
   @FieldResolver(() => CollateralRatio, {
     nullable: true,
-    description: 'The version that was applied. Null for a debt, and where no ratio of the account’s chain applies.',
+    description:
+      'The version that was applied. Null for a debt, for an asset that is switched off, and where no ratio of the account’s chain applies.',
   })
   collateralRatio(@Root() contribution: Contribution, @Ctx() { rulebook }: Context): unknown {
     return contribution.tableId === null ? null : rulebook.ratioVersion(contribution.tableId);

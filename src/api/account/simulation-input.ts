@@ -120,6 +120,15 @@ export class SimulatedMarginMode {
   marginMode!: InstrumentMode;
 }
 
+@InputType({ description: 'A switch of an asset that is not made.' })
+export class SimulatedCollateralAsset {
+  @Field(() => String, { description: 'Symbol of the asset.' })
+  asset!: string;
+
+  @Field(() => Boolean, { description: 'Whether it is to count as collateral; false: it is taken out.' })
+  counts!: boolean;
+}
+
 @InputType({ description: 'Margin that is not moved in or out of an isolated position.' })
 export class SimulatedMargin {
   @Field(() => String, { description: 'Symbol of the instrument of a position that the account has.' })
@@ -142,8 +151,8 @@ const AT_MOST = 'at most 100; null: none.';
 
 @InputType({
   description:
-    'Hypothetical changes, at most 100 in each list. They are applied in this order: collateral mode, margin modes, ' +
-    'leverages, transfers, margins, orders, trades, and then the prices; within a list in its own.',
+    'Hypothetical changes, at most 100 in each list. They are applied in this order: collateral mode, collateral assets, ' +
+    'margin modes, leverages, transfers, margins, orders, trades, and then the prices; within a list in its own.',
 })
 export class SimulationInput {
   @Field(() => [SimulatedTrade], { nullable: true, defaultValue: [], description: `Trades, ${AT_MOST}` })
@@ -168,6 +177,13 @@ export class SimulationInput {
 
   @Field(() => [SimulatedLeverage], { nullable: true, defaultValue: [], description: `Leverages, ${AT_MOST}` })
   leverages?: SimulatedLeverage[] | null;
+
+  @Field(() => [SimulatedCollateralAsset], {
+    nullable: true,
+    defaultValue: [],
+    description: `Assets that are put into the collateral, or taken out of it, ${AT_MOST}`,
+  })
+  collateralAssets?: SimulatedCollateralAsset[] | null;
 
   @Field(() => [SimulatedMarginMode], {
     nullable: true,

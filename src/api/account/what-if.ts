@@ -90,6 +90,7 @@ export class WhatIfResolver {
     const margins = boundedList('margins', input.margins ?? []);
     const changes = {
       collateralMode: input.collateralMode ?? null,
+      collateralAssets: boundedList('collateralAssets', input.collateralAssets ?? []),
       marginModes: boundedList('marginModes', input.marginModes ?? []),
       leverages: boundedList('leverages', input.leverages ?? []),
       transfers: boundedList('transfers', input.transfers ?? []),

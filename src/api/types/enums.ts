@@ -231,7 +231,9 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
     'Open orders, or something that the other mode does not have, stand in the way; the message names it.',
   BELOW_MAINTENANCE_MARGIN: 'The margin of the position would be below its maintenance margin.',
   PLATFORM_CAP_REACHED: 'All accounts together may hold only so much of the asset as collateral.',
-  SETTLEMENT_NOT_ACCEPTED: 'The instrument is settled in an asset that does not count as collateral of this account.',
+  SETTLEMENT_NOT_ACCEPTED:
+    'The instrument is settled in an asset that does not count as collateral of this account, or would not once it is ' +
+    'switched off. So is said of the asset of single-asset mode, too.',
   PRICE_UNAVAILABLE: 'A fresh price is needed, and there is none.',
   REVERSAL_IMPOSSIBLE: 'A recorded fact stands in the way of taking a fill back; the message names it.',
   RATIO_OUT_OF_RANGE:

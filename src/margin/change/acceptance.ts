@@ -9,7 +9,7 @@ import {
   type PositionReport,
 } from '../state/assess.js';
 import { ZERO, max, min, sum, type Decimal } from '../decimal.js';
-import type { AccountState, Market, OpenOrders, Policy } from '../model.js';
+import type { AccountState, CollateralChoice, Market, OpenOrders, Policy } from '../model.js';
 import { areBeside, orderSizes } from '../state/open-orders.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 import { acceptsSettlement, inUnit, settlementAssetOf } from '../state/settlement.js';
@@ -31,6 +31,17 @@ export function checkInitialMargin(after: MarginReport): Refusal | null {
     : 'Initial collateral and PnL';
   const message = `${counted} would not cover the initial margin.`;
   return refuseAmount('INSUFFICIENT_MARGIN', message, after.initialMargin, balance);
+}
+
+/**
+ * Whether a venue would accept that other collateral counts (rules: 7 and 23): `checkInitialMargin` after it, at fresh
+ * prices of the cross positions. Refused with PRICE_UNAVAILABLE or INSUFFICIENT_MARGIN.
+ */
+export function checkCollateral(after: AccountState, market: Market, policy: Policy): Refusal | null {
+  const report = assessMargin(after, market, policy);
+  const [stale] = report.positions.filter(({ marginMode }) => marginMode === 'CROSS').flatMap(staleSymbolsOf);
+  if (stale === undefined) return checkInitialMargin(report);
+  return refuse('PRICE_UNAVAILABLE', `The price of ${stale} is too old for a change of what counts.`);
 }
 
 export interface TradeCheck {
@@ -100,12 +111,8 @@ function grownPositions({ positions }: AccountState, after: MarginReport): Posit
 }
 
 /** Nothing may be opened in an instrument that is settled in what does not count: realising would move the margin balance (rules: 16). */
-export function notAccepted(
-  opened: readonly string[],
-  { collateralMode }: Pick<AccountState, 'collateralMode'>,
-  policy: Policy,
-): Refusal | null {
-  const refused = opened.find((each) => !acceptsSettlement(settlementAssetOf(each, policy), collateralMode, policy));
+export function notAccepted(opened: readonly string[], choice: CollateralChoice, policy: Policy): Refusal | null {
+  const refused = opened.find((each) => !acceptsSettlement(settlementAssetOf(each, policy), choice, policy));
   if (refused === undefined) return null;
   const asset = settlementAssetOf(refused, policy);
   const message = `${refused} is settled in ${asset}, which does not count as collateral of this account.`;

@@ -3,7 +3,7 @@
  */
 import { creditCurve, pieceAt, valueAt } from '../curve.js';
 import type { BalanceChange } from '../state/account.js';
-import { assessBalance } from '../state/collateral.js';
+import { assessBalance, countingOf } from '../state/collateral.js';
 import { ZERO, min, quotientDown, quotientUp, sum, type Decimal } from '../decimal.js';
 import type { AccountState, Market, Policy } from '../model.js';
 
@@ -32,7 +32,7 @@ interface Sale {
  * D is the value of the debts past their thresholds. Positive, convertible, freshly priced assets that count are sold at
  * index price, until what is sold counts D as collateral. The proceeds, less the cost by the policy's rates, go to the
  * debts pro rata to their values, rounded down. No rate lies below a ratio of its asset, so the margin balance does not
- * fall. A debt without a fresh price is left alone.
+ * fall. A debt without a fresh price is left alone, and so is an asset that is switched off (rules: 23).
  */
 export function autoExchange(account: AccountState, market: Market, policy: Policy): BalanceChange[] {
   if (account.collateralMode === 'SINGLE_ASSET') return [];
@@ -40,7 +40,8 @@ export function autoExchange(account: AccountState, market: Market, policy: Poli
   if (!account.balances.some(({ asset, quantity }) => isPast(quantity, thresholds.get(asset)))) return [];
 
   const fresh = account.balances.flatMap((balance) => {
-    const { indexPrice: price, value, ...rest } = assessBalance(balance, account.collateralMode, market, policy);
+    const counting = countingOf(balance.asset, account);
+    const { indexPrice: price, value, ...rest } = assessBalance(balance, counting, market, policy);
     return price === null || value === null || rest.stale ? [] : [{ ...rest, price, value }];
   });
   const debts = fresh.filter(({ asset, quantity }) => isPast(quantity, thresholds.get(asset)));

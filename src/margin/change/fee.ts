@@ -26,6 +26,6 @@ export function checkFee(
   }
   if (!fill.fee.isNegative()) return null;
   const after = balanceOf(account, asset).minus(fill.fee);
-  const refusal = checkCredit(asset, after, account.collateralMode, market, policy);
+  const refusal = checkCredit(asset, after, account, market, policy);
   return refusal === null ? null : within(['fee'], refusal);
 }

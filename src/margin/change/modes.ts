@@ -1,8 +1,7 @@
 /**
  * When an account may change its modes (rules: 6, 7 and 20; sources: 001 and 002).
  */
-import { checkInitialMargin } from './acceptance.js';
-import { assessMargin, staleSymbolsOf } from '../state/assess.js';
+import { checkCollateral } from './acceptance.js';
 import { unacceptedPosition } from '../state/settlement.js';
 import { ZERO } from '../decimal.js';
 import { type AccountState, type CollateralMode, type MarginMode, type Market, type Policy } from '../model.js';
@@ -71,7 +70,8 @@ export function checkCollateralMode(
     const message = `The collateral mode cannot change while ${orders.instrument} has open orders: cancel them first.`;
     return refuse('COLLATERAL_MODE_LOCKED', message);
   }
-  const unaccepted = unacceptedPosition(account, mode, policy);
+  const after = { ...account, collateralMode: mode };
+  const unaccepted = unacceptedPosition(after, policy);
   if (unaccepted !== null) {
     const { instrument, asset } = unaccepted;
     const message = `${asset}, in which ${instrument} is settled, does not count in that mode: close the position first.`;
@@ -79,7 +79,7 @@ export function checkCollateralMode(
   }
   if (mode === 'MULTI_ASSET') {
     const isolated = account.positions.find(({ marginMode }) => marginMode === 'ISOLATED');
-    if (isolated === undefined || allowsIsolated(mode, policy)) return checkCredits(account, mode, market, policy);
+    if (isolated === undefined || allowsIsolated(mode, policy)) return checkCredits(after, market, policy);
     const message = `Multi-asset mode has no isolated margin here: close the isolated position in ${isolated.instrument} first.`;
     return refuse('COLLATERAL_MODE_LOCKED', message);
   }
@@ -88,8 +88,5 @@ export function checkCollateralMode(
     const message = `In single-asset mode nothing but ${policy.singleAsset} may be owed: cover the debt in ${owed.asset} first.`;
     return refuseAmount('COLLATERAL_MODE_LOCKED', message, owed.quantity.negated(), ZERO);
   }
-  const after = assessMargin({ ...account, collateralMode: mode }, market, policy);
-  const [stale] = after.positions.filter(({ marginMode }) => marginMode === 'CROSS').flatMap(staleSymbolsOf);
-  if (stale !== undefined) return refuse('PRICE_UNAVAILABLE', `The price of ${stale} is too old for a change of mode.`);
-  return checkInitialMargin(after);
+  return checkCollateral(after, market, policy);
 }

@@ -4,6 +4,7 @@
 import { ZERO, max, min, type Decimal } from '../decimal.js';
 import type { AccountState, CollateralTable } from '../model.js';
 import { refuseAmount, type Refusal } from '../refusal.js';
+import { countingOf } from '../state/collateral.js';
 
 /** What a balance uses of the platform cap: min(max(quantity, 0), userCap), in coins, exact (rules: 8). */
 export function platformUse(quantity: Decimal, table: CollateralTable): Decimal {
@@ -35,9 +36,9 @@ export function checkPlatformCaps(
   return null;
 }
 
-/** Only accounts in multi-asset mode use a cap up. */
+/** Only accounts in multi-asset mode use a cap up, by what they have not switched off. */
 function useOf(asset: string, account: AccountState, table: CollateralTable): Decimal {
-  if (account.collateralMode === 'SINGLE_ASSET') return ZERO;
+  if (countingOf(asset, account) !== 'MULTI_ASSET') return ZERO;
   const balance = account.balances.find((held) => held.asset === asset);
   return balance === undefined ? ZERO : platformUse(balance.quantity, table);
 }

@@ -137,7 +137,13 @@ function take(positions: readonly PositionState[], fact: PositionFact): Step {
     case 'FILL': {
       const { leverage, marginMode } = fact.fill;
       const account: AccountState = {
-        ...{ collateralMode: 'SINGLE_ASSET', positionMode: fact.positionMode, balances: [], openOrders: [] },
+        ...{
+          collateralMode: 'SINGLE_ASSET',
+          switchedOff: [],
+          positionMode: fact.positionMode,
+          balances: [],
+          openOrders: [],
+        },
         // The settings at the time of the fill are those of its positions.
         positions: positions.map((position) => ({ ...position, leverage, marginMode })),
       };

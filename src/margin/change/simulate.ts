@@ -15,11 +15,13 @@ import {
   makeTrade,
   placeOrder,
   setLeverage,
+  switchAsset,
   switchMode,
   transfer,
   type InstrumentSetting,
   type SimulatedMargin,
   type SimulatedOrder,
+  type SimulatedSwitch,
   type SimulatedTrade,
   type Step,
   type Terms,
@@ -28,6 +30,7 @@ import {
 export interface SimulatedChanges {
   /** Null: as it is. */
   readonly collateralMode: CollateralMode | null;
+  readonly collateralAssets: readonly SimulatedSwitch[];
   readonly marginModes: readonly { readonly instrument: string; readonly marginMode: MarginMode }[];
   readonly leverages: readonly { readonly instrument: string; readonly leverage: Decimal }[];
   /** Negative: out. */
@@ -63,7 +66,7 @@ export interface Simulation {
 }
 
 /**
- * Applies, in this order: modes (of the collateral, of instruments), leverages, transfers, isolated margin, orders,
+ * Applies, in this order: modes (of the collateral, of its assets, of instruments), leverages, transfers, isolated margin, orders,
  * trades, prices (rules: 14). A step refused for want of margin or balance is applied all the same, so that `after` shows what
  * it comes to. Any other refused step is left out.
  */
@@ -90,8 +93,13 @@ export function* simulation(
   context: SimulationContext,
 ): Generator<undefined, Simulation> {
   const trial = new Trial(account, { market, policy, platformRoom: context.platformRoom }, context.settings);
-  const { collateralMode, marginModes, leverages, transfers, margins, orders, trades, prices } = changes;
+  const { collateralMode, collateralAssets, marginModes, leverages, transfers, margins, orders, trades, prices } =
+    changes;
   if (collateralMode !== null) trial.switchMode(collateralMode);
+  for (const [index, change] of collateralAssets.entries()) {
+    yield;
+    trial.switchAsset(change, ['collateralAssets', `${index}`]);
+  }
   for (const [index, { instrument, marginMode }] of marginModes.entries()) {
     trial.setMarginMode(instrument, marginMode, ['marginModes', `${index}`]);
   }
@@ -141,6 +149,10 @@ class Trial {
     this.take(switchMode(this.account, mode, this.terms), ['collateralMode']);
     if (allowsIsolated(this.account.collateralMode, this.terms.policy)) return;
     for (const [name, setting] of this.settings) this.settings.set(name, { ...setting, marginMode: 'CROSS' });
+  }
+
+  switchAsset(change: SimulatedSwitch, field: readonly string[]): void {
+    this.take(switchAsset(this.start, this.account, change, this.terms), field);
   }
 
   setMarginMode(instrument: string, marginMode: MarginMode, field: readonly string[]): void {

@@ -7,6 +7,7 @@ import { balanceOf, withBalanceChanges, withPositions } from '../state/account.j
 import { assessMargin } from '../state/assess.js';
 import { autoExchange } from './auto-exchange.js';
 import { ZERO, type Decimal } from '../decimal.js';
+import { checkCollateralAsset, switchedOffAfter } from './collateral-switch.js';
 import { checkFee } from './fee.js';
 import { applyFill } from './fill.js';
 import { checkMarginAdjustment } from './isolated.js';
@@ -50,6 +51,12 @@ export interface Terms {
   readonly policy: Policy;
   /** By asset with a platform cap: coins of it that nobody uses yet. */
   readonly platformRoom: ReadonlyMap<string, Decimal>;
+}
+
+export interface SimulatedSwitch {
+  readonly asset: string;
+  /** False: the asset is switched off. */
+  readonly counts: boolean;
 }
 
 export interface SimulatedMargin {
@@ -108,6 +115,23 @@ export function switchMode(account: AccountState, collateralMode: CollateralMode
   return step(account, collateralMode === account.collateralMode ? account : exchanged(after, terms), refusal);
 }
 
+/** @param start the account before all steps: the platform's room was left then, and earlier steps have used some up */
+export function switchAsset(
+  start: AccountState,
+  account: AccountState,
+  { asset, counts }: SimulatedSwitch,
+  terms: Terms,
+): Step {
+  const { market, policy, platformRoom } = terms;
+  const switchedOff = switchedOffAfter(account.switchedOff, asset, counts);
+  const after = { ...account, switchedOff };
+  const refusal =
+    checkCollateralAsset(asset, counts, account, market, policy) ??
+    checkPlatformCaps(start, after, policy.collateralRatios, platformRoom);
+  const isSet = switchedOff.length === account.switchedOff.length;
+  return step(account, isSet ? account : exchanged(after, terms), refusal);
+}
+
 export function setLeverage(
   account: AccountState,
   rules: InstrumentRules,
@@ -119,7 +143,7 @@ export function setLeverage(
   return step(account, withLeverage(account, rules.symbol, leverage), refusal);
 }
 
-/** @param start the account before all steps: the platform's room was left then, and earlier steps have used some up */
+/** @param start as of `switchAsset` */
 export function transfer(
   start: AccountState,
   account: AccountState,
@@ -131,7 +155,7 @@ export function transfer(
   const after = withBalanceChanges(account, [{ asset, quantity, kind: 'TRANSFER' }]);
   const refusal = quantity.lt(ZERO)
     ? checkTransferOut(asset, quantity.negated(), account, market, policy)
-    : (checkCredit(asset, balanceOf(after, asset), account.collateralMode, market, policy) ??
+    : (checkCredit(asset, balanceOf(after, asset), account, market, policy) ??
       checkPlatformCaps(start, after, policy.collateralRatios, platformRoom));
   return step(account, after, refusal);
 }

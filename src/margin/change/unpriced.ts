@@ -4,9 +4,9 @@
  */
 import { countsAbove } from '../curve.js';
 import type { Decimal } from '../decimal.js';
-import type { AccountState, CollateralMode, Market, Policy } from '../model.js';
+import type { AccountState, CollateralChoice, Market, Policy } from '../model.js';
 import { refuse, type Refusal } from '../refusal.js';
-import { collateralTableOf, indexPrice } from '../state/collateral.js';
+import { collateralTableOf, countingOf, indexPrice } from '../state/collateral.js';
 
 /**
  * Why a balance may not rise to the quantity (rules: 2); null: it may. Refused with PRICE_UNAVAILABLE, where the asset
@@ -17,25 +17,20 @@ import { collateralTableOf, indexPrice } from '../state/collateral.js';
 export function checkCredit(
   asset: string,
   quantity: Decimal,
-  mode: CollateralMode,
+  choice: CollateralChoice,
   market: Market,
   policy: Policy,
 ): Refusal | null {
-  const table = collateralTableOf(asset, mode, policy);
+  const table = collateralTableOf(asset, countingOf(asset, choice), policy);
   const above = table === null ? null : countsAbove(table);
   if (above === null || quantity.lte(above) || indexPrice(asset, market, policy) !== null) return null;
   return refuse('PRICE_UNAVAILABLE', `${asset} would count as collateral, and it never had a price.`);
 }
 
-/** The same of every balance, in a mode that the account is not in yet. */
-export function checkCredits(
-  { balances }: AccountState,
-  mode: CollateralMode,
-  market: Market,
-  policy: Policy,
-): Refusal | null {
-  for (const { asset, quantity } of balances) {
-    const refusal = checkCredit(asset, quantity, mode, market, policy);
+/** The same of every balance, of an account with modes and switches that are not set yet. */
+export function checkCredits(after: AccountState, market: Market, policy: Policy): Refusal | null {
+  for (const { asset, quantity } of after.balances) {
+    const refusal = checkCredit(asset, quantity, after, market, policy);
     if (refusal !== null) return refusal;
   }
   return null;

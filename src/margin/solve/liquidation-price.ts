@@ -5,7 +5,13 @@
  * Everything is multiplied by the ratio's denominator, which moves no bound.
  */
 import { isolatedMarginBalance, type MarginReport, type PositionReport } from '../state/assess.js';
-import { indexPrice, pricedBy, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
+import {
+  collateralTableOf,
+  countingOf,
+  indexPrice,
+  pricedBy,
+  type CollateralContribution,
+} from '../state/collateral.js';
 import { collateralCurve, countedAmount, liabilityCurve, maintenanceCurve } from '../curve.js';
 import { ONE, ZERO, decimal, quotientDown, quotientUp, sum, type Decimal } from '../decimal.js';
 import type { Fraction } from '../fraction.js';
@@ -176,7 +182,7 @@ function addEquities(
     const notionals = settled.map(({ side, notional }) => (side === 'LONG' ? notional : notional?.negated()) ?? ZERO);
     const moving = sum(notionals).times(price);
     const still = equity.times(price).minus(moving);
-    const table = collateralTableOf(asset, account.collateralMode, policy);
+    const table = collateralTableOf(asset, countingOf(asset, account), policy);
     const weighing = { table, counted: numerator, margin: 'maintenance', required: denominator } as const;
     line.addAffine(equityPieces(asset, price, weighing, policy), still, moving);
   }
@@ -209,7 +215,7 @@ function addBalance(line: Piecewise, balance: CollateralContribution, account: A
       return line.addProportional(balance.maintenanceMargin.times(denominator).negated());
     return line.addCurve(curve.maintenance, collateralValue.negated(), denominator.negated());
   }
-  const table = collateralTableOf(asset, account.collateralMode, policy);
+  const table = collateralTableOf(asset, countingOf(asset, account), policy);
   const amount = table === null ? ZERO : countedAmount(equity, price, table);
   // Tiers in coins do not bend when the price moves; nothing counted stays nothing.
   if (table === null || table.tierUnit === 'QUANTITY' || amount.isZero()) {

@@ -4,10 +4,10 @@
 import { assessMargin, staleSymbolsOf, type MarginReport } from '../state/assess.js';
 import { inUnit } from '../state/settlement.js';
 import { balanceOf } from '../state/account.js';
-import { assessBalance, collateralTableOf, type CollateralContribution } from '../state/collateral.js';
+import { assessBalance, collateralTableOf, countingOf, type CollateralContribution } from '../state/collateral.js';
 import { initialTable, valueAt } from '../curve.js';
 import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
-import type { AccountState, CollateralMode, Market, Policy } from '../model.js';
+import type { AccountState, CollateralChoice, Market, Policy } from '../model.js';
 import { refuse, refuseAmount, type Refusal } from '../refusal.js';
 import { equityPieces, type RealPiece } from './equity-pieces.js';
 
@@ -19,8 +19,9 @@ import { equityPieces, type RealPiece } from './equity-pieces.js';
  * balances with a stale price count 0. 0 when that fails already, when the asset is not transferable, when it is stale
  * itself and something must stay, and when a debt, a cross position or what orders require is stale or unpriced.
  *
- * In single-asset mode assets other than the one that counts do not matter. They leave entirely while nothing is owed in any asset and
- * the account is neither in LIQUIDATION nor UNPRICED (003).
+ * In single-asset mode assets other than the one that counts do not matter, and in multi-asset mode those that are
+ * switched off (rules: 23). They leave entirely while nothing is owed in any asset and the account is neither in
+ * LIQUIDATION nor UNPRICED (003).
  */
 export function maxTransferable(asset: string, account: AccountState, market: Market, policy: Policy): Decimal {
   if (policy.assets.get(asset)?.transferable === false) return ZERO;
@@ -28,12 +29,12 @@ export function maxTransferable(asset: string, account: AccountState, market: Ma
   if (!balance.gt(ZERO)) return ZERO;
   const report = assessMargin(account, market, policy);
   if (report.status === 'UNPRICED') return ZERO;
-  if (leavesFreely(asset, account, policy)) return owes(report) || report.status === 'LIQUIDATION' ? ZERO : balance;
+  if (leavesFreely(asset, account, policy)) return report.status === 'LIQUIDATION' ? ZERO : free(asset, report);
   if (staleLiabilities(report).length > 0) return ZERO;
-  const counted = withoutProfit(report, account.collateralMode, market, policy);
+  const counted = withoutProfit(report, account, market, policy);
   const demands = demandsOf(report, policy);
   if (isStale(asset, report) && demands.some((demand) => requiredBy(demand, counted).gt(ZERO))) return ZERO;
-  return covered(asset, freshOnly(counted), demands, report, account.collateralMode, policy);
+  return covered(asset, freshOnly(counted), demands, report, account, policy);
 }
 
 /**
@@ -63,7 +64,7 @@ export function checkTransferOut(
   if (lacking.length > 0) {
     return refuse('PRICE_UNAVAILABLE', `A fresh price is needed and missing: ${lacking.join(', ')}.`);
   }
-  const left = withoutProfit(report, account.collateralMode, market, policy, { asset, quantity });
+  const left = withoutProfit(report, account, market, policy, { asset, quantity });
   const [initial, ...floors] = demandsOf(report, policy).map((demand) => requiredBy(demand, left));
   const isFloor = initial !== undefined && floors.some((floor) => floor.gt(initial));
   const needed = isFloor ? "what the venue's floor for transfers keeps" : 'the initial margin';
@@ -101,13 +102,17 @@ function marginOfDebts(margin: Demand['margin'], counted: readonly Counted[]): D
   return sum(counted.map((each) => (margin === 'initial' ? each.initialMargin : each.maintenanceMargin)));
 }
 
-/** Single-asset mode, and not the asset that counts: its leaving changes no margin. */
+/** Switched off, or in single-asset mode not the asset that counts: its leaving changes no margin. */
 function leavesFreely(asset: string, account: AccountState, policy: Policy): boolean {
-  return account.collateralMode === 'SINGLE_ASSET' && asset !== policy.singleAsset;
+  const counting = countingOf(asset, account);
+  return counting === 'SWITCHED_OFF' || (counting === 'SINGLE_ASSET' && asset !== policy.singleAsset);
 }
 
-function owes({ collateral }: MarginReport): boolean {
-  return collateral.some(({ quantity }) => quantity.lt(ZERO));
+/** The balance less a loss that counts with it; 0 while anything is owed, which unrealised profit does not pay. */
+function free(asset: string, { collateral }: MarginReport): Decimal {
+  const left = collateral.map((each) => ({ asset: each.asset, quantity: min(each.quantity, each.equity) }));
+  if (left.some(({ quantity }) => quantity.lt(ZERO))) return ZERO;
+  return left.find((each) => each.asset === asset)?.quantity ?? ZERO;
 }
 
 /** Symbols whose stale price values debts, cross positions and orders: nobody knows what has to stay. */
@@ -141,7 +146,7 @@ type Counted = Pick<
 /** What counts when something is taken out, without unrealised profit: balance - x + min(0, PnL) (rules: 8 and 17). */
 function withoutProfit(
   { collateral }: MarginReport,
-  mode: CollateralMode,
+  choice: CollateralChoice,
   market: Market,
   policy: Policy,
   taken?: { readonly asset: string; readonly quantity: Decimal },
@@ -150,7 +155,8 @@ function withoutProfit(
     const { asset, quantity, equity } = each;
     const left = taken?.asset === asset ? quantity.minus(taken.quantity) : quantity;
     if (left === quantity && equity.lte(quantity)) return each;
-    return assessBalance({ asset, quantity: left }, mode, market, policy, min(ZERO, equity.minus(quantity)));
+    const loss = min(ZERO, equity.minus(quantity));
+    return assessBalance({ asset, quantity: left }, countingOf(asset, choice), market, policy, loss);
   });
 }
 
@@ -167,14 +173,14 @@ function covered(
   counted: readonly Counted[],
   demands: readonly Demand[],
   { pnlBeside }: MarginReport,
-  mode: CollateralMode,
+  choice: CollateralChoice,
   policy: Policy,
 ): Decimal {
   const own = counted.find((contribution) => contribution.asset === asset);
   if (own === undefined) return ZERO;
   const others = counted.filter((contribution) => contribution !== own);
   const cover = sum(others.map((each) => each.initialCollateralValue)).plus(min(ZERO, pnlBeside));
-  const table = collateralTableOf(asset, mode, policy);
+  const table = collateralTableOf(asset, countingOf(asset, choice), policy);
   const weighed = { table: table === null ? null : initialTable(table), counted: ONE };
   let most = own.quantity;
   for (const demand of demands) {
@@ -203,8 +209,8 @@ function lackingPrices(
   if (leavesFreely(asset, account, policy)) return [];
   const liabilities = staleLiabilities(report);
   if (liabilities.length > 0) return [...new Set(liabilities)].sort();
-  const counted = withoutProfit(report, account.collateralMode, market, policy);
-  const most = covered(asset, counted, demandsOf(report, policy), report, account.collateralMode, policy);
+  const counted = withoutProfit(report, account, market, policy);
+  const most = covered(asset, counted, demandsOf(report, policy), report, account, policy);
   if (quantity.gt(most)) return [];
   const missing = counted.filter(
     (each) => each.stale && (each.asset === asset || !each.initialCollateralValue.isZero()),

@@ -2,7 +2,7 @@
  * The margin state of an account (rules: 3 to 6). Queries, simulations, alerts, previews and margin-at all call
  * `assessMargin`, so that there is one number and never two.
  */
-import { assessBalance, countsUnpricedAbove, indexPrice, type CollateralContribution } from './collateral.js';
+import { assessBalance, countingOf, countsUnpriced, indexPrice, type CollateralContribution } from './collateral.js';
 import { ZERO, max, quotientDown, type Decimal } from '../decimal.js';
 import type { AccountState, Market, MarginStatus, Policy, PositionState, PriceState } from '../model.js';
 import { equityPnl, isPnlEquity, withPnl } from './equity.js';
@@ -138,7 +138,7 @@ interface BalanceSums {
 }
 
 function assessBalances(
-  { balances, collateralMode }: AccountState,
+  account: AccountState,
   pnl: ReadonlyMap<string, Decimal>,
   market: Market,
   policy: Policy,
@@ -147,16 +147,17 @@ function assessBalances(
   let [initialMargin, maintenanceMargin, unknown, lowerBound] = [ZERO, ZERO, false, false];
   const [unpriced, stale]: [string[], string[]] = [[], []];
   const collateral: CollateralContribution[] = [];
-  for (const balance of withPnl(balances, pnl)) {
+  for (const balance of withPnl(account.balances, pnl)) {
     const own = pnl.get(balance.asset) ?? ZERO;
     if (balance.quantity.isZero() && own.isZero()) continue;
-    const contribution = assessBalance(balance, collateralMode, market, policy, own);
+    const counting = countingOf(balance.asset, account);
+    const contribution = assessBalance(balance, counting, market, policy, own);
     collateral.push(contribution);
     if (contribution.stale) stale.push(balance.asset);
     if (contribution.value === null) {
       unpriced.push(balance.asset);
       if (balance.quantity.isNegative()) unknown = true;
-      else lowerBound ||= isAbove(balance.quantity, countsUnpricedAbove(balance.asset, collateralMode, policy));
+      else lowerBound ||= countsUnpriced(balance, counting, policy);
       continue;
     }
     walletValue = walletValue.plus(contribution.value);
@@ -226,10 +227,6 @@ function assessPositions(account: AccountState, market: Market, policy: Policy):
 function inOrder(first: readonly string[], ...others: readonly (readonly string[])[]): readonly string[] {
   const all = first.concat(...others);
   return all.length < 2 ? all : [...new Set(all)].sort();
-}
-
-function isAbove(quantity: Decimal, threshold: Decimal | null): boolean {
-  return threshold !== null && quantity.gt(threshold);
 }
 
 /** Symbols of a position whose price is stale: its mark, and in cross margin its settlement asset (rules: 16). */

@@ -15,8 +15,9 @@ import { requirementOfDebt } from './liability.js';
 import { ONE, ZERO, max, min, quotientDown, sum, type Decimal } from '../decimal.js';
 import {
   UNIT_PRICE,
+  type AssetCounting,
   type BalanceState,
-  type CollateralMode,
+  type CollateralChoice,
   type CollateralTable,
   type CollateralTier,
   type Market,
@@ -48,6 +49,8 @@ export interface CollateralContribution {
   readonly tiers: readonly TierContribution[];
   /** The version of the ratio that was applied; null where none was. */
   readonly tableId: string | null;
+  /** The trader has taken the asset out of the collateral: what is held of it counts nothing (rules: 23). */
+  readonly switchedOff: boolean;
 }
 
 export interface TierContribution extends CollateralTier {
@@ -71,11 +74,22 @@ export function pricedBy(asset: string, policy: Policy): string {
 }
 
 /**
+ * How an asset counts in an account (rules: 23). In single-asset mode switches change nothing: one asset counts there,
+ * and no other.
+ */
+export function countingOf(asset: string, { collateralMode, switchedOff }: CollateralChoice): AssetCounting {
+  if (switchedOff.length === 0 || collateralMode === 'SINGLE_ASSET') return collateralMode;
+  return switchedOff.includes(asset) ? 'SWITCHED_OFF' : collateralMode;
+}
+
+/**
  * The table by which a positive balance of the asset counts; null when it counts nothing (rules: 3). Multi-asset mode:
  * the ratio of the account's chain, and the unit in full where that leaves it out. Single-asset mode: one asset only.
+ * What is switched off has none (rules: 23).
  */
-export function collateralTableOf(asset: string, mode: CollateralMode, policy: Policy): CollateralTable | null {
-  if (mode === 'SINGLE_ASSET') return asset === policy.singleAsset ? AT_PAR : null;
+export function collateralTableOf(asset: string, counting: AssetCounting, policy: Policy): CollateralTable | null {
+  if (counting === 'SWITCHED_OFF') return null;
+  if (counting === 'SINGLE_ASSET') return asset === policy.singleAsset ? AT_PAR : null;
   return policy.collateralRatios.get(asset) ?? (asset === policy.unit ? AT_PAR : null);
 }
 
@@ -83,21 +97,27 @@ export function collateralTableOf(asset: string, mode: CollateralMode, policy: P
  * Coins above which a positive balance of the asset that never had a price would count for more than 0, so that the
  * margin balance is a lower bound (rules: 2); null: none would.
  */
-export function countsUnpricedAbove(asset: string, mode: CollateralMode, policy: Policy): Decimal | null {
-  const table = collateralTableOf(asset, mode, policy);
+export function countsUnpricedAbove(asset: string, counting: AssetCounting, policy: Policy): Decimal | null {
+  const table = collateralTableOf(asset, counting, policy);
   if (table === null) return null;
   return table.countsUnpricedAbove === undefined ? countsAbove(table) : table.countsUnpricedAbove;
 }
 
+/** Whether a positive balance that never had a price would count for more than 0 (rules: 2). */
+export function countsUnpriced({ asset, quantity }: BalanceState, counting: AssetCounting, policy: Policy): boolean {
+  const above = countsUnpricedAbove(asset, counting, policy);
+  return above !== null && quantity.gt(above);
+}
+
 /**
- * What one balance counts, in the venue's unit, exact (rules: 3). A debt counts in full in either mode: a haircut never shrinks a
- * liability. Without a price the value is null and nothing counts; `assessMargin` draws the conclusion.
+ * What one balance counts, in the venue's unit, exact (rules: 3). A debt counts in full in either mode, also
+ * where the asset is switched off: a haircut never shrinks a liability. Without a price the value is null and nothing counts; `assessMargin` draws the conclusion.
  *
  * @param pnl settled in the asset, in units of it, where it counts as equity (rules: 17)
  */
 export function assessBalance(
   balance: BalanceState,
-  mode: CollateralMode,
+  counting: AssetCounting,
   market: Market,
   policy: Policy,
   pnl: Decimal = ZERO,
@@ -106,7 +126,7 @@ export function assessBalance(
   const equity = quantity.plus(pnl);
   const price = indexPrice(asset, market, policy);
   const isOwed = equity.lt(ZERO);
-  const table = price === null || isOwed ? null : collateralTableOf(asset, mode, policy);
+  const table = price === null || isOwed ? null : collateralTableOf(asset, counting, policy);
   const tiers = price === null || table === null ? [] : throughTiers(equity, price.price, table);
   const collateralValue =
     price !== null && isOwed ? equity.times(price.price) : sum(tiers.map((tier) => tier.collateralValue));
@@ -127,6 +147,7 @@ export function assessBalance(
     maintenanceMargin: needed.maintenanceMargin,
     tiers,
     tableId: table === null || table === AT_PAR ? null : table.id,
+    switchedOff: counting === 'SWITCHED_OFF',
   };
 }
 

@@ -2,8 +2,8 @@
  * The asset that an instrument is settled in, and where it is accepted (rules: 16; source: 001, contracts in USD1).
  */
 import { ONE, ZERO, type Decimal } from '../decimal.js';
-import type { AccountState, CollateralMode, Market, Policy, PriceState } from '../model.js';
-import { collateralTableOf, indexPrice } from './collateral.js';
+import type { AccountState, CollateralChoice, Market, Policy, PriceState } from '../model.js';
+import { collateralTableOf, countingOf, indexPrice } from './collateral.js';
 
 /** The settlement asset of an instrument; of one that the venue does not have, its unit. */
 export function settlementAssetOf(instrument: string, policy: Policy): string {
@@ -25,23 +25,22 @@ export function inUnit(amount: Decimal | null, settlementPrice: PriceState | nul
 }
 
 /**
- * Whether an account in this mode may open what is settled in the asset: where the asset counts, so that realising PnL
- * never moves a margin balance by a haircut (rules: 16). Single-asset mode: the one asset that counts. Multi-asset mode:
- * an asset with a ratio on the account's chain, or the venue's unit.
+ * Whether an account may open what is settled in the asset: where the asset counts, so that realising PnL never moves a
+ * margin balance by a haircut (rules: 16). Single-asset mode: the one asset that counts. Multi-asset mode: an asset with
+ * a ratio on the account's chain, or the venue's unit, unless it is switched off (rules: 23).
  */
-export function acceptsSettlement(asset: string, mode: CollateralMode, policy: Policy): boolean {
-  return collateralTableOf(asset, mode, policy) !== null;
+export function acceptsSettlement(asset: string, choice: CollateralChoice, policy: Policy): boolean {
+  return collateralTableOf(asset, countingOf(asset, choice), policy) !== null;
 }
 
-/** The first position that the account could not open in this mode, for its settlement asset; null: there is none. */
+/** The first position that the account could not open as it is, for its settlement asset; null: there is none. */
 export function unacceptedPosition(
-  { positions }: Pick<AccountState, 'positions'>,
-  mode: CollateralMode,
+  account: Pick<AccountState, 'positions'> & CollateralChoice,
   policy: Policy,
 ): { readonly instrument: string; readonly asset: string } | null {
-  for (const { instrument } of positions) {
+  for (const { instrument } of account.positions) {
     const asset = settlementAssetOf(instrument, policy);
-    if (!acceptsSettlement(asset, mode, policy)) return { instrument, asset };
+    if (!acceptsSettlement(asset, account, policy)) return { instrument, asset };
   }
   return null;
 }

@@ -74,3 +74,13 @@ export function worstStatus(report: {
   for (const position of report.positions) if (isWorse(position.status, worst)) worst = position.status;
   return worst;
 }
+
+/** Whether a ratio means the same status under both policies. */
+export function haveSameThresholds(a: Policy, b: Policy): boolean {
+  return (
+    a.liquidatesAtEquality === b.liquidatesAtEquality &&
+    a.liquidationRatio.cmp(b.liquidationRatio) === 0 &&
+    a.warningRatio.eq(b.warningRatio) &&
+    a.marginCallRatio.eq(b.marginCallRatio)
+  );
+}

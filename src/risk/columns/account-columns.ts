@@ -4,7 +4,7 @@
  * account assessed, since its former status is gone.
  */
 import type { AccountText, PositionText } from '../../ledger/account-text.js';
-import { MARGIN_STATUSES, type CollateralMode, type MarginStatus } from '../../margin/model.js';
+import { MARGIN_STATUSES, type CollateralChoice, type MarginStatus } from '../../margin/model.js';
 import { isWorse } from '../../margin/state/status.js';
 import { AccountIds } from './account-ids.js';
 import { Bitmap } from './bitmap.js';
@@ -65,7 +65,8 @@ export class AccountColumns {
    * one, then the isolated ones in the account's order. None of them sleeps until it is settled.
    */
   put(id: string, ruleSet: number, account: AccountText, version: number): number[] {
-    const [mode, , balances, open, orders = []] = account;
+    const [collateralMode, , balances, open, orders = [], switchedOff = []] = account;
+    const choice = { collateralMode, switchedOff };
     this.changes += 1;
     const known = this.ids.find(id);
     const cross = known ?? this.units.take();
@@ -77,15 +78,17 @@ export class AccountColumns {
     }
     this.units.version[cross] = version;
     const numbers = [cross];
-    this.units.orders[cross] = this.orders.put(orders, open, (symbol) => this.rules.instrumentRow(ruleSet, symbol));
-    this.fill(cross, cross, ruleSet, mode, balances, open.filter(isCross));
+    this.units.orders[cross] = this.orders.put(orders, open, (symbol) =>
+      this.rules.instrumentRow(ruleSet, choice, symbol),
+    );
+    this.fill(cross, cross, ruleSet, choice, balances, open.filter(isCross));
     for (const position of open) {
       if (isCross(position)) continue;
       const isolated = this.units.take();
       const last = numbers.at(-1) ?? cross;
       this.units.next[last] = isolated + 1;
       this.units.next[isolated] = 0;
-      this.fill(isolated, cross, ruleSet, mode, [], [position]);
+      this.fill(isolated, cross, ruleSet, choice, [], [position]);
       numbers.push(isolated);
     }
     return numbers;
@@ -229,7 +232,7 @@ export class AccountColumns {
     unit: number,
     cross: number,
     ruleSet: number,
-    mode: CollateralMode,
+    choice: CollateralChoice,
     balances: readonly string[],
     open: readonly PositionText[],
   ): void {
@@ -239,7 +242,7 @@ export class AccountColumns {
     for (let item = 0; item < heldAssets; item++) {
       const [asset, plain] = [balances[2 * item] as string, balances[2 * item + 1] as string];
       const quantity = Number(plain);
-      holdings.row[firstHolding + item] = rules.collateralRow(ruleSet, mode, asset);
+      holdings.row[firstHolding + item] = rules.collateralRow(ruleSet, choice, asset);
       holdings.quantity[firstHolding + item] = quantity;
       holdings.digits[firstHolding + item] = digitsOf(plain, quantity);
     }
@@ -247,7 +250,7 @@ export class AccountColumns {
     open.forEach((position, index) => {
       const [instrument, side, plain, cost] = position;
       const size = Number(plain);
-      positions.row[firstPosition + index] = rules.instrumentRow(ruleSet, instrument);
+      positions.row[firstPosition + index] = rules.instrumentRow(ruleSet, choice, instrument);
       const amounts = (firstPosition + index) * POSITION_AMOUNTS;
       positions.amounts[amounts] = side === 'LONG' ? size : -size;
       positions.amounts[amounts + 1] = offsetOf(position);
@@ -259,7 +262,7 @@ export class AccountColumns {
     units.halves.set([heldAssets, open.length, ruleSet, NOT_ASSESSED], unit * UNIT_HALVES + HOLDINGS);
     units.account[unit] = cross;
     units.isolatedMargin[unit] = unit === cross ? 0 : Number(open[0]?.[ISOLATED_MARGIN] ?? 0);
-    units.isMultiAsset[unit] = unit === cross && mode === 'MULTI_ASSET' ? 1 : 0;
+    units.isMultiAsset[unit] = unit === cross && choice.collateralMode === 'MULTI_ASSET' ? 1 : 0;
     this.wake(unit);
     this.hold(unit);
   }

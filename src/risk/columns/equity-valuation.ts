@@ -11,6 +11,9 @@
  * maintenance. With the product by the price both are within (n + 5)u of `spread`, the sum of these magnitudes x price,
  * which `valuation.ts` adds to its own.
  *
+ * PnL settled in an asset that is switched off joins the row that the asset has then: instruments have one row more for
+ * such accounts.
+ *
  * An equity near 0 may have the wrong sign: what counts and what is required are continuous there. The flags stay as good:
  * such a unit has a position, so that REQUIRES is set.
  */

@@ -1,14 +1,14 @@
 /**
  * The venues' rules as the prefilter needs them, in typed arrays. A rule set is the policy of one venue on one chain.
- * Each asset (in one collateral mode) and each instrument of a rule set has a row. So an item of an account only names
- * its row. Rows keep their numbers when a policy changes; their contents are overwritten.
+ * Each asset (as it counts in one collateral mode, or switched off) and each instrument (by how its settlement asset
+ * counts) of a rule set has a row. So an item of an account only names its row. Rows keep their numbers when a policy changes; their contents are overwritten.
  */
 import { COUNTS_NOTHING, collateralCurve, liabilityCurve, maintenanceCurve } from '../../margin/curve.js';
-import { pricedBy, collateralTableOf, countsUnpricedAbove } from '../../margin/state/collateral.js';
+import { collateralTableOf, countingOf, countsUnpricedAbove, pricedBy } from '../../margin/state/collateral.js';
 import type { Fraction } from '../../margin/fraction.js';
-import type { CollateralMode, Policy } from '../../margin/model.js';
+import type { AssetCounting, CollateralChoice, Policy } from '../../margin/model.js';
 import { settlementAssetOf } from '../../margin/state/settlement.js';
-import { statusBoundaries } from '../../margin/state/status.js';
+import { haveSameThresholds, statusBoundaries } from '../../margin/state/status.js';
 import { GENEROUS, NEAR, Room, collateralNumbers, maintenanceNumbers, scaleOf } from './curve-rows.js';
 import { grown } from './growth.js';
 import type { PriceColumn } from './price-column.js';
@@ -16,8 +16,21 @@ import type { PriceColumn } from './price-column.js';
 interface RuleSet {
   readonly venue: string;
   policy: Policy;
-  readonly collateral: Map<string, { readonly row: number; readonly mode: CollateralMode; readonly asset: string }>;
-  readonly instruments: Map<string, number>;
+  readonly collateral: Map<string, AssetRow>;
+  readonly instruments: Map<string, InstrumentRow>;
+}
+
+interface AssetRow {
+  readonly row: number;
+  readonly counting: AssetCounting;
+  readonly asset: string;
+}
+
+interface InstrumentRow {
+  readonly row: number;
+  readonly instrument: string;
+  /** How PnL counts where it counts with its settlement asset. */
+  readonly settled: 'MULTI_ASSET' | 'SWITCHED_OFF';
 }
 
 /** Orders are weighed for initial margin; for maintenance margin; what they would lose takes a mark price. */
@@ -49,7 +62,7 @@ export class RuleColumns {
   instrumentPrice = new Uint32Array(0);
   /** The price of its settlement asset. */
   settlementPrice = new Uint32Array(0);
-  /** The row of its settlement asset in multi-asset mode, where PnL counts with that asset. */
+  /** The row of its settlement asset in multi-asset mode, or switched off, where PnL counts with that asset. */
   settlementRow = new Uint32Array(0);
   /** Index of the first tier in `maintenanceTiers`. */
   maintenanceTier = new Uint32Array(0);
@@ -82,8 +95,8 @@ export class RuleColumns {
     const copy = this.copy();
     const { venue, collateral, instruments } = this.rules(ruleSet);
     copy.writeRequirements(ruleSet, policy);
-    for (const { row, mode, asset } of collateral.values()) copy.writeCollateral(row, asset, mode, policy);
-    for (const [instrument, row] of instruments) copy.writeInstrument(row, venue, instrument, policy);
+    for (const { row, counting, asset } of collateral.values()) copy.writeCollateral(row, asset, counting, policy);
+    for (const { instrument, row } of instruments.values()) copy.writeInstrument(row, venue, instrument, policy);
     return copy;
   }
 
@@ -137,10 +150,11 @@ export class RuleColumns {
     }
     this.calmBelow[ruleSet] = Math.min(...boundaries.map((boundary) => boundary.toNumber())) * (1 - NEAR);
     this.writeRequirements(ruleSet, policy);
-    for (const { row, mode, asset } of rules.collateral.values()) this.writeCollateral(row, asset, mode, policy);
-    for (const [instrument, row] of rules.instruments) {
-      this.writeInstrument(row, venue, instrument, policy);
-      this.writeSettlement(ruleSet, row, instrument);
+    for (const { row, counting, asset } of rules.collateral.values())
+      this.writeCollateral(row, asset, counting, policy);
+    for (const item of rules.instruments.values()) {
+      this.writeInstrument(item.row, venue, item.instrument, policy);
+      this.writeSettlement(ruleSet, item);
     }
     return { ruleSet, thresholdsChanged };
   }
@@ -152,17 +166,21 @@ export class RuleColumns {
       [...collateral.values()].some(
         ({ row, asset }) => this.collateralPrice[row] !== this.prices.ofAsset(pricedBy(asset, policy), policy.unit),
       ) ||
-      [...instruments].some(
-        ([instrument, row]) =>
+      [...instruments.values()].some(
+        ({ instrument, row }) =>
           this.instrumentPrice[row] !== this.priceOf(venue, instrument, policy) ||
           this.settlementPrice[row] !== this.settlementPriceOf(instrument, policy),
       )
     );
   }
 
-  collateralRow(ruleSet: number, mode: CollateralMode, asset: string): number {
+  collateralRow(ruleSet: number, choice: CollateralChoice, asset: string): number {
+    return this.assetRow(ruleSet, countingOf(asset, choice), asset);
+  }
+
+  private assetRow(ruleSet: number, counting: AssetCounting, asset: string): number {
     const { collateral, policy } = this.rules(ruleSet);
-    const key = `${mode}\0${asset}`;
+    const key = `${counting}\0${asset}`;
     const known = collateral.get(key);
     if (known !== undefined) return known.row;
     const row = this.collateralRows++;
@@ -175,15 +193,17 @@ export class RuleColumns {
       this.liabilityTier = grown(this.liabilityTier, row + 1);
       this.owedInCoins = grown(this.owedInCoins, row + 1);
     }
-    collateral.set(key, { row, mode, asset });
-    this.writeCollateral(row, asset, mode, policy);
+    collateral.set(key, { row, counting, asset });
+    this.writeCollateral(row, asset, counting, policy);
     return row;
   }
 
-  instrumentRow(ruleSet: number, instrument: string): number {
+  instrumentRow(ruleSet: number, choice: CollateralChoice, instrument: string): number {
     const rules = this.rules(ruleSet);
-    const known = rules.instruments.get(instrument);
-    if (known !== undefined) return known;
+    const isOff = countingOf(settlementAssetOf(instrument, rules.policy), choice) === 'SWITCHED_OFF';
+    const key = isOff ? `off\0${instrument}` : instrument;
+    const known = rules.instruments.get(key);
+    if (known !== undefined) return known.row;
     const row = this.instrumentRows++;
     if (row >= this.instrumentPrice.length) {
       this.instrumentPrice = grown(this.instrumentPrice, row + 1);
@@ -191,21 +211,22 @@ export class RuleColumns {
       this.settlementRow = grown(this.settlementRow, row + 1);
       this.maintenanceTier = grown(this.maintenanceTier, row + 1);
     }
-    rules.instruments.set(instrument, row);
+    const item: InstrumentRow = { row, instrument, settled: isOff ? 'SWITCHED_OFF' : 'MULTI_ASSET' };
+    rules.instruments.set(key, item);
     this.writeInstrument(row, rules.venue, instrument, rules.policy);
-    this.writeSettlement(ruleSet, row, instrument);
+    this.writeSettlement(ruleSet, item);
     return row;
   }
 
-  /** The asset and collateral mode of a row. */
-  assetAt(ruleSet: number, row: number): { readonly asset: string; readonly mode: CollateralMode } {
+  /** The asset of a row, and how it counts. */
+  assetAt(ruleSet: number, row: number): Omit<AssetRow, 'row'> {
     for (const item of this.rules(ruleSet).collateral.values()) if (item.row === row) return item;
     throw new Error(`The rule set ${ruleSet} has no asset in row ${row}.`);
   }
 
   /** The symbol of an instrument's row. */
   instrumentAt(ruleSet: number, row: number): string {
-    for (const [symbol, number] of this.rules(ruleSet).instruments) if (number === row) return symbol;
+    for (const item of this.rules(ruleSet).instruments.values()) if (item.row === row) return item.instrument;
     throw new Error(`The rule set ${ruleSet} has no instrument in row ${row}.`);
   }
 
@@ -236,9 +257,9 @@ export class RuleColumns {
     this.isPnlEquity[ruleSet] = policy.pnlCounts === 'AS_EQUITY' ? 1 : 0;
   }
 
-  private writeCollateral(row: number, asset: string, mode: CollateralMode, policy: Policy): void {
+  private writeCollateral(row: number, asset: string, counting: AssetCounting, policy: Policy): void {
     this.collateralPrice[row] = this.prices.ofAsset(pricedBy(asset, policy), policy.unit);
-    const table = collateralTableOf(asset, mode, policy);
+    const table = collateralTableOf(asset, counting, policy);
     const { segments } = table === null ? COUNTS_NOTHING : collateralCurve(table);
     const liability = liabilityCurve(asset, policy);
     const ofDebts = collateralNumbers(liability?.maintenance ?? [], true);
@@ -253,13 +274,13 @@ export class RuleColumns {
     this.owedInCoins[row] = liability?.tierUnit === 'QUANTITY' ? 1 : 0;
     this.userCap[row] = table === null ? 0 : (table.userCap?.toNumber() ?? Infinity);
     this.inCoins[row] = table?.tierUnit === 'QUANTITY' ? 1 : 0;
-    this.countsFrom[row] = countsUnpricedAbove(asset, mode, policy)?.toNumber() ?? Infinity;
+    this.countsFrom[row] = countsUnpricedAbove(asset, counting, policy)?.toNumber() ?? Infinity;
   }
 
   /** An instrument may be known only later; it keeps its settlement asset. */
-  private writeSettlement(ruleSet: number, row: number, instrument: string): void {
+  private writeSettlement(ruleSet: number, { row, instrument, settled }: InstrumentRow): void {
     const asset = settlementAssetOf(instrument, this.rules(ruleSet).policy);
-    this.settlementRow[row] = this.collateralRow(ruleSet, 'MULTI_ASSET', asset);
+    this.settlementRow[row] = this.assetRow(ruleSet, settled, asset);
   }
 
   private writeInstrument(row: number, venue: string, instrument: string, policy: Policy): void {
@@ -274,13 +295,4 @@ export class RuleColumns {
     this.maintenanceTiers.set(tiers, first);
     this.maintenanceTier[row] = first;
   }
-}
-
-function haveSameThresholds(a: Policy, b: Policy): boolean {
-  return (
-    a.liquidatesAtEquality === b.liquidatesAtEquality &&
-    a.liquidationRatio.cmp(b.liquidationRatio) === 0 &&
-    a.warningRatio.eq(b.warningRatio) &&
-    a.marginCallRatio.eq(b.marginCallRatio)
-  );
 }

@@ -38,6 +38,9 @@
  * tiers in coins: 12u of scale x its value. Adding up n terms: (n - 1)u. So |error| <= (2n + 12) u x scale x (notionals x rate + debts), plus
  * the widening.
  *
+ * *What is switched off* has a row of its own, which counts nothing (a slope of 0, and 0 coins of it); a debt in it is
+ * valued as any other. So nothing in the intervals differs for it.
+ *
  * *Equity*, where PnL counts as part of it, takes the place of balances: see `equity-valuation.ts`.
  *
  * *Resting orders*, where the policy weighs them, add to maintenance margin: see `order-valuation.ts`.

@@ -5,7 +5,7 @@
 import { COUNTS_NOTHING, collateralCurve, type Segment } from '../../margin/curve.js';
 import { assessBalance, collateralTableOf } from '../../margin/state/collateral.js';
 import { ZERO, type Decimal } from '../../margin/decimal.js';
-import type { CollateralMode, Market, Policy } from '../../margin/model.js';
+import type { AssetCounting, Market, Policy } from '../../margin/model.js';
 import { ExactSum, INEXACT } from '../columns/exact-sum.js';
 
 /** An amount in floats that is farther than this from an edge (relative) is on the same side as the exact one. */
@@ -35,11 +35,11 @@ export class CollateralTotal {
 
   constructor(
     private readonly asset: string,
-    private readonly mode: CollateralMode,
+    private readonly counting: AssetCounting,
     private readonly market: Market,
     private readonly policy: Policy,
   ) {
-    const table = collateralTableOf(asset, mode, policy);
+    const table = collateralTableOf(asset, counting, policy);
     const { indexPrice } = this.assess(ZERO);
     this.price = table === null ? null : indexPrice;
     this.inCoins = table?.tierUnit === 'QUANTITY';
@@ -84,7 +84,7 @@ export class CollateralTotal {
   get value(): Decimal {
     const { price } = this;
     if (price === null) return ZERO;
-    const cap = collateralTableOf(this.asset, this.mode, this.policy)?.userCap ?? ZERO;
+    const cap = collateralTableOf(this.asset, this.counting, this.policy)?.userCap ?? ZERO;
     let value = this.oneByOne.plus(this.capped === 0 ? ZERO : this.assess(cap).collateralValue.times(this.capped));
     for (const { slope, intercept, accounts, quantity } of this.lines) {
       const amount = this.inCoins ? quantity.total : quantity.total.times(price);
@@ -95,7 +95,7 @@ export class CollateralTotal {
   }
 
   private assess(quantity: Decimal): ReturnType<typeof assessBalance> {
-    return assessBalance({ asset: this.asset, quantity }, this.mode, this.market, this.policy);
+    return assessBalance({ asset: this.asset, quantity }, this.counting, this.market, this.policy);
   }
 }
 

@@ -21,7 +21,7 @@ export interface AssetTotal {
   readonly collateralValue: Decimal;
 }
 
-/** Sums of one asset in one collateral mode on one chain. */
+/** Sums of one asset, as it counts in one collateral mode or switched off, on one chain. */
 interface Sums {
   readonly venue: string;
   readonly asset: string;
@@ -70,7 +70,7 @@ export class HoldingTotals {
     if (cross < this.counted) this.change(cross, -1);
   }
 
-  /** By asset, then chain; both collateral modes together. What nobody holds or owes is left out. */
+  /** By asset, then chain; both collateral modes together, and what is switched off. What nobody holds or owes is left out. */
   of(venue: string): AssetTotal[] {
     const totals = new Map<string, AssetTotal>();
     for (const sums of this.sums) {
@@ -113,8 +113,8 @@ export class HoldingTotals {
   private begin(cross: number, row: number): Sums {
     const { known, snapshot } = this;
     const { venue, chain, policy } = known.ruleSetAt(cross);
-    const { asset, mode } = known.columns.rules.assetAt(known.columns.ruleSetOf(cross), row);
-    const held = new CollateralTotal(asset, mode, snapshot.marketOf(venue), policy);
+    const { asset, counting } = known.columns.rules.assetAt(known.columns.ruleSetOf(cross), row);
+    const held = new CollateralTotal(asset, counting, snapshot.marketOf(venue), policy);
     const sums = { venue, asset, chain, held, owed: new ExactSum() };
     this.sums[row] = sums;
     return sums;

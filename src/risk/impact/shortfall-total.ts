@@ -26,7 +26,7 @@ import { INTERVAL_STRIDE, valueUnits, type Columns } from '../columns/valuation.
 import { CollateralTotal } from './collateral-total.js';
 import { DebtTotal, MaintenanceTotal } from './maintenance-total.js';
 
-/** One asset in one collateral mode on one chain. */
+/** One asset, as it counts in one collateral mode or switched off, on one chain. */
 interface HoldingSums {
   readonly counted: CollateralTotal;
   readonly owed: DebtTotal;
@@ -180,9 +180,9 @@ export class ShortfallTotal {
 
   private beginHolding(cross: number, row: number): HoldingSums {
     const { venue, policy } = this.known.ruleSetAt(cross);
-    const { asset, mode } = this.known.columns.rules.assetAt(this.known.columns.ruleSetOf(cross), row);
+    const { asset, counting } = this.known.columns.rules.assetAt(this.known.columns.ruleSetOf(cross), row);
     const market = this.marketOf(venue);
-    const counted = new CollateralTotal(asset, mode, market, policy);
+    const counted = new CollateralTotal(asset, counting, market, policy);
     const sums = { counted, owed: new DebtTotal(asset, market, policy) };
     this.holdings[row] = sums;
     return sums;

@@ -159,9 +159,9 @@ export class TouchedItems {
   private collateralAt(row: number): Pair<CollateralTotal> | null {
     let totals = this.collateral.get(row);
     if (totals === undefined) {
-      const { asset, mode } = this.accounts.columns.rules.assetAt(this.ruleSet, row);
-      const total = (policy: Policy): CollateralTotal => new CollateralTotal(asset, mode, this.market, policy);
-      const isTouched = mode === 'MULTI_ASSET' && this.difference.assets.has(asset);
+      const { asset, counting } = this.accounts.columns.rules.assetAt(this.ruleSet, row);
+      const total = (policy: Policy): CollateralTotal => new CollateralTotal(asset, counting, this.market, policy);
+      const isTouched = counting === 'MULTI_ASSET' && this.difference.assets.has(asset);
       totals = isTouched ? [total(this.policies[0]), total(this.policies[1])] : null;
       this.collateral.set(row, totals);
     }

@@ -136,7 +136,7 @@ describe.each([
     const { loop } = app.app.services;
     // Those of this server's memory count, and they are looked at.
     for (const at = new Date(); loop.accounts.size < accounts;) {
-      const held = ['MULTI_ASSET', 'ONE_WAY', ['BTC', '1'], [], [], []] as const;
+      const held = ['MULTI_ASSET', 'ONE_WAY', ['BTC', '1'], [], [], [], []] as const;
       loop.accounts.put([randomUUID(), 1, 'BITGET', null, 'x', 'alice', '', '', held, null], at);
     }
   });

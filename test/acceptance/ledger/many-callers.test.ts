@@ -150,7 +150,7 @@ function replayed(
   const held = new Map<string, PositionState>();
   for (const each of fills) {
     const state: AccountState = {
-      ...{ collateralMode: 'MULTI_ASSET', positionMode, balances: [], openOrders: [] },
+      ...{ collateralMode: 'MULTI_ASSET', switchedOff: [], positionMode, balances: [], openOrders: [] },
       positions: [...held.values()].filter(({ size }) => !size.isZero()),
     };
     const effect = applyFill(state, { ...each, leverage: decimal('20'), marginMode: 'CROSS', settlementAsset: 'USDT' });

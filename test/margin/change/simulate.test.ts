@@ -20,7 +20,16 @@ const RULES = policy({
 });
 const PRICES = market({ BTC: '10000', BTCUSDT: '10000' });
 const NOTHING: SimulatedChanges = {
-  ...{ collateralMode: null, marginModes: [], leverages: [], transfers: [], margins: [], orders: [], trades: [] },
+  ...{
+    collateralMode: null,
+    collateralAssets: [],
+    marginModes: [],
+    leverages: [],
+    transfers: [],
+    margins: [],
+    orders: [],
+    trades: [],
+  },
   prices: [],
 };
 const CONTEXT: SimulationContext = { settings: new Map(), platformRoom: new Map() };

@@ -12,7 +12,16 @@ const RULES = {
   openOrders: { initial: 'WORST_SIDE', maintenance: 'NONE', openLoss: 'NONE' },
 } as const;
 const NOTHING: SimulatedChanges = {
-  ...{ collateralMode: null, marginModes: [], leverages: [], transfers: [], margins: [], orders: [], trades: [] },
+  ...{
+    collateralMode: null,
+    collateralAssets: [],
+    marginModes: [],
+    leverages: [],
+    transfers: [],
+    margins: [],
+    orders: [],
+    trades: [],
+  },
   prices: [],
 };
 

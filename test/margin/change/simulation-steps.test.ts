@@ -20,7 +20,16 @@ const RULES = policy({
   isolatedInMultiAsset: true,
 });
 const NOTHING: SimulatedChanges = {
-  ...{ collateralMode: null, marginModes: [], leverages: [], transfers: [], margins: [], orders: [], trades: [] },
+  ...{
+    collateralMode: null,
+    collateralAssets: [],
+    marginModes: [],
+    leverages: [],
+    transfers: [],
+    margins: [],
+    orders: [],
+    trades: [],
+  },
   prices: [],
 };
 const PRICES = { BTC: '60000', USD1: '1', BTCUSDT: '60000', ETHUSDT: '3000' };

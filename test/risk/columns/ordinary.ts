@@ -58,6 +58,7 @@ function restingOrders(positions: readonly PositionState[], next: () => number):
 export function ordinaryAccounts(count: number): AccountState[] {
   const next = wheel(7);
   const forOrders = wheel(13);
+  const forSwitches = wheel(17);
   return Array.from({ length: count }, () => {
     const held = ASSETS.map((asset) => {
       const value = 10 ** (2 + 3 * next()) * (next() < 0.1 ? -0.1 : 1);
@@ -80,6 +81,8 @@ export function ordinaryAccounts(count: number): AccountState[] {
     });
     return {
       collateralMode: 'MULTI_ASSET',
+      // USDT, in which all is settled, is never among them.
+      switchedOff: ASSETS.filter(() => forSwitches() < 0.1).sort(),
       positionMode: 'ONE_WAY',
       openOrders: restingOrders(positions, forOrders),
       balances: [{ asset: 'USDT', quantity: digits(wealth, 6) }, ...held],

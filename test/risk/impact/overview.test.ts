@@ -117,12 +117,16 @@ function put(number: number): void {
     const notionals = { buyNotional: size.times(4_000), sellNotional: size.times(4_000) };
     return { instrument, side: null, buySize: size.times(2), sellSize: size.times(4), ...notionals, leverage };
   });
-  const any: AccountState = { collateralMode, positionMode: 'ONE_WAY', balances, positions, openOrders };
+  // Of every third account: one asset, or two.
+  const switchedOff = number % 3 === 0 ? ['BTC', 'ETH'].slice(number % 2) : [];
+  const any: AccountState = {
+    ...{ collateralMode, switchedOff, positionMode: 'ONE_WAY', balances, positions, openOrders },
+  };
   const beside = decimal(['0', '0.000000000000000001', '-0.000000000000000001'][number % 3] ?? '0');
   const onIt = (): AccountState => onBoundary(any, marketNow(), policy, policy.liquidationRatio, beside);
   const state = number % 5 === 0 && snapshot !== undefined ? onIt() : any;
   const id = idOf(number);
-  const [mode, positionMode, held, open, orders = []] = textOf(state);
+  const [mode, positionMode, held, open, orders = [], off = []] = textOf(state);
   const resting = orders.map(
     ([instrument, , buySize, sellSize, buyNotional, sellNotional]) =>
       [instrument, 'BOTH', buySize, sellSize, buyNotional, sellNotional, '1'] as const,
@@ -134,7 +138,7 @@ function put(number: number): void {
   const version = (versions.get(id) ?? 0) + 1;
   const row: AccountRow = [
     ...([id, version, place[0], place[1], 'Test', 'alice', AT.toISOString(), AT.toISOString()] as const),
-    [mode, positionMode, held, rows, settings, resting],
+    [mode, positionMode, held, rows, settings, resting, off],
     null,
   ];
   versions.set(id, version);
@@ -235,7 +239,7 @@ function changeAccounts(): void {
   }
   for (let number = 0; number < 700; number += 100) {
     const id = idOf(number);
-    const held = ['MULTI_ASSET', 'ONE_WAY', ['NONSENSE', '1'], [], [], []] as const;
+    const held = ['MULTI_ASSET', 'ONE_WAY', ['NONSENSE', '1'], [], [], [], []] as const;
     const now = AT.toISOString();
     const row = [id, 1_000, 'BITGET', null, 'Test', 'alice', now, now, held, null] as const;
     expect(cache.put(row, AT)).toBe(false);

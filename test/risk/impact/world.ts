@@ -255,14 +255,17 @@ function isTouched(state: AccountState, unit: number, policy: Policy, other: Pol
   const asEquity = [policy, other].some(({ pnlCounts }) => pnlCounts === 'AS_EQUITY');
   const settledIn = positions.map(({ instrument }) => policy.instruments.get(instrument)?.settlementAsset ?? '');
   const equities = unit === 0 && state.collateralMode === 'MULTI_ASSET' && asEquity ? settledIn : [];
+  // What is switched off counts nothing by any ratio.
+  const countsOtherwise = (asset: string): boolean =>
+    !state.switchedOff.includes(asset) && hasOtherRatio(asset, policy, other);
   const haveOtherEquity =
     policy.pnlCounts !== other.pnlCounts || haveOtherDebts(policy, other) || (haveOtherMeaning && asksOfDebts);
   return (
     (state.collateralMode === 'MULTI_ASSET' &&
-      balances.some(({ asset, quantity }) => quantity.gt(0) && hasOtherRatio(asset, policy, other))) ||
+      balances.some(({ asset, quantity }) => quantity.gt(0) && countsOtherwise(asset))) ||
     positions.some(({ instrument }) => hasOtherTable(instrument, policy, other)) ||
     (owes && haveOtherDebts(policy, other)) ||
-    equities.some((asset) => haveOtherEquity || hasOtherRatio(asset, policy, other)) ||
+    equities.some((asset) => haveOtherEquity || countsOtherwise(asset)) ||
     (resting.length > 0 && hasOtherOrders(policy, other)) ||
     (asksOfOrders && resting.some(({ instrument }) => hasOtherTable(instrument, policy, other))) ||
     (haveOtherMeaning && (positions.length > 0 || (owes && asksOfDebts) || (resting.length > 0 && asksOfOrders)))

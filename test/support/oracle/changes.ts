@@ -54,6 +54,26 @@ export function mayBeCredited(asset: PortfolioAsset, quantity: string, portfolio
   return asQuoted.index(asset, portfolio) !== null || !wouldCount(rational(quantity), asset, portfolio);
 }
 
+/** Rules 23: why an asset may not be put into the collateral, or taken out of it; null: it may. */
+export function switchRefusal(symbol: string, counts: boolean, portfolio: Portfolio): string | null {
+  const own = portfolio.assets.find((asset) => asset.symbol === symbol);
+  if (own === undefined) return 'ASSET_NOT_FOUND';
+  if ((own.switchedOff === true) === !counts) return null;
+  const after: PortfolioAsset = { ...own, switchedOff: !counts };
+  const switched = { ...portfolio, assets: portfolio.assets.map((asset) => (asset === own ? after : asset)) };
+  if (counts) return mayBeCredited(after, own.quantity, switched) ? null : 'PRICE_UNAVAILABLE';
+  const traded = [...portfolio.positions, ...(portfolio.orders ?? [])];
+  const isSettledIn = traded.some(({ instrument }) => settlementOf(instrument, portfolio) === own);
+  if (symbol === portfolio.single || isSettledIn) return 'SETTLEMENT_NOT_ACCEPTED';
+  const isStale = portfolio.positions.some(({ instrument, isolated }) => {
+    const marks = portfolio.instruments.filter((each) => each.symbol === instrument && each.mark !== null);
+    const index = settlementOf(instrument, portfolio).pricedAs ?? settlementOf(instrument, portfolio).symbol;
+    const indexes = portfolio.assets.filter(({ symbol: name, price }) => name === index && price !== null);
+    return !isolated && [...marks, ...(index === portfolio.unit ? [] : indexes)].some(({ stale }) => stale);
+  });
+  return isStale ? 'PRICE_UNAVAILABLE' : acceptedState(switched);
+}
+
 /** Rules 7: why the leverage of an instrument may not be set; null: it may. */
 export function leverageRefusal(
   symbol: string,

@@ -25,11 +25,12 @@ import type {
 export function account(
   balances: Readonly<Record<string, string>>,
   positions: readonly PositionState[] = [],
-  modes: Partial<Pick<AccountState, 'collateralMode' | 'positionMode' | 'openOrders'>> = {},
+  modes: Partial<Pick<AccountState, 'collateralMode' | 'switchedOff' | 'positionMode' | 'openOrders'>> = {},
 ): AccountState {
   return {
     collateralMode: 'MULTI_ASSET',
     positionMode: 'ONE_WAY',
+    switchedOff: [],
     openOrders: [],
     ...modes,
     balances: Object.entries(balances).map(([asset, quantity]) => ({ asset, quantity: decimal(quantity) })),

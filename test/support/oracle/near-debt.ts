@@ -61,7 +61,7 @@ export function nearDebt(drawn: Portfolio, numbers: readonly number[]): NearDebt
   ];
   const isTiered = sign(size) > 0 && pick(true, true, false);
   const rules = isTiered ? { ...fresh.rules, debtMarginRate: '0', liabilities } : fresh.rules;
-  const assets = fresh.assets.map((each) => (each === own ? { ...each, quantity } : each));
+  const assets = fresh.assets.map((each) => (each === own ? { ...each, quantity, switchedOff: false } : each));
   const before = { ...fresh, rules, assets };
 
   // What counts in full makes up for what lacks, and leaves a part of the debt.

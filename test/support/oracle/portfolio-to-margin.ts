@@ -17,6 +17,7 @@ export function toMargin(portfolio: Portfolio): Arguments {
   return {
     account: {
       collateralMode: portfolio.multiAsset ? 'MULTI_ASSET' : 'SINGLE_ASSET',
+      switchedOff: portfolio.assets.flatMap(({ symbol, switchedOff }) => (switchedOff === true ? [symbol] : [])).sort(),
       positionMode: portfolio.hedge ? 'HEDGE' : 'ONE_WAY',
       balances: portfolio.assets.map(({ symbol, quantity }) => ({ asset: symbol, quantity: decimal(quantity) })),
       positions: portfolio.positions.map((position) => ({

@@ -68,6 +68,8 @@ export interface PortfolioAsset {
   readonly transferable: boolean;
   /** Left out: it can be sold. */
   readonly convertible?: boolean;
+  /** Left out: it is not. */
+  readonly switchedOff?: boolean;
   /** Null: the venue's table does not have the asset. */
   readonly table: PortfolioTable | null;
 }

@@ -337,6 +337,16 @@ function withEquity(tape: Tape, portfolio: Portfolio): Portfolio {
   return { ...portfolio, rules: { ...portfolio.rules, asEquity: tape.once(2) } };
 }
 
+/** Some traders have taken assets out of the collateral, now and then the unit too. */
+function withSwitches(tape: Tape, portfolio: Portfolio): Portfolio {
+  const isUsed = tape.once(2);
+  const assets = portfolio.assets.map((each) => {
+    const isOff = tape.once(each.symbol === portfolio.unit ? 8 : 3);
+    return isUsed && isOff ? { ...each, switchedOff: true } : each;
+  });
+  return { ...portfolio, assets };
+}
+
 /** What the unit is called. */
 function withUnit(tape: Tape, portfolio: Portfolio): Portfolio {
   const unit = tape.pick(portfolio.unit, 'USDC');
@@ -382,7 +392,7 @@ function solvent(tape: Tape, drawn: Portfolio): Portfolio {
   const assets = drawn.assets.map((each) => ({ ...each, table: withInitial(each.table, weight, onlyFirst) }));
   const weighed = { ...drawn, assets, rules: { ...drawn.rules, liquidationRatio, transferFloor } };
   const asEquity = withEquity(tape, withLiabilities(tape, withSettlements(tape, withOrders(tape, weighed))));
-  const portfolio = withUnit(tape, asEquity);
+  const portfolio = withSwitches(tape, withUnit(tape, asEquity));
   const state = stateOf(portfolio);
   if (sign(multiple) === 0) return portfolio;
   const [cash, ...others] = portfolio.assets;

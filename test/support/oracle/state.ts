@@ -81,10 +81,11 @@ export function wouldCount(quantity: Rational, asset: PortfolioAsset, portfolio:
   return table !== null && sign(countedValue(quantity, { n: 10n ** 90n, d: 1n }, table)) > 0;
 }
 
-/** Rules 3: what a table says of the asset in the account's mode; null: counts nothing. */
+/** Rules 3 and 23: what a table says of the asset in the account's mode; null: counts nothing. */
 export function tableInMode(asset: PortfolioAsset, portfolio: Portfolio): PortfolioTable | null {
   const atPar = { inCoins: false, tiers: [{ floor: '0', cap: null, ratio: '1' }], userCap: null };
   if (!portfolio.multiAsset) return asset.symbol === portfolio.single ? atPar : null;
+  if (asset.switchedOff === true) return null;
   return asset.table ?? (asset.symbol === portfolio.unit ? atPar : null);
 }
 

@@ -46,6 +46,13 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
     const owes = portfolio.assets.some((held) => sign(rational(held.quantity)) < 0);
     return owes || status === 'LIQUIDATION' ? zero : quantity;
   }
+  // Rules 23: what is switched off leaves entirely, but for the part that a loss settled in it would leave owed.
+  if (asset.switchedOff === true && portfolio.multiAsset) {
+    const without = (of: PortfolioAsset): Rational =>
+      plus(rational(of.quantity), least(zero, equityPnl(of, portfolio)));
+    const owes = portfolio.assets.some((of) => sign(without(of)) < 0);
+    return owes || status === 'LIQUIDATION' ? zero : without(asset);
+  }
   if (hasStaleLiability(portfolio)) return zero;
 
   // Rules 8 and 17: where PnL counts as equity, an asset counts balance - x + min(0, PnL settled in it).
