@@ -13,7 +13,13 @@ import { reportOpenOrders } from '../../src/ledger/reported/open-orders.js';
 import { adjustPositionMargin } from '../../src/ledger/withdrawals.js';
 import { readHoldings, type AccountRecord, type Holdings } from '../../src/ledger/records.js';
 import { recordLedgerEntries } from '../../src/ledger/reported/entries.js';
-import { setCollateralMode, setLeverage, setMarginMode, setPositionMode } from '../../src/ledger/settings.js';
+import {
+  setCollateralAsset,
+  setCollateralMode,
+  setLeverage,
+  setMarginMode,
+  setPositionMode,
+} from '../../src/ledger/settings.js';
 import { decimal } from '../../src/margin/decimal.js';
 import { Prices } from '../../src/market/prices.js';
 import { createBus } from '../../src/platform/events.js';
@@ -125,6 +131,10 @@ const step = fc.oneof(
     what: fc.constant('marginMode' as const),
     ...{ instrument, marginMode: fc.constantFrom('CROSS' as const, 'ISOLATED' as const) },
   }),
+  fc.record({
+    what: fc.constant('collateralAsset' as const),
+    ...{ asset: fc.constantFrom('BTC', 'ETH', 'BNB'), counts: fc.boolean() },
+  }),
   fc.record({ what: fc.constant('margin' as const), quantity: fc.constantFrom('-1', '5') }),
   fc.record({
     what: fc.constant('orders' as const),
@@ -160,6 +170,7 @@ async function take(of: Holdings, each: Step, at: number): Promise<unknown> {
   if (each.what === 'leverage') return setLeverage(parts, { ...own, ...each, leverage: decimal(each.leverage) }, now);
   if (each.what === 'marginMode') return setMarginMode(parts, { ...own, ...each }, now);
   if (each.what === 'positionMode') return setPositionMode(parts, { ...own, ...each }, now);
+  if (each.what === 'collateralAsset') return setCollateralAsset(parts, { ...own, ...each }, now);
   if (each.what === 'collateralMode') return setCollateralMode(parts, { ...own, ...each }, now);
   if (each.what === 'flatten') {
     const fills = open.map(({ instrument: symbol, side, size }) => ({

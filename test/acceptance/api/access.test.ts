@@ -198,6 +198,7 @@ describe("an account, and what hangs on it, that is not the viewer's", () => {
 
 describe('a mutation', () => {
   it.each([
+    ['setCollateralAsset', 'accountId: "ID", asset: "BTC", counts: false', 'ACCOUNT_NOT_FOUND'],
     ['setCollateralMode', 'accountId: "ID", collateralMode: SINGLE_ASSET', 'ACCOUNT_NOT_FOUND'],
     ['setLeverage', 'accountId: "ID", instrument: "BTCUSDT", leverage: "5"', 'ACCOUNT_NOT_FOUND'],
     ['setMarginMode', 'accountId: "ID", instrument: "ETHUSDT", marginMode: ISOLATED', 'ACCOUNT_NOT_FOUND'],

@@ -79,6 +79,7 @@ const MUTATIONS = mutationsOf({
   adjustPositionMargin: 'positionId: "x", quantity: "1", idempotencyKey: "x"',
   removeAlertRule: 'id: "x"',
   setAlertRule: 'accountId: "x", marginRatio: "1"',
+  setCollateralAsset: 'accountId: "x", asset: "x", counts: false',
   setCollateralMode: 'accountId: "x", collateralMode: SINGLE_ASSET',
   setLeverage: 'accountId: "x", instrument: "x", leverage: "5"',
   setMarginMode: 'accountId: "x", instrument: "x", marginMode: ISOLATED',

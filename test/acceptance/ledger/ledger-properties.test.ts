@@ -52,6 +52,9 @@ const step = fc.oneof(
   fc.record({ what: fc.constant('setLeverage'), instrument, leverage: fc.constantFrom('1', '10', '25', '100') }),
   fc.record({ what: fc.constant('setMarginMode'), instrument, marginMode: fc.constantFrom('CROSS', 'ISOLATED') }),
   fc.record({ what: fc.constant('setPositionMode'), positionMode: fc.constantFrom('ONE_WAY', 'HEDGE') }),
+  fc.record({
+    ...{ what: fc.constant('setCollateralAsset'), asset: fc.constantFrom('BTC', 'ETH', 'USDT'), counts: fc.boolean() },
+  }),
   fc.record({ what: fc.constant('setCollateralMode'), collateralMode: fc.constantFrom('SINGLE_ASSET', 'MULTI_ASSET') }),
 );
 
@@ -90,7 +93,7 @@ async function take(id: string, { what, ...input }: Step): Promise<boolean> {
   return (await call(alice, name, { ...input, ...target })).errors.length > 0;
 }
 
-const ALL = `collateralMode positionMode version balances { asset { symbol } quantity }
+const ALL = `collateralMode switchedOffAssets { symbol } positionMode version balances { asset { symbol } quantity }
   positions { id size isolatedMargin leverage marginMode } instrumentSettings { leverage marginMode }
   ledger(first: 1) { nodes { id } }`;
 

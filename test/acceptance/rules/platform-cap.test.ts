@@ -12,6 +12,7 @@ import type { Api } from '../../support/services/api.js';
 import { startTestApps, type TestApp } from '../../support/services/app.js';
 import { createTestDatabase, type TestDatabase } from '../../support/services/database.js';
 import { DATED, POLICY } from '../../support/calls/own-venue.js';
+import { readAccount } from '../../support/calls/account-reader.js';
 import { balancesOf, call, refusal, refusals } from '../../support/calls/trader-calls.js';
 import {
   openAccount,
@@ -23,7 +24,7 @@ import {
 import { until } from '../../support/until.js';
 
 /** A venue for each case: what one fills up is not in the way of the next. */
-const VENUES = ['CAP1', 'CAP2', 'CAP3', 'CAP4', 'CAP5', 'CAP6', 'CAP7'];
+const VENUES = ['CAP1', 'CAP2', 'CAP3', 'CAP4', 'CAP5', 'CAP6', 'CAP7', 'CAP8'];
 
 let folder: string;
 let database: TestDatabase;
@@ -222,4 +223,33 @@ describe('races', () => {
     // Without Redis a server learns from the database, within a second, what another one has stored.
     await until(async () => (await balancesOf(service, multi[0] ?? ''))['USDT'] === '6');
   });
+});
+
+it('is not used by what is switched off, and refuses to switch on what does not fit', async () => {
+  const [off, other] = [await open('CAP8'), await open('CAP8')];
+  const set = (counts: boolean): ReturnType<typeof call> =>
+    call(alice, 'setCollateralAsset', { accountId: off, asset: 'BTC', counts });
+  expect((await set(false)).errors).toEqual([]);
+  // 4 coins of an account count.
+  await recordTransfers(service, transfer(off, 'BTC', '5'));
+  expect(await used('CAP8')).toBe('0');
+  for (const [id, quantity] of [
+    [other, '4'],
+    [await open('CAP8'), '3'],
+  ] as const) {
+    // prettier-ignore
+    expect((await recordTransfers(service, transfer(id, 'BTC', quantity))).errors).toEqual([]);
+  }
+  expect(refusals(await set(true))).toEqual([refusal('PLATFORM_CAP_REACHED', 'asset', '4', '3')]);
+  const simulated = await readAccount(
+    alice,
+    off,
+    'simulate(input: $input) { accepted refusal { code required available } }',
+    { input: { collateralAssets: [{ asset: 'BTC', counts: true }] } },
+  );
+  const reached = { code: 'PLATFORM_CAP_REACHED', required: '4', available: '3' };
+  expect(simulated).toEqual({ simulate: { accepted: false, refusal: reached } });
+  expect((await call(alice, 'withdraw', { accountId: other, asset: 'BTC', quantity: '1' })).errors).toEqual([]);
+  expect((await set(true)).errors).toEqual([]);
+  expect(await used('CAP8')).toBe('10');
 });

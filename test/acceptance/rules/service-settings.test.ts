@@ -44,6 +44,7 @@ async function inputs(): Promise<[Mutation, object][]> {
     ['setMarginMode', { accountId: id, ...isolated }],
     ['setPositionMode', { accountId: id, positionMode: 'HEDGE' }],
     ['setCollateralMode', { accountId: id, collateralMode: 'MULTI_ASSET' }],
+    ['setCollateralAsset', { accountId: id, asset: 'BTC', counts: false }],
     ['adjustPositionMargin', { positionId, quantity: '100', idempotencyKey: randomUUID() }],
   ];
 }
@@ -57,13 +58,13 @@ async function openIsolated(): Promise<{ accountId: string; positionId: string }
 }
 
 it('are set by a service, and seen by the trader', async () => {
-  for (const [name, input] of (await inputs()).slice(0, 4)) {
+  for (const [name, input] of (await inputs()).slice(0, 5)) {
     expect([name, (await call(service, name, input)).errors]).toEqual([name, []]);
   }
   expect(await settingOf(alice, id, 'BTC-PERP')).toEqual({ leverage: '5', marginMode: 'ISOLATED' });
   const seen = await readAccount(alice, id, 'positionMode collateralMode version');
-  // Opened, funded, and four times set.
-  expect(seen).toEqual({ positionMode: 'HEDGE', collateralMode: 'MULTI_ASSET', version: 6 });
+  // Opened, funded, and five times set.
+  expect(seen).toEqual({ positionMode: 'HEDGE', collateralMode: 'MULTI_ASSET', version: 7 });
 });
 
 it('of a position are moved by a service, once by its key', async () => {
@@ -90,7 +91,7 @@ it('obey the same rules for a service', async () => {
 
 it('of an account that is not there are refused to a service', async () => {
   const nobodys = globalIdOf('Account', randomUUID());
-  for (const [name, input] of (await inputs()).slice(0, 4)) {
+  for (const [name, input] of (await inputs()).slice(0, 5)) {
     const answer = await unchanged(app, () => call(service, name, { ...input, accountId: nobodys }));
     expect(refusals(answer)).toEqual([refusal('ACCOUNT_NOT_FOUND', 'accountId')]);
   }

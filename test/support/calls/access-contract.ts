@@ -41,10 +41,14 @@ export const CALLERS: Readonly<Record<string, readonly Role[]>> = {
   ),
   // Of any account, where a service asks: the venue's engine owns them.
   ...Object.fromEntries(
-    ['adjustPositionMargin', 'setCollateralMode', 'setLeverage', 'setMarginMode', 'setPositionMode'].map((name) => [
-      name,
-      ['TRADER', 'SERVICE'],
-    ]),
+    [
+      'adjustPositionMargin',
+      'setCollateralAsset',
+      'setCollateralMode',
+      'setLeverage',
+      'setMarginMode',
+      'setPositionMode',
+    ].map((name) => [name, ['TRADER', 'SERVICE']]),
   ),
   openAccount: ['ADMIN', 'SERVICE'],
 };
@@ -78,6 +82,7 @@ export const NAMED: Readonly<Record<string, OwnedKind | null>> = {
   'riskAlerts.accountIds': 'Account',
   'subscription riskAlerts.accountIds': 'Account',
   'setAlertRule.input.accountId': 'Account',
+  'setCollateralAsset.input.accountId': 'Account',
   'setCollateralMode.input.accountId': 'Account',
   'setLeverage.input.accountId': 'Account',
   'setMarginMode.input.accountId': 'Account',

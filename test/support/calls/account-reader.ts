@@ -48,7 +48,7 @@ const POSITION = `instrument { symbol } side size entryPrice markPrice notional 
 /** All numbers of a margin state; not when it was. */
 export const MARGIN = `status walletValue collateralValue unrealizedPnl marginBalance initialMargin maintenanceMargin
   availableMargin marginRatio healthFactor unpriced stale policyVersion collateral { asset { symbol } quantity indexPrice
-  value uncountedQuantity collateralValue tiers { floor cap ratio value collateralValue } collateralRatio { version } }`;
+  value uncountedQuantity collateralValue switchedOff tiers { floor cap ratio value collateralValue } collateralRatio { version } }`;
 
 /** All that a simulation answers, of the account as it is. */
 export const STATE = `margin { ${MARGIN} } positions { ${POSITION} following: liquidationPrice(indexFollows: true) { price } }`;

@@ -37,6 +37,10 @@ export const accountStep = fc.oneof(
   }),
   fc.record({ what: fc.constant('setPositionMode' as const), positionMode: fc.constantFrom('ONE_WAY', 'HEDGE') }),
   fc.record({
+    what: fc.constant('setCollateralAsset' as const),
+    ...{ asset: fc.constantFrom('BTC', 'ETH'), counts: fc.boolean() },
+  }),
+  fc.record({
     what: fc.constant('setCollateralMode' as const),
     collateralMode: fc.constantFrom('SINGLE_ASSET', 'MULTI_ASSET'),
   }),

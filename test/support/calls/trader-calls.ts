@@ -13,6 +13,7 @@ const SELECTIONS = {
   setMarginMode: 'account { version }',
   setPositionMode: 'account { version positionMode }',
   setCollateralMode: 'account { version collateralMode }',
+  setCollateralAsset: 'account { version switchedOffAssets { symbol } }',
   recordLedgerEntries: 'recorded alreadyKnown accounts { version }',
 };
 
