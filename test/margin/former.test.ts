@@ -50,7 +50,7 @@ declare const importBuilt: (path: string) => Promise<object>;
 const FILES = ['decimal', 'simulate', 'liquidation-price', 'stress', 'transferable', 'assess'];
 
 /** What a former build does not answer. */
-const ADDED: readonly string[] = ['openOrders', 'openOrderInitialMargin'];
+const ADDED: readonly string[] = ['openOrders', 'openOrderInitialMargin', 'switchedOff'];
 
 /** Plain data with decimals as texts, so that a difference is one of text. */
 function asText(value: unknown): unknown {
@@ -72,6 +72,12 @@ const EXTREMES = [
   '123456789012345678901234567',
   '0',
 ] as const;
+
+/** Without what a former build does not know: nothing rests, and nothing is switched off. */
+function plain(portfolio: Portfolio): Portfolio {
+  const assets = portfolio.assets.map((asset) => ({ ...asset, switchedOff: false }));
+  return { ...portfolio, assets, orders: [] };
+}
 
 function withExtremes(portfolio: Portfolio, pick: Pick): Portfolio {
   if (pick(true, true, false)) return portfolio;
@@ -191,7 +197,7 @@ function answersOf(margin: Margin, question: Question): unknown {
         fc.property(tapes, (numbers) => {
           let next = numbers.length;
           const pick: Pick = (...choices) => choices[(numbers[--next] ?? 0) % choices.length] as (typeof choices)[0];
-          const question = questionOf(withExtremes({ ...randomPortfolio(numbers), orders: [] }, pick), pick);
+          const question = questionOf(withExtremes(plain(randomPortfolio(numbers)), pick), pick);
           const answers = answersOf(NOW, question);
           const { market, ...rest } = question;
           const asked = { ...translated(rest, former.decimal), market: translatedMarket(market, former.decimal) };
