@@ -3,7 +3,7 @@
  *
  * A decimal is a whole number of units of 10^-places. Sums, differences and products have all their digits, however
  * many these are. There is no division: `quotientUp`, `quotientDown` and `quotientHalfEven` round once, at 18 digits, on
- * the side that their name says.
+ * the side that their name says; `wholeQuotientDown` does so at a whole number.
  */
 
 /** Fraction digits of every number that is stored or answered. */
@@ -208,6 +208,12 @@ export function quotientUp(dividend: Decimal, divisor: Decimal): Decimal {
 export function quotientDown(dividend: Decimal, divisor: Decimal): Decimal {
   const { above, below } = scaledFraction(dividend, divisor);
   return new Decimal(floorOf(above, below), SCALE);
+}
+
+/** The whole number next below dividend / divisor. @throws RangeError when the divisor is 0 */
+export function wholeQuotientDown(dividend: Decimal, divisor: Decimal): Decimal {
+  const { above, below } = scaledFraction(dividend, divisor);
+  return new Decimal(floorOf(above, below * powerOfTen(SCALE)), 0);
 }
 
 /** dividend / divisor, to the nearest at 18 digits, ties to the even digit. @throws RangeError when the divisor is 0 */

@@ -8,6 +8,7 @@ import {
   type MarginReport,
   type PositionReport,
 } from '../state/assess.js';
+import type { CollateralContribution } from '../state/collateral.js';
 import { ZERO, max, min, sum, type Decimal } from '../decimal.js';
 import type { AccountState, CollateralChoice, Market, OpenOrders, Policy } from '../model.js';
 import { areBeside, orderSizes } from '../state/open-orders.js';
@@ -50,6 +51,22 @@ export interface TradeCheck {
   readonly stale: readonly string[];
 }
 
+/** By how much a trade passes each condition, exact; below 0: it does not. */
+export interface TradeRoom {
+  /** What the isolated position that grows has beyond its initial margin, in its quote asset; null: none grows. */
+  readonly isolated: Decimal | null;
+  /** What initial margin falls by, in the venue's unit; a trade passes above 0, also at a price that is stale. */
+  readonly fall: Decimal;
+  /** What lies beyond the initial margin without stale collateral, in the unit; if a price is missing, at most what keeps HEALTHY. */
+  readonly cover: Decimal;
+}
+
+export interface WeighedTrade extends TradeCheck {
+  readonly room: TradeRoom;
+  /** The state after the trade. */
+  readonly report: MarginReport;
+}
+
 /**
  * Whether a venue would accept a trade (rules: 14): initial margin falls, or `checkInitialMargin` passes after it. An
  * isolated position that it opens or adds to also covers its own initial margin by margin + min(0, PnL). What it opens or
@@ -57,10 +74,30 @@ export interface TradeCheck {
  * INSUFFICIENT_MARGIN. A stale price refuses nothing.
  */
 export function checkTrade(before: AccountState, after: AccountState, market: Market, policy: Policy): TradeCheck {
-  const report = assessMargin(after, market, policy);
-  const grown = grownPositions(before, report);
+  const { refusal, stale } = tradeRule(before, market, policy)(after);
+  return { refusal, stale };
+}
+
+/** `checkTrade` of several trades from one state, with what each has to spare. */
+export function tradeRule(before: AccountState, market: Market, policy: Policy): (after: AccountState) => WeighedTrade {
+  const former = totalInitialMargin(assessMargin(before, market, policy));
+  return (after) => {
+    const report = assessMargin(after, market, policy);
+    const grown = grownPositions(before, report);
+    const fall = former.minus(totalInitialMargin(report));
+    const room = { isolated: leastIsolated(grown), fall, cover: freshCover(report, policy) };
+    return { ...judge(grown, fall.gt(ZERO), report, after, policy), room, report };
+  };
+}
+
+function judge(
+  grown: readonly PositionReport[],
+  falls: boolean,
+  report: MarginReport,
+  after: AccountState,
+  policy: Policy,
+): TradeCheck {
   const isolated = grown.filter(({ marginMode }) => marginMode === 'ISOLATED');
-  const falls = totalInitialMargin(report).lt(totalInitialMargin(assessMargin(before, market, policy)));
   const refusal =
     notAccepted(
       grown.map(({ instrument }) => instrument),
@@ -146,10 +183,36 @@ export function isolatedNotCovered(initialMargin: Decimal, covered: Decimal): Re
  * which the initial margin would not be covered.
  */
 function neededStale(report: MarginReport): string[] {
-  const { collateral, initialMargin } = report;
-  const counted = collateral.filter(({ stale, initialCollateralValue: value }) => stale && value.gt(ZERO));
-  const without = initialMarginBalance(report).minus(sum(counted.map((each) => each.initialCollateralValue)));
-  return [...staleLiabilities(report), ...(without.lt(initialMargin) ? counted.map(({ asset }) => asset) : [])];
+  const isNeeded = freshBalance(report).lt(report.initialMargin);
+  return [...staleLiabilities(report), ...(isNeeded ? staleCollateral(report).map(({ asset }) => asset) : [])];
+}
+
+function staleCollateral({ collateral }: MarginReport): readonly CollateralContribution[] {
+  return collateral.filter(({ stale, initialCollateralValue: value }) => stale && value.gt(ZERO));
+}
+
+/** What covers the initial margin while collateral with a stale price counts 0. */
+function freshBalance(report: MarginReport): Decimal {
+  const stale = staleCollateral(report).map((each) => each.initialCollateralValue);
+  return initialMarginBalance(report).minus(sum(stale));
+}
+
+function freshCover(report: MarginReport, { warningRatio }: Policy): Decimal {
+  const cover = freshBalance(report).minus(report.initialMargin);
+  // A balance without a price: the state is known only while it is HEALTHY (rules: 2).
+  if (report.unpriced.length === 0) return cover;
+  return min(cover, report.marginBalance.times(warningRatio).minus(report.maintenanceMargin));
+}
+
+function leastIsolated(grown: readonly PositionReport[]): Decimal | null {
+  let least: Decimal | null = null;
+  for (const position of grown) {
+    const covered = coverOfIsolated(position);
+    if (position.marginMode === 'CROSS' || covered === null || position.initialMargin === null) continue;
+    const room = covered.minus(position.initialMargin);
+    least = least === null ? room : min(least, room);
+  }
+  return least;
 }
 
 /** Of the cross account and of the isolated positions, so that closing one of those counts as a fall. */

@@ -229,14 +229,26 @@ export function makeTrade(
   if (price === undefined) {
     return { account, refusal: refuse('PRICE_UNAVAILABLE', `${trade.instrument} has no mark price to trade at.`) };
   }
-  const settlementAsset = settlementAssetOf(trade.instrument, policy);
-  const feeProblem = checkFee({ ...trade, settlementAsset }, account, market, policy);
-  if (feeProblem !== null) return { account, refusal: feeProblem };
-  const effect = applyFill(account, { ...trade, price, ...setting, settlementAsset });
-  if (effect.refusal !== null) return { account, refusal: effect.refusal };
-  const filled = withBalanceChanges(withPositions(account, effect.positions), effect.changes);
-  const after = exchanged(filled, terms);
+  const filled = fillTrade(account, { ...trade, price }, setting, terms);
+  if (filled.refusal !== null) return filled;
+  const after = exchanged(filled.account, terms);
   const { refusal, stale } = checkTrade(account, after, market, policy);
   const tradedAt = trade.price === null && mark?.stale === true ? [trade.instrument] : [];
   return { ...step(account, after, refusal), stale: refusal === null ? [...stale, ...tradedAt] : [] };
+}
+
+/** The trade itself, before debts are exchanged and before it is asked whether the account may make it. */
+export function fillTrade(
+  account: AccountState,
+  trade: SimulatedTrade & { readonly price: Decimal },
+  setting: InstrumentSetting,
+  { market, policy }: Pick<Terms, 'market' | 'policy'>,
+): Step {
+  const settlementAsset = settlementAssetOf(trade.instrument, policy);
+  const feeProblem = checkFee({ ...trade, settlementAsset }, account, market, policy);
+  if (feeProblem !== null) return { account, refusal: feeProblem };
+  const effect = applyFill(account, { ...trade, ...setting, settlementAsset });
+  if (effect.refusal !== null) return { account, refusal: effect.refusal };
+  const filled = withBalanceChanges(withPositions(account, effect.positions), effect.changes);
+  return { account: filled, refusal: null };
 }
