@@ -130,7 +130,7 @@ export function openingRefusal(opened: PortfolioPosition, price: string, portfol
 }
 
 /** Of the account, and of the isolated positions that have a mark. */
-function allInitialMargin(portfolio: Portfolio): Rational {
+export function allInitialMargin(portfolio: Portfolio): Rational {
   const isolated = portfolio.positions.flatMap((position) => {
     const mark = position.isolated ? asQuoted.mark(position.instrument, portfolio) : null;
     const rate = rateOf(position.instrument, portfolio);
@@ -191,12 +191,12 @@ function withOrder(placed: PortfolioOrders, portfolio: Portfolio): Portfolio {
   return { ...portfolio, orders: [...resting.filter((each) => each !== held), all] };
 }
 
-function isSame(a: PortfolioPosition, b: PortfolioPosition): boolean {
+export function isSame(a: PortfolioPosition, b: PortfolioPosition): boolean {
   return a.instrument === b.instrument && a.long === b.long;
 }
 
 /** margin + min(0, PnL) >= initial margin */
-function covers(position: PortfolioPosition, portfolio: Portfolio): boolean {
+export function covers(position: PortfolioPosition, portfolio: Portfolio): boolean {
   const mark = asQuoted.mark(position.instrument, portfolio);
   if (mark === null || rateOf(position.instrument, portfolio) === null) return true;
   const cover = plus(rational(position.margin), least(zero, pnlOf(position, mark)));

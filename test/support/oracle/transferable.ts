@@ -115,7 +115,7 @@ function crossNotional(portfolio: Portfolio): Rational {
 }
 
 /** A debt, a cross position or what orders require has a stale price: a mark, or that of a settlement asset. */
-function hasStaleLiability(portfolio: Portfolio): boolean {
+export function hasStaleLiability(portfolio: Portfolio): boolean {
   const staleDebt = portfolio.assets.some((asset) => sign(rational(asset.quantity)) < 0 && isStale(asset, portfolio));
   const isStaleMark = (instrument: string): boolean =>
     portfolio.instruments.some(({ symbol, mark, stale }) => symbol === instrument && mark !== null && stale);
@@ -131,7 +131,7 @@ function hasStaleLiability(portfolio: Portfolio): boolean {
   return staleDebt || staleMark || staleSettlement || staleOrders;
 }
 
-function isStale(asset: PortfolioAsset, portfolio: Portfolio): boolean {
+export function isStale(asset: PortfolioAsset, portfolio: Portfolio): boolean {
   const root = asset.pricedAs ?? asset.symbol;
   if (root === portfolio.unit) return false;
   return portfolio.assets.some(({ symbol, price, stale }) => symbol === root && price !== null && stale);
