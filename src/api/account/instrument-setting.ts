@@ -1,13 +1,18 @@
 import { Arg, Ctx, Field, FieldResolver, ObjectType, Resolver, Root } from 'type-graphql';
 
 import { settingOf, type AccountRecord } from '../../ledger/records.js';
-import type { Decimal } from '../../margin/decimal.js';
+import { ONE, ZERO, type Decimal } from '../../margin/decimal.js';
 import { maxLeverage } from '../../margin/change/leverage.js';
+import { maxOpenSize } from '../../margin/change/max-open-size.js';
+import type { MarginMode as InstrumentMode, TradeSide as Direction } from '../../margin/model.js';
+import { problemOfPrice } from '../../market/quote-check.js';
 import type { InstrumentRecord } from '../../policy/rulebook/rulebook.js';
 import { Account } from './account.js';
 import { holdingsOf, marginOf } from './read-account.js';
 import type { Context } from '../execution/context.js';
-import { MarginMode } from '../types/enums.js';
+import { badUserInput } from '../types/api-error.js';
+import { Cost } from '../types/cost.js';
+import { MarginMode, TradeSide } from '../types/enums.js';
 import { boundedList } from '../types/lists.js';
 import { DecimalScalar } from '../types/scalars.js';
 import { Instrument } from '../venue/venue.js';
@@ -61,5 +66,60 @@ export class InstrumentSettingsResolver {
       const { leverage, marginMode } = settingOf(holdings, instrument);
       return [{ instrument, leverage, maxLeverage: maxLeverage(rules, holds, market, policy), marginMode }];
     });
+  }
+
+  @Cost(50, { isLong: true })
+  @FieldResolver(() => DecimalScalar, {
+    description:
+      'The largest size that may be traded at once, in the base asset: the venue would accept it and every smaller one, as ' +
+      '`simulate` does, and one unit of the 18th digit more it would not. From 0, at most 1e15, rounded down. What closes a ' +
+      'position comes first, and what opens the other side is in it. Auto-exchange is left out, and positive balances with a ' +
+      'stale price count 0. 0 while the mark of the instrument, a debt, a cross position or what open orders require is stale ' +
+      'or without a price, and where that leverage would lack margin. BAD_USER_INPUT: an unknown instrument, leverage out of ' +
+      'range, a margin mode that could not be set, and a price or a rate out of bounds.',
+  })
+  async maxOpenSize(
+    @Root() account: AccountRecord,
+    @Arg('instrument', () => String, { description: "Symbol of an instrument of the account's venue." })
+    symbol: string,
+    @Arg('side', () => TradeSide, {
+      description: 'The direction. In a hedged account a BUY opens the long side, and a SELL the short one.',
+    })
+    side: Direction,
+    @Arg('leverage', () => DecimalScalar, {
+      nullable: true,
+      description: 'As `setLeverage` would set it before. Null: as it is set.',
+    })
+    leverage: Decimal | null | undefined,
+    @Arg('price', () => DecimalScalar, {
+      nullable: true,
+      description: 'In the quote asset; above 0, at most 1e12. Null: the present mark price.',
+    })
+    price: Decimal | null | undefined,
+    @Arg('marginMode', () => MarginMode, {
+      nullable: true,
+      description:
+        'As `setMarginMode` would set it before; while there is a position only its own. Null: as it is set.',
+    })
+    marginMode: InstrumentMode | null | undefined,
+    @Arg('feeRate', () => DecimalScalar, {
+      nullable: true,
+      description: 'From 0 to 1: the fee by size x price, rounded up, which the settlement asset pays. Null: 0.',
+    })
+    feeRate: Decimal | null | undefined,
+    @Ctx() context: Context,
+  ): Promise<Decimal> {
+    const problem = price == null ? null : problemOfPrice(price, ['price']);
+    if (problem !== null) throw badUserInput(`${problem.message} (\`price\`)`);
+    const rate = feeRate ?? ZERO;
+    if (rate.isNegative() || rate.gt(ONE)) throw badUserInput('Expected `feeRate` from 0 to 1.');
+    const instrument = context.rulebook.instruments.get(account.venue)?.get(symbol);
+    if (instrument === undefined) throw badUserInput('There is no such instrument as that of `instrument`.');
+    const setting = settingOf(await holdingsOf(account.id, context), instrument);
+    const { holds, market, policy } = await marginOf(account.id, context);
+    const asked = { leverage: leverage ?? null, price: price ?? null, marginMode: marginMode ?? null, feeRate: rate };
+    const { size, refusal } = maxOpenSize(holds, { instrument: symbol, side, ...asked }, setting, market, policy);
+    if (refusal !== null) throw badUserInput(`${refusal.message} (\`${refusal.field?.join('.') ?? 'instrument'}\`)`);
+    return size;
   }
 }
