@@ -131,7 +131,15 @@ function simulated({ portfolio, question, setting }: Asked, size: Decimal): Retu
   const positionSide: PositionSide = side === 'BUY' ? 'LONG' : 'SHORT';
   const fee = roundUp(size.times(price ?? market.mark(instrument)?.price ?? '0').times(feeRate));
   const changes = {
-    ...{ collateralMode: null, marginModes: [], transfers: [], margins: [], orders: [], prices: [] },
+    ...{
+      collateralMode: null,
+      marginModes: [],
+      transfers: [],
+      margins: [],
+      orders: [],
+      collateralAssets: [],
+      prices: [],
+    },
     leverages: leverage === null ? [] : [{ instrument, leverage }],
     trades: [{ instrument, side, positionSide, size, price, fee }],
   };
