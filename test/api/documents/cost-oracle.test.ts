@@ -34,7 +34,7 @@ function sizeOf(typeName: string, field: Field, args: Record<string, unknown>): 
   if (typeName.endsWith('Connection')) return 1;
   const first = field.args.find(({ name }) => name === 'first');
   if (first !== undefined) {
-    const asked: unknown = args['first'] ?? first.defaultValue;
+    const asked: unknown = args['last'] ?? args['first'] ?? first.defaultValue;
     return typeof asked === 'number' ? Math.min(Math.max(asked, 1), 100) : 10;
   }
   if (typeName === 'Subscription') return Math.max(itemsIn(args), 1);
