@@ -33,6 +33,7 @@ import { RuleHistory } from './admin/rule-history.js';
 import { RULE_KINDS } from './admin/rule-kinds.js';
 import { RulePreview } from './admin/rule-preview.js';
 import { AccountOpenOrdersResolver } from './account/open-orders.js';
+import { PortfolioResolver } from './account/portfolio.js';
 import { AccountPositionsResolver, PositionFieldsResolver, PositionResolver } from './account/position.js';
 import { RecordEventsResolver, RecordFillsPayloadResolver } from './ingest/record-events.js';
 import { ReportOpenOrdersResolver } from './ingest/report-open-orders.js';
@@ -113,6 +114,7 @@ const RESOLVERS = [
   RuleVersionResolver,
   SimulatedPositionFieldsResolver,
   VenueResolver,
+  PortfolioResolver,
   ViewerResolver,
   WhatIfResolver,
   ...RULE_KINDS.flatMap(({ resolvers }) => resolvers),

@@ -42,7 +42,7 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
   fills: ['kind', 'fee_asset', 'trade_part', 'version'],
   index_prices: ['unit'],
   index_quotes: ['dated_ahead', 'unit'],
-  instruments: ['settlement_asset'],
+  instruments: ['settlement_asset', 'size_step'],
   ledger_entries: ['instrument', 'fill_seq'],
   mark_prices: ['dated_ahead'],
   outbox: ['level', 'status'],

@@ -72,8 +72,8 @@ export class InstrumentSettingsResolver {
   @FieldResolver(() => DecimalScalar, {
     description:
       'The largest size that may be traded at once, in the base asset: the venue would accept it and every smaller one, as ' +
-      '`simulate` does, and one unit of the 18th digit more it would not. From 0, at most 1e15, rounded down. What closes a ' +
-      'position comes first, and what opens the other side is in it. Auto-exchange is left out, and positive balances with a ' +
+      "`simulate` does, and one step more it would not. Steps are the instrument's `sizeStep`, or else units of the 18th " +
+      'digit. From 0, at most 1e15, rounded down. What closes a position comes first, and what opens the other side is in it. Auto-exchange is left out, and positive balances with a ' +
       'stale price count 0. 0 while the mark of the instrument, a debt, a cross position or what open orders require is stale ' +
       'or without a price, and where that leverage would lack margin. BAD_USER_INPUT: an unknown instrument, leverage out of ' +
       'range, a margin mode that could not be set, and a price or a rate out of bounds.',
@@ -118,7 +118,8 @@ export class InstrumentSettingsResolver {
     const setting = settingOf(await holdingsOf(account.id, context), instrument);
     const { holds, market, policy } = await marginOf(account.id, context);
     const asked = { leverage: leverage ?? null, price: price ?? null, marginMode: marginMode ?? null, feeRate: rate };
-    const { size, refusal } = maxOpenSize(holds, { instrument: symbol, side, ...asked }, setting, market, policy);
+    const question = { instrument: symbol, side, ...asked, step: instrument.sizeStep };
+    const { size, refusal } = maxOpenSize(holds, question, setting, market, policy);
     if (refusal !== null) throw badUserInput(`${refusal.message} (\`${refusal.field?.join('.') ?? 'instrument'}\`)`);
     return size;
   }

@@ -73,6 +73,14 @@ export class InstrumentResolver {
     return rulebook.assets.get(instrument.settlementAsset);
   }
 
+  @FieldResolver(() => DecimalScalar, {
+    nullable: true,
+    description: 'In the base asset, above 0: sizes at the venue are whole numbers of it. Null: not stated.',
+  })
+  sizeStep(@Root() { sizeStep }: InstrumentRecord): Decimal | null {
+    return sizeStep;
+  }
+
   @FieldResolver(() => Price, {
     nullable: true,
     description:

@@ -29,8 +29,8 @@ export interface OpenSizeQuestion {
   readonly marginMode: MarginMode | null;
   /** From 0 to 1: of size x price, rounded up at 18 digits, in the settlement asset. */
   readonly feeRate: Decimal;
-  /** Sizes are whole numbers of it; left out: one unit of the 18th digit. */
-  readonly step?: Decimal;
+  /** Sizes are whole numbers of it; null: of one unit of the 18th digit. */
+  readonly step: Decimal | null;
 }
 
 /**

@@ -25,7 +25,8 @@ export function readInstrument(
   parities: readonly Parity[],
   policies: PoliciesInOrder,
 ): InstrumentData {
-  const field = file.record(['symbol', 'baseAsset', 'quoteAsset', 'maxLeverage', 'maintenance'], ['settlementAsset']);
+  const required = ['symbol', 'baseAsset', 'quoteAsset', 'maxLeverage', 'maintenance'];
+  const field = file.record(required, ['settlementAsset', 'sizeStep']);
   const maxLeverage = field('maxLeverage').decimalWithin(1, null);
   const schedules = inOrder(field('maintenance').list(), (value) => {
     const version = value.record([...VERSION_FIELDS, 'tiers']);
@@ -40,8 +41,16 @@ export function readInstrument(
     symbol: readSymbol(field('symbol'), known),
     ...readAssets(field, known, parities),
     maxLeverage,
+    sizeStep: readSizeStep(field('sizeStep')),
     schedules,
   };
+}
+
+function readSizeStep(file: JsonValue): Decimal | null {
+  if (file.isAbsent) return null;
+  const step = file.decimalWithin(0, null);
+  if (step.isZero()) throw file.unexpected('a decimal above 0');
+  return step;
 }
 
 /** Tiers and policies are versions apart: whichever of them hold together must not contradict each other. */

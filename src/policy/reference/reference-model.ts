@@ -63,6 +63,8 @@ export interface InstrumentData {
   readonly quoteAsset: string;
   readonly settlementAsset: string;
   readonly maxLeverage: Decimal;
+  /** Null: not stated. */
+  readonly sizeStep: Decimal | null;
   readonly schedules: readonly MaintenanceTableData[];
 }
 

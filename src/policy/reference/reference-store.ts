@@ -131,18 +131,23 @@ async function refuseOtherAssets(
 /** Returns how many versions are new. */
 async function storeInstruments(tx: Transaction, venues: readonly VenueData[], createdAt: Date): Promise<number> {
   const instruments = venues.flatMap(({ code, instruments }) =>
-    instruments.map((instrument) => ({ venueCode: code, ...instrument, maxLeverage: toPlain(instrument.maxLeverage) })),
+    instruments.map((instrument) => ({
+      ...{ venueCode: code, ...instrument, maxLeverage: toPlain(instrument.maxLeverage) },
+      sizeStep: instrument.sizeStep === null ? null : toPlain(instrument.sizeStep),
+    })),
   );
   await refuseOtherAssets(tx, instruments);
-  // Its maximum leverage can change.
+  // Its maximum leverage and the step of sizes can change.
   await tx.$executeRaw`
-    INSERT INTO instruments (venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage)
-    SELECT venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage::numeric FROM unnest(
+    INSERT INTO instruments (venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage, size_step)
+    SELECT venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage::numeric, size_step::numeric
+    FROM unnest(
       ${column(instruments, 'venueCode')}::text[], ${column(instruments, 'symbol')}::text[],
       ${column(instruments, 'baseAsset')}::text[], ${column(instruments, 'quoteAsset')}::text[],
-      ${column(instruments, 'settlementAsset')}::text[], ${column(instruments, 'maxLeverage')}::text[])
-      AS row (venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage)
-    ON CONFLICT (venue_code, symbol) DO UPDATE SET max_leverage = excluded.max_leverage`;
+      ${column(instruments, 'settlementAsset')}::text[], ${column(instruments, 'maxLeverage')}::text[],
+      ${column(instruments, 'sizeStep')}::text[])
+      AS row (venue_code, symbol, base_asset, quote_asset, settlement_asset, max_leverage, size_step)
+    ON CONFLICT (venue_code, symbol) DO UPDATE SET max_leverage = excluded.max_leverage, size_step = excluded.size_step`;
   const stored = await tx.maintenanceSchedule.findMany({
     select: { venueCode: true, instrument: true, version: true, effectiveFrom: true },
   });

@@ -50,7 +50,10 @@ export async function readReference(db: Database): Promise<ReferenceRecords> {
       [...grouped(instruments, (row) => row.venueCode)].map(([venue, rows]) => [
         venue,
         byKey(
-          rows.map((row) => ({ ...row, venue, maxLeverage: decimal(row.maxLeverage.toFixed()) })),
+          rows.map((row) => ({
+            ...{ ...row, venue, maxLeverage: decimal(row.maxLeverage.toFixed()) },
+            sizeStep: row.sizeStep === null ? null : decimal(row.sizeStep.toFixed()),
+          })),
           (row) => row.symbol,
         ),
       ]),

@@ -32,4 +32,6 @@ export interface InstrumentRecord {
   /** In which PnL, fees and isolated margin are booked; at par with the quote asset (rules: 16). */
   readonly settlementAsset: string;
   readonly maxLeverage: Decimal;
+  /** Sizes at the venue are whole numbers of it, in the base asset; null: not stated. */
+  readonly sizeStep: Decimal | null;
 }

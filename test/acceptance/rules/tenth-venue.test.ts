@@ -85,15 +85,15 @@ describe('MERIDIAN, which is valued in USDC and takes PnL for equity', () => {
   it('is there for clients, with what its file states', async () => {
     const { venues } = await service.ask<{ venues: { code: string }[] }>(
       `{ venues { code name chains { code } unit { symbol } singleAsset { symbol } instruments { symbol
-        settlementAsset { symbol } } } }`,
+        settlementAsset { symbol } sizeStep } } }`,
     );
     expect(venues.find(({ code }) => code === 'MERIDIAN')).toEqual({
       ...{ code: 'MERIDIAN', name: 'Meridian', chains: [{ code: 'MERIDIAN_CHAIN' }] },
       ...{ unit: { symbol: 'USDC' }, singleAsset: { symbol: 'USDC' } },
       instruments: [
-        { symbol: 'ORE-PERP', settlementAsset: { symbol: 'USDC' } },
-        { symbol: 'TIN-EURX', settlementAsset: { symbol: 'EURX' } },
-        { symbol: 'TIN-USD', settlementAsset: { symbol: 'USDC' } },
+        { symbol: 'ORE-PERP', settlementAsset: { symbol: 'USDC' }, sizeStep: null },
+        { symbol: 'TIN-EURX', settlementAsset: { symbol: 'EURX' }, sizeStep: null },
+        { symbol: 'TIN-USD', settlementAsset: { symbol: 'USDC' }, sizeStep: '0.25' },
       ],
     });
   });
@@ -244,6 +244,14 @@ describe('MERIDIAN, which is valued in USDC and takes PnL for equity', () => {
     await take(id, 'TIN-USD', 'BUY', '10', '20');
     await take(id, 'TIN-USD', 'SELL', '10', '22');
     expect(await balancesOf(service, id)).toEqual({ EURX: '10000', USDC: '20' });
+  });
+
+  it('opens whole steps of a size at most (rules: 22)', async () => {
+    await publish({ 'MERIDIAN/TIN-USD': '22' });
+    const id = await open({ USDC: '100' });
+    // 100 / (22 / 10) = 45.45...
+    const field = 'maxOpenSize(instrument: "TIN-USD", side: BUY, leverage: "10")';
+    expect(await readAccount(service, id, field)).toEqual({ maxOpenSize: '45.25' });
   });
 
   it('asks margin for a debt in coins by tiers of its own (rules: 18)', async () => {

@@ -28,7 +28,7 @@ function answer(
   rules: Policy = policy(),
   prices: Market = PRICES,
 ): string {
-  const nothing = { leverage: null, price: null, marginMode: null, feeRate: decimal(0) };
+  const nothing = { leverage: null, price: null, marginMode: null, feeRate: decimal(0), step: null };
   const asked: OpenSizeQuestion = { instrument: 'BTCUSDT', side: 'BUY', ...nothing, ...question };
   const { size, refusal } = maxOpenSize(state, asked, { leverage: decimal(set), marginMode: mode }, prices, rules);
   return refusal === null ? size.toFixed() : `${refusal.code} ${refusal.field?.join('.') ?? ''}`;

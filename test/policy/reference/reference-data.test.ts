@@ -238,6 +238,7 @@ describe('a further folder', () => {
       { ...instrument({ settlementAsset: 'BTC-S' }), atPar: [['USDT', 'BTC-S']] },
       'at instruments[0].settlementAsset: settled in BTC-S, which its base BTC moves',
     ],
+    ['a size step of 0', instrument({ sizeStep: '0' }), 'at instruments[0].sizeStep: expected a decimal above 0'],
     ['an instrument named as an asset', instrument({ symbol: 'BTC' }), 'at instruments[0].symbol: BTC is an asset'],
     ['a unit with the price of another asset', { ...VENUE, unit: 'BTC-S' }, 'at unit: BTC-S is priced as BTC'],
     ['an unknown unit', { ...VENUE, unit: 'XYZ' }, 'at unit: expected an asset of assets.json'],

@@ -65,7 +65,14 @@ const MERIDIAN = {
       ]),
     },
     {
-      ...{ symbol: 'TIN-USD', baseAsset: 'TIN', quoteAsset: 'USD', settlementAsset: 'USDC', maxLeverage: '10' },
+      ...{
+        symbol: 'TIN-USD',
+        baseAsset: 'TIN',
+        quoteAsset: 'USD',
+        settlementAsset: 'USDC',
+        maxLeverage: '10',
+        sizeStep: '0.25',
+      },
       maintenance: maintenance([{ floor: '0', cap: null, rate: '0.02', maxLeverage: '10' }]),
     },
     {
