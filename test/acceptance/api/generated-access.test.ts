@@ -50,6 +50,7 @@ const HERS = `${CANARY}-alice`;
 /** What the venue has, so that a call fails for nothing but what it is about. */
 const REAL: Values = {
   ...{ venue: '"ASTER"', chain: '"ETHEREUM"', asset: '"BTC"', instrument: '"BTCUSDT"', first: '5' },
+  ...{ from: '"2026-01-01T00:00:00Z"', to: '"2100-01-01T00:00:00Z"', points: '2' },
   ...{ quantity: '"1"', leverage: '"5"', price: '"60000"', size: '"0.001"', side: 'BUY' },
   'change.collateralRatio.ratio': '"0.1"',
   ...{

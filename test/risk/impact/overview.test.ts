@@ -15,7 +15,7 @@ import {
   type PriceState,
 } from '../../../src/margin/model.js';
 import { assessMargin } from '../../../src/margin/state/assess.js';
-import { assessBalance } from '../../../src/margin/state/collateral.js';
+import { assessBalance, countingOf } from '../../../src/margin/state/collateral.js';
 import { worstStatus } from '../../../src/margin/state/status.js';
 import type { PriceSnapshot } from '../../../src/market/price-snapshot.js';
 import { createLogger } from '../../../src/platform/log.js';
@@ -191,7 +191,8 @@ function expected(venue: string): object {
     for (const balance of state.balances) {
       const { asset, quantity } = balance;
       if (quantity.isZero()) continue;
-      const { collateralValue } = assessBalance(balance, state.collateralMode, marketNow(), policyOf(place));
+      const counting = countingOf(asset, state);
+      const { collateralValue } = assessBalance(balance, counting, marketNow(), policyOf(place));
       const key = `${asset} ${place[1] ?? ''}`;
       const [held, owed, counted] = assets.get(key) ?? [ZERO, ZERO, ZERO];
       const [isHeld, old] = [quantity.gt(0), [held ?? ZERO, owed ?? ZERO, counted ?? ZERO]];
