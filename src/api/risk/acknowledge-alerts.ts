@@ -7,12 +7,13 @@ import {
   acknowledgeThrough,
   type AlertRecord,
 } from '../../risk/alerts/alert-records.js';
+import { refuse } from '../../margin/refusal.js';
 import type { Context } from '../execution/context.js';
 import { Access, viewerOf } from '../types/access.js';
 import { Cost, TRANSACTION } from '../types/cost.js';
 import { sequenceOfId } from '../types/global-id.js';
 import { UserError, userErrors } from '../types/refusals.js';
-import { readAlertCursor } from './alert-cursor.js';
+import { findAlertCursor } from './alert-cursor.js';
 import { RiskAlert } from './risk-alert.js';
 import { ACCOUNT_IDS, localAccountIds } from './risk-alerts.js';
 
@@ -38,7 +39,7 @@ export class AcknowledgeRiskAlertsInput {
   @Field(() => String, {
     description:
       'The `cursor` of an alert, or a `liveCursor`: it and all earlier alerts were seen. What was stored after it stays as ' +
-      'it is. A text that is no such cursor is BAD_USER_INPUT.',
+      'it is. A text that is no such cursor is INVALID_INPUT.',
   })
   through!: string;
 
@@ -88,11 +89,16 @@ export class AcknowledgeAlertsResolver {
     @Arg('input', () => AcknowledgeRiskAlertsInput, { description: 'Which alerts.' }) input: AcknowledgeRiskAlertsInput,
     @Ctx() context: Context,
   ): Promise<AcknowledgeRiskAlertsPayload> {
-    const { accountIds = null, through } = input;
+    const { accountIds = null } = input;
+    const through = findAlertCursor(context.seal, input.through);
+    if (through === null) {
+      const message = 'Expected the `cursor` of an alert, or a `liveCursor`.';
+      return { acknowledged: 0, errors: userErrors([refuse('INVALID_INPUT', message, ['through'])]) };
+    }
     const seen = {
       owner: viewerOf(context).subject,
       accountIds: accountIds === null ? null : localAccountIds(accountIds),
-      through: readAlertCursor(context.seal, through).seq,
+      through: through.seq,
     };
     const acknowledged = await acknowledgeThrough(context.db, seen, context.now);
     context.loaders.alert.clearAll();

@@ -1,5 +1,5 @@
 /** The cursor of an alert: one form for its pages, `RiskAlert.cursor`, `liveCursor` and the stream. */
-import { openCursor, sealCursor } from '../types/pagination.js';
+import { findCursor, openCursor, sealCursor } from '../types/pagination.js';
 import type { Seal } from '../types/seal.js';
 
 interface AlertPlace {
@@ -23,6 +23,12 @@ export function alertPlace([history = '0', seq = '0']: readonly string[]): Alert
 
 export function writeAlertCursor(seal: Seal, seq: bigint): string {
   return sealCursor(seal, ALERT_LIST, alertCursorParts(seq));
+}
+
+/** Null: the text is no cursor of an alert. */
+export function findAlertCursor(seal: Seal, cursor: string): AlertPlace | null {
+  const parts = findCursor(seal, ALERT_LIST, cursor);
+  return parts === null ? null : alertPlace(parts);
 }
 
 /** Throws BAD_USER_INPUT for a text that is no cursor of an alert. */

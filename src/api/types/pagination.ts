@@ -138,10 +138,16 @@ export function sealCursor(seal: Seal, list: string, parts: readonly string[]): 
 }
 
 export function openCursor(seal: Seal, list: string, cursor: string): readonly string[] {
+  const parts = findCursor(seal, list, cursor);
+  if (parts === null) throw badUserInput('Expected a cursor that an earlier page of this list gave out.');
+  return parts;
+}
+
+/** Null: this list did not give it out. */
+export function findCursor(seal: Seal, list: string, cursor: string): readonly string[] | null {
   const text = seal.open(`cursor of ${list}`, cursor);
-  if (text === null) throw badUserInput('Expected a cursor that an earlier page of this list gave out.');
   // What opens was sealed by `sealCursor`.
-  return JSON.parse(text) as readonly string[];
+  return text === null ? null : (JSON.parse(text) as readonly string[]);
 }
 
 /** A page of a list with the newest first, whose cursors are numbers of a sequence. */
