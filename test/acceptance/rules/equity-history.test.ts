@@ -37,6 +37,7 @@ beforeAll(async () => {
     clock += MINUTE;
     await publishPrices(service, { 'ASTER/BTCUSDT': String(20_000 - 1_000 * minute) }, { at: iso(clock) });
   }
+  clock += MINUTE / 2;
 });
 
 afterAll(() => app.close());

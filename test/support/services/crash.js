@@ -40,8 +40,10 @@ const publish = async (price) => {
 
 const position = [INSTRUMENT, 'LONG', '1', BEFORE];
 const crashed = { index: () => null, mark: () => ({ price: decimal(AFTER), stale: false }) };
+/** So much that nothing is owed after the crash, which would require margin of its own. */
+const PLENTY = '1000000';
 const { marginBalance, maintenanceMargin } = assessMargin(
-  stateOf(['MULTI_ASSET', 'HEDGE', [], [[...position, '20', 'CROSS', '0']]]),
+  stateOf(['MULTI_ASSET', 'HEDGE', ['USDT', PLENTY], [[...position, '20', 'CROSS', '0']]]),
   crashed,
   rulebook.policy(VENUE, null, new Date()),
 );
@@ -52,9 +54,9 @@ const idOf = (number) => `00000000-0000-7000-8000-${number.toString(16).padStart
 function rowOf(number) {
   const place = number % 100;
   const ratio = place < LIQUIDATED ? '1.1' : place < LIQUIDATED + CALLED ? '0.9' : '0.6';
-  const usdt = quotientDown(maintenanceMargin, decimal(ratio)).minus(marginBalance);
+  const usdt = quotientDown(maintenanceMargin, decimal(ratio)).minus(marginBalance.minus(PLENTY));
   const now = new Date().toISOString();
-  const held = ['MULTI_ASSET', 'HEDGE', ['USDT', toPlain(usdt)], [[...position, '0']], [], []];
+  const held = ['MULTI_ASSET', 'HEDGE', ['USDT', toPlain(usdt)], [[...position, '0']], [], [], []];
   return [idOf(number), 1, VENUE, null, 'Test', 'alice', now, now, held, null];
 }
 
