@@ -3,10 +3,11 @@
  * the same float sums without error bounds; ticks that touch 1 % of the accounts; bytes per account. All run in one
  * process, so that the machine's speed affects all alike.
  *
- *   npx tsc -p tsconfig.build.json && taskset -c 0 node --expose-gc dist/bench/prefilter.js [accounts ...]
+ *   npx tsc -p tsconfig.build.json && taskset -c 0 node --expose-gc dist/bench/prefilter.js [--rules] [accounts ...]
  *
  * Each account has 5 assets and 5 positions (all in cross margin), drawn at random into 10,000 portfolios that are then
- * dealt out again and again. `assessMargin` is timed on 2,000 of them and scaled.
+ * dealt out again and again. `assessMargin` is timed on 2,000 of them and scaled. With --rules all of them use every rule
+ * that a policy may add, and have open orders in each instrument; the sums without bounds know none of that.
  */
 import { textOf } from '../src/ledger/account-text.js';
 import { assessMargin } from '../src/margin/state/assess.js';
@@ -19,9 +20,22 @@ import { PriceColumn } from '../src/risk/columns/price-column.js';
 import { RuleColumns } from '../src/risk/columns/rule-columns.js';
 import { prefilter } from '../src/risk/columns/prefilter.js';
 import { withoutBounds } from './bare-sums.js';
-import { INSTRUMENTS, ROW, SCATTERED, collateral, market, policy, portfolio, withFifth } from './random-accounts.js';
+import {
+  INSTRUMENTS,
+  ROW,
+  SCATTERED,
+  collateral,
+  market,
+  policy as plainPolicy,
+  policyOfAllRules,
+  portfolio,
+  withFifth,
+  withOrders,
+} from './random-accounts.js';
 
-const SIZES = process.argv.slice(2).map(Number);
+const OPTIONS = process.argv.slice(2);
+const USES_ALL_RULES = OPTIONS.includes('--rules');
+const SIZES = OPTIONS.filter((option) => option !== '--rules').map(Number);
 const PORTFOLIOS = 10_000;
 const ASSESSED = 2_000;
 const TURNS = 7;
@@ -77,7 +91,10 @@ function idOf(index: number): string {
   return `${mixed.toString(16).padStart(8, '0')}-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
 }
 
-const portfolios = Array.from({ length: PORTFOLIOS }, portfolio);
+const policy = USES_ALL_RULES ? policyOfAllRules : plainPolicy;
+const portfolios = Array.from({ length: PORTFOLIOS }, portfolio).map((account) =>
+  USES_ALL_RULES ? withOrders(account) : account,
+);
 
 function bench(size: number): Record<string, string | number> {
   const before = memory();
@@ -126,7 +143,7 @@ function bench(size: number): Record<string, string | number> {
     const now = market();
     setPrices(columns, now);
     const prefiltered = perTurn(() => ({ awake } = tick(columns, all, prefilter)));
-    const bare = perTurn(() => void tick(columns, all, withoutBounds));
+    const bare = USES_ALL_RULES ? NaN : perTurn(() => void tick(columns, all, withoutBounds));
     const one = perTurn(() => ({ touched: scattered } = tick(columns, priceOf(SCATTERED), prefilter)));
     const inRow = perTurn(() => ({ touched: row } = tick(columns, priceOf(ROW), prefilter)));
     const statuses: string[] = [];

@@ -1,5 +1,6 @@
 /** Accounts, prices and rules for the benchmark of the prefilter, the same in every run; one table for all of a kind. */
 import { decimal, type Decimal } from '../src/margin/decimal.js';
+import { Fraction } from '../src/margin/fraction.js';
 import type { AccountState, Market, Policy } from '../src/margin/model.js';
 import { PARAMETERS, collateralTable, instrumentRules } from './tables.js';
 
@@ -30,6 +31,27 @@ export const policy: Policy = {
   assets: new Map(['USDT', ...collateral].map((s) => [s, { pricedAs: null, transferable: true, convertible: true }])),
   collateralRatios: new Map(collateral.map((symbol) => [symbol, table])),
   instruments: new Map(instruments.map((rules) => [rules.symbol, rules])),
+};
+const LIABILITY_TIERS = [
+  { floor: decimal(0), cap: decimal(100_000), initialRate: decimal('0.1'), maintenanceRate: decimal('0.05') },
+  { floor: decimal(100_000), cap: null, initialRate: decimal('0.2'), maintenanceRate: decimal('0.1') },
+];
+/** The same with every rule that a policy may add: equity, liabilities, orders, initial ratios, settlement, a threshold. */
+export const policyOfAllRules: Policy = {
+  ...policy,
+  pnlCounts: 'AS_EQUITY',
+  liquidationRatio: new Fraction(decimal(1), decimal('1.05')),
+  liabilities: [{ asset: null, tierUnit: 'QUOTE_VALUE', tiers: LIABILITY_TIERS }],
+  openOrders: { initial: 'WORST_SIDE', maintenance: 'WORST_SIDE', openLoss: 'INITIAL' },
+  collateralRatios: new Map(
+    collateral.map((symbol) => [
+      symbol,
+      { ...table, initialTiers: table.tiers.map((tier) => ({ ...tier, ratio: tier.ratio.times('0.9') })) },
+    ]),
+  ),
+  instruments: new Map(
+    instruments.map((rules, index) => [rules.symbol, { ...rules, settlementAsset: index % 2 === 0 ? 'USDT' : 'A1' }]),
+  ),
 };
 const START = new Map([...collateral, ...INSTRUMENTS].map((symbol) => [symbol, 10 ** (5 * random() - 1)]));
 
@@ -75,6 +97,17 @@ export function portfolio(): AccountState {
     positions,
     openOrders: [],
   };
+}
+
+/** Orders on both sides in every instrument in which it has a position. */
+export function withOrders(account: AccountState): AccountState {
+  const openOrders = account.positions.map(({ instrument, size, leverage }) => {
+    const mark = text(START.get(instrument) ?? 1, 4);
+    const [buySize, sellSize] = [size.times('0.5'), size.times(2)];
+    const notionals = { buyNotional: buySize.times(mark), sellNotional: sellSize.times(mark) };
+    return { instrument, side: null, buySize, sellSize, ...notionals, leverage };
+  });
+  return { ...account, openOrders };
 }
 
 /** The fifth asset: of one in a hundred at random, of one in a hundred in a row, of all others one that they lack. */

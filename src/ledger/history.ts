@@ -6,6 +6,7 @@ import {
   rangeInSql,
   readPages,
   timesInSql,
+  type Numbered,
   type SequenceRange,
   type TimeRange,
 } from '../platform/database/sequence-pages.js';
@@ -77,13 +78,13 @@ export interface HistoryPage extends SequenceRange {
   readonly filter: HistoryFilter;
 }
 
-/** The pages, each newest first; two statements, however many pages, or three where some are read from the oldest on. */
+/** The pages, each newest first; two statements, however many pages, and one more for each further shape of page. */
 export async function readLedgerPages(db: Database, pages: readonly HistoryPage[]): Promise<LedgerEntryRecord[][]> {
-  const found = await readPages(pages, (some, order) =>
+  const found = await readPages(pages, shapeOf, (some, order) =>
     findRows(db, some, order, {
       table: Prisma.sql`ledger_entries`,
+      kinds: Prisma.sql`"LedgerKind"[]`,
       at: Prisma.sql`at`,
-      matches: Prisma.sql`page.asset IS NULL OR asset_symbol = page.asset`,
     }),
   );
   return recordsOf(found, (seqs) => readLedgerEntries(db, seqs));
@@ -91,10 +92,18 @@ export async function readLedgerPages(db: Database, pages: readonly HistoryPage[
 
 /** The pages, each newest first; statements as those of the ledger. */
 export async function readFillPages(db: Database, pages: readonly HistoryPage[]): Promise<FillRecord[][]> {
-  const found = await readPages(pages, (some, order) =>
-    findRows(db, some, order, { table: Prisma.sql`fills`, at: Prisma.sql`recorded_at`, matches: Prisma.sql`TRUE` }),
+  const found = await readPages(pages, shapeOf, (some, order) =>
+    findRows(db, some, order, {
+      table: Prisma.sql`fills`,
+      kinds: Prisma.sql`"FillKind"[]`,
+      at: Prisma.sql`recorded_at`,
+    }),
   );
   return recordsOf(found, (seqs) => readFills(db, seqs));
+}
+
+function shapeOf({ filter }: HistoryPage): string {
+  return [filter.asset, filter.instrument, filter.kinds].map((stated) => stated !== null).join(' ');
 }
 
 interface PageRow {
@@ -103,27 +112,40 @@ interface PageRow {
 }
 
 /**
- * An account's rows are recorded in order, but for what its servers' clocks differ. So its first row more than a minute
- * outside of the times that are asked for bounds the numbers, and an index finds it.
+ * Rows of pages of one shape, each found by an index. An account's rows are recorded in order, but for what its servers'
+ * clocks differ. So its first row more than a minute outside of the times that are asked for bounds the numbers.
  */
 async function findRows(
   db: Database,
-  pages: readonly (HistoryPage & { readonly number: number })[],
+  pages: readonly [HistoryPage & Numbered, ...(HistoryPage & Numbered)[]],
   order: Prisma.Sql,
-  { table, at, matches }: { readonly table: Prisma.Sql; readonly at: Prisma.Sql; readonly matches: Prisma.Sql },
+  { table, kinds, at }: Readonly<Record<'table' | 'kinds' | 'at', Prisma.Sql>>,
 ): Promise<PageRow[]> {
   const asked = JSON.stringify(
     pages.map((page) => {
-      const { asset, instrument, kinds, ...times } = page.filter;
+      const { from, to, ...stated } = page.filter;
       const { number, accountId } = page;
-      return { number, of: accountId, asset, instrument, kinds, ...timesInSql(times), ...rangeInSql(page) };
+      return { number, of: accountId, ...stated, ...timesInSql({ from, to }), ...rangeInSql(page) };
     }),
   );
+  const [{ filter }] = pages;
+  const ofAsset = filter.asset === null ? Prisma.empty : Prisma.sql`AND asset_symbol = page.asset`;
+  const ofInstrument = filter.instrument === null ? Prisma.empty : Prisma.sql`AND instrument = page.instrument`;
+  const rows = (ofKind: Prisma.Sql): Prisma.Sql => Prisma.sql`
+    SELECT seq FROM ${table}
+    WHERE account_id = page.of AND seq > bounds.above AND seq < bounds.below
+      AND ${at} >= page.since AND ${at} < page.until ${ofAsset} ${ofInstrument} ${ofKind}
+    ORDER BY seq ${order} LIMIT page.most`;
+  // Those of each kind by themselves, which an index has in order.
+  const ofKinds = Prisma.sql`
+    SELECT found.seq FROM unnest(page.kinds) AS wanted (kind)
+    CROSS JOIN LATERAL (${rows(Prisma.sql`AND kind = wanted.kind`)}) AS found
+    ORDER BY found.seq ${order} LIMIT page.most`;
   return db.$queryRaw<PageRow[]>`
     SELECT page.number AS page, row.seq
     FROM jsonb_to_recordset(${asked}::jsonb)
       AS page(number int, "of" uuid, below bigint, above bigint, most int, since timestamptz, until timestamptz,
-        asset text, instrument text, kinds text[])
+        asset text, instrument text, kinds ${kinds})
     CROSS JOIN LATERAL (
       SELECT
         GREATEST(page.above, (
@@ -133,14 +155,7 @@ async function findRows(
           SELECT seq FROM ${table} WHERE account_id = page.of AND ${at} > page.until + interval '1 minute'
           ORDER BY ${at} LIMIT 1)) AS below
     ) AS bounds
-    CROSS JOIN LATERAL (
-      SELECT seq FROM ${table}
-      WHERE account_id = page.of AND seq > bounds.above AND seq < bounds.below
-        AND ${at} >= page.since AND ${at} < page.until AND (${matches})
-        AND (page.instrument IS NULL OR instrument = page.instrument)
-        AND (page.kinds IS NULL OR kind::text = ANY(page.kinds))
-      ORDER BY seq ${order} LIMIT page.most
-    ) AS row`;
+    CROSS JOIN LATERAL (${filter.kinds === null ? rows(Prisma.empty) : ofKinds}) AS row`;
 }
 
 /** The records of each page, in its order. */

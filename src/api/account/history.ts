@@ -8,11 +8,12 @@ import { Account } from './account.js';
 import { recordOf } from './read-account.js';
 import { Asset } from '../venue/asset.js';
 import type { Context } from '../execution/context.js';
+import { Cost } from '../types/cost.js';
 import { FillKind, LedgerKind, PositionSide, TradeSide } from '../types/enums.js';
 import { unknownAsset, unknownInstrument } from '../types/api-error.js';
 import { sequenceId } from '../types/global-id.js';
 import { ID_DESCRIPTION, Node } from '../types/node.js';
-import { ONLY_KINDS, TimedPageArgs, kindsOf, timesOf } from '../types/page-filters.js';
+import { ONLY_KINDS, TimedPageArgs, costOfFilters, kindsOf, timesOf } from '../types/page-filters.js';
 import { connectionOf, pageFrom, sequenceRange, type Page } from '../types/pagination.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 import { Instrument } from '../venue/venue.js';
@@ -222,6 +223,7 @@ class FillArgs extends TimedPageArgs {
 
 @Resolver(() => Account)
 export class AccountHistoryResolver {
+  @Cost(costOfFilters)
   @FieldResolver(() => Entries.Connection, {
     description:
       'Every change of its balances, newest first. Those of kinds DEPOSIT, WITHDRAWAL and TRANSFER are its transfers.',
@@ -234,6 +236,7 @@ export class AccountHistoryResolver {
     return historyPage(context, { list: 'ledger', account, args }, context.loaders.ledgerPage);
   }
 
+  @Cost(costOfFilters)
   @FieldResolver(() => Fills.Connection, { description: 'Its trades and their reversals, newest first.' })
   fills(
     @Root() account: AccountRecord,
@@ -248,7 +251,7 @@ export class AccountHistoryResolver {
 async function historyPage<T extends LedgerEntryRecord | FillRecord>(
   { seal, rulebook }: Context,
   { list, account, args }: { readonly list: string; readonly account: AccountRecord; readonly args: LedgerArgs },
-  pages: DataLoader<HistoryPage, T[]>,
+  pages: DataLoader<HistoryPage, T[], string>,
 ): Promise<Page<T>> {
   const { asset = null, instrument = null, kinds } = args;
   if (asset !== null && !rulebook.assets.has(asset)) throw unknownAsset(asset);

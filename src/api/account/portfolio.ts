@@ -5,6 +5,7 @@ import { findAccounts } from '../../ledger/accounts.js';
 import type { MarginState } from '../../ledger/margin-state.js';
 import { sum, type Decimal } from '../../margin/decimal.js';
 import { COMMON_UNIT, MARGIN_STATUSES, type MarginStatus as Status } from '../../margin/model.js';
+import { worstStatus } from '../../margin/state/status.js';
 import type { Viewer as ViewerRecord } from '../../platform/tokens.js';
 import type { Context } from '../execution/context.js';
 import { ApiError } from '../types/api-error.js';
@@ -12,12 +13,13 @@ import { Cost } from '../types/cost.js';
 import { MarginStatus } from '../types/enums.js';
 import { DecimalScalar } from '../types/scalars.js';
 import { Asset } from '../venue/asset.js';
+import { setAsideIn } from './account-list.js';
 import { marginOf } from './read-account.js';
 import { Viewer } from './viewer.js';
 
-/** Accounts that are summed: some 20 ms. */
+/** Accounts that are summed: some 20 ms of work. */
 const MAX_ACCOUNTS = 500;
-const COST_OF_ALL = 100;
+const COST_OF_ALL = 400;
 
 @ObjectType({
   description: 'Sums over accounts, all in one asset. The viewer whose accounts they are.',
@@ -46,6 +48,12 @@ export class Portfolio {
   @Field(() => Int, { description: `How many accounts, from 0 to ${MAX_ACCOUNTS}.` })
   accounts!: number;
 
+  @Field(() => Int, {
+    description:
+      'Further accounts of the viewer that this server cannot read at the moment: they are in none of the sums.',
+  })
+  setAside!: number;
+
   @Field(() => MarginStatus, {
     nullable: true,
     description:
@@ -70,12 +78,15 @@ export class Portfolio {
 export class PortfolioResolver {
   @Cost(COST_OF_ALL, { isLong: true })
   @FieldResolver(() => Portfolio, {
+    nullable: true,
     description:
-      `What all own accounts come to now. With more than ${MAX_ACCOUNTS} accounts it is LIMIT_EXCEEDED: page through ` +
-      '`accounts`, and sum.',
+      `What all own accounts come to now. Null, with the error LIMIT_EXCEEDED, for more than ${MAX_ACCOUNTS} accounts: page ` +
+      'through `accounts`, and sum.',
   })
   async portfolio(@Root() { subject }: ViewerRecord, @Ctx() context: Context): Promise<Portfolio> {
-    const found = await findAccounts(context.db, { visibleTo: subject, orderBy: 'ID' }, null, MAX_ACCOUNTS + 1);
+    const query = { visibleTo: subject, orderBy: 'ID' } as const;
+    const without = context.loop.setAside.ids;
+    const found = await findAccounts(context.db, { ...query, without }, null, MAX_ACCOUNTS + 1);
     if (found.length > MAX_ACCOUNTS) {
       throw new ApiError('LIMIT_EXCEEDED', `Expected at most ${MAX_ACCOUNTS} accounts; page through them.`);
     }
@@ -90,6 +101,7 @@ export class PortfolioResolver {
     );
     return {
       accounts: found.length,
+      setAside: (await setAsideIn(context, { ...query, statuses: null })).length,
       worstStatus: worstOf(states),
       byUnit,
       total: inCommonUnit(byUnit, units, context),
@@ -129,7 +141,7 @@ function inCommonUnit(
 }
 
 function worstOf(states: readonly MarginState[]): Status | null {
-  const statuses = states.flatMap(({ report }) => [report.status, ...report.positions.map(({ status }) => status)]);
-  const worst = Math.max(...statuses.map((status) => MARGIN_STATUSES.indexOf(status)));
+  let worst = -1;
+  for (const { report } of states) worst = Math.max(worst, MARGIN_STATUSES.indexOf(worstStatus(report)));
   return MARGIN_STATUSES[worst] ?? null;
 }

@@ -22,9 +22,10 @@ else is said:
 - a document of ${tokens} tokens (GRAPHQL_PARSE_FAILED), ${depth} fields in depth, ${aliases} aliases and repeated fields, ${rootFields} root
   fields and ${directives} directives;
 - a cost of ${cost} for one operation, said in \`extensions.cost\` of its answer: 1 for every scalar; 20 for a margin state,
-  a liquidation price, or what can be taken out; 50 for a simulation, times its changes, and for a past state; 20 for
-  every shock of a stress test; all of it times the sizes of the lists that it is in: the number of ids or items asked
-  for, or \`first\`, or 10;
+  a liquidation price, or what can be taken out; 50 for a simulation, times its changes, for the largest
+  size, for a past state and for each point of a history; 20 for every shock of a stress test; 400 for a portfolio; 20 for a
+  filtered page of ledger, fills or alerts, and for a count of alerts; all of it times the sizes of the lists that it is in:
+  the number of ids or items asked for, or \`last\`, or \`first\`, or 10;
 - beside it, once for a root field: ${TRANSACTION} for a mutation, but for the batches of SERVICE; 1 for every ${read} accounts that
   the server knows for \`riskOverview\`, and for \`accounts\` by RISK_DESC or of a status, but not of one owner or name; 1 for
   every ${compared} for a preview of changes, and for a change that stores its impact. The work of a

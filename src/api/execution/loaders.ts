@@ -28,6 +28,7 @@ import {
   type AlertPage,
   type AlertRecord,
 } from '../../risk/alerts/alert-records.js';
+import { pageKey } from '../../platform/database/sequence-pages.js';
 import type { HotAccounts } from '../../risk/engine/hot-accounts.js';
 import { yieldIfBusy } from '../../platform/yielding.js';
 import type { RatioVersion } from '../../policy/versions/ratio-version.js';
@@ -40,13 +41,13 @@ export interface Loaders {
   readonly externalId: DataLoader<ExternalAccount, string | null, string>;
   readonly marginAt: DataLoader<PastAccount, MarginAt, string>;
   readonly platformUsed: DataLoader<RatioVersion, Decimal>;
-  readonly ledgerPage: DataLoader<HistoryPage, LedgerEntryRecord[]>;
-  readonly fillPage: DataLoader<HistoryPage, FillRecord[]>;
+  readonly ledgerPage: DataLoader<HistoryPage, LedgerEntryRecord[], string>;
+  readonly fillPage: DataLoader<HistoryPage, FillRecord[], string>;
   readonly ledgerEntry: DataLoader<bigint, LedgerEntryRecord | null>;
   readonly fill: DataLoader<bigint, FillRecord | null>;
   /** By number of a fill. */
   readonly reversal: DataLoader<bigint, FillReversal>;
-  readonly alertPage: DataLoader<AlertPage, AlertRecord[]>;
+  readonly alertPage: DataLoader<AlertPage, AlertRecord[], string>;
   readonly alert: DataLoader<bigint, AlertRecord | null>;
   /** How many of an account's alerts nobody has acknowledged. */
   readonly unacknowledged: DataLoader<string, number>;
@@ -91,8 +92,12 @@ export function createLoaders(parts: LoaderParts, now: Date): Loaders {
       const used = await platformUsed(db, versions);
       return versions.map(({ id }) => decimal(used.get(id) ?? 0));
     }),
-    ledgerPage: new DataLoader((pages) => readLedgerPages(db, pages)),
-    fillPage: new DataLoader((pages) => readFillPages(db, pages)),
+    ledgerPage: new DataLoader<HistoryPage, LedgerEntryRecord[], string>((pages) => readLedgerPages(db, pages), {
+      cacheKeyFn: (page) => pageKey(page, page.accountId, page.filter),
+    }),
+    fillPage: new DataLoader<HistoryPage, FillRecord[], string>((pages) => readFillPages(db, pages), {
+      cacheKeyFn: (page) => pageKey(page, page.accountId, page.filter),
+    }),
     ledgerEntry: new DataLoader(async (seqs) => {
       const found = new Map((await readLedgerEntries(db, seqs)).map((entry) => [entry.seq, entry]));
       return seqs.map((seq) => found.get(seq) ?? null);
@@ -102,7 +107,9 @@ export function createLoaders(parts: LoaderParts, now: Date): Loaders {
       return seqs.map((seq) => found.get(seq) ?? null);
     }),
     reversal: new DataLoader((seqs) => readReversals(db, seqs)),
-    alertPage: new DataLoader((pages) => readAlertPages(db, pages)),
+    alertPage: new DataLoader<AlertPage, AlertRecord[], string>((pages) => readAlertPages(db, pages), {
+      cacheKeyFn: (page) => pageKey(page, page.accountId, page.choice),
+    }),
     alert: new DataLoader(async (seqs) => {
       const found = new Map((await readAlerts(db, seqs)).map((alert) => [alert.seq, alert]));
       return seqs.map((seq) => found.get(seq) ?? null);

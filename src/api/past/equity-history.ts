@@ -11,8 +11,8 @@ import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 
 const MAX_POINTS = 500;
 const POINTS_DEFAULT = 100;
-/** Each point is some 1.2 ms of work. */
-const COST_OF_POINT = 25;
+/** As of `marginAt`. */
+export const COST_OF_POINT = 50;
 
 @ObjectType({
   description: 'What an account came to at one instant. The owner of the account, admins, services.',
@@ -58,9 +58,13 @@ export class EquityPoint {
 
 @Resolver(() => Account)
 export class EquityHistoryResolver {
-  @Cost(({ points }: CostArguments) => COST_OF_POINT * (typeof points === 'number' ? points : POINTS_DEFAULT), {
-    isLong: true,
-  })
+  @Cost(
+    ({ points }: CostArguments) =>
+      COST_OF_POINT * Math.min(typeof points === 'number' ? points : POINTS_DEFAULT, MAX_POINTS),
+    {
+      isLong: true,
+    },
+  )
   @FieldResolver(() => [EquityPoint], {
     description:
       'The cross-margin state at regular instants, as `marginAt` answers each: for a chart. The first point is at `from`, ' +

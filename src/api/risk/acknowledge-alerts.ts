@@ -12,10 +12,11 @@ import type { Context } from '../execution/context.js';
 import { Access, viewerOf } from '../types/access.js';
 import { Cost, TRANSACTION } from '../types/cost.js';
 import { sequenceOfId } from '../types/global-id.js';
+import { MAX_LIST } from '../types/lists.js';
 import { UserError, userErrors } from '../types/refusals.js';
 import { findAlertCursor } from './alert-cursor.js';
 import { RiskAlert } from './risk-alert.js';
-import { ACCOUNT_IDS, localAccountIds } from './risk-alerts.js';
+import { localAccountIds } from './risk-alerts.js';
 
 @InputType({ description: 'An alert that was seen.' })
 export class AcknowledgeRiskAlertInput {
@@ -34,6 +35,8 @@ export class AcknowledgeRiskAlertPayload {
   errors!: readonly UserError[];
 }
 
+const OWN_ACCOUNTS = `Only of these accounts, from 1 to ${MAX_LIST}; those of others are passed over. Null: of all own ones.`;
+
 @InputType({ description: 'Alerts that were seen: all up to one.' })
 export class AcknowledgeRiskAlertsInput {
   @Field(() => String, {
@@ -43,7 +46,7 @@ export class AcknowledgeRiskAlertsInput {
   })
   through!: string;
 
-  @Field(() => [ID], { nullable: true, description: ACCOUNT_IDS })
+  @Field(() => [ID], { nullable: true, description: OWN_ACCOUNTS })
   accountIds?: string[] | null;
 }
 
@@ -74,7 +77,8 @@ export class AcknowledgeAlertsResolver {
     const seq = sequenceOfId(context.seal, 'RiskAlert', input.id);
     const refusal = await acknowledgeAlert(context.db, { seq, owner: viewerOf(context).subject }, context.now);
     if (seq === null || refusal !== null) return { alert: null, errors: userErrors(refusal === null ? [] : [refusal]) };
-    // Drops what the request's loader read before the mutation.
+    // Drops what the request's loaders read before the mutation.
+    context.loaders.unacknowledged.clearAll();
     return { alert: await context.loaders.alert.clear(seq).load(seq), errors: [] };
   }
 
@@ -102,6 +106,7 @@ export class AcknowledgeAlertsResolver {
     };
     const acknowledged = await acknowledgeThrough(context.db, seen, context.now);
     context.loaders.alert.clearAll();
+    context.loaders.unacknowledged.clearAll();
     return { acknowledged, errors: [] };
   }
 }

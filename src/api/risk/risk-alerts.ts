@@ -26,11 +26,12 @@ import type { Context } from '../execution/context.js';
 import { ApiError, badUserInput } from '../types/api-error.js';
 import { localId } from '../types/global-id.js';
 import { MAX_LIST } from '../types/lists.js';
+import { costOfFilters } from '../types/page-filters.js';
 import { readAlertCursor, writeAlertCursor } from './alert-cursor.js';
 import { AlertArgs, alertPage, type AlertsPage } from './alert-page.js';
 import { Alerts, RiskAlert } from './risk-alert.js';
 
-export const ACCOUNT_IDS =
+const ACCOUNT_IDS =
   `Only of these accounts, from 1 to ${MAX_LIST}; those that the viewer may not see are passed over. Null: of all that ` +
   'the viewer may see.';
 const WATCHED_IDS = `${ACCOUNT_IDS} If the viewer may see none of them, the subscription is refused with BAD_USER_INPUT.`;
@@ -44,7 +45,7 @@ class RootAlertArgs extends AlertArgs {
 @Resolver()
 export class RiskAlertsResolver {
   @Access(...ANY_ROLE)
-  @Cost(ANSWER_ONLY)
+  @Cost(costOfFilters)
   @Query(() => Alerts.Connection, {
     description:
       'Stored alerts, newest first. Any role; of the accounts that the viewer may see: traders their own, admins and ' +
@@ -136,6 +137,7 @@ export function localAccountIds(ids: readonly string[]): string[] {
 
 @Resolver(() => Account)
 export class AccountAlertsResolver {
+  @Cost(costOfFilters)
   @FieldResolver(() => Alerts.Connection, { description: 'Its alerts, newest first.' })
   alerts(
     @Root() account: AccountRecord,

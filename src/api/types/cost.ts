@@ -53,8 +53,9 @@ export function sum(...costs: readonly FieldCost[]): FieldCost {
   return (args, basis) => costs.reduce<number>((total, cost) => total + amountOf(cost, args, basis), 0);
 }
 
+/** From 0 on: a cost that an argument could make negative would pay for others. */
 export function amountOf(cost: FieldCost, args: CostArguments, basis: CostBasis): number {
-  return typeof cost === 'number' ? cost : cost(args, basis);
+  return typeof cost === 'number' ? cost : Math.max(cost(args, basis), 0);
 }
 
 /** Cost of a field that computes anew for each item of an argument. */

@@ -193,7 +193,7 @@ register(FillKind, 'FillKind', 'What a fill was at the venue. More may come.', {
   REVERSAL: 'Takes another fill back, in the direction opposite to it.',
 });
 register(AlertSeverity, 'AlertSeverity', 'How grave an alert is.', {
-  INFO: 'To be known: what got better, and interest that was booked.',
+  INFO: 'To be known: a status that is calm again, and interest that was booked.',
   WARNING:
     'To be looked at soon: a warning, a rule that fired, a price that is missing, an exchange, a ratio that will change.',
   CRITICAL: 'To be acted on at once: a margin call, or liquidation.',

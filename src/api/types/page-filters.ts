@@ -3,6 +3,7 @@ import { ArgsType, Field } from 'type-graphql';
 
 import type { TimeRange } from '../../platform/database/sequence-pages.js';
 import { badUserInput } from './api-error.js';
+import type { CostArguments } from './cost.js';
 import { PageArgs } from './pagination.js';
 import { DateTimeScalar } from './scalars.js';
 
@@ -22,6 +23,15 @@ export class TimedPageArgs extends PageArgs {
     description: 'Only what was recorded before this instant, which lies after `from`; null: up to now.',
   })
   readonly to?: Date | null;
+}
+
+/** Paid once for a page that is looked for: its rows need not stand beside each other. */
+export const FILTERED_PAGE = 20;
+const OF_EVERY_PAGE = new Set(['first', 'last', 'after', 'before', 'accountIds']);
+
+export function costOfFilters(args: CostArguments): number {
+  const isFiltered = Object.entries(args).some(([name, value]) => value != null && !OF_EVERY_PAGE.has(name));
+  return isFiltered ? FILTERED_PAGE : 0;
 }
 
 export function timesOf({ from = null, to = null }: TimedPageArgs): TimeRange {

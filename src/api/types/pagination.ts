@@ -12,10 +12,14 @@ export const AFTER_DESCRIPTION = 'A cursor of an earlier page: the page begins a
 
 @ObjectType({ description: 'Where a page stands in its list.', simpleResolvers: true })
 export class PageInfo {
-  @Field(() => Boolean, { description: 'Whether there are more after this page.' })
+  @Field(() => Boolean, {
+    description: 'Whether there are more after this page; where it ends before a cursor, whether there may be.',
+  })
   hasNextPage!: boolean;
 
-  @Field(() => Boolean, { description: 'Whether there are some before this page.' })
+  @Field(() => Boolean, {
+    description: 'Whether there are some before this page; where it begins after a cursor, whether there may be.',
+  })
   hasPreviousPage!: boolean;
 
   @Field(() => String, { nullable: true, description: 'Of the first item; null on an empty page.' })
@@ -120,8 +124,8 @@ export async function pageFrom<T, C extends readonly string[]>({
     edges,
     nodes: edges.map((edge) => edge.node),
     pageInfo: {
-      hasNextPage: end !== null || (hasMore && !isFromEnd),
-      hasPreviousPage: start !== null || (hasMore && isFromEnd),
+      hasNextPage: (hasMore && !isFromEnd) || (end !== null && edges.length > 0),
+      hasPreviousPage: (hasMore && isFromEnd) || (start !== null && edges.length > 0),
       startCursor: edges.at(0)?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },

@@ -34,20 +34,37 @@ export function orderInSql(isOldest: boolean): Prisma.Sql {
 }
 
 /**
- * Reads many pages with one statement for each of the two orders.
+ * Reads many pages with one statement for each order and shape that they have. A condition that a page does not state is
+ * then left out of its statement: no index serves one that may be null.
  *
- * @param read the rows of the pages, each with the number of its page
+ * @param shapeOf names what a page states
+ * @param read the rows of pages of one shape, each with the number of its page
  */
 export async function readPages<P extends SequenceRange, R extends { readonly page: number; readonly seq: bigint }>(
   pages: readonly P[],
-  read: (pages: readonly (P & { readonly number: number })[], order: Prisma.Sql) => Promise<readonly R[]>,
+  shapeOf: (page: P) => string,
+  read: (pages: readonly [P & Numbered, ...(P & Numbered)[]], order: Prisma.Sql) => Promise<readonly R[]>,
 ): Promise<R[][]> {
-  const numbered = pages.map((page, number) => ({ ...page, number }));
+  const alike = new Map<string, [P & Numbered, ...(P & Numbered)[]]>();
+  for (const [number, page] of pages.entries()) {
+    const shape = `${page.isOldest} ${shapeOf(page)}`;
+    const others = alike.get(shape);
+    if (others === undefined) alike.set(shape, [{ ...page, number }]);
+    else others.push({ ...page, number });
+  }
   const found = pages.map((): R[] => []);
-  for (const isOldest of [false, true]) {
-    const asked = numbered.filter((page) => page.isOldest === isOldest);
-    if (asked.length === 0) continue;
-    for (const row of await read(asked, orderInSql(isOldest))) found[row.page]?.push(row);
+  for (const some of alike.values()) {
+    for (const row of await read(some, orderInSql(some[0].isOldest))) found[row.page]?.push(row);
   }
   return found.map((rows) => rows.sort((a, b) => (a.seq > b.seq ? -1 : 1)));
+}
+
+/** The place of a page among those that are asked for. */
+export interface Numbered {
+  readonly number: number;
+}
+
+/** Names a page for a loader, so that one that is asked for twice is read once. */
+export function pageKey({ below, above, limit, isOldest }: SequenceRange, ...rest: readonly unknown[]): string {
+  return JSON.stringify([String(below), String(above), limit, isOldest, ...rest]);
 }

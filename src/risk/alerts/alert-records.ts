@@ -118,7 +118,7 @@ function chosen({ kinds, isAcknowledged, ...times }: AlertChoice): Prisma.Sql {
   return Prisma.sql`
     at >= ${since}::timestamptz AND at < ${until}::timestamptz
     AND (${kinds === null} OR kind::text = ANY(${[...(kinds ?? [])]}::text[]))
-    AND (${isAcknowledged === null} OR (acknowledged_at IS NOT NULL) = ${isAcknowledged ?? false})`;
+    ${seenInSql(isAcknowledged)}`;
 }
 
 async function select(
@@ -146,27 +146,33 @@ async function select(
   return rows.map(alertRecord);
 }
 
-/** Each page newest first; a statement for all pages, or two where some are read from the oldest on. */
+function seenInSql(isAcknowledged: boolean | null): Prisma.Sql {
+  if (isAcknowledged === null) return Prisma.empty;
+  return isAcknowledged ? Prisma.sql`AND acknowledged_at IS NOT NULL` : Prisma.sql`AND acknowledged_at IS NULL`;
+}
+
+/** Each page newest first; a statement for all pages, and one more for each further shape of page. */
 export async function readAlertPages(db: Database, pages: readonly AlertPage[]): Promise<AlertRecord[][]> {
-  const found = await readPages(pages, (some, order) => {
+  const shapeOf = ({ choice }: AlertPage): string => String(choice.isAcknowledged);
+  const found = await readPages(pages, shapeOf, (some, order) => {
     const asked = JSON.stringify(
       some.map((page) => {
-        const { kinds, isAcknowledged, ...times } = page.choice;
+        const { kinds, from, to } = page.choice;
         const { number, accountId } = page;
-        return { number, of: accountId, kinds, seen: isAcknowledged, ...timesInSql(times), ...rangeInSql(page) };
+        return { number, of: accountId, kinds, ...timesInSql({ from, to }), ...rangeInSql(page) };
       }),
     );
     return db.$queryRaw<(AlertRow & { readonly page: number })[]>`
       SELECT page.number AS page, ${COLUMNS}
       FROM jsonb_to_recordset(${asked}::jsonb)
         AS page(number int, "of" uuid, below bigint, above bigint, most int, since timestamptz, until timestamptz,
-          kinds text[], seen boolean)
+          kinds text[])
       JOIN accounts AS account ON account.id = page.of
       CROSS JOIN LATERAL (
         SELECT * FROM risk_alerts
         WHERE account_id = page.of AND seq < page.below AND seq > page.above AND at >= page.since AND at < page.until
           AND (page.kinds IS NULL OR kind::text = ANY(page.kinds))
-          AND (page.seen IS NULL OR (acknowledged_at IS NOT NULL) = page.seen)
+          ${seenInSql(some[0].choice.isAcknowledged)}
         ORDER BY seq ${order} LIMIT page.most
       ) AS alert`;
   });

@@ -286,7 +286,8 @@ it('takes as many statements for many accounts and instants as for one', async (
     expect(accounts.nodes).toHaveLength(first);
     const answers = accounts.nodes.flatMap(({ name: _, ...answered }) => Object.values(answered));
     expect(answers.filter(({ margin }) => margin?.marginBalance !== '9500')).toEqual([]);
-    return app.statements.filter((sql) => /FROM account_versions|FROM price_rounds WHERE price_rounds.at <=/.test(sql)).length;
+    return app.statements.filter((sql) => /FROM account_versions|FROM price_rounds WHERE price_rounds.at <=/.test(sql))
+      .length;
   };
   const at = (alias: string, instant: number): string =>
     `${alias}: marginAt(at: "${iso(instant)}") { reason margin { marginBalance collateral { asset { symbol } } } }`;
