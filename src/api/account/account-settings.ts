@@ -204,9 +204,10 @@ export class AccountSettingsResolver {
       'Traders, on their own accounts; services, on any. Takes an asset out of the collateral, or puts it back in; what ' +
       'is set already passes. Out: what is held of it counts nothing, is never exchanged, uses no platform cap, and may ' +
       "leave entirely while nothing is owed; a debt in it counts in full. Refused for the venue's `singleAsset` and for an " +
-      'asset in which a position or open orders are settled (SETTLEMENT_NOT_ACCEPTED), and when the rest would not cover ' +
-      'the initial margin. In: refused when a platform cap is reached, or while a balance of it never had a price. Debts ' +
-      'past their thresholds are exchanged after.',
+      'asset in which a position or open orders are settled (SETTLEMENT_NOT_ACCEPTED); and where some of it counts, as taking ' +
+      'all of it out would be, with INSUFFICIENT_MARGIN, or PRICE_UNAVAILABLE while a price that is needed is stale or ' +
+      'missing. In: refused when a platform cap is reached (PLATFORM_CAP_REACHED), or while a balance of it never had a ' +
+      'price (PRICE_UNAVAILABLE). An unknown asset is ASSET_NOT_FOUND. Debts past their thresholds are exchanged after.',
   })
   setCollateralAsset(
     @Arg('input', () => SetCollateralAssetInput, { description: 'The asset.' }) input: SetCollateralAssetInput,

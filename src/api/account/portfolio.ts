@@ -62,7 +62,10 @@ export class Portfolio {
   })
   worstStatus!: Status | null;
 
-  @Field(() => [PortfolioTotals], { description: "Sums in each unit in which the accounts' venues value, by symbol." })
+  @Field(() => [PortfolioTotals], {
+    description:
+      "Sums in each unit in which the accounts' venues value, by symbol. What has no price is in none: `MarginSummary.unpriced`.",
+  })
   byUnit!: readonly PortfolioTotals[];
 
   @Field(() => PortfolioTotals, {

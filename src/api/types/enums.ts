@@ -175,7 +175,8 @@ register(LedgerKind, 'LedgerKind', 'Why a balance has changed.', {
   FEE: 'Fee of a fill; positive: a rebate.',
   FUNDING: 'Funding of a position.',
   INTEREST: 'Interest on a debt.',
-  AUTO_EXCHANGE: 'One side of an automatic exchange that covers a debt. What is sold is without its cost.',
+  AUTO_EXCHANGE:
+    'One side of an automatic exchange that covers a debt. The cost of what is sold is an entry EXCHANGE_COST beside it.',
   MARGIN_ADJUSTMENT: 'Between the balance and the margin set aside for an isolated position.',
   LIQUIDATION_FEE: 'Fee of a liquidation.',
   INSURANCE: 'What the insurance fund paid for an isolated position whose margin did not cover its loss.',
@@ -233,7 +234,7 @@ register(ErrorCode, 'ErrorCode', 'Why something that was asked for was not done.
   PLATFORM_CAP_REACHED: 'All accounts together may hold only so much of the asset as collateral.',
   SETTLEMENT_NOT_ACCEPTED:
     'The instrument is settled in an asset that does not count as collateral of this account, or would not once it is ' +
-    'switched off. So is said of the asset of single-asset mode, too.',
+    'switched off. The asset of single-asset mode cannot be switched off either.',
   PRICE_UNAVAILABLE: 'A fresh price is needed, and there is none.',
   REVERSAL_IMPOSSIBLE: 'A recorded fact stands in the way of taking a fill back; the message names it.',
   RATIO_OUT_OF_RANGE:

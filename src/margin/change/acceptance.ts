@@ -35,8 +35,8 @@ export function checkInitialMargin(after: MarginReport): Refusal | null {
 }
 
 /**
- * Whether a venue would accept that other collateral counts (rules: 7 and 23): `checkInitialMargin` after it, at fresh
- * prices of the cross positions. Refused with PRICE_UNAVAILABLE or INSUFFICIENT_MARGIN.
+ * Whether a venue would accept that only one asset counts (rules: 7): `checkInitialMargin` after it, at fresh prices of the
+ * cross positions. Refused with PRICE_UNAVAILABLE or INSUFFICIENT_MARGIN.
  */
 export function checkCollateral(after: AccountState, market: Market, policy: Policy): Refusal | null {
   const report = assessMargin(after, market, policy);
@@ -199,8 +199,8 @@ function freshBalance(report: MarginReport): Decimal {
 
 function freshCover(report: MarginReport, { warningRatio }: Policy): Decimal {
   const cover = freshBalance(report).minus(report.initialMargin);
-  // A balance without a price: the state is known only while it is HEALTHY (rules: 2).
-  if (report.unpriced.length === 0) return cover;
+  // A balance that would count, without a price: the state is known only while it is HEALTHY (rules: 2).
+  if (!report.isLowerBound) return cover;
   return min(cover, report.marginBalance.times(warningRatio).minus(report.maintenanceMargin));
 }
 

@@ -4,7 +4,9 @@
  */
 import { balanceOf } from '../state/account.js';
 import { settlementAssetOf } from '../state/settlement.js';
-import { checkCollateral } from './acceptance.js';
+import { ZERO } from '../decimal.js';
+import { checkBacking } from '../solve/transferable.js';
+import { assessMargin } from '../state/assess.js';
 import type { AccountState, Market, Policy } from '../model.js';
 import { refuse, type Refusal } from '../refusal.js';
 import { checkCredit } from './unpriced.js';
@@ -19,7 +21,8 @@ export function switchedOffAfter(switchedOff: readonly string[], asset: string, 
  * Why an asset may not be switched on or off (rules: 23); null: it may, as may what is set already. Refused with
  * ASSET_NOT_FOUND. On: with PRICE_UNAVAILABLE, where a balance would begin to count that never had a price; platform
  * caps are the caller's. Off: with SETTLEMENT_NOT_ACCEPTED for the asset of single-asset mode, and for that in which
- * a position or an order is settled; else as `checkCollateral` refuses the state after it.
+ * a position or an order is settled; else, where some of it counts, as taking all of it out would be (rules: 8), with
+ * PRICE_UNAVAILABLE or INSUFFICIENT_MARGIN: what is off may leave, and leaves no less behind than a transfer.
  */
 export function checkCollateralAsset(
   asset: string,
@@ -28,7 +31,7 @@ export function checkCollateralAsset(
   market: Market,
   policy: Policy,
 ): Refusal | null {
-  if (!policy.assets.has(asset)) return refuse('ASSET_NOT_FOUND', `There is no asset ${asset}.`);
+  if (!policy.assets.has(asset)) return refuse('ASSET_NOT_FOUND', 'There is no such asset.');
   if (counts !== account.switchedOff.includes(asset)) return null;
   const after = { ...account, switchedOff: switchedOffAfter(account.switchedOff, asset, counts) };
   if (counts) return checkCredit(asset, balanceOf(account, asset), after, market, policy);
@@ -48,5 +51,13 @@ export function checkCollateralAsset(
     const message = `Open orders in ${orders.instrument} are settled in ${asset}: cancel them before it is switched off.`;
     return refuse('SETTLEMENT_NOT_ACCEPTED', message);
   }
-  return checkCollateral(after, market, policy);
+  if (!isCounted(asset, account, market, policy)) return null;
+  return checkBacking(after, market, policy);
+}
+
+/** Whether the account would have less collateral without the asset. */
+function isCounted(asset: string, account: AccountState, market: Market, policy: Policy): boolean {
+  if (account.collateralMode === 'SINGLE_ASSET') return false;
+  const own = assessMargin(account, market, policy).collateral.find((each) => each.asset === asset);
+  return own !== undefined && (own.collateralValue.gt(ZERO) || own.initialCollateralValue.gt(ZERO));
 }

@@ -31,6 +31,8 @@ export interface Search {
 
 /** So many numbers are asked of which roundings decide. */
 const MAX_ASKED = 512;
+/** So many are asked in all, whatever the rule says of what it has to spare: some 100 ms. */
+const MAX_SAMPLES = 4_096;
 const TWO: Decimal = decimal(2);
 /** After so many guesses along a straight line the interval is halved, so that no form of the rule takes long. */
 const GUESSES = 3;
@@ -39,7 +41,8 @@ const GUESSES = 3;
  * The first number that is refused; null: none is, up to `most`. Between two numbers that pass by more than roundings move,
  * on one form of the rule, all pass, since what bends only downwards lies above its chord. So do all between two that are
  * rounded alike. Elsewhere each number is asked. If there are more than `MAX_ASKED` of them, those that follow pass as the
- * ends of their interval do, within the last digit.
+ * ends of their interval do, within the last digit. After `MAX_SAMPLES` the first number that is not known to pass counts
+ * as refused: what is answered is then too small, and never too large.
  */
 export function firstRefused({ starts, most, ...rule }: Search): Decimal | null {
   const form = new OneForm(rule);
@@ -56,6 +59,7 @@ export function firstRefused({ starts, most, ...rule }: Search): Decimal | null 
 
 class OneForm {
   private left = MAX_ASKED;
+  private samples = MAX_SAMPLES;
 
   constructor(private readonly rule: Omit<Search, 'starts' | 'most'>) {}
 
@@ -69,6 +73,7 @@ class OneForm {
       if (holdsBetween(from, to, isExact ? ZERO : doubt)) return null;
     }
     if (isDoubtful && to.passes && this.left > 0) this.left -= 1;
+    if (this.samples-- <= 0) return from.at.plus(ONE);
     const isHalved = to.passes || turn % (GUESSES + 1) === GUESSES;
     const between = sample(isHalved ? half(from, to) : guess(from, to, doubt));
     const refused = this.refusedWithin(from, between, turn + 1);

@@ -6,7 +6,7 @@
 import { initialTable, maintenanceCurve } from '../curve.js';
 import { ONE, ZERO, min, wholeQuotientDown, type Decimal } from '../decimal.js';
 import type { AccountState, InstrumentRules, Policy, TradeSide } from '../model.js';
-import { collateralTableOf } from '../state/collateral.js';
+import { collateralTableOf, countingOf } from '../state/collateral.js';
 import { orderSides } from '../state/open-orders.js';
 import { equityPieces, type RealPiece } from './equity-pieces.js';
 
@@ -82,10 +82,10 @@ function turnOf(
 export function coverPieces(
   asset: string,
   price: Decimal,
-  { collateralMode }: AccountState,
+  account: AccountState,
   policy: Policy,
 ): readonly RealPiece[] {
-  const table = collateralTableOf(asset, collateralMode, policy);
+  const table = collateralTableOf(asset, countingOf(asset, account), policy);
   const whole = { counted: ONE, required: ONE } as const;
   const initial = { ...whole, table: table === null ? null : initialTable(table), margin: 'initial' } as const;
   const maintenance = { ...whole, table, margin: 'maintenance' } as const;

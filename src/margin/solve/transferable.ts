@@ -61,14 +61,49 @@ export function checkTransferOut(
   if (quantity.lte(most)) return null;
   const report = assessMargin(account, market, policy);
   const lacking = lackingPrices(asset, quantity, account, report, market, policy);
-  if (lacking.length > 0) {
-    return refuse('PRICE_UNAVAILABLE', `A fresh price is needed and missing: ${lacking.join(', ')}.`);
-  }
+  if (lacking.length > 0) return freshPriceNeeded(lacking);
   const left = withoutProfit(report, account, market, policy, { asset, quantity });
-  const [initial, ...floors] = demandsOf(report, policy).map((demand) => requiredBy(demand, left));
-  const isFloor = initial !== undefined && floors.some((floor) => floor.gt(initial));
-  const needed = isFloor ? "what the venue's floor for transfers keeps" : 'the initial margin';
-  return refuseAmount('INSUFFICIENT_MARGIN', `The rest would not cover ${needed}.`, quantity, most);
+  const demands = demandsOf(report, policy).map((demand) => requiredBy(demand, left));
+  return refuseAmount('INSUFFICIENT_MARGIN', NOT_COVERED[floorDecides(demands)], quantity, most);
+}
+
+/** By what decides how much must stay. */
+const NOT_COVERED = {
+  initial: 'The rest would not cover the initial margin.',
+  floor: "The rest would not cover what the venue's floor for transfers keeps.",
+} as const;
+
+/** @param demands as of `demandsOf`, the initial margin first */
+function floorDecides([initial, ...floors]: readonly Decimal[]): keyof typeof NOT_COVERED {
+  return initial !== undefined && floors.some((floor) => floor.gt(initial)) ? 'floor' : 'initial';
+}
+
+/**
+ * Why a state would not do after something was taken out (rules: 8 and 23); null: it would. What must stay is covered by
+ * initial collateral with a fresh price and min(0, PnL): unrealised profit covers nothing. Refused with PRICE_UNAVAILABLE
+ * while a debt, a cross position or what orders require lacks a fresh price, or collateral that is needed; else with
+ * INSUFFICIENT_MARGIN.
+ */
+export function checkBacking(account: AccountState, market: Market, policy: Policy): Refusal | null {
+  const report = assessMargin(account, market, policy);
+  const unknown = report.status === 'UNPRICED' ? report.unpriced : [...new Set(staleLiabilities(report))].sort();
+  if (unknown.length > 0) return freshPriceNeeded(unknown);
+  const counted = withoutProfit(report, account, market, policy);
+  const demands = demandsOf(report, policy).map((demand) => requiredBy(demand, counted));
+  const required = demands.reduce((most, each) => max(most, each), ZERO);
+  const backing = (contributions: readonly Counted[]): Decimal =>
+    sum(contributions.map((each) => each.initialCollateralValue)).plus(min(ZERO, report.pnlBeside));
+  const fresh = backing(freshOnly(counted));
+  if (fresh.gte(required)) return null;
+  if (backing(counted).gte(required)) {
+    const needed = counted.filter((each) => each.stale && each.initialCollateralValue.gt(ZERO));
+    return freshPriceNeeded(needed.map(({ asset }) => asset).sort());
+  }
+  return refuseAmount('INSUFFICIENT_MARGIN', NOT_COVERED[floorDecides(demands)], required, fresh);
+}
+
+function freshPriceNeeded(symbols: readonly string[]): Refusal {
+  return refuse('PRICE_UNAVAILABLE', `A fresh price is needed and missing: ${symbols.join(', ')}.`);
 }
 
 /** One of the amounts of which the largest must stay, in the venue's unit, exact (rules: 8). */

@@ -48,6 +48,8 @@ export interface MarginReport {
   readonly openOrders: readonly OpenOrdersReport[];
   /** Symbols of the account that never had a price, by code point. */
   readonly unpriced: readonly string[];
+  /** A balance that would count has no price, so that the margin balance may be more (rules: 2). */
+  readonly isLowerBound: boolean;
   /** Symbols of the account whose price is older than the limit, by code point; of isolated positions only marks. */
   readonly stale: readonly string[];
 }
@@ -116,6 +118,7 @@ export function assessMargin(account: AccountState, market: Market, policy: Poli
     positions: crossed.positions,
     openOrders: orders.openOrders,
     unpriced: inOrder(held.unpriced, crossed.unpriced, orders.unpriced),
+    isLowerBound: held.lowerBound,
     stale: inOrder(held.stale, crossed.stale, orders.stale),
   };
 }

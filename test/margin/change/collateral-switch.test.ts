@@ -47,7 +47,7 @@ it('are neither counted nor sold by auto-exchange; debts in them are covered as 
 
 describe('what is set already', () => {
   it('passes, also in a state that would not be accepted', () => {
-    const poor = account({ USDT: '1' }, [position({ size: '1', entry: '60000' })], { switchedOff: ['BTC'] });
+    const poor = account({ USDT: '1', ETH: '1' }, [position({ size: '1', entry: '60000' })], { switchedOff: ['BTC'] });
     expect(checkCollateralAsset('BTC', false, poor, PRICES, RULES)).toBeNull();
     expect(checkCollateralAsset('ETH', true, poor, PRICES, RULES)).toBeNull();
     expect(checkCollateralAsset('ETH', false, poor, PRICES, RULES)).toMatchObject({ code: 'INSUFFICIENT_MARGIN' });
@@ -59,6 +59,40 @@ it('refuse while the mark of a cross position is stale, as a switch of modes doe
   const stale = market({ BTC: '60000', BTCUSDT: '60000' }, ['BTCUSDT']);
   expect(checkCollateralAsset('BTC', false, open, stale, RULES)).toMatchObject({ code: 'PRICE_UNAVAILABLE' });
   expect(checkCollateralAsset('BTC', true, { ...open, switchedOff: ['BTC'] }, stale, RULES)).toBeNull();
+});
+
+describe('are switched off only where all of them could leave', () => {
+  const open = (entry: string): ReturnType<typeof position>[] => [position({ size: '1', entry })];
+
+  it('not beside collateral whose price is stale', () => {
+    const held = account({ BTC: '1', ETH: '2' }, open('60000'));
+    const stale = market({ BTC: '60000', ETH: '3000', BTCUSDT: '60000' }, ['ETH']);
+    expect(checkCollateralAsset('BTC', false, held, stale, RULES)).toMatchObject({ code: 'PRICE_UNAVAILABLE' });
+    expect(checkCollateralAsset('BTC', false, held, PRICES, RULES)).toBeNull();
+    // The stale one itself covers nothing.
+    expect(checkCollateralAsset('ETH', false, held, stale, RULES)).toBeNull();
+  });
+
+  it('not on unrealised profit alone, nor below the floor for transfers', () => {
+    const inProfit = account({ BTC: '1' }, open('50000'));
+    const rules = policy({ ratios: { BTC: flat('0.95') } });
+    expect(checkCollateralAsset('BTC', false, inProfit, PRICES, rules)).toMatchObject({
+      ...{ code: 'INSUFFICIENT_MARGIN', required: decimal(3000), available: decimal(0) },
+    });
+    const held = account({ BTC: '1', USDT: '5000' }, open('60000'));
+    const floor = { notionalRate: decimal('0.1'), maintenanceMultiple: decimal(0) };
+    expect(checkCollateralAsset('BTC', false, held, PRICES, rules)).toBeNull();
+    expect(checkCollateralAsset('BTC', false, held, PRICES, { ...rules, transferFloor: floor })).toMatchObject({
+      ...{ code: 'INSUFFICIENT_MARGIN', required: decimal(6000), available: decimal(5000) },
+    });
+  });
+
+  it('and freely where none of them counts', () => {
+    const poor = account({ USDT: '1' }, open('60000'));
+    expect(checkCollateralAsset('ETH', false, poor, PRICES, RULES)).toBeNull();
+    const single = { ...account({ USDT: '1', BTC: '1' }, open('60000')), collateralMode: 'SINGLE_ASSET' as const };
+    expect(checkCollateralAsset('BTC', false, single, PRICES, RULES)).toBeNull();
+  });
 });
 
 it('keep what a loss settled in them has cost, where PnL counts as equity', () => {

@@ -117,3 +117,27 @@ describe('the largest size', () => {
     expect(answer(long, { instrument: 'NO' })).toBe('INSTRUMENT_NOT_FOUND instrument');
   });
 });
+
+describe('beside a balance without a price', () => {
+  const rules = policy({
+    ...{ maintenanceMethod: 'FLAT', instruments: [BTC_PERP], liquidationFeeRate: decimal('0.002') },
+    ratios: { XYZ: flat('0.9') },
+  });
+  // At 100x 0.8 of the initial margin is maintenance: the account is not HEALTHY at its largest size.
+  const asked = { instrument: 'BTC-PERP', set: '100' };
+
+  it.each([
+    ['that counts nothing in single-asset mode', { collateralMode: 'SINGLE_ASSET' as const }],
+    ['that is switched off', { switchedOff: ['XYZ'] }],
+  ])('%s is as large as without it, and soon', (_what, modes) => {
+    const held = account({ USDT: '300', XYZ: '1' }, [], modes);
+    expect(answer(held, asked, rules)).toBe(answer(account({ USDT: '300' }, [], modes), asked, rules));
+  });
+
+  it('that would count keeps the account HEALTHY', () => {
+    const size = answer(account({ USDT: '300', XYZ: '1' }), asked, rules);
+    // Below 150 / (60,000 x 0.008): WARNING begins at half.
+    expect(size).toBe('0.312499999999999999');
+    expect(answer(account({ USDT: '300' }), asked, rules)).toBe('0.5');
+  });
+});

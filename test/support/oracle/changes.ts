@@ -20,7 +20,19 @@ import {
   zero,
   type Rational,
 } from './rational.js';
-import { asQuoted, pnlOf, rateOf, required, settlementOf, stateOf, tableInMode, wouldCount } from './state.js';
+import {
+  asQuoted,
+  atFirst,
+  countedValue,
+  pnlOf,
+  rateOf,
+  required,
+  settlementOf,
+  stateOf,
+  tableInMode,
+  wouldCount,
+} from './state.js';
+import { refusalWithout } from './transferable.js';
 
 /** Rules 9: a price of an asset is one of the asset that it is priced as. Null: it is the unit's, which is 1. */
 export function priceMoved(symbol: string, price: string, portfolio: Portfolio): Portfolio | null {
@@ -65,13 +77,16 @@ export function switchRefusal(symbol: string, counts: boolean, portfolio: Portfo
   const traded = [...portfolio.positions, ...(portfolio.orders ?? [])];
   const isSettledIn = traded.some(({ instrument }) => settlementOf(instrument, portfolio) === own);
   if (symbol === portfolio.single || isSettledIn) return 'SETTLEMENT_NOT_ACCEPTED';
-  const isStale = portfolio.positions.some(({ instrument, isolated }) => {
-    const marks = portfolio.instruments.filter((each) => each.symbol === instrument && each.mark !== null);
-    const index = settlementOf(instrument, portfolio).pricedAs ?? settlementOf(instrument, portfolio).symbol;
-    const indexes = portfolio.assets.filter(({ symbol: name, price }) => name === index && price !== null);
-    return !isolated && [...marks, ...(index === portfolio.unit ? [] : indexes)].some(({ stale }) => stale);
-  });
-  return isStale ? 'PRICE_UNAVAILABLE' : acceptedState(switched);
+  return countsNow(own, portfolio) ? refusalWithout(own, portfolio) : null;
+}
+
+/** Whether some of a balance counts at its price. */
+function countsNow(own: PortfolioAsset, portfolio: Portfolio): boolean {
+  const price = asQuoted.index(own, portfolio);
+  const table = portfolio.multiAsset ? tableInMode(own, portfolio) : null;
+  const quantity = rational(own.quantity);
+  if (price === null || table === null || sign(quantity) <= 0) return false;
+  return [table, atFirst(table)].some((each) => sign(countedValue(quantity, price, each)) > 0);
 }
 
 /** Rules 7: why the leverage of an instrument may not be set; null: it may. */

@@ -55,20 +55,8 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
   }
   if (hasStaleLiability(portfolio)) return zero;
 
-  // Rules 8 and 17: where PnL counts as equity, an asset counts balance - x + min(0, PnL settled in it).
   const loss = (of: PortfolioAsset): Rational => least(zero, equityPnl(of, portfolio));
-  const left = (of: PortfolioAsset): Rational => plus(rational(of.quantity), loss(of));
-  // What does not change with x: all that is not in the asset. It keeps its price: others may be priced as it.
-  const withoutOwn = (isCounted: (of: PortfolioAsset) => boolean): State => {
-    const assets = portfolio.assets.map((held) => ({
-      ...held,
-      quantity: held !== asset && isCounted(held) ? (plainText(left(held), 150) ?? 'not finite') : '0',
-    }));
-    return stateOf({ ...portfolio, rules: { ...portfolio.rules, asEquity: false }, assets });
-  };
-  // What is positive and stale counts 0.
-  const rest = withoutOwn((held) => !isStale(held, portfolio) || sign(left(held)) < 0);
-  const pnl = countsAsEquity(portfolio) ? zero : least(zero, rest.pnl);
+  const { rest, pnl } = restBeside(asset, portfolio);
 
   const price = asQuoted.index(asset, portfolio);
   const table = tableInMode(asset, portfolio);
@@ -78,21 +66,17 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
     const owed = most(zero, negative(own));
     const needs =
       price === null ? { initial: zero, maintenance: zero } : requiredOfDebt(owed, price, symbol, portfolio);
-    const staying = mustStay(plus(rest.initialMargin, needs.initial), plus(rest.maintenanceMargin, needs.maintenance));
+    const staying = mustStay(
+      plus(rest.initialMargin, needs.initial),
+      plus(rest.maintenanceMargin, needs.maintenance),
+      portfolio,
+    );
     if (isOwnStale && sign(staying) > 0) return false;
     const isCounted = price !== null && table !== null && !isOwnStale;
     const counted = isCounted ? countedValue(most(zero, own), price, atFirst(table)) : zero;
     const debt = price === null ? zero : times(owed, price);
     const all = total([rest.initialCollateral, pnl, counted, negative(debt)]);
     return order(all, staying) >= 0;
-  };
-  /** The initial margin, a part of the notionals of cross positions, or a multiple of maintenance: the largest. */
-  const mustStay = (initial: Rational, maintenance: Rational): Rational => {
-    const [rate, multiple] = portfolio.rules.transferFloor ?? ['0', '0'];
-    return [times(crossNotional(portfolio), rational(rate)), times(maintenance, rational(multiple))].reduce(
-      most,
-      initial,
-    );
   };
   if (!isEnoughWithout(0n)) return zero;
   let may = 0n;
@@ -103,6 +87,47 @@ export function maxTransferableBy(symbol: string, portfolio: Portfolio): Rationa
     else mayNot = half;
   }
   return fromUnits(may);
+}
+
+/**
+ * What does not change with x: all that is not in the asset. It keeps its price: others may be priced as it. What is positive
+ * and stale counts 0, and where PnL counts as equity, an asset counts balance + min(0, PnL settled in it) (rules: 8 and 17).
+ */
+function restBeside(asset: PortfolioAsset, portfolio: Portfolio): { readonly rest: State; readonly pnl: Rational } {
+  const left = (of: PortfolioAsset): Rational => plus(rational(of.quantity), least(zero, equityPnl(of, portfolio)));
+  const isCounted = (of: PortfolioAsset): boolean => !isStale(of, portfolio) || sign(left(of)) < 0;
+  const assets = portfolio.assets.map((held) => ({
+    ...held,
+    quantity: held !== asset && isCounted(held) ? (plainText(left(held), 150) ?? 'not finite') : '0',
+  }));
+  const rest = stateOf({ ...portfolio, rules: { ...portfolio.rules, asEquity: false }, assets });
+  return { rest, pnl: countsAsEquity(portfolio) ? zero : least(zero, rest.pnl) };
+}
+
+/** The initial margin, a part of the notionals of cross positions, or a multiple of maintenance: the largest. */
+function mustStay(initial: Rational, maintenance: Rational, portfolio: Portfolio): Rational {
+  const [rate, multiple] = portfolio.rules.transferFloor ?? ['0', '0'];
+  return [times(crossNotional(portfolio), rational(rate)), times(maintenance, rational(multiple))].reduce(
+    most,
+    initial,
+  );
+}
+
+/** Rules 23: why an account may not do without an asset, some of which counts; null: it may. */
+export function refusalWithout(asset: PortfolioAsset, portfolio: Portfolio): string | null {
+  const without = {
+    ...portfolio,
+    assets: portfolio.assets.map((of) => (of === asset ? { ...of, quantity: '0' } : of)),
+  };
+  if (stateOf(without).status === 'UNPRICED' || hasStaleLiability(without)) return 'PRICE_UNAVAILABLE';
+  const isBacked = (as: Portfolio): boolean => {
+    const own = as.assets.find(({ symbol }) => symbol === asset.symbol) ?? asset;
+    const { rest, pnl } = restBeside(own, as);
+    return order(plus(rest.initialCollateral, pnl), mustStay(rest.initialMargin, rest.maintenanceMargin, as)) >= 0;
+  };
+  if (isBacked(portfolio)) return null;
+  const fresh = portfolio.assets.map((of) => ({ ...of, stale: false }));
+  return isBacked({ ...portfolio, assets: fresh }) ? 'PRICE_UNAVAILABLE' : 'INSUFFICIENT_MARGIN';
 }
 
 function crossNotional(portfolio: Portfolio): Rational {
