@@ -26,7 +26,15 @@ export function rangeInSql({ below, above, limit }: SequenceRange): Readonly<Rec
 }
 
 export function timesInSql({ from, to }: TimeRange): Readonly<Record<string, string>> {
-  return { since: from?.toISOString() ?? '-infinity', until: to?.toISOString() ?? 'infinity' };
+  return {
+    since: from === null ? '-infinity' : instantInSql(from),
+    until: to === null ? 'infinity' : instantInSql(to),
+  };
+}
+
+/** The database has no year 0, and nothing was recorded in it. */
+function instantInSql(instant: Date): string {
+  return instant.getUTCFullYear() < 1 ? '-infinity' : instant.toISOString();
 }
 
 export function orderInSql(isOldest: boolean): Prisma.Sql {

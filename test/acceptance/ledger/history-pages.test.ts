@@ -201,6 +201,15 @@ describe.each(Object.keys(LISTS))('a page of %s', (name) => {
   });
 });
 
+it.each(Object.keys(LISTS))(
+  'a page of %s from the year 0 on is the whole list, and one up to it is empty',
+  async (name) => {
+    const all = await page(name, { first: 100 });
+    expect((await page(name, { first: 100, from: '0000-01-01T00:00:00Z' })).edges).toHaveLength(all.edges.length);
+    expect((await page(name, { first: 100, to: '0000-12-31T00:00:00Z' })).edges).toEqual([]);
+  },
+);
+
 describe('what is no page', () => {
   it.each([
     ['ledger(asset: "usdt")', 'There is no asset "usdt".'],
