@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import { maintenanceCurve, valueAt } from '../../src/margin/curve.js';
+import { AT_PAR, maintenanceCurve, valueAt } from '../../src/margin/curve.js';
 import { withBalanceChanges, withPositions } from '../../src/margin/state/account.js';
 import { assessMargin, type MarginReport } from '../../src/margin/state/assess.js';
-import { decimal, sum, toPlain, ZERO } from '../../src/margin/decimal.js';
+import { decimal, sum, toPlain, ZERO, type Decimal } from '../../src/margin/decimal.js';
 import { checkInitialMargin } from '../../src/margin/change/acceptance.js';
 import { applyFill } from '../../src/margin/change/fill.js';
-import type { AccountState, TradeSide } from '../../src/margin/model.js';
+import type { AccountState, Market, Policy, TierUnit, TradeSide } from '../../src/margin/model.js';
 import { account, position } from '../support/oracle/margin-builders.js';
 import { toMargin } from '../support/oracle/portfolio-to-margin.js';
 import { randomPortfolio } from '../support/oracle/random-portfolio.js';
@@ -23,6 +23,42 @@ function sums(report: MarginReport): string {
 
 function withCash(state: AccountState, quantity: string): AccountState {
   return withBalanceChanges(state, [{ asset: 'USDT', quantity: decimal(quantity), kind: 'TRANSFER' }]);
+}
+
+/** One of these is worth 0.8 of the former unit, whose inverse is exact. */
+const OTHER = 'OTHER';
+const RATE = decimal('1.25');
+
+/** The same account at a venue that values it in another asset: prices, and tiers in value, are 1.25 as many of that. */
+function inOtherUnit(state: AccountState, market: Market, policy: Policy): MarginReport {
+  const scaled = <T extends { readonly floor: Decimal; readonly cap: Decimal | null }>(
+    unit: TierUnit,
+    tiers: readonly T[],
+  ): T[] =>
+    tiers.map((tier) =>
+      unit === 'QUANTITY' ? tier : { ...tier, floor: tier.floor.times(RATE), cap: tier.cap?.times(RATE) ?? null },
+    );
+  const tables = [...policy.collateralRatios].map(([asset, table]) => {
+    const initialTiers = table.initialTiers == null ? null : scaled(table.tierUnit, table.initialTiers);
+    return [asset, { ...table, tiers: scaled(table.tierUnit, table.tiers), initialTiers }] as const;
+  });
+  const others: Policy = {
+    ...policy,
+    unit: OTHER,
+    assets: new Map([...policy.assets, [OTHER, { pricedAs: null, transferable: true, convertible: true }]]),
+    // What is the unit counts in full where a table leaves it out.
+    collateralRatios: new Map([[policy.unit, AT_PAR], ...tables]),
+    liabilities: policy.liabilities.map((table) => ({ ...table, tiers: scaled(table.tierUnit, table.tiers) })),
+  };
+  const prices: Market = {
+    mark: (instrument) => market.mark(instrument),
+    index: (asset) => {
+      if (asset === policy.unit) return { price: RATE, stale: false };
+      const known = market.index(asset);
+      return known === null ? null : { ...known, price: known.price.times(RATE) };
+    },
+  };
+  return assessMargin(state, prices, others);
 }
 
 describe('a margin state', () => {
@@ -85,6 +121,27 @@ describe('a margin state', () => {
       }),
       RUNS,
     );
+  });
+
+  it('has the same ratio and status where the venue values it in another asset, at the same prices (rules: 16)', () => {
+    let compared = 0;
+    fc.assert(
+      fc.property(portfolios, (portfolio) => {
+        const { account: state, market, policy } = toMargin(portfolio);
+        const [report, other] = [assessMargin(state, market, policy), inOtherUnit(state, market, policy)];
+        expect(other.status).toBe(report.status);
+        expect([other.stale, other.unpriced]).toEqual([report.stale, report.unpriced]);
+        if (report.marginRatio === null || other.marginRatio === null) {
+          expect(other.marginRatio).toBe(report.marginRatio);
+          return;
+        }
+        compared += 1;
+        const difference = other.marginRatio.minus(report.marginRatio).abs();
+        expect(difference.lte(report.marginRatio.times('1e-15').plus('1e-15'))).toBe(true);
+      }),
+      RUNS,
+    );
+    expect(compared).toBeGreaterThan(RUNS.numRuns / 10);
   });
 
   it('that is accepted is not in LIQUIDATION', () => {
