@@ -15,6 +15,9 @@ const VALUES = [
   'CollateralContribution',
   'CollateralRatioImpact',
   'CollateralTier',
+  'EquityPoint',
+  'ExchangeRate',
+  'ExchangeTier',
   'Fraction',
   'GuardRails',
   'InstrumentSetting',
@@ -31,6 +34,8 @@ const VALUES = [
   'OpenOrderRules',
   'OpenOrders',
   'PageInfo',
+  'Portfolio',
+  'PortfolioTotals',
   'Price',
   'PriceSource',
   'RiskOverview',
@@ -39,6 +44,7 @@ const VALUES = [
   'StatusCount',
   'StatusTransition',
   'StressPoint',
+  'TextArgument',
   'TierContribution',
   'TransferFloor',
   'UserError',
@@ -69,7 +75,7 @@ const eslint = new ESLint({
         'error',
         { withEdgeSuffix: true, shouldImplementNode: true, listTypeCanWrapOnlyEdgeType: false },
       ],
-      // Pages go one way: newest first, or oldest first.
+      // Not every list is read from both ends.
       '@graphql-eslint/relay-arguments': ['error', { includeBoth: false }],
       '@graphql-eslint/strict-id-in-types': [
         'error',
