@@ -10,7 +10,7 @@ import type { InstrumentRecord } from '../../policy/rulebook/rulebook.js';
 import { Account } from './account.js';
 import { holdingsOf, marginOf } from './read-account.js';
 import type { Context } from '../execution/context.js';
-import { badUserInput } from '../types/api-error.js';
+import { badUserInput, unknownInstrument } from '../types/api-error.js';
 import { Cost } from '../types/cost.js';
 import { MarginMode, TradeSide } from '../types/enums.js';
 import { boundedList } from '../types/lists.js';
@@ -114,7 +114,7 @@ export class InstrumentSettingsResolver {
     const rate = feeRate ?? ZERO;
     if (rate.isNegative() || rate.gt(ONE)) throw badUserInput('Expected `feeRate` from 0 to 1.');
     const instrument = context.rulebook.instruments.get(account.venue)?.get(symbol);
-    if (instrument === undefined) throw badUserInput('There is no such instrument as that of `instrument`.');
+    if (instrument === undefined) throw unknownInstrument(account.venue, symbol);
     const setting = settingOf(await holdingsOf(account.id, context), instrument);
     const { holds, market, policy } = await marginOf(account.id, context);
     const asked = { leverage: leverage ?? null, price: price ?? null, marginMode: marginMode ?? null, feeRate: rate };

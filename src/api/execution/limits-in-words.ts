@@ -1,4 +1,5 @@
 /** The limits, and how costs are counted, for the description of the schema. */
+import { FILTERED_PAGE } from '../types/page-filters.js';
 import { ACCOUNTS_PER_UNIT, TRANSACTION } from '../types/cost.js';
 import type { Limits } from './limits.js';
 
@@ -23,7 +24,7 @@ else is said:
   fields and ${directives} directives;
 - a cost of ${cost} for one operation, said in \`extensions.cost\` of its answer: 1 for every scalar; 20 for a margin state,
   a liquidation price, or what can be taken out; 50 for a simulation, times its changes, for the largest
-  size, for a past state and for each point of a history; 20 for every shock of a stress test; 400 for a portfolio; 20 for a
+  size, for a past state and for each point of a history; 20 for every shock of a stress test; 400 for a portfolio; ${FILTERED_PAGE} for a
   filtered page of ledger, fills or alerts, and for a count of alerts; all of it times the sizes of the lists that it is in:
   the number of ids or items asked for, or \`last\`, or \`first\`, or 10;
 - beside it, once for a root field: ${TRANSACTION} for a mutation, but for the batches of SERVICE; 1 for every ${read} accounts that

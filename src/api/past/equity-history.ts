@@ -7,12 +7,13 @@ import type { Context } from '../execution/context.js';
 import { badUserInput } from '../types/api-error.js';
 import { Cost, type CostArguments } from '../types/cost.js';
 import { MarginStatus, NoMarginAsOf } from '../types/enums.js';
+import { requireOrder } from '../types/page-filters.js';
 import { DateTimeScalar, DecimalScalar } from '../types/scalars.js';
 
 const MAX_POINTS = 500;
 const POINTS_DEFAULT = 100;
 /** As of `marginAt`. */
-export const COST_OF_POINT = 50;
+const COST_OF_POINT = 50;
 
 @ObjectType({
   description: 'What an account came to at one instant. The owner of the account, admins, services.',
@@ -84,9 +85,7 @@ export class EquityHistoryResolver {
     if (points < 2 || points > MAX_POINTS) {
       throw badUserInput(`Expected \`points\` from 2 to ${MAX_POINTS}, got ${points}.`);
     }
-    if (from >= to) {
-      throw badUserInput(`Expected \`from\` before \`to\`, got ${from.toISOString()} and ${to.toISOString()}.`);
-    }
+    requireOrder(from, to);
     const instants = Array.from({ length: points }, (_, place) => instantAt(from, to, place / (points - 1)));
     return Promise.all(
       instants.map(async (at) => {

@@ -35,10 +35,14 @@ export function costOfFilters(args: CostArguments): number {
 }
 
 export function timesOf({ from = null, to = null }: TimedPageArgs): TimeRange {
-  if (from !== null && to !== null && from >= to) {
-    throw badUserInput(`Expected \`from\` before \`to\`, got ${from.toISOString()} and ${to.toISOString()}.`);
-  }
+  if (from !== null && to !== null) requireOrder(from, to);
   return { from, to };
+}
+
+/** Refuses times that end where they begin, or before. */
+export function requireOrder(from: Date, to: Date): void {
+  if (from < to) return;
+  throw badUserInput(`Expected \`from\` before \`to\`, got ${from.toISOString()} and ${to.toISOString()}.`);
 }
 
 /** Null: of all kinds. */

@@ -86,7 +86,7 @@ describe('the largest size', () => {
   });
 
   it.each([
-    ['instrument: "NO", side: BUY', '`instrument`'],
+    ['instrument: "NO", side: BUY', 'BITGET has no instrument "NO".'],
     ['instrument: "BTCUSDT", side: BUY, leverage: "126"', '`leverage`'],
     ['instrument: "BTCUSDT", side: BUY, leverage: "0"', '`leverage`'],
     ['instrument: "BTCUSDT", side: BUY, leverage: "1.5"', '`leverage`'],
